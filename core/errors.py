@@ -1,0 +1,106 @@
+"""The tree of job errors: what stops a whole job, or refuses a request.
+
+What goes wrong with one sample is no exception but an `Outcome` (`core.result`).
+
+    AssayError
+    ├── InvalidInput            the user can mend it               blame: user
+    │   ├── SpecInvalid         a request or specification is wrong
+    │   ├── DatasetUnreadable   a dataset is absent, broken or empty
+    │   └── TemplateInvalid     a template is broken, or names what no row has
+    ├── NotFound                no such thing here                 blame: user
+    ├── Conflict                not in this state, or a name taken blame: user
+    ├── EndpointFailed          a model endpoint gave no answer    blame: upstream
+    └── ServiceError            we failed                          blame: service
+        ├── StorageFull         no space is left on the disk
+        ├── SchemaMismatch      the database is of another version
+        └── ResultsMissing      results that should exist do not
+"""
+
+from typing import ClassVar, Literal
+
+Blame = Literal["user", "service", "upstream"]
+
+
+class AssayError(Exception):
+    """An error that ends a job or refuses a request; the message says what, where and what to do."""
+
+    blame: ClassVar[Blame] = "service"
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str) -> None:
+        """Keep the message, which is shown to the user as it is."""
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(AssayError):
+    """Something the user gave is wrong."""
+
+    blame = "user"
+    code = "invalid_input"
+
+
+class SpecInvalid(InvalidInput):
+    """A request or specification is wrong; `field` is its dotted path."""
+
+    code = "invalid_spec"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        """Keep the path of the offending field beside the message."""
+        super().__init__(message)
+        self.field = field
+
+
+class DatasetUnreadable(InvalidInput):
+    """A dataset is absent, broken or empty."""
+
+    code = "dataset_unreadable"
+
+
+class TemplateInvalid(InvalidInput):
+    """A template does not compile, or names something that a row does not have."""
+
+    code = "template_invalid"
+
+
+class NotFound(AssayError):
+    """There is no such thing."""
+
+    blame = "user"
+    code = "not_found"
+
+
+class Conflict(AssayError):
+    """The thing is in a state that does not allow this, or its name is taken."""
+
+    blame = "user"
+    code = "conflict"
+
+
+class EndpointFailed(AssayError):
+    """A model endpoint answered no request of a task."""
+
+    blame = "upstream"
+    code = "endpoint_failed"
+
+
+class ServiceError(AssayError):
+    """The service itself failed."""
+
+
+class StorageFull(ServiceError):
+    """There is no space left where results are written."""
+
+    code = "storage_full"
+
+
+class SchemaMismatch(ServiceError):
+    """The database was written by an older or newer version."""
+
+    code = "schema_mismatch"
+
+
+class ResultsMissing(ServiceError):
+    """A job ended without the results it should have."""
+
+    code = "results_missing"

@@ -1,0 +1,112 @@
+"""A request's life: its job record, status, intent and progress."""
+
+import secrets
+import string
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from core.errors import AssayError, Blame
+from core.spec import EvaluationSpec, Frozen
+
+JobStatus = Literal[
+    "created",
+    "pending",
+    "running",
+    "pausing",
+    "paused",
+    "resuming",
+    "cancelling",
+    "cancelled",
+    "completed",
+    "failed",
+    "unknown",
+]
+TERMINAL: Final[frozenset[JobStatus]] = frozenset({"cancelled", "completed", "failed", "unknown"})
+
+Intent = Literal["run", "pause", "cancel", "delete"]
+"""What the user wants of a job; the engine reads it with every progress report."""
+
+Face = Literal["nemo-v1", "nemo-v2", "together", "nugen", "maniac"]
+
+Stage = Literal["generate", "judge"]
+
+
+class Failure(Frozen):
+    """Why a job failed, and who can mend it."""
+
+    blame: Blame
+    code: str
+    message: str
+
+    @classmethod
+    def of(cls, error: AssayError) -> "Failure":
+        """Read the failure off a job error."""
+        return cls(blame=error.blame, code=error.code, message=error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many samples of a task have passed a stage, of how many."""
+
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the engine last reported of a job; `counts` is by task and stage."""
+
+    job_id: str
+    attempt: int
+    worker: str
+    heartbeat_at: datetime
+    counts: dict[str, dict[Stage, Count]] = field(default_factory=dict)
+    results_ready_at: datetime | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as a face asks for it; `request` is the verbatim body, its keys replaced by references."""
+
+    id: str
+    face: Face
+    spec: EvaluationSpec
+    request: dict[str, Any]
+    name: str
+    namespace: str = "default"
+    project: str | None = None
+    description: str | None = None
+    target: str | None = None
+    config: str | None = None
+    model: str | None = None
+    custom_fields: dict[str, Any] | None = None
+    ownership: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job(NewJob):
+    """A job record. `note` says why it waits or what befell it."""
+
+    status: JobStatus = "created"
+    intent: Intent = "run"
+    note: str | None = None
+    failure: Failure | None = None
+    flow_run_id: str | None = None
+    crashes: int = 0
+    created_at: datetime = datetime.min
+    updated_at: datetime = datetime.min
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+def utcnow() -> datetime:
+    """Return the time now as naive UTC, as it is kept in the tables."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def random_id(prefix: str, length: int = 22) -> str:
+    """Return `prefix` and `length` random lowercase letters and digits."""
+    alphabet = string.ascii_lowercase + string.digits
+    return prefix + "".join(secrets.choice(alphabet) for _ in range(length))

@@ -1,0 +1,125 @@
+"""What came out: calls, outputs, scores and summaries, and the outcome of each.
+
+A `Call` is the record of what was asked and paid; outputs and scores derive from it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Outcome = Literal[
+    "scored",
+    "output_unparsable",
+    "judge_unparsable",
+    "judge_error",
+    "metric_error",
+    "target_error",
+    "refused",
+    "missing_field",
+    "not_attempted",
+    "cancelled",
+]
+"""How a sample ended, for one metric. Only `scored` carries a value; the others are counted."""
+
+CallOutcome = Literal["answered", "refused", "error", "transient", "not_attempted", "cancelled", "missing_field"]
+"""How a call ended. `transient` is an error that a later attempt may not meet."""
+
+Role = Literal["target", "judge"]
+
+
+class CallKey(NamedTuple):
+    """What a call was for: `metric` is empty for a target's; `ordinal` counts the passes of a judge."""
+
+    task: str
+    sample: int
+    target: str
+    trial: int
+    role: Role
+    metric: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the endpoint counted them; None where it did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One finished call to a model; `request` and `response` are JSON texts without keys."""
+
+    key: CallKey
+    outcome: CallOutcome
+    request: str
+    response: str | None = None
+    status: int | None = None
+    error: str | None = None
+    usage: Usage = Usage()
+    started_at: float = 0.0
+    seconds: float = 0.0
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A target's output on one sample; `text` is None if none could be had."""
+
+    task: str
+    sample: int
+    target: str
+    trial: int = 0
+    text: str | None = None
+    reasoning: str | None = None
+    tool_calls: str | None = None
+    response: str | None = None
+    finish_reason: str | None = None
+    truncated: bool = False
+    empty: bool = False
+    outcome: Outcome = "scored"
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric's score `name` on one sample; `value` is None unless `outcome` is `scored`."""
+
+    task: str
+    sample: int
+    target: str
+    trial: int
+    metric: str
+    name: str
+    outcome: Outcome
+    value: float | None = None
+    label: str | None = None
+    passed: bool | None = None
+    feedback: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The scores of one (task, target, metric, name), aggregated.
+
+    `count` rows were scored and enter the statistics, `nan_count` were not; variance is that of
+    the population. With `count` 0 the statistics are None.
+    """
+
+    task: str
+    target: str
+    metric: str
+    name: str
+    count: int
+    nan_count: int
+    sum: float | None
+    mean: float | None
+    min: float | None
+    max: float | None
+    sum_squared: float | None
+    variance: float | None
+    stddev: float | None
+    stderr: float | None
+    outcomes: dict[Outcome, int] = field(default_factory=dict)

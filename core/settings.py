@@ -1,0 +1,88 @@
+"""The service's settings, read alike by every process.
+
+Each comes from `ASSAY_<NAME>` or from `assay.toml` (in the working directory, or where
+`ASSAY_CONFIG` says); the environment wins.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class ModelSettings(BaseModel):
+    """Where one model lives, and its bounds over all jobs of a process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = None
+    api_key_env: str | None = None
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+
+
+class Settings(BaseSettings):
+    """All settings of a process; see the table in the README."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", frozen=True, extra="ignore")
+
+    home: Path = Path(".assay")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 7331
+    public_url: str | None = None
+    database_url: str | None = None
+    secret_key: SecretStr | None = None
+    default_endpoint: str | None = None
+    default_api_key: SecretStr | None = None
+    datasets: Path | None = None
+    allow_endpoints: Annotated[tuple[str, ...], NoDecode] = ()
+    parallelism: Annotated[int, Field(ge=1, le=4096)] = 8
+    max_jobs: Annotated[int, Field(ge=1)] = 8
+    max_body: Annotated[int, Field(ge=1)] = 10_000_000
+    max_upload: Annotated[int, Field(ge=1)] = 5_000_000_000
+    work_pool: str = "assay"
+    models: dict[str, ModelSettings] = {}
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.absolute()
+
+    @field_validator("allow_endpoints", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @cached_property
+    def jobs_url(self) -> str:
+        """The SQLAlchemy URL of the job tables."""
+        return self.database_url or f"sqlite:///{self.home / 'assay.db'}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the service listens on this machine alone."""
+        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment first, then the TOML file."""
+        file = Path(os.environ.get("ASSAY_CONFIG", "assay.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
