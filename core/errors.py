@@ -6,7 +6,8 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
     ├── InvalidInput            the user can mend it               blame: user
     │   ├── SpecInvalid         a request or specification is wrong
     │   ├── DatasetUnreadable   a dataset is absent, broken or empty
-    │   └── TemplateInvalid     a template is broken, or names what no row has
+    │   ├── TemplateInvalid     a template is broken, or names what no row has
+    │   └── EndpointRefused     a model endpoint refused every request of a task
     ├── NotFound                no such thing here                 blame: user
     ├── Conflict                not in this state, or a name taken blame: user
     ├── EndpointFailed          a model endpoint gave no answer    blame: upstream
@@ -61,6 +62,12 @@ class TemplateInvalid(InvalidInput):
     """A template does not compile, or names something that a row does not have."""
 
     code = "template_invalid"
+
+
+class EndpointRefused(InvalidInput):
+    """A model endpoint refused every request of a task: a wrong key, model or request."""
+
+    code = "endpoint_refused"
 
 
 class NotFound(AssayError):

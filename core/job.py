@@ -101,6 +101,25 @@ class Job(NewJob):
     finished_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """What the control loop needs of a job that has not ended, without its specification."""
+
+    id: str
+    face: Face
+    namespace: str
+    config: str | None
+    model: str | None
+    status: JobStatus
+    intent: Intent
+    failure: Failure | None
+    flow_run_id: str | None
+    crashes: int
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+
+
 def utcnow() -> datetime:
     """Return the time now as naive UTC, as it is kept in the tables."""
     return datetime.now(UTC).replace(tzinfo=None)

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL of the job tables."""
         return self.database_url or f"sqlite:///{self.home / 'assay.db'}"
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make another process work on the same home, port and datasets."""
+        chosen = {"ASSAY_HOME": self.home, "ASSAY_PORT": self.port, "ASSAY_DATASETS": self.datasets}
+        return {name: str(value) for name, value in chosen.items() if value is not None}
+
     @property
     def on_loopback(self) -> bool:
         """Whether the service listens on this machine alone."""

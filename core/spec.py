@@ -24,9 +24,12 @@ class Frozen(BaseModel):
 
 
 class Endpoint(Frozen):
-    """An OpenAI-style model endpoint; `url` is a base URL or that of a route."""
+    """An OpenAI-style model endpoint; `url` is a base URL or that of a route.
 
-    url: str
+    Without a URL the model's is looked up in the settings: `[models]`, then the default endpoint.
+    """
+
+    url: str | None = None
     model: str
     api_key: SecretRef | None = None
 

@@ -1,0 +1,1 @@
+"""The HTTP side: each vendor's protocol as a face over the one core."""

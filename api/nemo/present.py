@@ -1,0 +1,179 @@
+"""From the core's words to NeMo's: a job, its status and its results."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+from api.nemo import responses as wire
+from core.job import Count, Job, JobStatus, Progress
+from core.result import Summary
+from store.secrets import mask
+
+STATUS: Final[Mapping[JobStatus, wire.Status]] = {
+    "created": "created",
+    "pending": "pending",
+    "running": "active",
+    "pausing": "pausing",
+    "paused": "paused",
+    "resuming": "resuming",
+    "cancelling": "cancelling",
+    "cancelled": "cancelled",
+    "completed": "completed",
+    "failed": "error",
+    "unknown": "error",
+}
+
+MESSAGES: Final[Mapping[JobStatus, str]] = {
+    "created": "Job is created",
+    "pending": "Job is waiting to start",
+    "running": "Job is running",
+    "pausing": "Job is being paused",
+    "paused": "Job is paused",
+    "resuming": "Job is being resumed",
+    "cancelling": "Job is being cancelled",
+    "cancelled": "Job was cancelled",
+    "completed": "Job completed successfully.",
+    "failed": "Job failed",
+    "unknown": "The run that carried out this job is gone",
+}
+
+RESULT_NAME: Final = "evaluation-results"
+ALMOST_ALL: Final = 99.9
+"""The progress of a job whose samples are done but not its results: clients wait for 100 to ask for those."""
+
+
+def to_job(job: Job, progress: Progress | None) -> wire.Job:
+    """Return the job as its client sees it."""
+    return wire.Job(
+        id=job.id,
+        name=job.name,
+        description=job.description,
+        project=job.project,
+        namespace=job.namespace,
+        created_at=to_time(job.created_at),
+        updated_at=to_time(job.updated_at),
+        spec=echo(job.request["spec"]),
+        status=STATUS[job.status],
+        status_details={} if job.status == "created" else status_details(job, progress),
+        error_details=error_details(job) or None,
+        **mask({"ownership": job.ownership, "custom_fields": job.custom_fields}),
+    )
+
+
+def to_status(job: Job, progress: Progress | None) -> wire.JobStatus:
+    """Return the job's status in the words of the platform: one step, carried out by one task."""
+    status, details, errors = STATUS[job.status], status_details(job, progress), error_details(job)
+    task_id = "task-" + job.id.removeprefix("job-")
+    task = wire.StepTask(id=task_id, status=status, status_details={}, error_details=errors, error_stack="")
+    step = wire.Step(name="evaluation", status=status, status_details=details, error_details=errors, tasks=[task])
+    return wire.JobStatus(job_id=job.id, status=status, status_details=details, error_details=errors, steps=[step])
+
+
+def to_result(job: Job, url: str) -> wire.JobResult:
+    """Return the entry of the job's scores in its list of results."""
+    finished = to_time(job.finished_at or job.updated_at)
+    return wire.JobResult(
+        result_name=RESULT_NAME,
+        job_id=job.id,
+        namespace=job.namespace,
+        project=job.project,
+        created_at=finished,
+        updated_at=finished,
+        artifact_url=url,
+    )
+
+
+def to_results(job: Job, summaries: Iterable[Summary]) -> wire.EvaluationResult:
+    """Return the job's scores; tasks without metrics and groups are shown empty."""
+    tasks: dict[str, dict[str, dict[str, wire.Score]]] = {task.name: {} for task in job.spec.tasks}
+    for summary in summaries:
+        tasks[summary.task].setdefault(summary.metric, {})[summary.name] = to_score(summary)
+    return wire.EvaluationResult(
+        tasks={
+            task: wire.TaskResult(metrics={name: wire.MetricResult(scores=scores) for name, scores in metrics.items()})
+            for task, metrics in tasks.items()
+        },
+        groups=_groups(job.request["spec"]["config"].get("groups")),
+    )
+
+
+def to_score(summary: Summary) -> wire.Score:
+    """Return a summary as a score; without any scored sample its value is NaN."""
+    stats = wire.ScoreStats(**{name: getattr(summary, name) for name in wire.ScoreStats.model_fields})
+    return wire.Score(value="NaN" if summary.mean is None else summary.mean, stats=stats)
+
+
+def status_details(job: Job, progress: Progress | None) -> wire.JsonDict:
+    """Return how far the job is, in percent, samples and by task, and what is to be said of it."""
+    counts = progress.counts if progress else {}
+    stages = {task.name: list(counts.get(task.name, {}).values()) for task in job.spec.tasks}
+    return {
+        "progress": percent(job.status, [count for each in stages.values() for count in each]),
+        "samples_processed": sum(min((count.done for count in each), default=0) for each in stages.values()),
+        "task_status": {task: task_status(job.status, each) for task, each in stages.items()},
+        "message": job.failure.message if job.failure else job.note or MESSAGES[job.status],
+    }
+
+
+def percent(status: JobStatus, counts: Collection[Count]) -> float:
+    """Return the part of the work that is done, over all tasks and stages, from 0 to 100."""
+    if status == "completed":
+        return 100.0
+    total = sum(count.total for count in counts)
+    done = sum(count.done for count in counts)
+    return min(round(100 * done / total, 2), ALMOST_ALL) if total else 0.0
+
+
+def task_status(status: JobStatus, stages: Collection[Count]) -> wire.TaskStatus:
+    """Return the status of one task of a job by what its stages have done.
+
+    There is no word for a cancelled task: what was not finished has failed.
+    """
+    if status == "completed" or (stages and all(count.done >= count.total for count in stages)):
+        return "completed"
+    if status in {"failed", "cancelled", "unknown"}:
+        return "failed"
+    return "running" if any(count.done for count in stages) else "pending"
+
+
+def error_details(job: Job) -> wire.JsonDict:
+    """Return why the job failed; nothing if it did not."""
+    if job.failure:
+        return job.failure.model_dump()
+    if STATUS[job.status] == "error":
+        return {"blame": "service", "code": "internal_error", "message": job.note or MESSAGES[job.status]}
+    return {}
+
+
+def echo(spec: wire.JsonDict) -> wire.JsonDict:
+    """Return the `spec` of a sealed request as the service shows it.
+
+    Keys are masked, nulls and the names of target and config left out, and the endpoint's format
+    is filled in.
+    """
+    shown = _without_nulls(mask(spec))
+    for part in ("target", "config"):
+        shown[part].pop("name", None)
+        shown[part].pop("namespace", None)
+    match shown["target"].get("model"):
+        case {"api_endpoint": endpoint}:
+            endpoint.setdefault("format", "nim")
+    return shown
+
+
+def to_time(time: datetime) -> str:
+    """Return a naive UTC time as NeMo writes it."""
+    return time.isoformat(timespec="microseconds")
+
+
+def _without_nulls(body: wire.JsonDict) -> wire.JsonDict:
+    # A null in a row is data.
+    return {
+        key: _without_nulls(value) if isinstance(value, dict) else value
+        for key, value in body.items()
+        if value is not None
+    }
+
+
+def _groups(groups: wire.JsonDict | None) -> dict[str, wire.GroupResult]:
+    return {name: wire.GroupResult(groups=_groups(group.get("groups"))) for name, group in (groups or {}).items()}

@@ -1,0 +1,102 @@
+"""The processes of a service: started, restarted with backoff when they die, and ended with it."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+GRACE_S = 5.0
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 10.0
+STEADY_S = 30.0
+"""A child that lived so long is restarted at once when it dies."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a child is started; its output goes to `log`."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+
+
+class Child:
+    """One process of the service."""
+
+    def __init__(self, command: Command) -> None:
+        """Start it."""
+        self.command = command
+        self._failures = 0
+        self._restart_at: float | None = None
+        self._process = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def tend(self) -> str | None:
+        """Restart the child if it is dead and its backoff over; return what happened, if anything did."""
+        if self._process.poll() is None:
+            return None
+        now = time.monotonic()
+        if self._restart_at is None:
+            self._failures = 0 if now - self._started_at > STEADY_S else self._failures + 1
+            backoff_s = min(FIRST_BACKOFF_S * 2**self._failures, LONGEST_BACKOFF_S) if self._failures > 1 else 0.0
+            self._restart_at = now + backoff_s
+            return f"{self.command.name} ended with code {self._process.returncode}; see {self.command.log}"
+        if now < self._restart_at:
+            return None
+        self._restart_at = None
+        self._process = self._start()
+        return f"{self.command.name} was started again (pid {self.pid})"
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def stop(self, deadline: float) -> None:
+        """Wait until `deadline` (monotonic) for the end, then force it."""
+        try:
+            self._process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._started_at = time.monotonic()
+        self.command.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.command.log.open("ab") as log:
+            return subprocess.Popen(
+                self.command.arguments,
+                env=dict(self.command.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+
+
+def stop_all(children: Sequence[Child]) -> None:
+    """End all children, by force after `GRACE_S`."""
+    for child in children:
+        child.ask_to_stop()
+    deadline = time.monotonic() + GRACE_S
+    for child in children:
+        child.stop(deadline)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, however that comes about."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.setpgid(0, 0)  # a Ctrl-C in the terminal is the supervisor's to pass on

@@ -1,0 +1,118 @@
+"""`assay demo`: a real job through all stages, on this machine alone."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from cli.demo_model import ROWS, scripted_model
+from cli.serve import AlreadyServing, next_free_port, service
+from core.settings import Settings
+from store.query import query
+
+JOB_TIMEOUT_S = 120.0
+
+QUERY = """\
+SELECT s.item->>'topic' AS topic, count(*) AS answers, avg(c.value) AS correct
+FROM scores c JOIN samples s USING (job_id, task, sample)
+WHERE job_id = ? AND c.name = 'string-check'
+GROUP BY topic ORDER BY correct, topic"""
+
+
+def demo(say: Callable[[str], None]) -> int:
+    """Run the demo; return the exit code."""
+    settings = demo_settings(Settings())
+    try:
+        with scripted_model() as model, service(settings, say) as running:
+            say(f"Model      {model} (scripted)")
+            job_id = run_job(running.url, model, say)
+            show_results(running.url, job_id)
+        show_query(settings, job_id)
+    except AlreadyServing as error:
+        say(str(error))
+        return 2
+    say("Stopped")
+    return 0
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """Return settings for a home, a port and a dataset of the demo's own."""
+    home = settings.home / "demo"
+    dataset = home / "datasets" / "demo" / "trivia" / "qa.jsonl"
+    dataset.parent.mkdir(parents=True, exist_ok=True)
+    dataset.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    port = next_free_port(settings.port)
+    return settings.model_copy(update={"home": home, "port": port, "datasets": home / "datasets"})
+
+
+def job_body(model: str) -> dict[str, Any]:
+    """Return the demo's job, as a NeMo Evaluator v2 client would post it."""
+    endpoint = {"api_endpoint": {"url": model, "model_id": "demo/model"}}
+    grade = "Question: {{item.question}}\nReference: {{item.answer}}\nAnswer: {{sample.output_text}}\nReply SCORE: <0-4>"
+    judge = {
+        "model": endpoint,
+        "template": {"messages": [{"role": "user", "content": grade}]},
+        "scores": {"grade": {"type": "int", "parser": {"type": "regex", "pattern": r"SCORE: (\d)", "method": "search"}}},
+    }
+    task = {
+        "type": "chat-completion",
+        "params": {"template": {"messages": [{"role": "user", "content": "{{item.question}}"}]}},
+        "dataset": {"files_url": "hf://datasets/demo/trivia/qa.jsonl"},
+        "metrics": {
+            "correct": {
+                "type": "string-check",
+                "params": {"check": ["{{sample.output_text}}", "contains", "{{item.answer}}"]},
+            },
+            "graded": {"type": "llm-judge", "params": judge},
+        },
+    }
+    return {"spec": {"target": {"type": "model", "model": endpoint}, "config": {"type": "custom", "tasks": {"qa": task}}}}
+
+
+def run_job(url: str, model: str, say: Callable[[str], None]) -> str:
+    """Create the job, follow it to its end, and return its id; raises RuntimeError if it fails."""
+    jobs = f"{url}/v2/evaluation/jobs"
+    with httpx.Client(trust_env=False) as client:
+        created = client.post(jobs, json=job_body(model)).raise_for_status().json()
+        begun, job_id, seen = time.monotonic(), created["id"], None
+        say(f"Job        {job_id}")
+        while (elapsed := time.monotonic() - begun) < JOB_TIMEOUT_S:
+            job = client.get(f"{jobs}/{job_id}").raise_for_status().json()
+            if job["status"] != seen:
+                seen = job["status"]
+                say(f"           {seen} after {elapsed:.1f} s")
+            if seen == "completed":
+                return str(job_id)
+            if seen in ("error", "cancelled"):
+                raise RuntimeError(f"the job ended in {seen}: {job['error_details']}")
+            time.sleep(0.1)
+    raise RuntimeError(f"the job was still {seen} after {JOB_TIMEOUT_S:.0f} s")
+
+
+def show_results(url: str, job_id: str) -> None:
+    """Print the job's summaries as its client gets them."""
+    download = f"{url}/v2/evaluation/jobs/{job_id}/results/evaluation-results/download"
+    results = httpx.get(download, trust_env=False).raise_for_status().json()
+    table = Table("task", "metric", "score", "mean", "stddev", "scored", "not scored")
+    for task, outcome in results["tasks"].items():
+        for metric, scores in outcome["metrics"].items():
+            for name, score in scores["scores"].items():
+                stats = score["stats"]
+                figures = (f"{stats['mean']:.3f}", f"{stats['stddev']:.3f}", str(stats["count"]), str(stats["nan_count"]))
+                table.add_row(task, metric, name, *figures)
+    Console().print(table)
+
+
+def show_query(settings: Settings, job_id: str) -> None:
+    """Print a DuckDB query over the results, and its answer."""
+    columns, rows = query(settings.home / "results", QUERY, [job_id])
+    console = Console(highlight=False)
+    console.print(QUERY.replace("?", f"'{job_id}'"))
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(str, row))
+    console.print(table)

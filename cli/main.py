@@ -1,0 +1,45 @@
+"""The `assay` command: what each word does."""
+
+import sys
+
+from cyclopts import App
+
+app = App(name="assay", help="A self-hosted evaluation service for language models.", version_flags=["--version"])
+
+
+def say(text: str) -> None:
+    """Tell the user something, at once."""
+    print(text, flush=True)
+
+
+@app.command
+def serve() -> int:
+    """Run the service: Prefect server, worker and API, until it is stopped."""
+    from cli.serve import serve as run_service
+    from core.settings import Settings
+
+    return run_service(Settings(), say)
+
+
+@app.command
+def migrate() -> int:
+    """Bring the job tables up to date; `assay serve` does so by itself."""
+    from core.settings import Settings
+    from store.workspace import Workspace
+
+    Workspace.open(Settings(), migrating=True)
+    say("The tables are up to date.")
+    return 0
+
+
+@app.command
+def demo() -> int:
+    """Run a whole evaluation against a scripted model on this machine, and show its results."""
+    from cli.demo import demo as run_demo
+
+    return run_demo(say)
+
+
+def main() -> None:
+    """Run the command of this process's arguments, and exit with its code."""
+    sys.exit(app())

@@ -1,0 +1,81 @@
+"""The control loop of the API process: in a thread of its own, so that it never delays an answer."""
+
+import asyncio
+import logging
+import threading
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+
+from core.errors import AssayError
+from flows.deploy import Deployed, set_up, wait_for_server
+from flows.dispatch import dispatch
+from flows.reconcile import Reconciler
+from flows.worker import wake
+from store.workspace import Workspace
+
+INTERVAL_S = 0.2
+BACKOFF_S = 1.0
+
+logger = logging.getLogger("assay.control")
+
+
+class Control:
+    """Starts flow runs for new jobs and keeps the job records in step, until it is stopped."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._workspace = workspace
+        self._deployed: Deployed | None = None
+        self._loop = asyncio.new_event_loop()
+        self._news = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._stopping = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether a job can run: Prefect is set up, and our worker listens if it is ours to run."""
+        if self._deployed is None:
+            return False
+        return wake(self._workspace.settings.home) or not self._deployed.own_worker
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait until the loop has ended."""
+        self._stopping = True
+        self.wake()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """Tell the loop that there is news."""
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._keep_going())
+
+    async def _keep_going(self) -> None:
+        while not self._stopping:
+            try:
+                await self._carry_on()
+            except (httpx.HTTPError, PrefectException, AssayError, TimeoutError) as error:
+                logger.warning("Prefect could not be reached, trying again: %s: %s", type(error).__name__, error)
+                await asyncio.sleep(BACKOFF_S)
+
+    async def _carry_on(self) -> None:
+        await asyncio.to_thread(wait_for_server)
+        async with get_client() as client:
+            reconciler = Reconciler(client, self._workspace)
+            self._deployed = await set_up(client, self._workspace.settings)
+            while not self._stopping:
+                self._news.clear()
+                await dispatch(client, self._workspace, self._deployed.id)
+                await reconciler.look()
+                try:
+                    await asyncio.wait_for(self._news.wait(), INTERVAL_S)
+                except TimeoutError:
+                    continue

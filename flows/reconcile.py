@@ -1,0 +1,155 @@
+"""Keep the job records in step with their flow runs; alone writes a terminal status.
+
+What was done is in the journals and results. Prefect says what runs. A lock on the job's folder
+says whether an engine is at work, whatever became of its process.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas import State
+from prefect.states import Cancelled, Completed, Failed, Scheduled
+
+from core.job import TERMINAL, Failure, JobStatus, OpenJob, Progress, utcnow
+from flows.status import RunState, next_status, run_state
+from flows.watch import Watch
+from flows.worker import wake
+from store.jobs import Change
+from store.workspace import Workspace
+
+MAX_CRASHES = 3
+POLL_INTERVAL_S = 2.0
+BATCH = 200
+
+
+class Reconciler:
+    """Watches the open jobs of a workspace."""
+
+    def __init__(self, client: PrefectClient, workspace: Workspace) -> None:
+        """Begin with no memory: what is remembered may be lost at any time."""
+        self._client = client
+        self._workspace = workspace
+        self._watches: dict[str, Watch] = {}
+        self._polled_at = float("-inf")
+
+    async def look(self) -> None:
+        """Look once at every open job; at Prefect only if it is time, or a job may have changed."""
+        jobs = await asyncio.to_thread(self._workspace.jobs.open)
+        reports = await asyncio.to_thread(self._workspace.jobs.progress, [job.id for job in jobs])
+        self._watches = {job.id: self._watches.get(job.id) or Watch() for job in jobs}
+        for job in jobs:
+            self._watches[job.id].note_report(reports.get(job.id))
+        if time.monotonic() - self._polled_at >= POLL_INTERVAL_S:
+            await self._poll(jobs)
+            self._polled_at = time.monotonic()
+        else:
+            await self._poll([job for job in jobs if _is_turning(job, reports.get(job.id))])
+        for job in jobs:
+            if job.flow_run_id is None or self._watches[job.id].run != "none":
+                await self._settle(job, self._watches[job.id], reports.get(job.id))
+
+    async def _poll(self, jobs: Sequence[OpenJob]) -> None:
+        """Read the states of the jobs' flow runs, one request for each `BATCH`."""
+        runs = {UUID(job.flow_run_id): job.id for job in jobs if job.flow_run_id}
+        ids = list(runs)
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            found = await self._client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=batch)), limit=BATCH
+            )
+            states = {run.id: run_state(run.state.type.value, run.state.name or "") for run in found if run.state}
+            for flow_run_id in batch:
+                self._watches[runs[flow_run_id]].note_run(states.get(flow_run_id, "gone"))
+
+    async def _settle(self, job: OpenJob, watch: Watch, report: Progress | None) -> None:
+        """Do in Prefect what the user wants and what a dead engine needs, then record the status."""
+        folder = self._workspace.folder(job.id)
+        if await self._carry_out_intent(job, watch):
+            return  # the next look sees what came of it
+        if watch.engine_is_dead(report) and not await asyncio.to_thread(folder.is_held):
+            await self._bury(job, watch, report)
+            return
+        status = next_status(job.status, watch.run, job.intent)
+        if job.intent == "delete" and status in TERMINAL:
+            await asyncio.to_thread(self._remove, job)
+        elif status in TERMINAL:
+            await asyncio.to_thread(self._finish, job, status, report)
+        elif status != job.status:
+            started = utcnow() if status == "running" and job.started_at is None else job.started_at
+            await asyncio.to_thread(
+                self._workspace.jobs.settle, job.id, seen=job.status, status=status, started_at=started
+            )
+
+    async def _carry_out_intent(self, job: OpenJob, watch: Watch) -> bool:
+        """Tell Prefect what the user wants, or heed what was wanted there; whether anything was done."""
+        jobs = self._workspace.jobs
+        match job.intent, watch.run:
+            case ("cancel" | "delete"), ("scheduled" | "pending" | "paused" | "resuming"):
+                await self._set(job, watch, Cancelled(message="Cancelled by the user."))
+            case ("run" | "pause"), "cancelling":
+                await asyncio.to_thread(jobs.want, job.id, "cancel")
+            case "run", "paused" if job.status == "resuming":
+                assert job.flow_run_id is not None
+                await self._client.resume_flow_run(UUID(job.flow_run_id))
+                wake(self._workspace.settings.home)
+            case "run", "paused" if job.status == "running":
+                await asyncio.to_thread(jobs.want, job.id, "pause")
+            case _:
+                return False
+        return True
+
+    async def _bury(self, job: OpenJob, watch: Watch, report: Progress | None) -> None:
+        """Start the run of a dead engine again, unless it was done, is unwanted, or has died too often."""
+        change: Change = {"crashes": job.crashes + 1}
+        if report and report.results_ready_at:
+            await self._set(job, watch, Completed(message="The engine died after its work was done."))
+        elif job.intent in ("cancel", "delete"):
+            await self._set(job, watch, Cancelled(message="Cancelled by the user."))
+        elif job.crashes >= MAX_CRASHES:
+            message = f"The worker died {job.crashes + 1} times while at this job."
+            change["failure"] = Failure(blame="service", code="crashed", message=message)
+            await self._set(job, watch, Failed(message=message))
+        else:
+            change["note"] = f"The worker died; the job goes on (restart {job.crashes + 1} of {MAX_CRASHES})."
+            await self._set(job, watch, Scheduled(name="AwaitingRetry", message=change["note"]))
+            wake(self._workspace.settings.home)
+        await asyncio.to_thread(self._workspace.jobs.settle, job.id, **change)
+
+    async def _set(self, job: OpenJob, watch: Watch, state: State) -> None:
+        assert job.flow_run_id is not None
+        await self._client.set_flow_run_state(UUID(job.flow_run_id), state, force=True)
+        watch.note_run(run_state(state.type.value, state.name or ""))
+
+    def _finish(self, job: OpenJob, status: JobStatus, report: Progress | None) -> None:
+        """Record the end of a job, once its results are seen to be there."""
+        folder = self._workspace.folder(job.id)
+        failure = job.failure or (report.failure if report else None)
+        if status == "completed" and folder.read_summaries() is None:
+            status = "failed"
+            failure = Failure(blame="service", code="results_missing", message="The job ended without its results.")
+        if status == "failed" and failure is None:
+            failure = Failure(blame="service", code="flow_run_failed", message="The flow run failed; see its log.")
+        end: Change = {"status": status, "finished_at": utcnow(), "failure": failure if status == "failed" else None}
+        folder.write_job(replace(self._workspace.jobs.get(job.id), **end))
+        self._workspace.jobs.settle(job.id, seen=job.status, **end)
+
+    def _remove(self, job: OpenJob) -> None:
+        """Remove a deleted job; its files first, so that a record points at what is left to do."""
+        folder = self._workspace.folder(job.id)
+        if not folder.is_held():
+            folder.remove()
+            self._workspace.jobs.remove(job.id)
+
+
+def _is_turning(job: OpenJob, report: Progress | None) -> bool:
+    """Tell whether a job is about to change, so that Prefect is worth asking now."""
+    if job.status in ("pausing", "resuming", "cancelling"):
+        return True
+    if report is None:
+        return False
+    return job.status in ("created", "pending") or bool(report.results_ready_at or report.failure)

@@ -1,0 +1,124 @@
+"""Our Prefect worker: one long-lived process that runs many flow runs, each in a thread.
+
+It is woken for new work through a named pipe besides polling, so that a job begins within a
+second. Registered as the worker type `assay` by entry point; `python -m flows.worker` runs it.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.client.schemas import FlowRun
+
+
+class AssayWorkerResult(BaseWorkerResult):
+    """The end of a flow run in this process; its state is Prefect's to know."""
+
+
+class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerResult]):
+    """Runs the flow `evaluate` in this process, `ASSAY_MAX_JOBS` at a time."""
+
+    type = "assay"
+    job_configuration = BaseJobConfiguration
+    _description = "Carries out Assay's evaluation jobs in one long-lived process."
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take up to `ASSAY_MAX_JOBS` runs unless a limit is given."""
+        self._settings = Settings()
+        kwargs["limit"] = kwargs.get("limit") or self._settings.max_jobs
+        super().__init__(*args, **kwargs)
+        self._threads = anyio.CapacityLimiter(kwargs["limit"])
+
+    async def setup(self) -> None:
+        """Prepare to run, and listen for wake-ups."""
+        await super().setup()
+        assert self._runs_task_group is not None
+        self._runs_task_group.start_soon(self._heed_wakes)
+
+    async def run(
+        self,
+        flow_run: "FlowRun",
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> AssayWorkerResult:
+        """Run the flow in a thread with a loop of its own, so that no job stalls another."""
+        if task_status:
+            task_status.started(os.getpid())
+        try:
+            await anyio.to_thread.run_sync(_run_flow, flow_run, limiter=self._threads)
+        finally:
+            wake(self._settings.home)  # there is room for a run that waits
+        return AssayWorkerResult(identifier=str(os.getpid()), status_code=0)
+
+    async def _heed_wakes(self) -> None:
+        pipe = os.open(make_pipe(self._settings.home), os.O_RDWR | os.O_NONBLOCK)
+        try:
+            while True:
+                await anyio.wait_readable(pipe)
+                os.read(pipe, 4096)
+                await self.get_and_submit_flow_runs()
+        finally:
+            os.close(pipe)
+
+
+def _run_flow(flow_run: "FlowRun") -> None:
+    """Run `evaluate` for a flow run to its end; the outcome is in the run's state."""
+    from prefect.flow_engine import run_flow_async
+
+    from flows.evaluate import evaluate
+
+    asyncio.run(run_flow_async(evaluate, flow_run=flow_run, parameters=flow_run.parameters, return_type="state"))
+
+
+def make_pipe(home: Path) -> Path:
+    """Return the pipe over which workers of `home` are woken, made if it is not there."""
+    pipe = home / "run" / "wake"
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.mkfifo(pipe, 0o600)
+    except FileExistsError:
+        pass
+    return pipe
+
+
+def wake(home: Path) -> bool:
+    """Tell a worker of `home` that there is work; whether one listens. One that does not will poll."""
+    try:
+        pipe = os.open(make_pipe(home), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    try:
+        os.write(pipe, b"\n")
+    except BlockingIOError:
+        pass  # it has been told often enough
+    finally:
+        os.close(pipe)
+    return True
+
+
+def main() -> None:
+    """Run a worker until it is told to stop; jobs that run then go on at the next start."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    settings = Settings()
+    from flows.deploy import wait_for_server
+
+    wait_for_server()
+    import flows.evaluate  # noqa: F401 - imported before the first job rather than by it
+
+    asyncio.run(AssayWorker(work_pool_name=settings.work_pool, create_pool_if_not_found=False).start())
+
+
+if __name__ == "__main__":
+    main()

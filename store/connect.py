@@ -1,0 +1,105 @@
+"""Connections to the job tables: SQLite in WAL mode, or Postgres."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from core.errors import SpecInvalid, StorageFull
+
+BUSY_S = 30
+"""How long SQLite waits for another writer."""
+
+DISK_FULL = "53100"
+"""Postgres' SQLSTATE; SQLite's counterpart is SQLITE_FULL."""
+
+
+def connect(url: str) -> sa.Engine:
+    """Return an engine for `url`, which threads may share; each process makes its own.
+
+    Nothing is opened before the first transaction, but SQLite's folder is made.
+    Raises SpecInvalid, which does not repeat the URL, for any other kind of database.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise _unknown_database() from None
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            return _sqlite(parsed, Path(parsed.database))
+        case "postgresql" | "postgres":
+            return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    raise _unknown_database()
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a connection in a transaction that only reads, and so waits for no writer."""
+    with engine.connect().execution_options(only_reads=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a connection in a transaction that is committed at the end, or rolled back on an error.
+
+    On SQLite it is the only writer from its beginning, so what it reads cannot change before it writes.
+    Raises StorageFull when the database's disk is full.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        if _is_disk_full(error.orig):
+            raise StorageFull("The disk of the job tables is full; free some space, then try again") from error
+        raise
+
+
+def _unknown_database() -> SpecInvalid:
+    return SpecInvalid("ASSAY_DATABASE_URL must be sqlite:///FILE or postgresql://USER@HOST/NAME", field="database_url")
+
+
+def _sqlite(url: URL, file: Path) -> sa.Engine:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
+    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    # sqlite3 would begin transactions too late for DDL, and as readers that cannot become writers.
+    connection.isolation_level = None
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # Of processes that meet over a new file, all but one find it locked, and SQLite does not wait here itself.
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
+def _begin(connection: sa.Connection) -> None:
+    only_reads = connection.get_execution_options().get("only_reads", False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def _is_disk_full(error: Any) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or (
+        getattr(error, "sqlstate", None) == DISK_FULL
+    )

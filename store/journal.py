@@ -1,0 +1,132 @@
+"""The journal of a shard: every call that was paid, written down before it counts.
+
+One line a call: its length and CRC-32 in hexadecimal, then the call as a JSON array. JSON escapes
+line breaks, so a newline always ends a record, and what follows a damaged one can still be read.
+"""
+
+import mmap
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+from zlib import crc32
+
+import orjson
+
+from core.result import Call
+from store.atomic import storing, sync
+from store.rows import call_of, call_row, well_formed
+
+HEADER_BYTES = 18
+
+
+class JournalRead(NamedTuple):
+    """The calls of a journal in the order of writing, and how many records in its midst were damaged."""
+
+    calls: list[Call]
+    damaged: int
+
+
+class Journal:
+    """A journal open for appending, by one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal, and cut off a last record that was not written whole."""
+        self.path = path
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            size = os.fstat(self._descriptor).st_size
+            self._end = _intact(self._descriptor, size)
+            self._unsynced = self._end < size
+            if self._unsynced:
+                os.ftruncate(self._descriptor, self._end)
+            sync(path.parent)
+
+    def append(self, call: Call) -> None:
+        """Write down one call, in one write; it survives the process, and after `sync` the machine."""
+        line = render_call(call)
+        with storing(self.path):
+            try:
+                written = os.write(self._descriptor, line)
+                while written < len(line):
+                    written += os.write(self._descriptor, line[written:])
+            except OSError:
+                # The next record must not follow half of this one; where that fails, the reader skips both.
+                with suppress(OSError):
+                    os.ftruncate(self._descriptor, self._end)
+                raise
+        self._end += len(line)
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Wait until the disk holds all that was appended."""
+        if self._unsynced:
+            self._unsynced = False
+            with storing(self.path):
+                os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Sync and close."""
+        try:
+            self.sync()
+        finally:
+            # A late append must fail, and not write where the number was given to another file.
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_journal(path: Path) -> JournalRead:
+    """Read the whole records of a journal; one that does not exist is empty.
+
+    A last record that was not written whole is dropped. Any other damaged record is skipped and
+    counted: its call is paid again rather than trusted. The same call may stand more than once.
+    """
+    try:
+        return parse_journal(path.read_bytes())
+    except FileNotFoundError:
+        return JournalRead([], 0)
+
+
+def parse_journal(data: bytes) -> JournalRead:
+    """Read the whole records of a journal's content."""
+    *lines, tail = data.split(b"\n")
+    payloads = [_payload(line) for line in lines]
+    if not tail and payloads and payloads[-1] is None:
+        payloads.pop()
+    calls = [call_of(orjson.loads(payload)) for payload in payloads if payload is not None]
+    return JournalRead(calls, len(payloads) - len(calls))
+
+
+def render_call(call: Call) -> bytes:
+    """Return the record of a call, its newline included."""
+    row = call_row(call)
+    try:
+        payload = orjson.dumps(row)
+    except orjson.JSONEncodeError:
+        payload = orjson.dumps([well_formed(value) for value in row])
+    return b"%08x %08x %b\n" % (len(payload), crc32(payload), payload)
+
+
+def _payload(line: bytes) -> bytes | None:
+    payload = line[HEADER_BYTES:]
+    return payload if line[:HEADER_BYTES] == b"%08x %08x " % (len(payload), crc32(payload)) else None
+
+
+def _intact(descriptor: int, size: int) -> int:
+    """Return where the last whole record ends, if at most the last is not whole."""
+    if not size:
+        return 0
+    with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as data:
+        start = data.rfind(b"\n", 0, size - 1) + 1
+        last = data[start:size]
+    return size if last.endswith(b"\n") and _payload(last[:-1]) is not None else start

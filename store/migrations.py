@@ -1,0 +1,137 @@
+"""The steps that make and change the job tables, numbered from 1, one transaction each.
+
+A step that was released is never edited: a change to `store.tables` comes with a new one.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from core.errors import SchemaMismatch
+from core.job import utcnow
+from store.connect import reading, writing
+from store.tables import schema_version
+
+Migration = tuple[str, ...]
+"""Statements that both databases read."""
+
+LOCK = 0x415353_4159
+"""The number of Postgres' advisory lock under which one process migrates at a time."""
+
+# SQLite takes any name for a column's type, so BYTEA and TIMESTAMP serve both databases.
+JOBS: Migration = (
+    """
+    CREATE TABLE jobs (
+        id TEXT NOT NULL PRIMARY KEY,
+        face TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        project TEXT,
+        description TEXT,
+        target TEXT,
+        config TEXT,
+        model TEXT,
+        status TEXT NOT NULL,
+        intent TEXT NOT NULL,
+        note TEXT,
+        flow_run_id TEXT,
+        crashes INTEGER NOT NULL,
+        created_at TIMESTAMP NOT NULL,
+        updated_at TIMESTAMP NOT NULL,
+        started_at TIMESTAMP,
+        finished_at TIMESTAMP,
+        failure TEXT,
+        custom_fields TEXT,
+        ownership TEXT,
+        spec TEXT NOT NULL,
+        request TEXT NOT NULL,
+        CONSTRAINT jobs_name UNIQUE (face, namespace, name)
+    )
+    """,
+    "CREATE INDEX jobs_created ON jobs (face, created_at, id, intent)",
+    "CREATE INDEX jobs_updated ON jobs (face, updated_at, id, intent)",
+    "CREATE INDEX jobs_namespace ON jobs (face, namespace, created_at)",
+    "CREATE INDEX jobs_status ON jobs (face, status, created_at)",
+    "CREATE INDEX jobs_open ON jobs (status, created_at)",
+    """
+    CREATE TABLE job_progress (
+        job_id TEXT NOT NULL PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+        attempt INTEGER NOT NULL,
+        worker TEXT NOT NULL,
+        heartbeat_at TIMESTAMP NOT NULL,
+        results_ready_at TIMESTAMP,
+        counts TEXT NOT NULL,
+        failure TEXT
+    )
+    """,
+    """
+    CREATE TABLE secrets (
+        id TEXT NOT NULL PRIMARY KEY,
+        owner_kind TEXT NOT NULL,
+        owner_id TEXT NOT NULL,
+        ciphertext BYTEA NOT NULL,
+        created_at TIMESTAMP NOT NULL
+    )
+    """,
+    "CREATE INDEX secrets_owner ON secrets (owner_kind, owner_id)",
+    """
+    CREATE TABLE files (
+        id TEXT NOT NULL PRIMARY KEY,
+        filename TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        file_type TEXT NOT NULL,
+        bytes BIGINT NOT NULL,
+        line_count BIGINT NOT NULL,
+        sha256 TEXT NOT NULL,
+        created_at TIMESTAMP NOT NULL
+    )
+    """,
+    "CREATE INDEX files_sha256 ON files (sha256)",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (JOBS,)
+
+
+def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """Take the database through the steps it lacks, and return its version.
+
+    Processes that call this at once take turns. A step that fails leaves the database at the version
+    before it. Raises SchemaMismatch if the database is of a newer release.
+    """
+    while (version := _step(engine, migrations)) < len(migrations):
+        pass
+    return version
+
+
+def check_version(engine: sa.Engine) -> None:
+    """Raise SchemaMismatch unless the database is of this release's version."""
+    with reading(engine) as connection:
+        made = sa.inspect(connection).has_table(schema_version.name)
+        found = _version(connection) if made else 0
+    if found != len(MIGRATIONS):
+        raise _mismatch(found, len(MIGRATIONS))
+
+
+def _step(engine: sa.Engine, migrations: Sequence[Migration]) -> int:
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        schema_version.create(connection, checkfirst=True)
+        version = _version(connection)
+        if version > len(migrations):
+            raise _mismatch(version, len(migrations))
+        if version < len(migrations):
+            for statement in migrations[version]:
+                connection.exec_driver_sql(statement)
+            version += 1
+            connection.execute(sa.insert(schema_version).values(version=version, applied_at=utcnow()))
+    return version
+
+
+def _version(connection: sa.Connection) -> int:
+    return connection.scalar(sa.select(sa.func.max(schema_version.c.version))) or 0
+
+
+def _mismatch(found: int, needed: int) -> SchemaMismatch:
+    remedy = "run `assay migrate`" if found < needed else "use a newer release of Assay"
+    return SchemaMismatch(f"The database has schema version {found}, this release needs {needed}: {remedy}")

@@ -1,0 +1,201 @@
+"""The keys in requests: taken out of a body, kept encrypted, and found again by their references."""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from core.errors import NotFound, ServiceError, SpecInvalid
+from core.job import random_id
+from core.spec import SecretRef
+from store.atomic import storing, sync
+from store.connect import reading
+from store.tables import secrets as keys
+
+KEY_FIELDS: Final = frozenset(
+    {"api_key", "hf_token", "external_api_token", "token", "access_token", "secret", "password"}
+)
+"""The fields of a request body whose values are keys."""
+
+DATA_FIELDS: Final = frozenset({"rows"})
+"""The lists of a user's samples: a column `token` there is data, and is left as it is."""
+
+MASK: Final = "******"
+MAX_DEPTH: Final = 100
+
+USER_INFO = re.compile(r"(\s*https?://)([^/?#\s]*)@", re.IGNORECASE)
+NONCE_BYTES = 12
+
+
+def seal(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a copy of a request body with references in place of its keys, and the keys by id.
+
+    User info in a URL is a key too: it leaves the URL, and becomes the `api_key` beside it if there
+    is none. What looks like a reference already is sealed like any other text.
+    Raises SpecInvalid if the body is nested deeper than `MAX_DEPTH`.
+    """
+    found: dict[str, str] = {}
+    return _seal_mapping(body, found, 0), found
+
+
+def mask(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a sealed body in which each key is `MASK`, as it is shown to the user."""
+    return {name: _mask(name, value) for name, value in body.items()}
+
+
+class Vault:
+    """Encrypts keys for the secrets table, and reveals what a reference stands for."""
+
+    def __init__(self, engine: sa.Engine, key: bytes) -> None:
+        self._engine = engine
+        self._cipher = AESGCM(key)
+
+    def encrypt(self, secrets: Mapping[str, str]) -> dict[str, bytes]:
+        """Return the ciphertexts of keys by id; each can be read under its own id only."""
+        return {key_id: self._encrypt(key_id, clear) for key_id, clear in secrets.items()}
+
+    def reveal(self, ref: SecretRef) -> str:
+        """Return the key that `store:ID` or `env:NAME` stands for.
+
+        Raises NotFound if it is not there, and ServiceError if it was encrypted with another key.
+        """
+        match ref.partition(":"):
+            case "store", _, key_id:
+                return self._decrypt(key_id)
+            case "env", _, name:
+                return _from_environment(name)
+        # The reference is not repeated: it may be a key that stands in the wrong place.
+        raise NotFound("A key is named by neither store:ID nor env:NAME")
+
+    def _encrypt(self, key_id: str, clear: str) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, clear.encode(errors="surrogatepass"), key_id.encode())
+
+    def _decrypt(self, key_id: str) -> str:
+        with reading(self._engine) as connection:
+            ciphertext = connection.scalar(sa.select(keys.c.ciphertext).where(keys.c.id == key_id))
+        if ciphertext is None:
+            raise NotFound(f"The key store:{key_id} is no longer kept; send it again with a new job")
+        nonce, sealed = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
+        try:
+            clear = self._cipher.decrypt(nonce, sealed, key_id.encode())
+        except InvalidTag:
+            raise ServiceError(
+                f"The key store:{key_id} cannot be decrypted: ASSAY_SECRET_KEY, or the file secret.key, has changed"
+            ) from None
+        return clear.decode(errors="surrogatepass")
+
+
+def load_key(setting: str | None, home: Path) -> bytes:
+    """Return the 32 bytes that encrypt stored keys: derived from `setting`, or else kept in `home`.
+
+    The file `secret.key` is made, for its owner alone, where there is none; processes that start at
+    once agree on one. Raises ServiceError if it is damaged.
+    """
+    text = setting or _key_file(home / "secret.key")
+    return HKDF(SHA256(), length=32, salt=None, info=b"assay stored keys").derive(text.encode())
+
+
+def _from_environment(name: str) -> str:
+    clear = os.environ.get(name)
+    if not clear:
+        raise NotFound(f"The environment variable {name} is not set where the service runs")
+    return clear
+
+
+def _key_file(path: Path) -> str:
+    if not path.exists():
+        _make_key_file(path)
+    text = path.read_text(encoding="ascii", errors="replace").strip()
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise ServiceError(f"{path} is damaged: it should hold 64 hexadecimal digits; restore it from a backup")
+    return text
+
+
+def _make_key_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{random_id('')}")
+    with storing(path):
+        try:
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+            sync(draft)
+            # A link appears whole, and never replaces the file of a process that was faster.
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync(path.parent)
+
+
+def _seal_mapping(body: Mapping[str, Any], found: dict[str, str], depth: int) -> dict[str, Any]:
+    sealed: dict[str, Any] = {}
+    from_urls: list[str] = []
+    for name, value in body.items():
+        if _is_data(name, value):
+            sealed[name] = value
+        elif name in KEY_FIELDS and isinstance(value, str) and value:
+            sealed[name] = _refer(value, found)
+        elif isinstance(value, str):
+            sealed[name], clear = _split_url(value)
+            from_urls.extend(clear)
+        else:
+            sealed[name] = _seal(value, found, depth + 1)
+    if from_urls and not sealed.get("api_key"):
+        sealed["api_key"] = _refer(from_urls[0], found)
+    return sealed
+
+
+def _seal(value: Any, found: dict[str, str], depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise SpecInvalid(f"The body is nested deeper than {MAX_DEPTH} levels")
+    match value:
+        case dict():
+            return _seal_mapping(value, found, depth)
+        case list():
+            return [_seal(item, found, depth + 1) for item in value]
+        case str():
+            return _split_url(value)[0]
+    return value
+
+
+def _refer(clear: str, found: dict[str, str]) -> SecretRef:
+    key_id = random_id("")
+    found[key_id] = clear
+    return f"store:{key_id}"
+
+
+def _split_url(text: str) -> tuple[str, list[str]]:
+    """Return a text without its user info if it is a URL, and the password or user that this held."""
+    match = USER_INFO.match(text)
+    if match is None:
+        return text, []
+    scheme, user_info = match.groups()
+    user, _, password = user_info.partition(":")
+    clear = unquote(password or user)
+    return scheme + text[match.end() :], [clear] if clear else []
+
+
+def _mask(name: str, value: Any) -> Any:
+    match value:
+        case None:
+            return None
+        case list() if not _is_data(name, value):
+            return [_mask("", item) for item in value]
+        case dict():
+            return mask(value)
+    return MASK if name in KEY_FIELDS else value
+
+
+def _is_data(name: str, value: Any) -> bool:
+    return name in DATA_FIELDS and isinstance(value, list)

@@ -1,0 +1,47 @@
+"""Everything the service keeps, opened: job tables, secrets, uploads and results."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.settings import Settings
+from store.connect import connect
+from store.files import Files
+from store.jobs import Jobs
+from store.migrations import check_version, migrate
+from store.results import JobFolder
+from store.secrets import Vault, load_key
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The stores of one ASSAY_HOME; one process may open it as often as it likes."""
+
+    settings: Settings
+    jobs: Jobs
+    vault: Vault
+    files: Files
+    results: Path
+
+    @classmethod
+    def open(cls, settings: Settings, *, migrating: bool = False) -> "Workspace":
+        """Open the stores, bringing the tables up to date if `migrating`.
+
+        Raises SchemaMismatch if the tables are of another version.
+        """
+        settings.home.mkdir(parents=True, exist_ok=True)
+        engine = connect(settings.jobs_url)
+        if migrating:
+            migrate(engine)
+        check_version(engine)
+        secret = settings.secret_key.get_secret_value() if settings.secret_key else None
+        return cls(
+            settings=settings,
+            jobs=Jobs(engine),
+            vault=Vault(engine, load_key(secret, settings.home)),
+            files=Files(engine, settings.home / "files"),
+            results=settings.home / "results",
+        )
+
+    def folder(self, job_id: str) -> JobFolder:
+        """Return the folder of a job's results."""
+        return JobFolder(self.results, job_id)

@@ -1,0 +1,98 @@
+"""The last stage: scores to summaries, recomputed from the rows.
+
+Sums are exact (`math.fsum`), so that the figures do not depend on the order of rows, shards or
+restarts.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from math import fsum, sqrt
+from typing import Final
+
+from core.errors import EndpointFailed, ResultsMissing
+from core.result import Outcome, Score, Summary
+from tasks.engine import Engine
+
+SummaryKey = tuple[str, str, str, str]
+
+LOST: Final[frozenset[Outcome]] = frozenset({"target_error", "judge_error", "not_attempted"})
+"""Outcomes of samples whose model gave no answer."""
+
+
+def aggregate(engine: Engine) -> list[Summary]:
+    """Publish and return the job's summaries.
+
+    Raises EndpointFailed, after they are published, if a model gave no answer at all.
+    """
+    aggregator = Aggregator()
+    for shard in engine.manifest.shards:
+        scores = engine.folder.read_scores(shard)
+        if scores is None:
+            raise ResultsMissing(f"shard {shard.index} of job {engine.job.id} has no scores")
+        aggregator.add(scores)
+    summaries = aggregator.summaries()
+    engine.folder.write_summaries(summaries)
+    aggregator.refuse_lost()
+    engine.finished()
+    return summaries
+
+
+class Aggregator:
+    """Collects the values and outcomes of scores, shard by shard."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._values: defaultdict[SummaryKey, list[float]] = defaultdict(list)
+        self._outcomes: defaultdict[SummaryKey, Counter[Outcome]] = defaultdict(Counter)
+        self._errors: dict[SummaryKey, str] = {}
+
+    def add(self, scores: Iterable[Score]) -> None:
+        """Take the scores of a shard."""
+        for score in scores:
+            key = (score.task, score.target, score.metric, score.name)
+            self._outcomes[key][score.outcome] += 1
+            if score.value is not None:
+                self._values[key].append(score.value)
+            elif score.error is not None:
+                self._errors.setdefault(key, score.error)
+
+    def summaries(self) -> list[Summary]:
+        """Return one summary for each (task, target, metric, name), in the order they came."""
+        return [summarise(key, self._values[key], outcomes) for key, outcomes in self._outcomes.items()]
+
+    def refuse_lost(self) -> None:
+        """Raise EndpointFailed if the model behind a score answered for not one sample."""
+        for key, outcomes in self._outcomes.items():
+            if LOST.issuperset(outcomes):
+                task, target, metric, _ = key
+                model = f"the judge {metric!r}" if "judge_error" in outcomes else f"the target {target!r}"
+                raise EndpointFailed(f"task {task!r}: {model} answered no request: {self._errors.get(key)}")
+
+
+def summarise(key: SummaryKey, values: list[float], outcomes: Counter[Outcome]) -> Summary:
+    """Summarise the values that were scored; the rest of `outcomes` counts as not a number.
+
+    Variance and standard deviation are the population's; stderr is stddev / sqrt(count).
+    """
+    count = len(values)
+    missing = outcomes.total() - count
+    if not count:
+        return Summary(*key, 0, missing, None, None, None, None, None, None, None, None, dict(outcomes))
+    total = fsum(values)
+    mean = total / count
+    variance = fsum((value - mean) ** 2 for value in values) / count
+    stddev = sqrt(variance)
+    return Summary(
+        *key,
+        count=count,
+        nan_count=missing,
+        sum=total,
+        mean=mean,
+        min=min(values),
+        max=max(values),
+        sum_squared=fsum(value * value for value in values),
+        variance=variance,
+        stddev=stddev,
+        stderr=stddev / sqrt(count),
+        outcomes=dict(outcomes),
+    )

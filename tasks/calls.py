@@ -1,0 +1,148 @@
+"""Pay for the calls of a shard, each once: what its journal holds is not asked again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from core.errors import TemplateInvalid
+from core.job import Stage
+from core.plan import Shard
+from core.result import Call, CallKey, CallOutcome
+from store.journal import Journal, read_journal
+from tasks.endpoint import LaneClosed, Reply, Route
+from tasks.engine import Engine, Stopped
+from tasks.templates import BodyTemplate, MissingField
+
+ANSWERS: Final[frozenset[CallOutcome]] = frozenset({"answered", "refused"})
+"""The outcomes that show that an endpoint works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A call to be made: `request` is its JSON body."""
+
+    key: CallKey
+    route: Route
+    request: bytes
+
+
+class ShardIncomplete(Exception):
+    """Some calls of a shard met an error that a later attempt may not meet."""
+
+
+def prepare(key: CallKey, route: Route, template: BodyTemplate, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ask | Call:
+    """Render a request over the `defaults` of its fields, or say as a call why there is none."""
+    try:
+        body = template.render(values)
+    except MissingField as error:
+        return Call(key, "missing_field", request="{}", error=str(error))
+    except TemplateInvalid as error:
+        return Call(key, "error", request="{}", error=error.message)
+    return Ask(key, route, orjson.dumps({"model": route.model, **defaults, **body}))
+
+
+def fulfil(
+    engine: Engine, stage: Stage, shard: Shard, wanted: Iterable[Ask | Call], *, final: bool
+) -> dict[CallKey, Call]:
+    """Return a finished call for each that is wanted, paying only for those not in the shard's journal.
+
+    Unless `final`, raises ShardIncomplete after the rest is journalled if calls ended in transient
+    errors. Raises Stopped if the job is to pause or to be cancelled.
+    """
+    asks: dict[CallKey, Ask] = {}
+    calls: dict[CallKey, Call] = {}
+    for item in wanted:
+        if isinstance(item, Ask):
+            asks[item.key] = item
+        else:
+            calls[item.key] = item
+    paid = {call.key: call for call in read_journal(engine.folder.journal(stage, shard)).calls if call.key in asks}
+    for call in paid.values():
+        if call.outcome in ANSWERS:
+            engine.breaker(call.key).success()
+    missing = [ask for key, ask in asks.items() if key not in paid]
+    calls |= paid
+    if missing:
+        with engine.journal(stage, shard) as journal:
+            attempt = _Attempt(engine, stage, shard, missing, journal)
+            calls |= {call.key: call for call in engine.run(attempt.ask_all())}
+        if any(ask.key not in calls for ask in missing):
+            raise Stopped
+    if not final:
+        _refuse_transient(engine, calls)
+    return calls
+
+
+def _refuse_transient(engine: Engine, calls: dict[CallKey, Call]) -> None:
+    """Raise ShardIncomplete if a later attempt at the shard may get more answers."""
+    transient = [call for call in calls.values() if call.outcome == "transient" and not engine.breaker(call.key).open]
+    if transient:
+        raise ShardIncomplete(f"{len(transient)} of {len(calls)} calls failed for now, e.g. {transient[0].error}")
+
+
+class _Attempt:
+    """One attempt at the missing calls of a shard, carried out on the I/O loop."""
+
+    def __init__(
+        self, engine: Engine, stage: Stage, shard: Shard, missing: Sequence[Ask], journal: Journal
+    ) -> None:
+        self._engine, self._stage, self._shard = engine, stage, shard
+        self._missing, self._journal = missing, journal
+        self._left = Counter(ask.key.sample for ask in missing)
+        self._passed = len(shard) - len(self._left)
+        engine.passed(stage, shard, self._passed)
+
+    async def ask_all(self) -> list[Call]:
+        """Make all calls that the job still wants; the first real error ends the others."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._ask(ask)) for ask in self._missing]
+        except BaseExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+        return [call for task in tasks if (call := task.result())]
+
+    async def _ask(self, ask: Ask) -> Call | None:
+        """Make and journal one call; None if the job stopped before it began."""
+        breaker = self._engine.breaker(ask.key)
+        if breaker.open:
+            call = Call(ask.key, "not_attempted", ask.request.decode(), error=breaker.error)
+        else:
+            try:
+                reply = await self._engine.loop.ask(ask.route, ask.request, lane=self._engine.lane, role=ask.key.role)
+            except LaneClosed:
+                return None
+            call = _record(ask, reply)
+            if call.outcome in ANSWERS:
+                breaker.success()
+            else:
+                breaker.failure(call.error or call.outcome)
+            if call.outcome != "transient":
+                self._journal.append(call)
+        self._count(ask.key.sample)
+        return call
+
+    def _count(self, sample: int) -> None:
+        """Count a sample as passed once the last of its calls is made."""
+        self._left[sample] -= 1
+        if not self._left[sample]:
+            self._passed += 1
+            self._engine.passed(self._stage, self._shard, self._passed)
+
+
+def _record(ask: Ask, reply: Reply) -> Call:
+    return Call(
+        key=ask.key,
+        outcome=reply.outcome,
+        request=ask.request.decode(),
+        response=reply.body,
+        status=reply.status,
+        error=reply.error,
+        usage=reply.usage,
+        started_at=reply.started_at,
+        seconds=reply.seconds,
+        attempts=reply.attempts,
+    )

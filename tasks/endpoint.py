@@ -1,0 +1,255 @@
+"""The I/O loop: the only module that speaks to a model.
+
+One loop a process (and policy) owns the connections and what each model allows, so that all jobs of
+the process share them. It only awaits: requests come ready-made, answers are parsed elsewhere.
+"""
+
+import asyncio
+import atexit
+import random
+import socket
+import threading
+import time
+from collections.abc import AsyncIterable, Callable, Coroutine
+from concurrent.futures import Future
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from core.result import CallOutcome, Role, Usage
+from tasks.guard import AddressRefused, Policy
+from tasks.retry import Reading, backoff_s, read_answer, retry_after_s
+from tasks.route import Route, RouteInvalid, route_url
+from tasks.slots import Bound, Lane, LaneClosed, PauseTooLong, Turn
+
+__all__ = ["IoLoop", "Lane", "LaneClosed", "Policy", "Reply", "Route", "io_loop", "route_url"]
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_S: Final = 10.0
+KEEPALIVE_S: Final = 4.0
+"""Uvicorn closes an idle connection after 5 s; a request must not meet a connection being closed."""
+
+MAX_ANSWER_BYTES: Final = 64_000_000
+
+_EXTENSIONS: Final = {"timeout": {"connect": CONNECT_TIMEOUT_S}}
+_NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone for longer than the retry window")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a call ended. `seconds` runs from the first attempt to the end, waits between included.
+
+    `body` is the last answer's text, and `error` says what went wrong; both without the key.
+    """
+
+    outcome: CallOutcome
+    body: str | None
+    status: int | None
+    error: str | None
+    usage: Usage
+    started_at: float
+    seconds: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    reading: Reading
+    status: int | None = None
+    body: str | None = None
+    pause_s: float | None = None
+
+
+@dataclass(slots=True)
+class _Called:
+    """Whom a call is for, as the socket factory must know, and what that made of it."""
+
+    host: str
+    port: int
+    refused: AddressRefused | None = None
+
+
+_called: ContextVar[_Called] = ContextVar("called")
+
+
+class _AnswerTooLarge(Exception):
+    """An answer has more than `MAX_ANSWER_BYTES`."""
+
+
+class IoLoop:
+    """An event loop in a thread of its own, with its connections; see `io_loop`."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Start the thread."""
+        self._policy = policy
+        self._bounds: dict[tuple[str, str], Bound] = {}
+        self._ssl = httpx.create_ssl_context()
+        self._stopping = asyncio.Event()
+        started: Future[asyncio.AbstractEventLoop] = Future()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._live(started),), name="assay-io", daemon=True)
+        self._thread.start()
+        self._loop = started.result()
+        atexit.register(self.close)
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine on the loop, from any thread; cancelling the future cancels it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop and wait for it, from any thread but the loop's own."""
+        future = self.submit(coroutine)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # takes effect only if the wait was interrupted
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Have a function called on the loop, from any thread."""
+        self._loop.call_soon_threadsafe(function)
+
+    def close(self) -> None:
+        """Cancel what runs, close the connections and end the thread."""
+        atexit.unregister(self.close)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(timeout=2.0)
+
+    async def ask(self, route: Route, request: bytes, *, lane: Lane, role: Role) -> Reply:
+        """Send a JSON body to a model until it answers, or the route's bounds are reached.
+
+        Runs on the loop. Waits for its turn in `lane` and at the model; whatever goes wrong is an
+        outcome of the reply. Raises LaneClosed if the lane closes before an attempt.
+        """
+        clock = asyncio.get_running_loop().time
+        started_at, began = time.time(), clock()
+        last, attempts = _Attempt(_NO_ATTEMPT), 0
+        turn = Turn(role, route.retry_window_s)
+        bound = self._bound(route)
+        while True:
+            try:
+                async with bound.slot(lane, turn):
+                    if turn.deadline is None:
+                        started_at, began = time.time(), clock()
+                        turn.deadline = began + route.retry_window_s
+                    elif clock() > turn.deadline:
+                        break
+                    last, attempts = await self._attempt(route, request), attempts + 1
+                    if last.pause_s:
+                        bound.pause(last.pause_s)
+            except PauseTooLong:
+                break
+            if last.reading.outcome != "transient" or attempts > route.max_retries:
+                break
+            wait_s = 0.0 if last.pause_s else backoff_s(attempts, random.random())
+            if clock() + wait_s > turn.deadline:
+                break
+            await asyncio.sleep(wait_s)
+        return _reply(route, last, started_at=started_at, seconds=clock() - began, attempts=attempts)
+
+    def _bound(self, route: Route) -> Bound:
+        key = (route.origin, route.model)
+        bound = self._bounds.get(key)
+        if bound is None:
+            bound = self._bounds[key] = Bound(route.concurrency, route.requests_per_minute)
+        return bound
+
+    async def _attempt(self, route: Route, request: bytes) -> _Attempt:
+        """Send a request once, and tell what came of it."""
+        try:
+            called = _Called(route.destination.host, route.port)
+            _called.set(called)
+            async with asyncio.timeout(route.timeout_s):
+                response, body = await self._exchange(route, request)
+        except RouteInvalid as invalid:
+            return _Attempt(Reading("error", str(invalid)))
+        except (httpx.UnsupportedProtocol, UnicodeError):
+            return _Attempt(Reading("error", f"{route.destination.host!r} in the endpoint's URL is no valid host"))
+        except TimeoutError:
+            return _Attempt(Reading("transient", f"No whole answer from {route.origin} in {route.timeout_s:g} s"))
+        except _AnswerTooLarge:
+            return _Attempt(Reading("error", f"The answer has more than {MAX_ANSWER_BYTES:,} bytes"))
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as failure:
+            if called.refused:
+                return _Attempt(Reading("error", str(called.refused)))
+            return _Attempt(Reading("transient", f"No whole answer from {route.origin}: {_reason(failure, route)}"))
+        reading = read_answer(response.status_code, response.headers, body)
+        pause_s = retry_after_s(response.headers, time.time()) if reading.outcome == "transient" else None
+        return _Attempt(reading, response.status_code, body.decode("utf-8", "replace"), pause_s)
+
+    async def _exchange(self, route: Route, request: bytes) -> tuple[httpx.Response, bytes]:
+        """Send a request and read the whole answer, with the key masked."""
+        response = await self._transport.handle_async_request(
+            httpx.Request("POST", route.destination, headers=route.headers, content=request, extensions=_EXTENSIONS)
+        )
+        size, chunks = 0, []
+        try:
+            async for chunk in _chunks(response):
+                size += len(chunk)
+                if size > MAX_ANSWER_BYTES:
+                    raise _AnswerTooLarge
+                chunks.append(chunk)
+        finally:
+            await response.aclose()
+        return response, route.mask(b"".join(chunks))
+
+    def _open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
+        """Open a socket for a connection, if the policy allows the address."""
+        family, kind, protocol, _, address = info
+        called = _called.get()
+        try:
+            self._policy.check(called.host, called.port, str(address[0]))
+        except AddressRefused as refused:
+            called.refused = refused
+            raise
+        return socket.socket(family, kind, protocol)
+
+    async def _live(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            ssl=self._ssl,
+            keepalive_timeout=KEEPALIVE_S,
+            ttl_dns_cache=60,
+            socket_factory=self._open_socket,
+        )
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            self._transport = AiohttpTransport(verify=self._ssl, client=session)
+            started.set_result(asyncio.get_running_loop())
+            await self._stopping.wait()
+
+
+def _chunks(response: httpx.Response) -> AsyncIterable[bytes]:
+    """Return an answer's bytes; one that is not packed need not pay for httpx's decoders."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    return cast(httpx.AsyncByteStream, response.stream)
+
+
+def _reply(route: Route, last: _Attempt, *, started_at: float, seconds: float, attempts: int) -> Reply:
+    """Report a call by its last attempt; its error may quote the endpoint, so the key is masked."""
+    reading = last.reading
+    error = reading.error and route.mask(reading.error.encode()).decode()
+    return Reply(reading.outcome, last.body, last.status, error, reading.usage, started_at, seconds, attempts)
+
+
+def _reason(failure: Exception, route: Route) -> str:
+    """Return what happened, without the URL, whose query may hold a key."""
+    cause = failure.__cause__ or failure
+    text = cause.message if isinstance(cause, aiohttp.ClientResponseError) else str(cause)
+    return text.replace(str(route.destination), route.origin) or type(cause).__name__
+
+
+_loops: dict[Policy, IoLoop] = {}
+_lock = threading.Lock()
+
+
+def io_loop(policy: Policy) -> IoLoop:
+    """Return the process's loop for `policy`, started on first use."""
+    with _lock:
+        if policy not in _loops:
+            _loops[policy] = IoLoop(policy)
+        return _loops[policy]

@@ -1,0 +1,249 @@
+"""One process's hold on one job: what its stages need, what they report, when they must stop."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Literal, TypeVar
+
+from core.errors import AssayError, SpecInvalid
+from core.job import Count, Failure, Job, Progress, Stage, utcnow
+from core.plan import Manifest, Shard
+from core.result import CallKey
+from core.settings import ModelSettings
+from core.spec import Endpoint, Prompt, TaskSpec
+from store.journal import Journal
+from store.log import JobLog
+from store.results import JobFolder
+from store.workspace import Workspace
+from tasks.breaker import Breaker
+from tasks.endpoint import Lane, Policy, Route, io_loop, route_url
+
+T = TypeVar("T")
+
+REPORT_INTERVAL_S = 1.0
+
+Stop = Literal["pause", "cancel", "fail"]
+
+
+class Stopped(Exception):
+    """A shard gave up because its job is to pause, is cancelled, or has failed elsewhere."""
+
+
+class Engine:
+    """Holds a job while its stages run: journals, limits, progress and the user's intent."""
+
+    def __init__(self, workspace: Workspace, job: Job, *, attempt: int, worker: str) -> None:
+        """Take up `job`; nothing is written before `engaged` is entered."""
+        settings = workspace.settings
+        self.workspace = workspace
+        self.job = job
+        self.folder: JobFolder = workspace.folder(job.id)
+        self.stop: Stop | None = None
+        self.log: JobLog
+        self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
+        self.parallelism = job.spec.params.parallelism or settings.parallelism
+        self.lane = Lane(self.parallelism)
+        self._breakers: dict[tuple[str, str, str], Breaker] = {}
+        self._passed: dict[tuple[Stage, Shard], int] = {}
+        self._attempt = attempt
+        self._worker = worker
+        self._keys: dict[str, str] = {}
+        self._manifest: Manifest | None = None
+        self._journals: set[Journal] = set()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._results_ready = False
+        self._failure: Failure | None = None
+
+    @contextmanager
+    def engaged(self) -> Iterator[None]:
+        """Hold the job's folder, waiting for another engine to let go, and report until the end."""
+        with self.folder.held(), closing(JobLog(self.folder.log_path)) as self.log:
+            self._report()
+            reporter = threading.Thread(target=self._keep_reporting, name=f"report-{self.job.id}", daemon=True)
+            reporter.start()
+            try:
+                yield
+            finally:
+                self._done.set()
+                reporter.join()
+                self._report()
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Record why the job failed; the edge at which every error becomes the job's."""
+        try:
+            yield
+        except AssayError as error:
+            self.finished(failure=Failure.of(error))
+            raise
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            self.finished(failure=Failure(blame="service", code="internal_error", message=message))
+            raise
+
+    def abandon(self) -> None:
+        """Let the other shards stop, since one has failed the job."""
+        self._halt("fail")
+
+    # The plan.
+
+    @property
+    def manifest(self) -> Manifest:
+        """The frozen plan; there is none before the job is resolved."""
+        assert self._manifest is not None
+        return self._manifest
+
+    @manifest.setter
+    def manifest(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+
+    def task(self, shard: Shard) -> TaskSpec:
+        """Return the task a shard belongs to."""
+        return next(task for task in self.manifest.spec.tasks if task.name == shard.task)
+
+    # Calls.
+
+    def route(self, endpoint: Endpoint, prompt: Prompt) -> Route:
+        """Return how `endpoint` is asked with `prompt`: its URL, key and bounds."""
+        settings = self.workspace.settings
+        params = self.job.spec.params
+        model = settings.models.get(endpoint.model, ModelSettings())
+        url = endpoint.url or model.url or settings.default_endpoint
+        if url is None:
+            raise SpecInvalid(
+                f"model {endpoint.model!r} has no URL; give one, or set [models.{endpoint.model!r}] or ASSAY_DEFAULT_ENDPOINT"
+            )
+        return Route(
+            url=route_url(url, prompt.route),
+            model=endpoint.model,
+            api_key=self._key(endpoint, model),
+            timeout_s=params.request_timeout_s,
+            max_retries=params.max_retries,
+            retry_window_s=params.retry_window_s,
+            concurrency=model.concurrency,
+            requests_per_minute=model.requests_per_minute,
+        )
+
+    def breaker(self, key: CallKey) -> Breaker:
+        """Return the breaker of a task's target, or of one of its judges."""
+        return self._breakers.setdefault((key.task, key.target, key.metric), Breaker())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the I/O loop and wait for its end; raises Stopped if the job stops first."""
+        return self.loop.run(self._until_stopped(coroutine))
+
+    async def _until_stopped(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self.stop:
+            coroutine.close()
+            raise Stopped
+        task = asyncio.create_task(coroutine)
+        self._running.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise Stopped from None
+        finally:
+            self._running.discard(task)
+
+    @contextmanager
+    def journal(self, stage: Stage, shard: Shard) -> Iterator[Journal]:
+        """Open a shard's journal, synced to disk once a second while it is open."""
+        journal = Journal(self.folder.journal(stage, shard))
+        with self._lock:
+            self._journals.add(journal)
+        try:
+            yield journal
+        finally:
+            with self._lock:
+                self._journals.discard(journal)
+                journal.close()
+
+    # Reports.
+
+    def passed(self, stage: Stage, shard: Shard, samples: int) -> None:
+        """Take note that so many samples of a shard have passed a stage."""
+        self._passed[stage, shard] = samples
+
+    def finished(self, *, failure: Failure | None = None) -> None:
+        """Take note that the results are complete, or why they never will be."""
+        if failure:
+            self.log.write(failure.message, level="ERROR")
+        self._results_ready = failure is None
+        self._failure = failure
+        self._report()
+
+    def _keep_reporting(self) -> None:
+        while not self._done.wait(REPORT_INTERVAL_S):
+            try:
+                with self._lock:
+                    for journal in self._journals:
+                        journal.sync()
+                self._report()
+            except Exception as error:
+                # A report that fails is tried again in a second; the calls are in the journals.
+                self.log.write(f"Could not report: {error}", level="ERROR")
+
+    def _report(self) -> None:
+        """Write the progress and heed the user's intent."""
+        intent = self.workspace.jobs.report(self._progress())
+        if intent in ("cancel", "delete"):
+            self._halt("cancel")
+        elif intent == "pause":
+            self._halt("pause")
+
+    def _progress(self) -> Progress:
+        return Progress(
+            job_id=self.job.id,
+            attempt=self._attempt,
+            worker=self._worker,
+            heartbeat_at=utcnow(),
+            counts=self._counts(),
+            results_ready_at=utcnow() if self._results_ready else None,
+            failure=self._failure,
+        )
+
+    def _counts(self) -> dict[str, dict[Stage, Count]]:
+        if self._manifest is None:
+            return {}
+        done = Counter[tuple[str, Stage]]()
+        for (stage, shard), samples in list(self._passed.items()):
+            done[shard.task, stage] += samples
+        return {
+            digest.task: {stage: Count(done[digest.task, stage], digest.rows) for stage in ("generate", "judge")}
+            for digest in self._manifest.datasets
+        }
+
+    def _halt(self, stop: Stop) -> None:
+        """Start no further call; unless it is to pause, end those in flight too."""
+        if self.stop not in ("cancel", stop):
+            self.stop = stop
+            self.loop.call_soon(self._end_calls)
+
+    def _end_calls(self) -> None:
+        self.lane.close()
+        if self.stop != "pause":
+            for task in self._running:
+                task.cancel()
+
+    # Keys.
+
+    def _key(self, endpoint: Endpoint, model: ModelSettings) -> str | None:
+        settings = self.workspace.settings
+        if endpoint.api_key:
+            return self.reveal(endpoint.api_key)
+        if model.api_key_env:
+            return self.reveal(f"env:{model.api_key_env}")
+        if endpoint.url is None and settings.default_api_key:
+            return settings.default_api_key.get_secret_value()
+        return None
+
+    def reveal(self, reference: str) -> str:
+        """Return the key behind a reference."""
+        if reference not in self._keys:
+            self._keys[reference] = self.workspace.vault.reveal(reference)
+            self.log.redact(self._keys[reference])
+        return self._keys[reference]

@@ -1,0 +1,55 @@
+"""The second stage: each target's output on each sample of a shard."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from core.plan import Shard
+from core.result import Call, CallKey, Output
+from core.spec import ModelTarget, RecordedTarget
+from tasks.calls import Ask, fulfil, prepare
+from tasks.engine import Engine
+from tasks.reply import to_output
+from tasks.templates import compile_body, context
+
+Row = dict[str, Any]
+
+
+def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
+    """Publish the outputs of a shard; a shard that has them is left alone.
+
+    Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops.
+    """
+    if engine.folder.read_outputs(shard) is None:
+        rows = engine.folder.read_samples(shard)
+        models = [target for target in engine.manifest.spec.targets if isinstance(target, ModelTarget)]
+        wanted = (call for target in models for call in _wanted(engine, shard, target, rows))
+        calls = list(fulfil(engine, "generate", shard, wanted, final=final).values())
+        reasoning = {target.name: target.reasoning for target in models}
+        outputs = [to_output(call, reasoning[call.key.target]) for call in calls]
+        for target in engine.manifest.spec.targets:
+            if isinstance(target, RecordedTarget):
+                outputs += recorded_outputs(target, shard, rows)
+        order = {target.name: place for place, target in enumerate(engine.manifest.spec.targets)}
+        outputs.sort(key=lambda output: (output.sample, order[output.target]))
+        engine.folder.finish_generate(shard, outputs, calls)
+    engine.passed("generate", shard, len(shard))
+
+
+def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) -> Iterator[Output]:
+    """Read the outputs that are recorded in the rows; a value that is no text is given as JSON."""
+    for sample, row in enumerate(rows, start=shard.start):
+        value = None if target.column is None else row[target.column]
+        text = value if isinstance(value, str | None) else orjson.dumps(value).decode()
+        yield Output(shard.task, sample, target.name, text=text, empty=text is not None and not text.strip())
+
+
+def _wanted(engine: Engine, shard: Shard, target: ModelTarget, rows: Sequence[Row]) -> Iterator[Ask | Call]:
+    """Yield what to ask of a target for each row, or why it cannot be asked."""
+    prompt = engine.task(shard).prompts[target.name]
+    route = engine.route(target.endpoint, prompt)
+    template = compile_body(prompt.body, where=f"task {shard.task!r}, prompt of {target.name!r}")
+    for sample, row in enumerate(rows, start=shard.start):
+        key = CallKey(shard.task, sample, target.name, 0, "target", "", 0)
+        yield prepare(key, route, template, context(row, None), target.generation)

@@ -1,0 +1,46 @@
+"""The third stage: every metric's score on every output of a shard."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import assert_never
+
+from core.plan import Shard
+from core.result import Call, CallKey, Score
+from core.spec import Judge, MetricSpec, StringCheck
+from tasks.calls import fulfil
+from tasks.computed import string_checks
+from tasks.engine import Engine
+from tasks.grade import judge_calls, verdicts
+from tasks.subject import Subject, subjects
+
+
+def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
+    """Publish the scores of a shard whose outputs exist; a shard that has them is left alone.
+
+    Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops.
+    """
+    if engine.folder.read_scores(shard) is None:
+        outputs = engine.folder.read_outputs(shard)
+        assert outputs is not None, "a shard is judged after it is generated"
+        rows = engine.folder.read_samples(shard)
+        scored = [(metric, list(subjects(metric, outputs, rows, shard.start))) for metric in engine.task(shard).metrics]
+        wanted = (
+            call
+            for metric, about in scored
+            if isinstance(metric, Judge)
+            for call in judge_calls(engine, shard, metric, about)
+        )
+        calls = fulfil(engine, "judge", shard, wanted, final=final)
+        scores = [score for metric, about in scored for score in _scores(metric, about, calls)]
+        engine.folder.finish_judge(shard, scores, list(calls.values()))
+    engine.passed("judge", shard, len(shard))
+
+
+def _scores(metric: MetricSpec, about: Sequence[Subject], calls: Mapping[CallKey, Call]) -> Iterator[Score]:
+    """Yield a metric's scores; a subject that could not be had passes on its outcome."""
+    match metric:
+        case StringCheck():
+            yield from string_checks(metric, about)
+        case Judge():
+            yield from verdicts(metric, about, calls)
+        case _:
+            assert_never(metric)

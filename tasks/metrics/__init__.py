@@ -1,0 +1,1 @@
+"""Metrics: one rule, one file, each a pure function of texts."""

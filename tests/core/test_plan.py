@@ -1,0 +1,41 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.plan import MAX_TASK_RUNS, Shard, cut_shards, in_flight, shard_size
+
+tasks = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(1, 100_000), min_size=1, max_size=3)
+
+
+@given(tasks, st.sampled_from([1, 2]))
+def test_shards_hold_every_sample_once_and_in_order(samples: dict[str, int], stages: int) -> None:
+    shards = cut_shards(samples, stages)
+    assert [shard.index for shard in shards] == list(range(len(shards)))
+    for task, n in samples.items():
+        spans = [(shard.start, shard.stop) for shard in shards if shard.task == task]
+        assert spans[0][0] == 0
+        assert spans[-1][1] == n
+        assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+
+
+@given(st.integers(1, 10_000_000))
+def test_a_job_has_no_more_task_runs_than_the_server_likes(n: int) -> None:
+    assert len(cut_shards({"task": n}, 2)) * 2 <= MAX_TASK_RUNS + 2
+
+
+def test_sizes_of_small_middling_and_large_jobs() -> None:
+    assert shard_size(1, 2) == 25
+    assert shard_size(400, 2) == 50
+    assert shard_size(2_000, 2) == 250
+    assert shard_size(20_000, 2) == 500
+    assert shard_size(1_000_000, 2) == 11_112
+
+
+@given(st.integers(1, 100_000), st.integers(1, 512))
+def test_the_window_holds_samples_for_twice_the_parallelism(n: int, parallelism: int) -> None:
+    shards = cut_shards({"task": n}, 2)
+    width = in_flight(shards, parallelism)
+    assert width == len(shards) or sum(len(shard) for shard in shards[:width]) >= 2 * parallelism
+
+
+def test_the_length_of_a_shard_is_its_number_of_samples() -> None:
+    assert len(Shard(index=0, task="t", start=25, stop=40)) == 15

@@ -1,0 +1,145 @@
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import DatasetUnreadable, InvalidInput, TemplateInvalid
+from core.plan import Manifest
+from core.spec import (
+    Endpoint,
+    EvaluationSpec,
+    FilesDataset,
+    ModelTarget,
+    Params,
+    Prompt,
+    RecordedTarget,
+    RowsDataset,
+    StringCheck,
+    TaskSpec,
+)
+from store.results import JobFolder
+from tasks.dataset import Sources
+from tasks.resolve import freeze, resolve
+
+ALONE = RecordedTarget()
+MODEL = ModelTarget(endpoint=Endpoint(url="http://127.0.0.1:1/v1", model="m"))
+EQUAL = StringCheck(name="equal", left="{{ n }}", operator="equals", right="{{ item.n }}")
+QUESTION = Prompt(body={"messages": [{"role": "user", "content": "{{ n }}"}]})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    return JobFolder(tmp_path / "results", "job-1")
+
+
+def run(
+    folder: JobFolder, spec: EvaluationSpec, root: Path | None = None, report: Callable[[str], None] = str
+) -> Manifest:
+    return resolve("job-1", spec, folder, Sources(root, Path, str), code_version="1.0", report=report)
+
+
+def rows_task(count: int, name: str = "qa", **fields: Any) -> TaskSpec:
+    return TaskSpec(name=name, dataset=RowsDataset(rows=[{"n": i} for i in range(count)]), metrics=(EQUAL,), **fields)
+
+
+def test_the_rows_are_frozen_in_shards_before_the_manifest(folder: JobFolder) -> None:
+    said: list[str] = []
+    spec = EvaluationSpec(targets=(ALONE,), tasks=(rows_task(60), rows_task(3, name="small")))
+    manifest = run(folder, spec, report=said.append)
+    assert [(shard.task, shard.start, shard.stop) for shard in manifest.shards] == [
+        ("qa", 0, 25),
+        ("qa", 25, 50),
+        ("qa", 50, 60),
+        ("small", 0, 3),
+    ]
+    assert [row["n"] for shard in manifest.shards for row in folder.read_samples(shard)] == [*range(60), 0, 1, 2]
+    assert [(digest.task, digest.rows) for digest in manifest.datasets] == [("qa", 60), ("small", 3)]
+    assert folder.read_manifest() == manifest
+    assert said == ["task 'qa': 60 rows, templates checked", "task 'small': 3 rows, templates checked"]
+
+
+def test_a_manifest_that_exists_is_returned_as_it_is(folder: JobFolder, tmp_path: Path) -> None:
+    data = tmp_path / "org" / "ds" / "d.jsonl"
+    data.parent.mkdir(parents=True)
+    data.write_text('{"n": 1}\n{"n": 2}\n')
+    dataset = FilesDataset(url="hf://datasets/org/ds/d.jsonl")
+    spec = EvaluationSpec(targets=(ALONE,), tasks=(TaskSpec(name="qa", dataset=dataset, metrics=(EQUAL,)),))
+    first = run(folder, spec, tmp_path)
+    data.unlink()
+    assert run(folder, spec, tmp_path) == first
+    assert folder.read_samples(first.shards[0]) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("of_job", "of_dataset", "expected"),
+    [(None, None, 9), (4, None, 4), (None, 5, 5), (4, 5, 4), (5, 4, 4), (99, 99, 9)],
+)
+def test_the_smaller_limit_holds_from_the_first_row(
+    folder: JobFolder, of_job: int | None, of_dataset: int | None, expected: int
+) -> None:
+    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[{"n": i} for i in range(9)], limit=of_dataset))
+    spec = EvaluationSpec(targets=(ALONE,), tasks=(task,), params=Params(limit_samples=of_job))
+    manifest = run(folder, spec)
+    assert manifest.datasets[0].rows == expected
+    assert folder.read_samples(manifest.shards[0]) == [{"n": i} for i in range(expected)]
+
+
+def test_a_job_that_asks_a_model_has_larger_shards(folder: JobFolder) -> None:
+    spec = EvaluationSpec(targets=(MODEL,), tasks=(rows_task(6_000, prompts={"target": QUESTION}),))
+    asking = run(folder, spec)
+    alone = run(JobFolder(folder.path, "job-2"), EvaluationSpec(targets=(ALONE,), tasks=(rows_task(6_000),)))
+    assert len(asking.shards) == len(alone.shards) == 12
+    assert sum(len(shard) for shard in asking.shards) == 6_000
+    assert asking.spec == spec
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [
+        (TaskSpec(name="qa", dataset=RowsDataset(rows=[])), DatasetUnreadable),
+        (TaskSpec(name="qa", dataset=RowsDataset(rows=[{"m": 1}]), metrics=(EQUAL,)), TemplateInvalid),
+        (TaskSpec(name="qa", dataset=FilesDataset(url="hf://datasets/org/none")), DatasetUnreadable),
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(
+    folder: JobFolder, tmp_path: Path, task: TaskSpec, kind: type[InvalidInput]
+) -> None:
+    with pytest.raises(kind) as refused:
+        run(folder, EvaluationSpec(targets=(ALONE,), tasks=(rows_task(30, name="fine"), task)), tmp_path)
+    assert refused.value.blame == "user"
+    assert folder.read_manifest() is None
+    assert not folder.path.exists()
+
+
+def test_the_digest_is_that_of_the_rows_as_canonical_json_lines() -> None:
+    rows = [{"b": "é", "a": [1, None]}, {"a": 2.5}]
+    texts, digest = freeze("qa", rows)
+    canonical = "".join(
+        json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n" for row in rows
+    )
+    assert digest.sha256 == hashlib.sha256(canonical.encode()).hexdigest()
+    assert texts == ['{"b":"é","a":[1,null]}', '{"a":2.5}']
+    assert freeze("qa", [{"a": [1, None], "b": "é"}, {"a": 2.5}])[1] == digest
+
+
+def test_a_row_too_deep_to_keep_is_named() -> None:
+    row: dict[str, Any] = {}
+    for _ in range(500):
+        row = {"n": row}
+    with pytest.raises(DatasetUnreadable, match="task 'qa', row 2 cannot be kept as JSON: .*ecursion") as refused:
+        freeze("qa", [{}, row])
+    assert len(refused.value.message) < 100
+
+
+@given(
+    st.lists(st.dictionaries(st.text(), st.none() | st.integers(-(2**63), 2**63) | st.text(), max_size=4), min_size=1)
+)
+def test_frozen_rows_are_the_rows(rows: list[dict[str, Any]]) -> None:
+    texts, digest = freeze("qa", rows)
+    assert [json.loads(text) for text in texts] == rows
+    assert digest.rows == len(rows)
