@@ -86,7 +86,7 @@ class Service:
             port = next_free_port(4200)
             self.prefect_url = f"http://127.0.0.1:{port}/api"
             commands.append(("prefect", ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]))
-        commands += [("worker", ["-m", "flows.worker"]), ("api", ["-m", "api"])]
+        commands += [("worker", ["-m", "flows"]), ("api", ["-m", "api"])]
         environment |= {"PREFECT_API_URL": self.prefect_url, "PYTHONUNBUFFERED": "1"}
         self.children = {
             name: Child(Command(name, [sys.executable, *arguments], environment, settings.home / "logs" / f"{name}.log"))

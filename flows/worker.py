@@ -1,13 +1,12 @@
 """Our Prefect worker: one long-lived process that runs many flow runs, each in a thread.
 
 It is woken for new work through a named pipe besides polling, so that a job begins within a
-second. Registered as the worker type `assay` by entry point; `python -m flows.worker` runs it.
+second. Registered as the worker type `assay` by entry point; `python -m flows` runs it.
 """
 
 import asyncio
 import errno
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,20 +104,3 @@ def wake(home: Path) -> bool:
     finally:
         os.close(pipe)
     return True
-
-
-def main() -> None:
-    """Run a worker until it is told to stop; jobs that run then go on at the next start."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))
-    settings = Settings()
-    from flows.deploy import wait_for_server
-
-    wait_for_server()
-    import flows.evaluate  # noqa: F401 - imported before the first job rather than by it
-
-    asyncio.run(AssayWorker(work_pool_name=settings.work_pool, create_pool_if_not_found=False).start())
-
-
-if __name__ == "__main__":
-    main()

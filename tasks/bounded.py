@@ -32,7 +32,6 @@ from tasks.growing import (
     write,
 )
 
-
 _SCOPES = frozenset({"_loop_vars", "_block_vars"})
 """Arguments that Jinja's own code adds to a call inside a loop."""
 

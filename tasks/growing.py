@@ -168,9 +168,9 @@ def _join_filter(
 
 
 def _replace(text: Any, old: str, new: str, count: int | None = None) -> str:
-    text = str(text)
-    refuse_size(len(text) + text.count(old) * len(new))
-    return text.replace(old, new, -1 if count is None else count)
+    whole = str(text)
+    refuse_size(len(whole) + whole.count(old) * len(new))
+    return whole.replace(old, new, -1 if count is None else count)
 
 
 def _expandtabs(text: str, tabsize: int = 8) -> str:

@@ -22,11 +22,11 @@ class AddressRefused(PermissionError):
 
 @dataclass(frozen=True)
 class Policy:
-    """Which hosts a job may call besides public ones.
+    """Which hosts a job may call.
 
-    `allow` lists hosts, addresses and networks (CIDR), each with or without `:port`, that are always
-    allowed; `private` allows loopback and private addresses. Link-local addresses must be listed;
-    multicast, unspecified and reserved ones are never called.
+    `allow` lists hosts, addresses and networks (CIDR), each with or without `:port`: then only those
+    are called. Without a list all public addresses are, and with `private` loopback and private ones
+    too; link-local ones must be listed. Multicast, unspecified and reserved ones are never called.
     Raises ValueError for an entry that is none of these.
     """
 
@@ -41,9 +41,11 @@ class Policy:
         """Raise AddressRefused if `host`, which is at `address`, may not be called."""
         found = embedded(ip_address(address))
         kind = kind_of(found)
-        if kind == "public" or (kind == "private" and self.private):
-            return
-        if kind != "unroutable" and any(_parse(entry).covers(host, port, found) for entry in self.allow):
+        if self.allow:
+            allowed = kind != "unroutable" and any(_parse(entry).covers(host, port, found) for entry in self.allow)
+        else:
+            allowed = kind == "public" or (kind == "private" and self.private)
+        if allowed:
             return
         remedy = "" if kind == "unroutable" else "; list the host in ASSAY_ALLOW_ENDPOINTS to allow it"
         place = host if host == address else f"{host} is at {address}, and it"

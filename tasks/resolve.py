@@ -23,7 +23,11 @@ def resolve_job(engine: Engine) -> None:
         engine.job.id,
         engine.job.spec,
         engine.folder,
-        Sources(workspace.settings.datasets, lambda file_id: workspace.files.path(workspace.files.get(file_id)), engine.reveal),
+        Sources(
+            workspace.settings.datasets,
+            lambda file_id: workspace.files.path(workspace.files.get(file_id)),
+            engine.reveal,
+        ),
         code_version=version("assay-evals"),
         report=engine.log.write,
     )

@@ -7,6 +7,7 @@ appends a line for each call it has answered.
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import importlib.util
 import socket
@@ -253,6 +254,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--log", type=Path, help="file to which each answered call is appended")
     options = parser.parse_args()
+    gc.disable()  # what came is kept; looking through it again and again would slow the answers
     endpoint = ScriptedEndpoint(port=options.port, latency_s=options.latency)
     if options.log:
         endpoint.log = options.log.open("a")

@@ -89,7 +89,7 @@ def test_a_split_is_the_files_that_name_it(root: Path) -> None:
 def test_the_smaller_limit_holds_and_nothing_is_read_beyond_it(root: Path) -> None:
     put(root, "d.jsonl", '{"n": 1}\n{"n": 2}\n{"n": 3}\nbroken')
     assert read(root, "d.jsonl", limit=2) == [{"n": 1}, {"n": 2}]
-    assert read(root, "d.jsonl", limit=3, **{"split": None}) == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert read(root, "d.jsonl", limit=3) == [{"n": 1}, {"n": 2}, {"n": 3}]
     limited = FilesDataset(url="hf://datasets/org/ds", limit=1)
     assert list(read_rows(limited, sources(root), limit=2)) == [{"n": 1}]
     rows = RowsDataset(rows=[{"n": 1}, {"n": 2}], limit=2)
@@ -254,7 +254,7 @@ def test_an_upload_is_found_by_its_id_and_named_by_it(tmp_path: Path) -> None:
     assert list(read_rows(dataset, stored, limit=1)) == [{"n": 1}]
     with pytest.raises(DatasetUnreadable, match="line 2 of file:file-1 is not JSON"):
         list(read_rows(dataset, stored, limit=None))
-    with pytest.raises(DatasetUnreadable, match="file:file-1 does not end in .*; say its format"):
+    with pytest.raises(DatasetUnreadable, match=r"file:file-1 does not end in .*; say its format"):
         list(read_rows(FilesDataset(url="file:file-1"), stored, limit=None))
 
 
@@ -352,7 +352,7 @@ def test_without_a_local_root_a_file_comes_from_the_hub(hub: str) -> None:
 
 def test_what_the_hub_refuses_is_said_shortly(hub: str) -> None:
     dataset = FilesDataset(url="hf://datasets/org/none/d.jsonl", hub=hub, token="store:1")
-    with pytest.raises(DatasetUnreadable, match="hf://datasets/org/none/d.jsonl could not be fetched: ") as refused:
+    with pytest.raises(DatasetUnreadable, match=r"hf://datasets/org/none/d\.jsonl could not be fetched: ") as refused:
         list(read_rows(dataset, sources(None), limit=None))
     assert len(refused.value.message) < 400
     assert "token of" not in refused.value.message

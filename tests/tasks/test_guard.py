@@ -77,6 +77,14 @@ def test_an_entry_allows_what_it_names(entry: str, host: str, port: int, address
     assert permits(Policy(allow=("other.example", entry)), address, host, port) == allowed
 
 
+def test_a_list_of_hosts_leaves_out_all_others() -> None:
+    policy = Policy(allow=("model.example",), private=True)
+    assert permits(policy, "8.8.8.8")
+    assert permits(policy, "127.0.0.1")
+    assert not permits(policy, "8.8.8.8", "other.example")
+    assert not permits(policy, "127.0.0.1", "localhost")
+
+
 @pytest.mark.parametrize("entry", ["http://gpu-1", "gpu-1/v1", "", "a b", "gpu-1:eight", "[::1"])
 def test_an_entry_that_is_no_host_is_refused_by_name(entry: str) -> None:
     with pytest.raises(ValueError, match="ASSAY_ALLOW_ENDPOINTS") as refused:
