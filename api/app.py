@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from api.body import BodyLimit
 from api.errors import add_error_answers
+from api.keys import RequireKey
 from api.nemo import v2 as nemo_v2
 from api.state import CurrentState, State
 
@@ -20,6 +21,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None) -> FastAPI:
     app = FastAPI(title="Assay", lifespan=lifespan, telemetry={"logs": False})
     app.state.assay = state
     app.add_middleware(BodyLimit, limit=state.settings.max_body)
+    app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in state.settings.api_keys])
     add_error_answers(app)
     app.get("/health")(health)
     app.include_router(nemo_v2.router)

@@ -52,11 +52,15 @@ def demo_settings(settings: Settings) -> Settings:
 def job_body(model: str) -> dict[str, Any]:
     """Return the demo's job, as a NeMo Evaluator v2 client would post it."""
     endpoint = {"api_endpoint": {"url": model, "model_id": "demo/model"}}
-    grade = "Question: {{item.question}}\nReference: {{item.answer}}\nAnswer: {{sample.output_text}}\nReply SCORE: <0-4>"
+    grade = (
+        "Question: {{item.question}}\nReference: {{item.answer}}\nAnswer: {{sample.output_text}}\nReply SCORE: <0-4>"
+    )
     judge = {
         "model": endpoint,
         "template": {"messages": [{"role": "user", "content": grade}]},
-        "scores": {"grade": {"type": "int", "parser": {"type": "regex", "pattern": r"SCORE: (\d)", "method": "search"}}},
+        "scores": {
+            "grade": {"type": "int", "parser": {"type": "regex", "pattern": r"SCORE: (\d)", "method": "search"}}
+        },
     }
     task = {
         "type": "chat-completion",
@@ -70,7 +74,9 @@ def job_body(model: str) -> dict[str, Any]:
             "graded": {"type": "llm-judge", "params": judge},
         },
     }
-    return {"spec": {"target": {"type": "model", "model": endpoint}, "config": {"type": "custom", "tasks": {"qa": task}}}}
+    return {
+        "spec": {"target": {"type": "model", "model": endpoint}, "config": {"type": "custom", "tasks": {"qa": task}}}
+    }
 
 
 def run_job(url: str, model: str, say: Callable[[str], None]) -> str:
@@ -102,7 +108,12 @@ def show_results(url: str, job_id: str) -> None:
         for metric, scores in outcome["metrics"].items():
             for name, score in scores["scores"].items():
                 stats = score["stats"]
-                figures = (f"{stats['mean']:.3f}", f"{stats['stddev']:.3f}", str(stats["count"]), str(stats["nan_count"]))
+                figures = (
+                    f"{stats['mean']:.3f}",
+                    f"{stats['stddev']:.3f}",
+                    str(stats["count"]),
+                    str(stats["nan_count"]),
+                )
                 table.add_row(task, metric, name, *figures)
     Console().print(table)
 

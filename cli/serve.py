@@ -85,13 +85,24 @@ class Service:
         if not self.prefect_url:
             port = next_free_port(4200)
             self.prefect_url = f"http://127.0.0.1:{port}/api"
-            commands.append(("prefect", ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]))
+            commands.append(
+                ("prefect", ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)])
+            )
         commands += [("worker", ["-m", "flows"]), ("api", ["-m", "api"])]
         environment |= {"PREFECT_API_URL": self.prefect_url, "PYTHONUNBUFFERED": "1"}
-        self.children = {
-            name: Child(Command(name, [sys.executable, *arguments], environment, settings.home / "logs" / f"{name}.log"))
+        # The control loop tries again by itself, sooner than Prefect's client would.
+        special = {"api": {"PREFECT_CLIENT_MAX_RETRIES": "0"}}
+        self.children = [
+            Child(
+                Command(
+                    name=name,
+                    arguments=[sys.executable, *arguments],
+                    environment=environment | special.get(name, {}),
+                    log=settings.home / "logs" / f"{name}.log",
+                )
+            )
             for name, arguments in commands
-        }
+        ]
         say(f"Prefect    {self.prefect_url.removesuffix('/api')}")
         say(f"API        {self.url}")
         say(f"Data       {settings.home}")
@@ -118,13 +129,13 @@ class Service:
 
     def tend(self) -> None:
         """Restart what has died."""
-        for child in self.children.values():
+        for child in self.children:
             if event := child.tend():
                 self._say(event)
 
     def stop(self) -> None:
         """End all processes."""
-        stop_all(list(self.children.values()))
+        stop_all(self.children)
 
 
 def serve(settings: Settings, say: Say) -> int:

@@ -85,7 +85,7 @@ class NewJob:
     ownership: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job(NewJob):
     """A job record. `note` says why it waits or what befell it."""
 
@@ -95,8 +95,8 @@ class Job(NewJob):
     failure: Failure | None = None
     flow_run_id: str | None = None
     crashes: int = 0
-    created_at: datetime = datetime.min
-    updated_at: datetime = datetime.min
+    created_at: datetime
+    updated_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
 

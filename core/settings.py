@@ -5,11 +5,12 @@ Each comes from `ASSAY_<NAME>` or from `assay.toml` (in the working directory, o
 """
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -33,13 +34,14 @@ class ModelSettings(BaseModel):
 class Settings(BaseSettings):
     """All settings of a process; see the table in the README."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSAY_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", frozen=True, extra="forbid")
 
     home: Path = Path(".assay")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 7331
     public_url: str | None = None
     database_url: str | None = None
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     secret_key: SecretStr | None = None
     default_endpoint: str | None = None
     default_api_key: SecretStr | None = None
@@ -57,12 +59,20 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.absolute()
 
-    @field_validator("allow_endpoints", mode="before")
+    @field_validator("allow_endpoints", "api_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        """Read a comma-separated list, or one a line from `@file`."""
+        if not isinstance(value, str):
+            return value
+        text = Path(value[1:]).read_text() if value.startswith("@") else value
+        return tuple(part for part in re.split(r"[,\s]+", text) if part)
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if not (self.on_loopback or self.api_keys):
+            raise ValueError(f"ASSAY_HOST is {self.host}: set ASSAY_API_KEYS to listen beyond this machine")
+        return self
 
     @cached_property
     def jobs_url(self) -> str:

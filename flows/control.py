@@ -16,7 +16,7 @@ from flows.worker import wake
 from store.workspace import Workspace
 
 INTERVAL_S = 0.2
-BACKOFF_S = 1.0
+BACKOFF_S = 0.3
 
 logger = logging.getLogger("assay.control")
 

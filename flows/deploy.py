@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,8 +16,8 @@ from core.settings import Settings
 from flows.evaluate import evaluate
 from flows.worker import AssayWorker
 
-JOB_DEPLOYMENT = "job"
-"""The deployment whose runs the API starts, by job id."""
+JOB_DEPLOYMENT = "job-{pool}"
+"""The deployment whose runs the API starts, by job id; services that share a Prefect server differ in their pools."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Deployed:
 
 async def set_up(client: PrefectClient, settings: Settings) -> Deployed:
     """Create the work pool, unless there is one of its name, and the deployment."""
-    try:
+    with suppress(ObjectAlreadyExists):  # of an earlier start, or one that the user made
         await client.create_work_pool(
             WorkPoolCreate(
                 name=settings.work_pool,
@@ -37,12 +38,10 @@ async def set_up(client: PrefectClient, settings: Settings) -> Deployed:
                 base_job_template=AssayWorker.get_default_base_job_template(),
             )
         )
-    except ObjectAlreadyExists:
-        pass  # of an earlier start, or one that the user made
     pool = await client.read_work_pool(settings.work_pool)
     deployment = await client.create_deployment(
         flow_id=await client.create_flow(evaluate),
-        name=JOB_DEPLOYMENT,
+        name=JOB_DEPLOYMENT.format(pool=settings.work_pool),
         description="One evaluation job, by its id. Started by the API.",
         work_pool_name=settings.work_pool,
         entrypoint=f"{evaluate.fn.__module__}.{evaluate.fn.__name__}",

@@ -6,7 +6,7 @@ import platform
 from threading import BoundedSemaphore
 from typing import Any, Protocol
 
-from prefect import Task, flow, task
+from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State, TaskRun
 from prefect.flow_runs import asuspend_flow_run
@@ -43,7 +43,9 @@ async def evaluate(job_id: str) -> list[Summary] | State[Any]:
     job = workspace.jobs.get(job_id)
     if job.status in TERMINAL:
         return Completed(message=f"The job has ended before: it is {job.status}.")
-    engine = Engine(workspace, job, attempt=flow_run.run_count or 1, worker=f"{platform.node()}:{os.getpid()}")
+    worker = f"{platform.node()}:{os.getpid()}"
+    tell = get_run_logger().info
+    engine = Engine(workspace, job, attempt=flow_run.run_count or 1, worker=worker, tell=tell)
     with engine.engaged(), engine.failing():
         await asyncio.to_thread(resolve_job, engine)
         await asyncio.to_thread(generate_and_judge, engine)
@@ -62,6 +64,7 @@ def generate_and_judge(engine: Engine) -> None:
     A shard is judged as soon as it is generated. Raises what a shard raised.
     """
     shards = engine.manifest.shards
+    engine.say(f"{sum(map(len, shards))} samples in {len(shards)} shards")
     free = BoundedSemaphore(in_flight(shards, engine.parallelism))
     futures: list[PrefectFuture[Any]] = []
     for shard in shards:

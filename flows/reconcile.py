@@ -11,12 +11,12 @@ from dataclasses import replace
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas import State
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelled, Completed, Failed, Scheduled
 
 from core.job import TERMINAL, Failure, JobStatus, OpenJob, Progress, utcnow
-from flows.status import RunState, next_status, run_state
+from flows.status import next_status, run_state
 from flows.watch import Watch
 from flows.worker import wake
 from store.jobs import Change
@@ -89,9 +89,9 @@ class Reconciler:
         """Tell Prefect what the user wants, or heed what was wanted there; whether anything was done."""
         jobs = self._workspace.jobs
         match job.intent, watch.run:
-            case ("cancel" | "delete"), ("scheduled" | "pending" | "paused" | "resuming"):
+            case (("cancel" | "delete"), ("scheduled" | "pending" | "paused" | "resuming")):
                 await self._set(job, watch, Cancelled(message="Cancelled by the user."))
-            case ("run" | "pause"), "cancelling":
+            case (("run" | "pause"), "cancelling"):
                 await asyncio.to_thread(jobs.want, job.id, "cancel")
             case "run", "paused" if job.status == "resuming":
                 assert job.flow_run_id is not None

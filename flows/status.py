@@ -63,6 +63,11 @@ def _open_status(current: JobStatus, run: OpenState, intent: Intent) -> JobStatu
         return "cancelled" if run in ("none", "crashed") else "cancelling"
     if intent == "pause":
         return "paused" if run in ("none", "crashed", "paused") else "pausing"
+    return _going_status(current, run)
+
+
+def _going_status(current: JobStatus, run: OpenState) -> JobStatus:
+    """Return the status of an open job that shall go on."""
     match run:
         case "running":
             return "running"

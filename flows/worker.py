@@ -7,10 +7,14 @@ second. Registered as the worker type `assay` by entry point; `python -m flows` 
 import asyncio
 import errno
 import os
+from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
+from prefect.exceptions import Abort, Pause
+from prefect.flow_engine import run_flow
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from core.settings import Settings
@@ -71,21 +75,19 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
 
 def _run_flow(flow_run: "FlowRun") -> None:
     """Run `evaluate` for a flow run to its end; the outcome is in the run's state."""
-    from prefect.flow_engine import run_flow_async
-
     from flows.evaluate import evaluate
 
-    asyncio.run(run_flow_async(evaluate, flow_run=flow_run, parameters=flow_run.parameters, return_type="state"))
+    run = run_flow(evaluate, flow_run=flow_run, return_type="state")
+    with suppress(Abort, Pause):  # the run was refused or is suspended, which its state says
+        asyncio.run(cast(Coroutine[Any, Any, Any], run))
 
 
 def make_pipe(home: Path) -> Path:
     """Return the pipe over which workers of `home` are woken, made if it is not there."""
     pipe = home / "run" / "wake"
     pipe.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with suppress(FileExistsError):
         os.mkfifo(pipe, 0o600)
-    except FileExistsError:
-        pass
     return pipe
 
 
@@ -97,10 +99,7 @@ def wake(home: Path) -> bool:
         if error.errno != errno.ENXIO:
             raise
         return False
-    try:
+    with suppress(BlockingIOError):  # it has been told often enough
         os.write(pipe, b"\n")
-    except BlockingIOError:
-        pass  # it has been told often enough
-    finally:
-        os.close(pipe)
+    os.close(pipe)
     return True

@@ -113,6 +113,11 @@ class JobFolder:
         self._write("outputs", shard.index, schemas.outputs_table(outputs))
         self.journal("generate", shard).unlink(missing_ok=True)
 
+    def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
+        """Return the calls of a finished shard's stage."""
+        table = _read_parquet(self._calls_file(stage, shard), SCHEMAS["calls"])
+        return [] if table is None else schemas.calls_of(table)
+
     def read_outputs(self, shard: Shard) -> list[Output] | None:
         """Return a shard's outputs; None if it is not generated yet."""
         table = self._read("outputs", shard.index)
@@ -157,8 +162,10 @@ class JobFolder:
         _write_parquet(self._file(kind, index), table)
 
     def _write_calls(self, stage: Stage, shard: Shard, calls: Sequence[Call]) -> None:
-        file = self.path / "calls" / f"{stage}-{shard.index:05}.parquet"
-        _write_parquet(file, schemas.calls_table(calls))
+        _write_parquet(self._calls_file(stage, shard), schemas.calls_table(calls))
+
+    def _calls_file(self, stage: Stage, shard: Shard) -> Path:
+        return self.path / "calls" / f"{stage}-{shard.index:05}.parquet"
 
     def _read(self, kind: Kind, index: int) -> pa.Table | None:
         return _read_parquet(self._file(kind, index), SCHEMAS[kind])

@@ -5,12 +5,13 @@ restarts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import fsum, sqrt
 from typing import Final
 
-from core.errors import EndpointFailed, ResultsMissing
-from core.result import Outcome, Score, Summary
+from core.errors import AssayError, EndpointFailed, EndpointRefused, ResultsMissing
+from core.job import Stage
+from core.result import CallOutcome, Outcome, Score, Summary
 from tasks.engine import Engine
 
 SummaryKey = tuple[str, str, str, str]
@@ -22,7 +23,7 @@ LOST: Final[frozenset[Outcome]] = frozenset({"target_error", "judge_error", "not
 def aggregate(engine: Engine) -> list[Summary]:
     """Publish and return the job's summaries.
 
-    Raises EndpointFailed, after they are published, if a model gave no answer at all.
+    Raises EndpointRefused or EndpointFailed, after they are published, if a model gave no answer at all.
     """
     aggregator = Aggregator()
     for shard in engine.manifest.shards:
@@ -32,9 +33,35 @@ def aggregate(engine: Engine) -> list[Summary]:
         aggregator.add(scores)
     summaries = aggregator.summaries()
     engine.folder.write_summaries(summaries)
-    aggregator.refuse_lost()
+    for summary in summaries:
+        engine.say(describe(summary))
+    for key, outcomes in aggregator.lost():
+        raise _no_answers(engine, key, outcomes, aggregator.errors.get(key))
     engine.finished()
     return summaries
+
+
+def _no_answers(engine: Engine, key: SummaryKey, outcomes: Counter[Outcome], error: str | None) -> AssayError:
+    """Return the error of a model that answered nothing: the user's if it refused whatever it was asked."""
+    task, target, metric, _ = key
+    stage: Stage = "judge" if "judge_error" in outcomes else "generate"
+    model, asked = (f"the judge {metric!r}", metric) if stage == "judge" else (f"the target {target!r}", "")
+    ends: set[CallOutcome] = {
+        call.outcome
+        for shard in engine.manifest.shards
+        if shard.task == task
+        for call in engine.folder.read_calls(stage, shard)
+        if (call.key.target, call.key.metric) == (target, asked)
+    }
+    kind = EndpointRefused if ends <= {"error", "not_attempted"} else EndpointFailed
+    return kind(f"task {task!r}: {model} answered no request: {error}")
+
+
+def describe(summary: Summary) -> str:
+    """Say in a line what a score came to."""
+    mean = "no mean" if summary.mean is None else f"mean {summary.mean:.4g}"
+    where = f"{summary.task} / {summary.metric} / {summary.name}"
+    return f"{where}: {mean}, {summary.count} scored, {summary.nan_count} not"
 
 
 class Aggregator:
@@ -44,7 +71,7 @@ class Aggregator:
         """Begin with nothing."""
         self._values: defaultdict[SummaryKey, list[float]] = defaultdict(list)
         self._outcomes: defaultdict[SummaryKey, Counter[Outcome]] = defaultdict(Counter)
-        self._errors: dict[SummaryKey, str] = {}
+        self.errors: dict[SummaryKey, str] = {}
 
     def add(self, scores: Iterable[Score]) -> None:
         """Take the scores of a shard."""
@@ -54,19 +81,15 @@ class Aggregator:
             if score.value is not None:
                 self._values[key].append(score.value)
             elif score.error is not None:
-                self._errors.setdefault(key, score.error)
+                self.errors.setdefault(key, score.error)
 
     def summaries(self) -> list[Summary]:
         """Return one summary for each (task, target, metric, name), in the order they came."""
         return [summarise(key, self._values[key], outcomes) for key, outcomes in self._outcomes.items()]
 
-    def refuse_lost(self) -> None:
-        """Raise EndpointFailed if the model behind a score answered for not one sample."""
-        for key, outcomes in self._outcomes.items():
-            if LOST.issuperset(outcomes):
-                task, target, metric, _ = key
-                model = f"the judge {metric!r}" if "judge_error" in outcomes else f"the target {target!r}"
-                raise EndpointFailed(f"task {task!r}: {model} answered no request: {self._errors.get(key)}")
+    def lost(self) -> Iterator[tuple[SummaryKey, Counter[Outcome]]]:
+        """Yield each score whose model answered for not one sample, and how its samples ended."""
+        return ((key, outcomes) for key, outcomes in self._outcomes.items() if LOST.issuperset(outcomes))
 
 
 def summarise(key: SummaryKey, values: list[float], outcomes: Counter[Outcome]) -> Summary:

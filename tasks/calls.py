@@ -34,7 +34,9 @@ class ShardIncomplete(Exception):
     """Some calls of a shard met an error that a later attempt may not meet."""
 
 
-def prepare(key: CallKey, route: Route, template: BodyTemplate, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ask | Call:
+def prepare(
+    key: CallKey, route: Route, template: BodyTemplate, values: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> Ask | Call:
     """Render a request over the `defaults` of its fields, or say as a call why there is none."""
     try:
         body = template.render(values)
@@ -87,9 +89,7 @@ def _refuse_transient(engine: Engine, calls: dict[CallKey, Call]) -> None:
 class _Attempt:
     """One attempt at the missing calls of a shard, carried out on the I/O loop."""
 
-    def __init__(
-        self, engine: Engine, stage: Stage, shard: Shard, missing: Sequence[Ask], journal: Journal
-    ) -> None:
+    def __init__(self, engine: Engine, stage: Stage, shard: Shard, missing: Sequence[Ask], journal: Journal) -> None:
         self._engine, self._stage, self._shard = engine, stage, shard
         self._missing, self._journal = missing, journal
         self._left = Counter(ask.key.sample for ask in missing)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Literal, TypeVar
 
@@ -34,8 +34,10 @@ class Stopped(Exception):
 class Engine:
     """Holds a job while its stages run: journals, limits, progress and the user's intent."""
 
-    def __init__(self, workspace: Workspace, job: Job, *, attempt: int, worker: str) -> None:
-        """Take up `job`; nothing is written before `engaged` is entered."""
+    def __init__(
+        self, workspace: Workspace, job: Job, *, attempt: int, worker: str, tell: Callable[[str], object]
+    ) -> None:
+        """Take up `job`; nothing is written before `engaged` is entered. `tell` gets what `say` is told."""
         settings = workspace.settings
         self.workspace = workspace
         self.job = job
@@ -49,6 +51,7 @@ class Engine:
         self._passed: dict[tuple[Stage, Shard], int] = {}
         self._attempt = attempt
         self._worker = worker
+        self._tell = tell
         self._keys: dict[str, str] = {}
         self._manifest: Manifest | None = None
         self._journals: set[Journal] = set()
@@ -115,7 +118,7 @@ class Engine:
         url = endpoint.url or model.url or settings.default_endpoint
         if url is None:
             raise SpecInvalid(
-                f"model {endpoint.model!r} has no URL; give one, or set [models.{endpoint.model!r}] or ASSAY_DEFAULT_ENDPOINT"
+                f"model {endpoint.model!r} has no URL: give one, or set ASSAY_DEFAULT_ENDPOINT or the model's url"
             )
         return Route(
             url=route_url(url, prompt.route),
@@ -163,6 +166,11 @@ class Engine:
                 journal.close()
 
     # Reports.
+
+    def say(self, message: str) -> None:
+        """Log a step of the job, in its folder and where the run is watched."""
+        self.log.write(message)
+        self._tell(message)
 
     def passed(self, stage: Stage, shard: Shard, samples: int) -> None:
         """Take note that so many samples of a shard have passed a stage."""

@@ -29,7 +29,7 @@ def resolve_job(engine: Engine) -> None:
             engine.reveal,
         ),
         code_version=version("assay-evals"),
-        report=engine.log.write,
+        report=engine.say,
     )
 
 

@@ -2,56 +2,85 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 from nemo_microservices import NeMoMicroservices
 
 from tests.scripted import ScriptedEndpoint
 
+ENDED = frozenset({"completed", "error", "cancelled"})
+
 
 @dataclass(frozen=True)
 class Served:
-    """A running `assay serve`."""
+    """A running `assay serve`, and what it printed."""
 
     url: str
     home: Path
     process: "subprocess.Popen[str]"
+    printed: list[str] = field(default_factory=list)
 
     @property
     def client(self) -> NeMoMicroservices:
         return NeMoMicroservices(base_url=self.url, max_retries=0, _strict_response_validation=True)
 
+    @property
+    def prefect_api(self) -> str:
+        return next(line.split()[1] for line in self.printed if line.startswith("Prefect")) + "/api"
+
+    def dataset(self, name: str, content: str | bytes) -> str:
+        """Put a file where the service finds datasets, and return its URL."""
+        path = self.home / "datasets" / "org" / "test" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return f"hf://datasets/org/test/{name}"
+
+    def create(self, spec: dict[str, Any], **fields: Any) -> str:
+        return self.client.v2.evaluation.jobs.create(spec=spec, **fields).id
+
+    def wait(self, job_id: str, *, timeout_s: float = 60.0) -> Any:
+        """Wait until a job has ended, and return it."""
+        jobs = self.client.v2.evaluation.jobs
+        until(lambda: jobs.retrieve(job_id).status in ENDED, timeout_s=timeout_s)
+        return jobs.retrieve(job_id)
+
+    def results(self, job_id: str) -> Any:
+        return self.client.v2.evaluation.jobs.results.evaluation_results.retrieve(job_id)
+
+
+@contextmanager
+def serving(home: Path, **environment: str) -> Iterator[Served]:
+    """Run `assay serve` on a home until the context ends."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port), "ASSAY_DATASETS": str(home / "datasets")}
+    command = [sys.executable, "-m", "cli", "serve"]
+    with subprocess.Popen(
+        command, env=os.environ | settings | environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        served = Served(f"http://127.0.0.1:{port}", home, process)
+        reader = threading.Thread(target=served.printed.extend, args=(process.stdout,))
+        reader.start()
+        try:
+            until(lambda: served.printed[-1:] and served.printed[-1].startswith("Ready"), timeout_s=120, process=process)
+            yield served
+        finally:
+            process.terminate()
+            reader.join()
+
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    home = tmp_path_factory.mktemp("home")
-    (home / "datasets").mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "ASSAY_HOME": str(home),
-        "ASSAY_PORT": str(port),
-        "ASSAY_DATASETS": str(home / "datasets"),
-    }
-    command = [sys.executable, "-m", "cli", "serve"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("Ready"):
-                break
-        else:
-            pytest.fail("".join(lines))
-        yield Served(f"http://127.0.0.1:{port}", home, process)
-        process.terminate()
-        process.stdout.read()
+    with serving(tmp_path_factory.mktemp("home")) as served:
+        yield served
 
 
 @pytest.fixture
@@ -60,9 +89,10 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
         yield scripted
 
 
-def until(check: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
-    """Wait until something holds."""
+def until(check: Callable[[], object], *, timeout_s: float = 60.0, process: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait until something holds, while a process lives."""
     deadline = time.monotonic() + timeout_s
     while not check():
+        assert process is None or process.poll() is None, "the process has ended"
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.05)

@@ -1,7 +1,7 @@
 """A scripted OpenAI-style endpoint on a real socket, light enough not to be what is measured.
 
 In a thread: `with ScriptedEndpoint() as endpoint`. In a process: `python -m tests.scripted --port 0
---latency 0.05`, which prints its URL, answers `GET /calls` and `GET /log`, and with `--log FILE`
+--latency 0.05`, which prints its URL, answers `GET /calls`, `GET /log` and `GET /v1/window`, and with `--log FILE`
 appends a line for each call it has answered.
 """
 
@@ -108,6 +108,7 @@ class ScriptedEndpoint:
         self.latency_s = latency_s
         self.open: set[_Connection] = set()
         self.in_flight = 0
+        self.last_reply = 0.0
         self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
@@ -144,6 +145,7 @@ class ScriptedEndpoint:
 
     def answered(self, call: Received) -> None:
         """Take note of a call whose answer was sent whole."""
+        self.last_reply = time.time()
         if self.log:
             line = {"sha256": hashlib.sha256(call["raw"]).hexdigest(), "content": last_content(call["body"])}
             self.log.write(orjson.dumps(line).decode() + "\n")
@@ -156,6 +158,11 @@ class ScriptedEndpoint:
             yield orjson.dumps(
                 {"time": call["time"], "path": call["path"], "sha256": sha, "in_flight": call["in_flight"]}
             )
+
+    def window(self) -> bytes:
+        """Return as JSON the calls since the last window and the seconds from the first to the last reply."""
+        calls, self.calls = self.calls, []
+        return orjson.dumps({"calls": len(calls), "seconds": self.last_reply - calls[0]["time"] if calls else 0.0})
 
 
 class _Connection(asyncio.Protocol):
@@ -196,8 +203,13 @@ class _Connection(asyncio.Protocol):
         self._answering = answering
 
     def _report(self, path: str) -> None:
-        calls = len(self._endpoint.calls)
-        body = str(calls).encode() if path == "/calls" else b"\n".join([*self._endpoint.seen(), b""])
+        match path:
+            case "/calls":
+                body = str(len(self._endpoint.calls)).encode()
+            case "/v1/window":
+                body = self._endpoint.window()
+            case _:
+                body = b"\n".join([*self._endpoint.seen(), b""])
         self.transport.write(Answer(body, headers={"content-type": "text/plain"}).wire())
 
     def _receive(self, path: str, headers: dict[str, str], raw: bytes) -> None:
