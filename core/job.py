@@ -4,7 +4,7 @@ import secrets
 import string
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from core.errors import AssayError, Blame
 from core.spec import EvaluationSpec, Frozen
@@ -30,6 +30,7 @@ Intent = Literal["run", "pause", "cancel", "delete"]
 Face = Literal["nemo-v1", "nemo-v2", "together", "nugen", "maniac"]
 
 Stage = Literal["generate", "judge"]
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
 class Failure(Frozen):

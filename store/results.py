@@ -4,10 +4,10 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
@@ -21,6 +21,10 @@ from core.result import Call, Output, Score, Summary
 from store import schemas
 from store.atomic import publish, storing
 from store.schemas import SCHEMAS, VERSION_KEY, Kind
+
+
+FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
+"""What a shard has once it has passed a stage; written last."""
 
 
 class JobFolder:
@@ -107,6 +111,10 @@ class JobFolder:
         """Return where the calls of an unfinished shard are written down."""
         return self.path / "journal" / f"{stage}-{shard.index:05}.journal"
 
+    def is_finished(self, stage: Stage, shard: Shard) -> bool:
+        """Whether a shard has passed a stage."""
+        return self._file(FINISHED_BY[stage], shard.index).exists()
+
     def finish_generate(self, shard: Shard, outputs: Sequence[Output], calls: Sequence[Call]) -> None:
         """Turn a generated shard into Parquet; its journal goes."""
         self._write_calls("generate", shard, calls)
@@ -180,8 +188,9 @@ class JobFolder:
         """Remove what an engine left that was killed between two steps."""
         for temporary in self.path.glob("*/.*.tmp"):
             temporary.unlink(missing_ok=True)
-        finished: dict[Stage, Kind] = {"generate": "outputs", "judge": "scores"}
-        for stage, kind in finished.items():
+        if not (self.path / "manifest.json").exists():
+            shutil.rmtree(self.path / "samples", ignore_errors=True)  # of a plan that was never made
+        for stage, kind in FINISHED_BY.items():
             for journal in self.path.glob(f"journal/{stage}-*.journal"):
                 index = journal.stem.removeprefix(f"{stage}-")
                 if (self.path / kind / f"{index}.parquet").exists():

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Literal, TypeVar
 
 from core.errors import AssayError, SpecInvalid
-from core.job import Count, Failure, Job, Progress, Stage, utcnow
+from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.plan import Manifest, Shard
 from core.result import CallKey
 from core.settings import ModelSettings
@@ -102,6 +102,12 @@ class Engine:
 
     @manifest.setter
     def manifest(self, manifest: Manifest) -> None:
+        self._passed = {
+            (stage, shard): len(shard)
+            for stage in STAGES
+            for shard in manifest.shards
+            if self.folder.is_finished(stage, shard)
+        }
         self._manifest = manifest
 
     def task(self, shard: Shard) -> TaskSpec:
@@ -221,7 +227,7 @@ class Engine:
         for (stage, shard), samples in list(self._passed.items()):
             done[shard.task, stage] += samples
         return {
-            digest.task: {stage: Count(done[digest.task, stage], digest.rows) for stage in ("generate", "judge")}
+            digest.task: {stage: Count(done[digest.task, stage], digest.rows) for stage in STAGES}
             for digest in self._manifest.datasets
         }
 

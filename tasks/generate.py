@@ -21,7 +21,7 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
 
     Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops.
     """
-    if engine.folder.read_outputs(shard) is None:
+    if not engine.folder.is_finished("generate", shard):
         rows = engine.folder.read_samples(shard)
         models = [target for target in engine.manifest.spec.targets if isinstance(target, ModelTarget)]
         wanted = (call for target in models for call in _wanted(engine, shard, target, rows))

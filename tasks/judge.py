@@ -18,7 +18,7 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
 
     Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops.
     """
-    if engine.folder.read_scores(shard) is None:
+    if not engine.folder.is_finished("judge", shard):
         outputs = engine.folder.read_outputs(shard)
         assert outputs is not None, "a shard is judged after it is generated"
         rows = engine.folder.read_samples(shard)
