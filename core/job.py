@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
-from core.errors import AssayError, Blame
+from core.errors import Blame
 from core.spec import EvaluationSpec, Frozen
 
 JobStatus = Literal[
@@ -39,11 +39,6 @@ class Failure(Frozen):
     blame: Blame
     code: str
     message: str
-
-    @classmethod
-    def of(cls, error: AssayError) -> "Failure":
-        """Read the failure off a job error."""
-        return cls(blame=error.blame, code=error.code, message=error.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A job's log: JSON lines in its folder, without secrets."""
+"""A job's log: JSON lines in its folder; what is written is free of keys already."""
 
 import os
 import threading
@@ -11,8 +11,6 @@ from core.job import utcnow
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 
-MASK = "******"
-
 
 class JobLog:
     """Appends to `log.jsonl`; byte offsets into it are stable cursors."""
@@ -20,18 +18,11 @@ class JobLog:
     def __init__(self, path: Path) -> None:
         """Open the log at `path`, creating its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._secrets: set[str] = set()
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._lock = threading.Lock()
 
-    def redact(self, secret: str) -> None:
-        """Mask `secret` in every message from now on."""
-        self._secrets.add(secret)
-
     def write(self, message: str, *, level: Level = "INFO", step: str = "evaluation") -> None:
         """Append one line; `step` is the stage it comes from."""
-        for secret in tuple(self._secrets):
-            message = message.replace(secret, MASK)
         line = orjson.dumps({"time": utcnow(), "level": level, "step": step, "message": message}) + b"\n"
         with self._lock:
             os.write(self._fd, line)

@@ -22,7 +22,6 @@ from store import schemas
 from store.atomic import publish, storing
 from store.schemas import SCHEMAS, VERSION_KEY, Kind
 
-
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
 """What a shard has once it has passed a stage; written last."""
 

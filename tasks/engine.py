@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Literal, TypeVar
 
-from core.errors import AssayError, SpecInvalid
+from core.errors import AssayError, ServiceError, SpecInvalid
 from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.plan import Manifest, Shard
 from core.result import CallKey
@@ -16,6 +16,7 @@ from core.spec import Endpoint, Prompt, TaskSpec
 from store.journal import Journal
 from store.log import JobLog
 from store.results import JobFolder
+from store.secrets import MASK
 from store.workspace import Workspace
 from tasks.breaker import Breaker
 from tasks.endpoint import Lane, Policy, Route, io_loop, route_url
@@ -80,12 +81,14 @@ class Engine:
         """Record why the job failed; the edge at which every error becomes the job's."""
         try:
             yield
-        except AssayError as error:
-            self.finished(failure=Failure.of(error))
-            raise
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            self.finished(failure=Failure(blame="service", code="internal_error", message=message))
+            message = self._masked(
+                error.message if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
+            )
+            kind = type(error) if isinstance(error, AssayError) else ServiceError
+            self.finished(failure=Failure(blame=kind.blame, code=kind.code, message=message))
+            if self._masked(str(error)) != str(error):
+                raise ServiceError(message) from None  # the error itself would show a key
             raise
 
     def abandon(self) -> None:
@@ -175,6 +178,7 @@ class Engine:
 
     def say(self, message: str) -> None:
         """Log a step of the job, in its folder and where the run is watched."""
+        message = self._masked(message)
         self.log.write(message)
         self._tell(message)
 
@@ -199,7 +203,7 @@ class Engine:
                 self._report()
             except Exception as error:
                 # A report that fails is tried again in a second; the calls are in the journals.
-                self.log.write(f"Could not report: {error}", level="ERROR")
+                self.log.write(self._masked(f"Could not report: {error}"), level="ERROR")
 
     def _report(self) -> None:
         """Write the progress and heed the user's intent."""
@@ -259,5 +263,10 @@ class Engine:
         """Return the key behind a reference."""
         if reference not in self._keys:
             self._keys[reference] = self.workspace.vault.reveal(reference)
-            self.log.redact(self._keys[reference])
         return self._keys[reference]
+
+    def _masked(self, text: str) -> str:
+        """Return `text` without the keys that were revealed so far."""
+        for key in list(self._keys.values()):
+            text = text.replace(key, MASK)
+        return text

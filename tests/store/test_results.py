@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
-from core.job import Job
+from core.job import Job, utcnow
 from core.plan import DatasetDigest, Manifest, Shard
 from core.result import Call, CallKey, Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
@@ -258,7 +258,8 @@ def test_a_removal_that_was_cut_short_is_completed(folder: JobFolder) -> None:
 
 def test_a_job_is_written_anew_as_its_status_changes(folder: JobFolder) -> None:
     for status in ("running", "completed"):
-        folder.write_job(Job("job-1", "nemo-v2", SPEC, {}, "first", status=status))  # type: ignore[arg-type]
+        job = Job("job-1", "nemo-v2", SPEC, {}, "first", status=status, created_at=utcnow(), updated_at=utcnow())  # type: ignore[arg-type]
+        folder.write_job(job)
     [row] = pq.ParquetFile(folder.path / "job.parquet").read().to_pylist()
     assert (row["id"], row["name"], row["status"]) == ("job-1", "first", "completed")
     assert files(folder) == {"job.parquet"}
