@@ -108,6 +108,7 @@ class OpenJob:
     model: str | None
     status: JobStatus
     intent: Intent
+    note: str | None
     failure: Failure | None
     flow_run_id: str | None
     crashes: int

@@ -80,10 +80,14 @@ class Reconciler:
         elif status in TERMINAL:
             await asyncio.to_thread(self._finish, job, status, report)
         elif status != job.status:
-            started = utcnow() if status == "running" and job.started_at is None else job.started_at
-            await asyncio.to_thread(
-                self._workspace.jobs.settle, job.id, seen=job.status, status=status, started_at=started
-            )
+            change: Change = {"status": status}
+            if status == "running":
+                change |= {"started_at": job.started_at or utcnow(), "note": None}
+            await asyncio.to_thread(self._workspace.jobs.settle, job.id, seen=job.status, **change)
+        elif watch.waits_for_a_worker and job.note is None:
+            most = self._workspace.settings.max_jobs
+            note = f"Waits for a worker that has room; each runs up to {most} jobs at a time."
+            await asyncio.to_thread(self._workspace.jobs.settle, job.id, seen=job.status, note=note)
 
     async def _carry_out_intent(self, job: OpenJob, watch: Watch) -> bool:
         """Tell Prefect what the user wants, or heed what was wanted there; whether anything was done."""

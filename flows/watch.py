@@ -7,6 +7,9 @@ from datetime import datetime
 from core.job import Progress
 from flows.status import RunState
 
+QUEUED_S = 3.0
+"""A run that is not taken up for so long waits for a worker with room."""
+
 SILENT_S = 3.0
 """After so long without a report an engine may be dead; its folder's lock decides."""
 
@@ -35,6 +38,11 @@ class Watch:
         """Take note of the engine's report, if it is a new one."""
         if report and report.heartbeat_at != self.heartbeat:
             self.heartbeat, self.heartbeat_since = report.heartbeat_at, time.monotonic()
+
+    @property
+    def waits_for_a_worker(self) -> bool:
+        """Whether the run has been left lying for so long that its job should say why."""
+        return self.run == "scheduled" and time.monotonic() - self.run_since >= QUEUED_S
 
     def engine_is_dead(self, report: Progress | None) -> bool:
         """Tell whether the run's engine has died, provided that nobody holds the job's folder."""

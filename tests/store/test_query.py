@@ -37,7 +37,9 @@ def write(results: Path, job_id: str, values: list[float | None]) -> JobFolder:
         folder.finish_judge(shard, scores, [])
     folder.write_summaries([Summary("qa", "t", "exact", "exact", 2, 0, *[1.0] * 8)])
     naive = START.replace(tzinfo=None)
-    folder.write_job(Job(job_id, "nemo-v2", SPEC, {}, f"name of {job_id}", status="completed", created_at=naive))
+    folder.write_job(
+        Job(job_id, "nemo-v2", SPEC, {}, f"name of {job_id}", status="completed", created_at=naive, updated_at=naive)
+    )
     return folder
 
 

@@ -118,7 +118,9 @@ def test_times_of_calls_are_kept_in_microseconds_of_utc() -> None:
 def test_a_job_is_one_row_with_utc_times() -> None:
     spec = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[])),))
     created = datetime(2026, 1, 2, 3, tzinfo=UTC).replace(tzinfo=None)
-    job = Job("job-1", "nemo-v2", spec, {}, "first", model="m", status="running", created_at=created)
+    job = Job(
+        "job-1", "nemo-v2", spec, {}, "first", model="m", status="running", created_at=created, updated_at=created
+    )
     [row] = schemas.job_table(job).to_pylist()
     assert list(row) == JOB.names
     assert (row["id"], row["face"], row["model"], row["status"]) == ("job-1", "nemo-v2", "m", "running")
