@@ -7,8 +7,13 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse
 
 from api.body import BodyLimit
-from api.errors import add_error_answers
+from api.errors import REFUSALS, add_error_answers
 from api.keys import RequireKey
+from api.nemo import entities as nemo_entities
+from api.nemo import live as nemo_live
+from api.nemo import platform as nemo_platform
+from api.nemo import v1 as nemo_v1
+from api.nemo import v1_results as nemo_results
 from api.nemo import v2 as nemo_v2
 from api.state import CurrentState, State
 
@@ -24,7 +29,8 @@ def create_app(state: State, *, lifespan: Lifespan | None = None) -> FastAPI:
     app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in state.settings.api_keys])
     add_error_answers(app)
     app.get("/health")(health)
-    app.include_router(nemo_v2.router)
+    for nemo in (nemo_entities, nemo_live, nemo_v1, nemo_results, nemo_platform, nemo_v2):
+        app.include_router(nemo.router, responses=REFUSALS)
     return app
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from core.errors import AssayError, Conflict, InvalidInput, NotFound, SpecInvalid, StorageFull
@@ -19,6 +20,18 @@ CODES: Final[tuple[tuple[type[AssayError], int], ...]] = (
     (StorageFull, 507),
     (AssayError, 500),
 )
+
+
+class Refusal(BaseModel):
+    """An error as its answer says it."""
+
+    detail: str
+
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    code: {"model": Refusal} for code in (400, 401, 404, 409, 413, 500, 504, 507)
+}
+"""What any route may answer besides what it is for; 422 has a list of details."""
 
 
 def add_error_answers(app: FastAPI) -> None:

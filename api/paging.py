@@ -1,15 +1,14 @@
-"""Pages of lists: the query that asks for one, and the envelope that holds it."""
+"""Pages of lists: the part of a query that asks for one, and the envelope that holds it."""
 
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Annotated, Generic, Literal, TypeVar
 
-from fastapi import Depends, Query, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, JsonValue
 
-Item = TypeVar("Item")
+from core.listing import Listing, Sort
 
-Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
+Item = TypeVar("Item")
 
 
 class PageQuery(BaseModel):
@@ -17,7 +16,7 @@ class PageQuery(BaseModel):
 
     page: Annotated[int, Field(ge=1, le=2**31)] = 1
     page_size: Annotated[int, Field(ge=1, le=1000)] = 10
-    sort: Sort = "-created_at"
+    sort: Sort | None = None
 
 
 class Pagination(BaseModel):
@@ -41,30 +40,23 @@ class Page(BaseModel, Generic[Item]):
     search: dict[str, JsonValue] = {}
 
 
-def asked_page(query: Annotated[PageQuery, Query()], request: Request) -> PageQuery:
-    """Return the page that is asked for.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a list, and how its answer repeats that."""
 
-    Query keys that would narrow the list are refused, rather than answered with a list that ignores them.
-    """
-    refused = [key for key in request.query_params if key.startswith(("filter[", "search["))]
-    if refused:
-        message = "This list can be paged and sorted, not filtered or searched"
-        raise RequestValidationError(
-            [{"loc": ("query", key), "msg": message, "type": "extra_forbidden"} for key in dict.fromkeys(refused)]
-        )
-    return query
+    listing: Listing
+    filter: dict[str, JsonValue] = field(default_factory=dict)
+    search: dict[str, JsonValue] = field(default_factory=dict)
 
 
-AskedPage = Annotated[PageQuery, Depends(asked_page)]
-
-
-def to_page(items: list[Item], total: int, query: PageQuery) -> Page[Item]:
-    """Put the items of the page that `query` asked for, of `total` in the list, into their envelope."""
+def to_page(items: list[Item], total: int, asked: Asked) -> Page[Item]:
+    """Put the items of the page that was asked for, of `total` in the list, into their envelope."""
+    listing = asked.listing
     pagination = Pagination(
-        page=query.page,
-        page_size=query.page_size,
+        page=listing.page,
+        page_size=listing.page_size,
         current_page_size=len(items),
-        total_pages=ceil(total / query.page_size),
+        total_pages=ceil(total / listing.page_size),
         total_results=total,
     )
-    return Page(data=items, pagination=pagination, sort=query.sort)
+    return Page(data=items, pagination=pagination, sort=listing.sort, filter=asked.filter, search=asked.search)

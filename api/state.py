@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from core.settings import Settings
+from store.entities import Entities, Results
 from store.jobs import Jobs
 from store.secrets import Vault
 
@@ -19,6 +20,9 @@ class State:
     settings: Settings
     jobs: Jobs
     vault: Vault
+    targets: Entities
+    configs: Entities
+    results_table: Results
     results: Path
     wake: Callable[[], None]
     ready: Callable[[], bool]

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.cases import Case
 from bench.report import report
 from bench.run import Bench, Measured
-from cli.serve import next_free_port, service
+from cli.serve import service
 from core.settings import Settings
 
 SIZES = (1, 2_000)
@@ -49,7 +49,7 @@ def _measure(cases: Sequence[Case], latency_s: float, rounds: int) -> list[Measu
     """Measure all cases on a service with a home of its own."""
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder, _endpoint(latency_s) as endpoint:
         home = Path(folder)
-        settings = Settings(home=home, port=next_free_port(7400), datasets=home / "datasets")
+        settings = Settings(home=home, port=0, datasets=home / "datasets")
         with service(settings, lambda _: None) as running:
             bench = Bench(running, settings, endpoint)
             return [bench.measure(case) for _ in range(rounds) for case in cases]

@@ -37,7 +37,8 @@ def report(measured: Sequence[Measured]) -> str:
 def machine() -> str:
     """Return what the figures were measured on, and when."""
     cpu = next(
-        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?"
+        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        "?",
     )
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (

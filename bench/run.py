@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +64,15 @@ class Bench:
 
     def measure(self, case: Case) -> Measured:
         """Run a case through the raw loop, then through the service."""
-        command = [sys.executable, "-m", "bench.raw", self._endpoint, str(case.n), str(case.concurrency), str(case.judge)]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.raw",
+            self._endpoint,
+            str(case.n),
+            str(case.concurrency),
+            str(case.judge),
+        ]
         subprocess.run(command, check=True)
         raw = self._window(case)
         worker = next(child.pid for child in self._service.children if child.command.name == "worker")
@@ -82,26 +89,28 @@ class Bench:
         """Carry out a case as a job; return the seconds from its creation to its results."""
         body = job_body(case, self._endpoint, write_dataset(self._datasets, case.n))
         begun = time.monotonic()
-        job = self._get("POST", self._jobs, json=body)
+        job = self._ask("POST", self._jobs, json=body)
         url = f"{self._jobs}/{job['id']}"
         while job["status"] not in ("completed", "error", "cancelled"):
             if time.monotonic() - begun > JOB_TIMEOUT_S:
                 raise TimeoutError(f"{job['id']} was still {job['status']} after {JOB_TIMEOUT_S:.0f} s")
             time.sleep(POLL_INTERVAL_S)
-            job = self._get("GET", url)
-        results = self._get("GET", f"{url}/results/evaluation-results/download")
+            job = self._ask("GET", url)
+        if job["status"] != "completed":
+            raise RuntimeError(f"{job['id']} ended in {job['status']}: {job['error_details']}")
+        results = self._ask("GET", f"{url}/results/evaluation-results/download")
         seconds = time.monotonic() - begun
         for metric in results["tasks"]["sums"]["metrics"].values():
             for score in metric["scores"].values():
                 assert (score["stats"]["count"], score["stats"]["mean"]) == (case.n, 1.0), score
         return seconds
 
-    def _get(self, method: str, url: str, **how: Any) -> dict[str, Any]:
+    def _ask(self, method: str, url: str, **how: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.request(method, url, **how).raise_for_status().json()
         return answer
 
     def _window(self, case: Case) -> Window:
-        window = Window(**self._get("GET", f"{self._endpoint}/window"))
+        window = Window(**self._ask("GET", f"{self._endpoint}/window"))
         assert window.calls == case.calls, f"{window.calls} calls were made, not {case.calls}"
         return window
 

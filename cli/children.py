@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,12 +22,13 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Command:
-    """How a child is started; its output goes to `log`."""
+    """How a child is started; its output goes to `log`, and it inherits `listener`."""
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    listener: socket.socket | None = None
 
 
 class Child:
@@ -51,8 +53,7 @@ class Child:
         now = time.monotonic()
         if self._restart_at is None:
             self._failures = 0 if now - self._started_at > STEADY_S else self._failures + 1
-            backoff_s = min(FIRST_BACKOFF_S * 2**self._failures, LONGEST_BACKOFF_S) if self._failures > 1 else 0.0
-            self._restart_at = now + backoff_s
+            self._restart_at = now + backoff_s(self._failures)
             return f"{self.command.name} ended with code {self._process.returncode}; see {self.command.log}"
         if now < self._restart_at:
             return None
@@ -83,8 +84,15 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=[self.command.listener.fileno()] if self.command.listener else [],
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
+
+
+def backoff_s(failures: int) -> float:
+    """Return the wait before the restart after so many early ends in a row; the first is free."""
+    doublings = min(failures - 2, 16)  # far beyond the longest, and no float overflows
+    return min(FIRST_BACKOFF_S * 2**doublings, LONGEST_BACKOFF_S) if failures > 1 else 0.0
 
 
 def stop_all(children: Sequence[Child]) -> None:

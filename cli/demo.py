@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.demo_model import ROWS, scripted_model
-from cli.serve import AlreadyServing, next_free_port, service
+from cli.serve import CannotServe, service
 from core.settings import Settings
 from store.query import query
 
@@ -32,7 +32,7 @@ def demo(say: Callable[[str], None]) -> int:
             job_id = run_job(running.url, model, say)
             show_results(running.url, job_id)
         show_query(settings, job_id)
-    except AlreadyServing as error:
+    except CannotServe as error:
         say(str(error))
         return 2
     say("Stopped")
@@ -40,13 +40,12 @@ def demo(say: Callable[[str], None]) -> int:
 
 
 def demo_settings(settings: Settings) -> Settings:
-    """Return settings for a home, a port and a dataset of the demo's own."""
+    """Return settings for a home, a free port and a dataset of the demo's own."""
     home = settings.home / "demo"
     dataset = home / "datasets" / "demo" / "trivia" / "qa.jsonl"
     dataset.parent.mkdir(parents=True, exist_ok=True)
     dataset.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    port = next_free_port(settings.port)
-    return settings.model_copy(update={"home": home, "port": port, "datasets": home / "datasets"})
+    return settings.model_copy(update={"home": home, "port": 0, "datasets": home / "datasets"})
 
 
 def job_body(model: str) -> dict[str, Any]:

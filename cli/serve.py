@@ -1,5 +1,6 @@
 """`assay serve`: the supervisor of the Prefect server, the worker and the API."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -9,14 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from types import FrameType
 
+import certifi
 import httpx
 
 from cli.children import Child, Command, stop_all
 from core.settings import Settings
 
 STARTUP_TIMEOUT_S = 180.0
+PREFECT_PORT = 4200
 TEND_INTERVAL_S = 0.1
 
 Say = Callable[[str], None]
@@ -32,20 +36,20 @@ PREFECT_DEFAULTS = {
 }
 
 
-class AlreadyServing(Exception):
-    """Another supervisor holds this ASSAY_HOME."""
+class CannotServe(Exception):
+    """The service cannot start: its home or its port is another's."""
 
 
 @contextmanager
 def sole_supervisor(home: Path) -> Iterator[None]:
-    """Hold the lock of `home`; raises AlreadyServing, naming the process that holds it."""
+    """Hold the lock of `home`; raises CannotServe, naming the process that holds it."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "serve.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise AlreadyServing(f"assay serve runs already on {home} (pid {lock.read().strip()})") from None
+            raise CannotServe(f"assay serve runs already on {home} (pid {lock.read().strip()})") from None
         lock.seek(0)
         lock.truncate()
         lock.write(f"{os.getpid()}\n")
@@ -57,7 +61,7 @@ def sole_supervisor(home: Path) -> Iterator[None]:
 def service(settings: Settings, say: Say) -> Iterator["Service"]:
     """Run the service in the background of this process until the context ends.
 
-    Raises AlreadyServing, or TimeoutError if it does not get ready.
+    Raises CannotServe, or TimeoutError if it does not get ready.
     """
     with sole_supervisor(settings.home):
         from store.workspace import Workspace
@@ -75,33 +79,39 @@ class Service:
     """The processes of the service on one ASSAY_HOME."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
-        """Start all processes."""
+        """Start all processes; raises CannotServe if the port is taken."""
+        api = listen(settings.host, settings.port)
+        settings = settings.model_copy(update={"port": api.getsockname()[1]})
         self._settings = settings
         self._say = say
-        self.prefect_url = os.environ.get("PREFECT_API_URL", "")
         environment = PREFECT_DEFAULTS | os.environ | settings.environment()
         environment.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
-        commands = []
+        commands: list[tuple[str, list[str], socket.socket | None]] = []
+        self.prefect_url = environment.get("PREFECT_API_URL", "")
         if not self.prefect_url:
-            port = next_free_port(4200)
+            prefect = listen_from("127.0.0.1", PREFECT_PORT)
+            port = str(prefect.getsockname()[1])
             self.prefect_url = f"http://127.0.0.1:{port}/api"
-            commands.append(
-                ("prefect", ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)])
-            )
-        commands += [("worker", ["-m", "flows"]), ("api", ["-m", "api"])]
-        environment |= {"PREFECT_API_URL": self.prefect_url, "PYTHONUNBUFFERED": "1"}
+            environment |= {
+                "PREFECT_API_URL": self.prefect_url,
+                "PREFECT_SERVER_API_PORT": port,
+                "PREFECT_API_SSL_CERT_FILE": str(one_certificate(settings.home)),
+            }
+            commands.append(("prefect", ["flows.server", str(prefect.fileno())], prefect))
+        commands += [("worker", ["flows"], None), ("api", ["api", str(api.fileno())], api)]
         # The control loop tries again by itself, sooner than Prefect's client would.
         special = {"api": {"PREFECT_CLIENT_MAX_RETRIES": "0"}}
         self.children = [
             Child(
                 Command(
                     name=name,
-                    arguments=[sys.executable, *arguments],
+                    arguments=[sys.executable, "-m", *arguments],
                     environment=environment | special.get(name, {}),
                     log=settings.home / "logs" / f"{name}.log",
+                    listener=listener,
                 )
             )
-            for name, arguments in commands
+            for name, arguments, listener in commands
         ]
         say(f"Prefect    {self.prefect_url.removesuffix('/api')}")
         say(f"API        {self.url}")
@@ -110,8 +120,7 @@ class Service:
     @property
     def url(self) -> str:
         """The base URL for clients."""
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        return self._settings.public_url or f"http://{host}:{self._settings.port}"
+        return self._settings.public_url or listening_url(self._settings)
 
     def wait_until_ready(self) -> None:
         """Wait until a job can run; raises TimeoutError."""
@@ -119,7 +128,7 @@ class Service:
         while time.monotonic() - begun < STARTUP_TIMEOUT_S:
             self.tend()
             try:
-                if httpx.get(f"{self.url}/health", timeout=2, trust_env=False).is_success:
+                if httpx.get(f"{listening_url(self._settings)}/health", timeout=2, trust_env=False).is_success:
                     self._say(f"Ready      after {time.monotonic() - begun:.1f} s")
                     return
             except httpx.TransportError:
@@ -140,41 +149,71 @@ class Service:
 
 def serve(settings: Settings, say: Say) -> int:
     """Run the service until SIGTERM or Ctrl-C; return the exit code."""
-    stopping = False
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, interrupt)
-    try:
-        with service(settings, say) as supervised:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, stop)
-            while not stopping:
-                supervised.tend()
-                time.sleep(TEND_INTERVAL_S)
-    except KeyboardInterrupt:
-        pass
-    except AlreadyServing as error:
-        say(str(error))
-        return 2
+    with _stop_signals() as stopping:
+        try:
+            with service(settings, say) as supervised:
+                while not stopping.wait(TEND_INTERVAL_S):
+                    supervised.tend()
+        except CannotServe as error:
+            say(str(error))
+            return 2
+        except KeyboardInterrupt:
+            pass
     say("Stopped")
     return 0
 
 
-def next_free_port(port: int) -> int:
-    """Return `port`, or the next above it on which nobody listens on this machine."""
+@contextmanager
+def _stop_signals() -> Iterator[Event]:
+    """Have SIGTERM and Ctrl-C end what runs: at first by KeyboardInterrupt, so that starting up ends too."""
+    stopping = Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if not stopping.is_set():
+            stopping.set()
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def one_certificate(home: Path) -> Path:
+    """Return a bundle of one certificate, for clients that speak plain HTTP alone.
+
+    Prefect makes a client for each run of a task and loads the whole bundle each time: 20 ms.
+    """
+    path = home / "run" / "one-certificate.pem"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    end = "-----END CERTIFICATE-----\n"
+    path.write_text(certifi.contents().partition(end)[0] + end)
+    return path
+
+
+def listening_url(settings: Settings) -> str:
+    """Return the URL at which the API listens, which no proxy need be up for."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there, on any free port for 0; raises CannotServe if it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise CannotServe(f"port {port} of {host} is taken; set ASSAY_PORT to another") from None
+
+
+def listen_from(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on `port`, or on the next above it that is free."""
     while True:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                port += 1
-            else:
-                return port
+        try:
+            return listen(host, port)
+        except CannotServe:
+            port += 1

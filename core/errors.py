@@ -5,6 +5,7 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
     AssayError
     ├── InvalidInput            the user can mend it               blame: user
     │   ├── SpecInvalid         a request or specification is wrong
+    │   ├── Unsupported         a request is right, but asks for what this service cannot do
     │   ├── DatasetUnreadable   a dataset is absent, broken or empty
     │   ├── TemplateInvalid     a template is broken, or names what no row has
     │   └── EndpointRefused     a model endpoint refused every request of a task
@@ -50,6 +51,12 @@ class SpecInvalid(InvalidInput):
         """Keep the path of the offending field beside the message."""
         super().__init__(message)
         self.field = field
+
+
+class Unsupported(InvalidInput):
+    """A request asks for a kind of evaluation that this service does not carry out."""
+
+    code = "unsupported"
 
 
 class DatasetUnreadable(InvalidInput):

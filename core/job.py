@@ -2,6 +2,7 @@
 
 import secrets
 import string
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
@@ -30,6 +31,8 @@ Intent = Literal["run", "pause", "cancel", "delete"]
 Face = Literal["nemo-v1", "nemo-v2", "together", "nugen", "maniac"]
 
 Stage = Literal["generate", "judge"]
+
+BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
@@ -64,11 +67,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job as a face asks for it; `request` is the verbatim body, its keys replaced by references."""
+    """A job as a face asks for it; `request` is the verbatim body, its keys replaced by references.
+
+    What cannot be carried out has a `failure` from the first, and maybe no specification.
+    An `ephemeral` job is in no list. By `digest` (of the request) and `idempotency_key` a request is
+    known that was sent before.
+    """
 
     id: str
     face: Face
-    spec: EvaluationSpec
+    spec: EvaluationSpec | None
     request: dict[str, Any]
     name: str
     namespace: str = "default"
@@ -79,6 +87,10 @@ class NewJob:
     model: str | None = None
     custom_fields: dict[str, Any] | None = None
     ownership: dict[str, Any] | None = None
+    ephemeral: bool = False
+    digest: str | None = None
+    idempotency_key: str | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +100,6 @@ class Job(NewJob):
     status: JobStatus = "created"
     intent: Intent = "run"
     note: str | None = None
-    failure: Failure | None = None
     flow_run_id: str | None = None
     crashes: int = 0
     created_at: datetime
@@ -126,3 +137,13 @@ def random_id(prefix: str, length: int = 22) -> str:
     """Return `prefix` and `length` random lowercase letters and digits."""
     alphabet = string.ascii_lowercase + string.digits
     return prefix + "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def base58_id(prefix: str) -> str:
+    """Return `prefix` and a random UUID in base 58, which has no letters or digits that look alike."""
+    number = uuid.uuid4().int
+    digits = ""
+    while number:
+        number, digit = divmod(number, len(BASE58))
+        digits = BASE58[digit] + digits
+    return prefix + digits

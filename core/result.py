@@ -84,7 +84,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric's score `name` on one sample; `value` is None unless `outcome` is `scored`."""
+    """One metric's score `name` on one sample; `value` is None unless `outcome` is `scored`.
+
+    `detail` is JSON text of what the summary needs besides the value.
+    """
 
     task: str
     sample: int
@@ -98,6 +101,7 @@ class Score:
     passed: bool | None = None
     feedback: str | None = None
     error: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class Summary:
     """The scores of one (task, target, metric, name), aggregated.
 
     `count` rows were scored and enter the statistics, `nan_count` were not; variance is that of
-    the population. With `count` 0 the statistics are None.
+    the population. With `count` 0 the statistics are None. A value of all rows together, such as
+    the BLEU of a corpus, stands as `mean` alone.
     """
 
     task: str

@@ -4,7 +4,7 @@ A face translates its request into an `EvaluationSpec`; every later stage reads 
 """
 
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
@@ -76,12 +76,16 @@ class RowsDataset(Frozen):
 
 
 class FilesDataset(Frozen):
-    """Samples in files: `hf://datasets/<ns>/<name>[/<path>]`, or `file:<id>` for an upload."""
+    """Samples in files: `hf://datasets/<ns>/<name>[/<path>]`, or `file:<id>` for an upload.
+
+    Rows of the `layout` bfcl are those of the Berkeley Function-Calling Leaderboard; see `tasks.bfcl`.
+    """
 
     kind: Literal["files"] = "files"
     url: str
     format: FileFormat | None = None
     split: str | None = None
+    layout: Literal["bfcl"] | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
     hub: str | None = None
     token: SecretRef | None = None
@@ -168,16 +172,144 @@ class Preference(Frozen):
 Scale = Annotated[Parsed | Labels | Range | Preference, Field(discriminator="kind")]
 
 StringOperator = Literal["equals", "not equals", "contains", "not contains", "startswith", "endswith"]
+NumberOperator = Literal["==", "!=", ">", ">=", "<", "<=", "absolute difference"]
+
+OUTPUT: Final = "{{ sample.output_text }}"
+TOOL_CALLS: Final = "{{ sample.tool_calls | tojson }}"
 
 
-class StringCheck(Frozen):
-    """1 if `left` stands in the relation `operator` to `right`, else 0; both are templates."""
+class Computed(Frozen):
+    """A metric that is computed from rendered templates, with no model.
+
+    `parts` are the fields that are templates, `names` the scores that a sample gets.
+    """
+
+    parts: ClassVar[tuple[str, ...]] = ("candidate", "reference")
+    names: ClassVar[tuple[str, ...]]
+
+    name: Name
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """The templates by the part that they play."""
+        return {part: getattr(self, part) for part in self.parts}
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The names of a sample's scores."""
+        return self.names
+
+
+class StringCheck(Computed):
+    """1 if `left` stands in the relation `operator` to `right`, else 0."""
+
+    parts = ("left", "right")
+    names = ("string-check",)
 
     type: Literal["string-check"] = "string-check"
-    name: Name
     left: str
     operator: StringOperator
     right: str
+
+
+class NumberCheck(Computed):
+    """1 if the last number in `left` stands in the relation `operator` to that in `right`, else 0.
+
+    An absolute difference holds up to `epsilon`. `score` is what the score is called.
+    """
+
+    parts = ("left", "right")
+
+    type: Literal["number-check"] = "number-check"
+    left: str
+    operator: NumberOperator
+    right: str
+    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    score: Name = "number-check"
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The name of a sample's score."""
+        return (self.score,)
+
+
+class Bleu(Computed):
+    """BLEU of each candidate, and in the summary that of the corpus, from 0 to 100."""
+
+    names = ("sentence",)
+
+    type: Literal["bleu"] = "bleu"
+    candidate: str = OUTPUT
+    references: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """The candidate, and each reference by its place."""
+        references = {f"references[{i}]": source for i, source in enumerate(self.references)}
+        return {"candidate": self.candidate, **references}
+
+
+class Rouge(Computed):
+    """F-measures of ROUGE-1, -2, -3 and -L over stemmed words."""
+
+    names = ("rouge_1_score", "rouge_2_score", "rouge_3_score", "rouge_L_score")
+
+    type: Literal["rouge"] = "rouge"
+    candidate: str = OUTPUT
+    reference: str
+
+
+class ExactMatch(Computed):
+    """1 if candidate and reference are the same words, without case, punctuation and articles."""
+
+    names = ("em",)
+
+    type: Literal["exact-match"] = "exact-match"
+    candidate: str = OUTPUT
+    reference: str
+
+
+class F1(Computed):
+    """How far candidate and reference share their words, without case, punctuation and articles."""
+
+    names = ("f1",)
+
+    type: Literal["f1"] = "f1"
+    candidate: str = OUTPUT
+    reference: str
+
+
+class Accuracy(Computed):
+    """1 if candidate and reference are the same text but for the white space around them."""
+
+    names = ("accuracy",)
+
+    type: Literal["accuracy"] = "accuracy"
+    candidate: str = OUTPUT
+    reference: str
+
+
+class ToolCalling(Computed):
+    """Whether the candidate's function calls are those of the reference, by name alone and with their arguments."""
+
+    names = ("function_name_accuracy", "function_name_and_args_accuracy")
+
+    type: Literal["tool-calling"] = "tool-calling"
+    candidate: str = TOOL_CALLS
+    reference: str
+
+
+class FunctionCall(Computed):
+    """1 if the candidate is one function call whose every argument has one of the reference's possible values."""
+
+    names = ("accuracy",)
+
+    type: Literal["function-call"] = "function-call"
+    candidate: str = TOOL_CALLS
+    reference: str
+
+
+ComputedMetric = StringCheck | NumberCheck | Bleu | Rouge | ExactMatch | F1 | Accuracy | ToolCalling | FunctionCall
 
 
 class Judge(Frozen):
@@ -192,7 +324,7 @@ class Judge(Frozen):
     reasoning: Reasoning = Reasoning()
 
 
-MetricSpec = Annotated[StringCheck | Judge, Field(discriminator="type")]
+MetricSpec = Annotated[ComputedMetric | Judge, Field(discriminator="type")]
 
 
 class TaskSpec(Frozen):

@@ -35,4 +35,4 @@ def artifact_key(text: str) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float) and not isnan(value):
         return f"{value:.4g}"
-    return "" if value is None else str(value).replace("|", "\\|")
+    return "" if value is None else " ".join(str(value).split()).replace("|", "\\|")

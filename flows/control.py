@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Coroutine
+from typing import Any
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.exceptions import PrefectException
+from prefect.exceptions import PrefectException, PrefectHTTPStatusError
 
 from core.errors import AssayError
 from flows.deploy import Deployed, set_up, wait_for_server
@@ -73,9 +75,19 @@ class Control:
             self._deployed = await set_up(client, self._workspace.settings)
             while not self._stopping:
                 self._news.clear()
-                await dispatch(client, self._workspace, self._deployed.id)
-                await reconciler.look()
+                await _unless_busy(dispatch(client, self._workspace, self._deployed.id))
+                await _unless_busy(reconciler.look())
                 try:
                     await asyncio.wait_for(self._news.wait(), INTERVAL_S)
                 except TimeoutError:
                     continue
+
+
+async def _unless_busy(step: Coroutine[Any, Any, None]) -> None:
+    """Take a step that is taken again soon, and that Prefect may be too busy for: SQLite has it write in turn."""
+    try:
+        await step
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            raise
+        logger.info("Prefect is busy, trying again: %s", error)

@@ -99,7 +99,12 @@ def wake(home: Path) -> bool:
         if error.errno != errno.ENXIO:
             raise
         return False
-    with suppress(BlockingIOError):  # it has been told often enough
+    try:
         os.write(pipe, b"\n")
-    os.close(pipe)
+    except BlockingIOError:
+        pass  # it has been told often enough
+    except BrokenPipeError:
+        return False  # it has ended since
+    finally:
+        os.close(pipe)
     return True

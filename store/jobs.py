@@ -6,26 +6,49 @@ The API adds jobs and sets intents, an engine reports progress, the reconciler s
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import datetime
-from typing import Any, Final, Literal, TypedDict, Unpack, get_args
+from typing import Any, Final, TypedDict, Unpack, get_args
 
 import sqlalchemy as sa
 from pydantic import BaseModel
-from sqlalchemy.dialects import postgresql, sqlite
 
 from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Count, Face, Failure, Intent, Job, JobStatus, NewJob, OpenJob, Progress, utcnow
+from core.listing import Field, Listing
 from core.spec import EvaluationSpec
-from store.connect import reading, writing
-from store.tables import job_progress, jobs
-from store.tables import secrets as keys
-
-Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
+from store.connect import insert_into, reading, writing
+from store.listing import Kept, columns_of, page_of, position
+from store.secrets import forget, keep
+from store.tables import job_progress, jobs, results
 
 OPEN: Final[frozenset[JobStatus]] = frozenset(get_args(JobStatus)) - TERMINAL
 """The statuses from which a job still goes on."""
 
 CAN_PAUSE: Final[frozenset[JobStatus]] = frozenset({"created", "pending", "running", "resuming"})
 CAN_RESUME: Final[frozenset[JobStatus]] = frozenset({"pausing", "paused"})
+
+
+def _places() -> dict[Field, Kept]:
+    """Return where the fields of jobs are kept that lists are narrowed by."""
+    label = {
+        part: sa.func.substr(jobs.c[part], position(jobs.c[part], sa.literal("/")) + 1) for part in ("target", "config")
+    }
+    unnamed = (sa.case((jobs.c.name == jobs.c.id, each)) for each in label.values())
+    names = ("id", "face", "name", "namespace", "project", "description", "status", "created_at", "updated_at")
+    result = sa.select(results.c.id).where(results.c.job == jobs.c.id).order_by(results.c.created_at, results.c.id)
+    return {
+        **columns_of(jobs, *names, "custom_fields", "ownership"),
+        # A job that was given no name goes by those of its target and config.
+        ("known_as",): Kept((jobs.c.name, *unnamed)),
+        ("target",): Kept((jobs.c.target,), jobs.c.request, ("target",)),
+        ("target", "model"): Kept((jobs.c.model,)),
+        ("config",): Kept((jobs.c.config,), jobs.c.request, ("config",)),
+        ("result",): Kept((result.limit(1).scalar_subquery(),)),
+        ("output_files_url",): Kept(document=jobs.c.request, path=("output_files_url",)),
+        ("status_details",): Kept((jobs.c.note, sa.type_coerce(jobs.c.failure, sa.Text()))),
+    }
+
+
+PLACES: Final = _places()
 
 
 class Change(TypedDict, total=False):
@@ -45,19 +68,28 @@ class Jobs:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def add(self, job: NewJob, secrets: Mapping[str, bytes] = {}) -> Job:
+    def add(self, job: NewJob, secrets: Mapping[str, bytes] = {}, *, repeats_since: datetime | None = None) -> Job:
         """Record a new job together with its keys' ciphertexts, by id.
 
-        Raises Conflict if the face has a job of that name in that namespace.
+        One that has a failure has ended at once, and its keys are not kept.
+        A request that was sent before makes no second job but returns the first: it has the idempotency
+        key of that one, or, with `repeats_since`, the digest of one that came since then.
+        Raises Conflict if the face has a job of that name in that namespace, or of that idempotency key
+        with another digest.
         """
         now = utcnow()
         record = Job(**_fields(job), created_at=now, updated_at=now)
+        if job.failure is not None:
+            record = replace(record, status="failed", finished_at=now)
         with writing(self._engine) as connection:
-            insert = _insert(connection, jobs).values(_columns(_fields(record)))
+            if (earlier := _earlier(connection, job, repeats_since)) is not None:
+                return _job(earlier)
+            insert = insert_into(connection, jobs).values(_columns(_fields(record)))
             insert = insert.on_conflict_do_nothing(index_elements=["face", "namespace", "name"])
             if connection.scalar(insert.returning(jobs.c.id)) is None:
                 raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
-            _keep(connection, job.id, secrets, now)
+            if job.failure is None:
+                keep(connection, "job", job.id, secrets)
         return record
 
     def get(self, job_id: str, face: Face | None = None) -> Job:
@@ -74,19 +106,24 @@ class Jobs:
             raise NotFound("Job not found")
         return _job(row)
 
-    def page(self, face: Face, *, page: int, page_size: int, sort: Sort = "-created_at") -> tuple[list[Job], int]:
-        """Return a page (counted from 1) of a face's jobs, and how many it has in all; ties go by id.
-
-        Jobs that were deleted are left out.
-        """
-        shown = (jobs.c.face == face, jobs.c.intent != "delete")
-        order: list[sa.ColumnElement[Any]] = [jobs.c[sort.removeprefix("-")], jobs.c.id]
-        if sort.startswith("-"):
-            order = [column.desc() for column in order]
-        rows = sa.select(jobs).where(*shown).order_by(*order).limit(page_size).offset((page - 1) * page_size)
+    def status(self, job_id: str) -> JobStatus:
+        """Return the status of a job. Raises NotFound, for a deleted job too."""
+        found = sa.select(jobs.c.status).where(jobs.c.id == job_id, jobs.c.intent != "delete")
         with reading(self._engine) as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(*shown))
-            return [_job(row) for row in connection.execute(rows)], total or 0
+            status: JobStatus | None = connection.scalar(found)
+        if status is None:
+            raise NotFound("Job not found")
+        return status
+
+    def page(self, face: Face, listing: Listing) -> tuple[list[Job], int]:
+        """Return the page that is asked for of a face's jobs, and how many are on all its pages.
+
+        Jobs that were deleted, and ephemeral ones, are left out.
+        """
+        shown = (jobs.c.face == face, jobs.c.intent != "delete", ~jobs.c.ephemeral)
+        with reading(self._engine) as connection:
+            rows, total = page_of(connection, jobs, PLACES, listing, shown)
+        return [_job(row) for row in rows], total
 
     def open(self) -> list[OpenJob]:
         """Return the jobs that have not ended, and those still to be removed, oldest first."""
@@ -125,7 +162,7 @@ class Jobs:
                 return False
             changed = _change(connection, current, **_columns(changes))
             if changed.get("status") in TERMINAL:
-                _forget(connection, job_id)
+                forget(connection, "job", job_id)
         return True
 
     def report(self, progress: Progress) -> Intent:
@@ -140,7 +177,7 @@ class Jobs:
             intent: Intent | None = connection.scalar(wanted)
             if intent is None:
                 return "delete"
-            upsert = _insert(connection, job_progress).values(columns)
+            upsert = insert_into(connection, job_progress).values(columns)
             connection.execute(upsert.on_conflict_do_update(index_elements=["job_id"], set_=columns))
         return intent
 
@@ -150,10 +187,16 @@ class Jobs:
             rows = connection.execute(sa.select(job_progress).where(job_progress.c.job_id.in_(job_ids)))
             return {row.job_id: _progress(row) for row in rows}
 
+    def drop_ephemeral(self, before: datetime) -> None:
+        """Have the ephemeral jobs deleted that were made before then: nobody waits for them any more."""
+        forgotten = (jobs.c.ephemeral, jobs.c.created_at < before, jobs.c.intent != "delete")
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(jobs).where(*forgotten).values(intent="delete", updated_at=utcnow()))
+
     def remove(self, job_id: str) -> None:
         """Delete a job's record, progress and keys; nothing happens if it is gone already."""
         with writing(self._engine) as connection:
-            _forget(connection, job_id)
+            forget(connection, "job", job_id)
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
 
     def _list(self, *conditions: sa.ColumnElement[bool]) -> list[OpenJob]:
@@ -181,20 +224,22 @@ def passing_status(status: JobStatus, intent: Intent) -> JobStatus:
     raise Conflict(f"Job is {status} and cannot be {verb}")
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
-def _keep(connection: sa.Connection, job_id: str, ciphertexts: Mapping[str, bytes], now: datetime) -> None:
-    owner = {"owner_kind": "job", "owner_id": job_id, "created_at": now}
-    rows = [{"id": key_id, "ciphertext": ciphertext, **owner} for key_id, ciphertext in ciphertexts.items()]
-    if rows:
-        connection.execute(sa.insert(keys), rows)
-
-
-def _forget(connection: sa.Connection, job_id: str) -> None:
-    owned = (keys.c.owner_kind == "job", keys.c.owner_id == job_id)
-    connection.execute(sa.delete(keys).where(*owned))
+def _earlier(connection: sa.Connection, job: NewJob, since: datetime | None) -> sa.Row[Any] | None:
+    """Return the job that the same request has made before."""
+    if job.idempotency_key is not None:
+        same = jobs.c.idempotency_key == job.idempotency_key
+    elif since is not None:
+        same = (jobs.c.digest == job.digest) & (jobs.c.created_at >= since)
+    else:
+        return None
+    if connection.dialect.name == "postgresql":
+        turn = sa.func.hashtext(job.idempotency_key or job.digest)  # another may be at the same request now
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
+    found = sa.select(jobs).where(jobs.c.face == job.face, jobs.c.intent != "delete", same)
+    row = connection.execute(found.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(1)).one_or_none()
+    if row is not None and row.digest != job.digest:
+        raise Conflict("This Idempotency-Key came before with another request; send each request with its own")
+    return row
 
 
 def _locked(connection: sa.Connection, job_id: str, *columns: sa.Column[Any]) -> sa.Row[Any] | None:
@@ -221,7 +266,8 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _job(row: sa.Row[Any]) -> Job:
-    return Job(**{**row._mapping, "spec": EvaluationSpec.model_validate(row.spec), "failure": _failure(row)})
+    spec = None if row.spec is None else EvaluationSpec.model_validate(row.spec)
+    return Job(**{**row._mapping, "spec": spec, "failure": _failure(row)})
 
 
 def _progress(row: sa.Row[Any]) -> Progress:

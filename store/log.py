@@ -2,14 +2,62 @@
 
 import os
 import threading
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import orjson
 
+from core.errors import InvalidInput
 from core.job import utcnow
 
 Level = Literal["INFO", "WARNING", "ERROR"]
+
+
+class LogLine(NamedTuple):
+    """One line: `time` is naive UTC, `step` the stage it comes from."""
+
+    time: datetime
+    level: Level
+    step: str
+    message: str
+
+
+class LogPage(NamedTuple):
+    """Some lines of a log, where the next page starts (None: there is no more yet), and how many lines there are."""
+
+    lines: list[LogLine]
+    next_start: int | None
+    total: int
+
+
+def read_log(path: Path, *, start: int = 0, limit: int | None = None) -> LogPage:
+    """Read up to `limit` lines from the byte offset `start`; a log that does not exist is empty.
+
+    A line that is still being written is left out. Raises InvalidInput if no line starts there.
+    """
+    try:
+        with path.open("rb") as file:
+            total = sum(line.endswith(b"\n") for line in file)
+            if not 0 <= start <= file.tell():
+                raise InvalidInput("Invalid page cursor")
+            file.seek(max(start - 1, 0))
+            if start and file.read(1) != b"\n":
+                raise InvalidInput("Invalid page cursor")
+            whole = [line for line in islice(file, limit) if line.endswith(b"\n")]
+            end = start + sum(map(len, whole))
+            follows = file.readline().endswith(b"\n") if whole else False
+            return LogPage([_line(line) for line in whole], end if follows else None, total)
+    except FileNotFoundError:
+        if start:
+            raise InvalidInput("Invalid page cursor") from None
+        return LogPage([], None, 0)
+
+
+def _line(text: bytes) -> LogLine:
+    line = orjson.loads(text)
+    return LogLine(datetime.fromisoformat(line["time"]), line["level"], line["step"], line["message"])
 
 
 class JobLog:

@@ -89,7 +89,77 @@ JOBS: Migration = (
     "CREATE INDEX files_sha256 ON files (sha256)",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (JOBS,)
+ENTITY = """
+        id TEXT NOT NULL PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        project TEXT,
+        description TEXT,
+        created_at TIMESTAMP NOT NULL,
+        updated_at TIMESTAMP NOT NULL,
+        custom_fields TEXT,
+        ownership TEXT,
+        body TEXT NOT NULL,
+"""
+
+LISTS: Migration = (
+    "ALTER TABLE jobs ADD COLUMN ephemeral BOOLEAN NOT NULL DEFAULT FALSE",
+    "DROP INDEX jobs_created",
+    "DROP INDEX jobs_updated",
+    "DROP INDEX jobs_namespace",
+    "DROP INDEX jobs_status",
+    "CREATE INDEX jobs_created ON jobs (face, created_at, id, intent, ephemeral, status, namespace, project)",
+    "CREATE INDEX jobs_updated ON jobs (face, updated_at, id, intent, ephemeral, status, namespace, project)",
+    "CREATE INDEX jobs_namespace ON jobs (face, namespace, created_at, id, intent, ephemeral, status, project)",
+    "CREATE INDEX jobs_named ON jobs (face, name, created_at, id, intent, ephemeral, status, namespace, project)",
+    "CREATE INDEX jobs_project ON jobs (face, project, created_at, id, intent, ephemeral, status, namespace)",
+    "CREATE INDEX jobs_target ON jobs (face, target, created_at, id, intent, ephemeral, status, namespace, project)",
+    "CREATE INDEX jobs_config ON jobs (face, config, created_at, id, intent, ephemeral, status, namespace, project)",
+    "CREATE INDEX jobs_status ON jobs (face, status, created_at, id, intent, ephemeral, namespace, project)",
+    f"CREATE TABLE targets ({ENTITY} model TEXT, CONSTRAINT targets_name UNIQUE (namespace, name))",
+    "CREATE INDEX targets_created ON targets (created_at, id)",
+    "CREATE INDEX targets_updated ON targets (updated_at, id)",
+    f"CREATE TABLE configs ({ENTITY} CONSTRAINT configs_name UNIQUE (namespace, name))",
+    "CREATE INDEX configs_created ON configs (created_at, id)",
+    "CREATE INDEX configs_updated ON configs (updated_at, id)",
+    """
+    CREATE TABLE results (
+        id TEXT NOT NULL PRIMARY KEY,
+        job TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        project TEXT,
+        description TEXT,
+        files_url TEXT,
+        created_at TIMESTAMP NOT NULL,
+        updated_at TIMESTAMP NOT NULL,
+        custom_fields TEXT,
+        ownership TEXT,
+        tasks TEXT,
+        groups TEXT
+    )
+    """,
+    "CREATE INDEX results_job ON results (job)",
+    "CREATE INDEX results_created ON results (created_at, id)",
+    "CREATE INDEX results_updated ON results (updated_at, id)",
+)
+
+REPEATS: Migration = (
+    "ALTER TABLE jobs ADD COLUMN digest TEXT",
+    "ALTER TABLE jobs ADD COLUMN idempotency_key TEXT",
+    "CREATE INDEX jobs_digest ON jobs (face, digest, created_at)",
+    "CREATE INDEX jobs_idempotency ON jobs (face, idempotency_key)",
+)
+
+# A job that cannot be carried out has no specification. SQLite cannot make a column nullable, but replace it.
+SPECLESS: Migration = (
+    "ALTER TABLE jobs RENAME COLUMN spec TO spec_before",
+    "ALTER TABLE jobs ADD COLUMN spec TEXT",
+    "UPDATE jobs SET spec = spec_before",
+    "ALTER TABLE jobs DROP COLUMN spec_before",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (JOBS, LISTS, REPEATS, SPECLESS)
 
 
 def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:

@@ -88,6 +88,7 @@ SCHEMAS: Final[dict[Kind, pa.Schema]] = {
             "passed": _BOOL,
             "feedback": _TEXT,
             "error": _TEXT,
+            "detail": _JSON,
         }
     ),
     "summaries": _schema(

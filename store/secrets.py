@@ -1,12 +1,13 @@
 """The keys in requests: taken out of a body, kept encrypted, and found again by their references."""
 
+import hmac
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from core.errors import NotFound, ServiceError, SpecInvalid
-from core.job import random_id
+from core.job import random_id, utcnow
 from core.spec import SecretRef
 from store.atomic import storing, sync
 from store.connect import reading
@@ -30,6 +31,10 @@ KEY_FIELDS: Final = frozenset(
 DATA_FIELDS: Final = frozenset({"rows"})
 """The lists of a user's samples: a column `token` there is data, and is left as it is."""
 
+Owner = Literal["job", "target", "config"]
+"""What a key is kept for; it goes with its owner."""
+
+STORED: Final = "store:"
 MASK: Final = "******"
 MAX_DEPTH: Final = 100
 
@@ -53,12 +58,39 @@ def mask(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _mask(name, value) for name, value in body.items()}
 
 
+def references(body: Any) -> set[str]:
+    """Return the ids of the keys that a sealed body refers to."""
+    match body:
+        case dict():
+            parts = [(name, value) for name, value in body.items() if not _is_data(name, value)]
+            own = {value.removeprefix(STORED) for name, value in parts if name in KEY_FIELDS and _is_reference(value)}
+            return own.union(*(references(value) for _, value in parts))
+        case list():
+            return set().union(*map(references, body))
+    return set()
+
+
+def keep(connection: sa.Connection, kind: Owner, owner_id: str, ciphertexts: Mapping[str, bytes]) -> None:
+    """Record the ciphertexts of an owner's keys, by id."""
+    owner = {"owner_kind": kind, "owner_id": owner_id, "created_at": utcnow()}
+    rows = [{"id": key_id, "ciphertext": ciphertext, **owner} for key_id, ciphertext in ciphertexts.items()]
+    if rows:
+        connection.execute(sa.insert(keys), rows)
+
+
+def forget(connection: sa.Connection, kind: Owner, owner_id: str, *, but: Collection[str] = ()) -> None:
+    """Delete an owner's keys, except those with an id in `but`."""
+    owned = (keys.c.owner_kind == kind, keys.c.owner_id == owner_id)
+    connection.execute(sa.delete(keys).where(*owned, keys.c.id.not_in(but)))
+
+
 class Vault:
     """Encrypts keys for the secrets table, and reveals what a reference stands for."""
 
     def __init__(self, engine: sa.Engine, key: bytes) -> None:
         self._engine = engine
         self._cipher = AESGCM(key)
+        self._key = key
 
     def encrypt(self, secrets: Mapping[str, str]) -> dict[str, bytes]:
         """Return the ciphertexts of keys by id; each can be read under its own id only."""
@@ -76,6 +108,22 @@ class Vault:
                 return _from_environment(name)
         # The reference is not repeated: it may be a key that stands in the wrong place.
         raise NotFound("A key is named by neither store:ID nor env:NAME")
+
+    def fingerprint(self, data: bytes) -> str:
+        """Return a digest of what may hold keys: without this vault's key nothing can be learnt from it."""
+        return hmac.digest(self._key, data, "sha256").hex()
+
+    def unseal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of a sealed body with its keys in clear. Raises as `reveal` does."""
+        return {name: self._unseal(name, value) for name, value in body.items()}
+
+    def _unseal(self, name: str, value: Any) -> Any:
+        match value:
+            case list() if not _is_data(name, value):
+                return [self._unseal("", item) for item in value]
+            case dict():
+                return self.unseal(value)
+        return self.reveal(value) if name in KEY_FIELDS and _is_reference(value) else value
 
     def _encrypt(self, key_id: str, clear: str) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
@@ -172,7 +220,11 @@ def _seal(value: Any, found: dict[str, str], depth: int) -> Any:
 def _refer(clear: str, found: dict[str, str]) -> SecretRef:
     key_id = random_id("")
     found[key_id] = clear
-    return f"store:{key_id}"
+    return STORED + key_id
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(STORED)
 
 
 def _split_url(text: str) -> tuple[str, list[str]]:

@@ -4,7 +4,7 @@ Times are naive UTC. JSON is kept as text, alike in both databases.
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -29,12 +29,21 @@ class JsonText(sa.types.TypeDecorator[Any]):
 
 metadata = sa.MetaData()
 
+NARROWING: Final = ("intent", "ephemeral", "status", "namespace", "project")
+"""The columns by which jobs are hidden from lists, and those that filters are often put together of."""
+
 schema_version = sa.Table(
     "schema_version",
     metadata,
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("applied_at", sa.DateTime, nullable=False),
 )
+
+
+def _listed(name: str, *columns: str) -> sa.Index:
+    """Return an index by which a page of jobs is found and counted without its long rows, whatever narrows it."""
+    return sa.Index(name, "face", *dict.fromkeys((*columns, *NARROWING)))
+
 
 jobs = sa.Table(
     "jobs",
@@ -61,15 +70,23 @@ jobs = sa.Table(
     sa.Column("custom_fields", JsonText),
     sa.Column("ownership", JsonText),
     # The long ones last: SQLite reads a row from its front.
-    sa.Column("spec", JsonText, nullable=False),
+    sa.Column("spec", JsonText),
     sa.Column("request", JsonText, nullable=False),
+    sa.Column("ephemeral", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("digest", sa.Text),
+    sa.Column("idempotency_key", sa.Text),
     sa.UniqueConstraint("face", "namespace", "name", name="jobs_name"),
-    # `intent` ends the two that lists are sorted by, so that hidden jobs are told without their rows.
-    sa.Index("jobs_created", "face", "created_at", "id", "intent"),
-    sa.Index("jobs_updated", "face", "updated_at", "id", "intent"),
-    sa.Index("jobs_namespace", "face", "namespace", "created_at"),
-    sa.Index("jobs_status", "face", "status", "created_at"),
+    _listed("jobs_created", "created_at", "id"),
+    _listed("jobs_updated", "updated_at", "id"),
+    _listed("jobs_namespace", "namespace", "created_at", "id"),
+    _listed("jobs_named", "name", "created_at", "id"),
+    _listed("jobs_project", "project", "created_at", "id"),
+    _listed("jobs_target", "target", "created_at", "id"),
+    _listed("jobs_config", "config", "created_at", "id"),
+    _listed("jobs_status", "status", "created_at", "id"),
     sa.Index("jobs_open", "status", "created_at"),
+    sa.Index("jobs_digest", "face", "digest", "created_at"),
+    sa.Index("jobs_idempotency", "face", "idempotency_key"),
 )
 
 job_progress = sa.Table(
@@ -82,6 +99,65 @@ job_progress = sa.Table(
     sa.Column("results_ready_at", sa.DateTime),
     sa.Column("counts", JsonText, nullable=False),
     sa.Column("failure", JsonText),
+)
+
+targets = sa.Table(
+    "targets",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("model", sa.Text),
+    sa.Column("project", sa.Text),
+    sa.Column("description", sa.Text),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Column("custom_fields", JsonText),
+    sa.Column("ownership", JsonText),
+    sa.Column("body", JsonText, nullable=False),
+    sa.UniqueConstraint("namespace", "name", name="targets_name"),
+    sa.Index("targets_created", "created_at", "id"),
+    sa.Index("targets_updated", "updated_at", "id"),
+)
+
+configs = sa.Table(
+    "configs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("project", sa.Text),
+    sa.Column("description", sa.Text),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Column("custom_fields", JsonText),
+    sa.Column("ownership", JsonText),
+    sa.Column("body", JsonText, nullable=False),
+    sa.UniqueConstraint("namespace", "name", name="configs_name"),
+    sa.Index("configs_created", "created_at", "id"),
+    sa.Index("configs_updated", "updated_at", "id"),
+)
+
+results = sa.Table(
+    "results",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("job", sa.Text, nullable=False),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("project", sa.Text),
+    sa.Column("description", sa.Text),
+    sa.Column("files_url", sa.Text),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Column("custom_fields", JsonText),
+    sa.Column("ownership", JsonText),
+    sa.Column("tasks", JsonText),
+    sa.Column("groups", JsonText),
+    sa.Index("results_job", "job"),
+    sa.Index("results_created", "created_at", "id"),
+    sa.Index("results_updated", "updated_at", "id"),
 )
 
 secrets = sa.Table(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.settings import Settings
 from store.connect import connect
+from store.entities import Entities, Results
 from store.files import Files
 from store.jobs import Jobs
 from store.migrations import check_version, migrate
@@ -20,6 +21,9 @@ class Workspace:
     jobs: Jobs
     vault: Vault
     files: Files
+    targets: Entities
+    configs: Entities
+    results_table: Results
     results: Path
 
     @classmethod
@@ -39,6 +43,9 @@ class Workspace:
             jobs=Jobs(engine),
             vault=Vault(engine, load_key(secret, settings.home)),
             files=Files(engine, settings.home / "files"),
+            targets=Entities(engine, "target"),
+            configs=Entities(engine, "config"),
+            results_table=Results(engine),
             results=settings.home / "results",
         )
 

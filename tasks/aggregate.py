@@ -5,16 +5,23 @@ restarts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from math import fsum, sqrt
 from typing import Final
+
+import orjson
 
 from core.errors import AssayError, EndpointFailed, EndpointRefused, ResultsMissing
 from core.job import Stage
 from core.result import CallOutcome, Outcome, Score, Summary
+from core.spec import Bleu, EvaluationSpec
 from tasks.engine import Engine
+from tasks.metrics.bleu import BleuCounts, corpus_bleu
 
 SummaryKey = tuple[str, str, str, str]
+
+CORPUS: Final = "corpus"
+"""The name of the BLEU of all samples together."""
 
 LOST: Final[frozenset[Outcome]] = frozenset({"target_error", "judge_error", "not_attempted"})
 """Outcomes of samples whose model gave no answer."""
@@ -25,7 +32,7 @@ def aggregate(engine: Engine) -> list[Summary]:
 
     Raises EndpointRefused or EndpointFailed, after they are published, if a model gave no answer at all.
     """
-    aggregator = Aggregator()
+    aggregator = Aggregator(bleu_metrics(engine.manifest.spec))
     for shard in engine.manifest.shards:
         scores = engine.folder.read_scores(shard)
         if scores is None:
@@ -64,13 +71,20 @@ def describe(summary: Summary) -> str:
     return f"{where}: {mean}, {summary.count} scored, {summary.nan_count} not"
 
 
-class Aggregator:
-    """Collects the values and outcomes of scores, shard by shard."""
+def bleu_metrics(spec: EvaluationSpec) -> set[tuple[str, str]]:
+    """Return the metrics that have a value of the corpus, by task and name."""
+    return {(task.name, metric.name) for task in spec.tasks for metric in task.metrics if isinstance(metric, Bleu)}
 
-    def __init__(self) -> None:
+
+class Aggregator:
+    """Collects the values and outcomes of scores, shard by shard; `bleu` are metrics by task and name."""
+
+    def __init__(self, bleu: Collection[tuple[str, str]] = ()) -> None:
         """Begin with nothing."""
+        self._bleu = bleu
         self._values: defaultdict[SummaryKey, list[float]] = defaultdict(list)
         self._outcomes: defaultdict[SummaryKey, Counter[Outcome]] = defaultdict(Counter)
+        self._counts: defaultdict[SummaryKey, list[BleuCounts]] = defaultdict(list)
         self.errors: dict[SummaryKey, str] = {}
 
     def add(self, scores: Iterable[Score]) -> None:
@@ -82,14 +96,30 @@ class Aggregator:
                 self._values[key].append(score.value)
             elif score.error is not None:
                 self.errors.setdefault(key, score.error)
+            if score.detail is not None:
+                self._counts[key].append(BleuCounts(**orjson.loads(score.detail)))
 
     def summaries(self) -> list[Summary]:
         """Return one summary for each (task, target, metric, name), in the order they came."""
-        return [summarise(key, self._values[key], outcomes) for key, outcomes in self._outcomes.items()]
+        return [summary for key in self._outcomes for summary in self._summaries(key)]
 
     def lost(self) -> Iterator[tuple[SummaryKey, Counter[Outcome]]]:
         """Yield each score whose model answered for not one sample, and how its samples ended."""
         return ((key, outcomes) for key, outcomes in self._outcomes.items() if LOST.issuperset(outcomes))
+
+    def _summaries(self, key: SummaryKey) -> Iterator[Summary]:
+        yield summarise(key, self._values[key], self._outcomes[key])
+        task, target, metric, _ = key
+        if (task, metric) in self._bleu:
+            counts = self._counts[key]
+            value = corpus_bleu(counts) if counts else None
+            yield value_alone((task, target, metric, CORPUS), value, len(counts), self._outcomes[key])
+
+
+def value_alone(key: SummaryKey, value: float | None, count: int, outcomes: Counter[Outcome]) -> Summary:
+    """Return the summary of a value that belongs to `count` rows together, and has no statistics."""
+    missing = outcomes.total() - count
+    return Summary(*key, count, missing, None, value, None, None, None, None, None, None, dict(outcomes))
 
 
 def summarise(key: SummaryKey, values: list[float], outcomes: Counter[Outcome]) -> Summary:

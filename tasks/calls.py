@@ -108,20 +108,21 @@ class _Attempt:
     async def _ask(self, ask: Ask) -> Call | None:
         """Make and journal one call; None if the job stopped before it began."""
         breaker = self._engine.breaker(ask.key)
-        if breaker.open:
+        try:
+            reply = await self._engine.loop.ask(
+                ask.route, ask.request, lane=self._engine.lane, role=ask.key.role, wanted=lambda: not breaker.open
+            )
+        except LaneClosed:
+            return None
+        call = _record(ask, reply)
+        if breaker.open and not call.attempts:
             call = Call(ask.key, "not_attempted", ask.request.decode(), error=breaker.error)
+        elif call.outcome in ANSWERS:
+            breaker.success()
         else:
-            try:
-                reply = await self._engine.loop.ask(ask.route, ask.request, lane=self._engine.lane, role=ask.key.role)
-            except LaneClosed:
-                return None
-            call = _record(ask, reply)
-            if call.outcome in ANSWERS:
-                breaker.success()
-            else:
-                breaker.failure(call.error or call.outcome)
-            if call.outcome != "transient":
-                self._journal.append(call)
+            breaker.failure(call.error or call.outcome)
+        if call.outcome not in ("transient", "not_attempted"):
+            self._journal.append(call)
         self._count(ask.key.sample)
         return call
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.errors import DatasetUnreadable, SpecInvalid, TemplateInvalid
-from core.spec import Judge, ModelTarget, Parsed, RecordedTarget, RegexParser, StringCheck, Target, TaskSpec
+from core.spec import Computed, Judge, ModelTarget, Parsed, RecordedTarget, RegexParser, Target, TaskSpec
 from tasks.columns import SAMPLE_KEYS
 from tasks.templates import (
     BodyTemplate,
@@ -21,8 +21,8 @@ from tasks.verdict import compile_pattern
 RENDERED_ROWS: Final = 1_000
 """How many rows the templates are rendered with; in the others only the names of columns are checked."""
 
-_SAMPLE_NAMES = SAMPLE_KEYS | {"sample"}
-_PLACEHOLDER = dict.fromkeys(SAMPLE_KEYS, "")
+_SAMPLE_NAMES = SAMPLE_KEYS | {"sample", "tool_calls"}
+_PLACEHOLDER: Final[Mapping[str, Any]] = {**dict.fromkeys(SAMPLE_KEYS, ""), "tool_calls": []}
 
 
 def check_templates(task: TaskSpec, targets: Sequence[Target], rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
@@ -97,9 +97,9 @@ def _checks(task: TaskSpec, targets: Sequence[Target]) -> Iterator[_Check]:
     has_sample = not any(isinstance(target, RecordedTarget) and target.column is None for target in targets)
     for metric in task.metrics:
         where = f"task {task.name!r}, metric {metric.name!r}"
-        if isinstance(metric, StringCheck):
-            for side, source in (("left", metric.left), ("right", metric.right)):
-                yield _check(compile_template(source, where=f"{where} ({side})"), has_sample=has_sample)
+        if isinstance(metric, Computed):
+            for part, source in metric.templates.items():
+                yield _check(compile_template(source, where=f"{where} ({part})"), has_sample=has_sample)
         else:
             yield _check(compile_body(metric.prompt.body, where=where), has_sample=has_sample)
 

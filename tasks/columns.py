@@ -9,7 +9,10 @@ from jinja2 import nodes
 from tasks.bounded import GLOBALS
 
 SAMPLE_KEYS: Final = frozenset({"output_text", "response", "output_a", "output_b"})
-"""What a sample may hold besides its row; these names also stand at the top level of a template."""
+"""What a sample may hold besides its row; these names also stand at the top level of a template.
+
+Not so its `tool_calls`: datasets have a column of that name, with the calls that should have been made.
+"""
 
 _SPECIAL = GLOBALS | {"item", "loop", "self", "caller", "varargs", "kwargs"}
 _DICT_METHODS = frozenset({"get", "items", "keys", "values"})

@@ -11,7 +11,7 @@ from typing import Any, Final
 from core.errors import DatasetUnreadable
 from core.spec import Dataset, FileFormat, FilesDataset, RowsDataset
 from store.parquet import json_value
-from tasks import hub
+from tasks import bfcl, hub
 from tasks.readers import ENDINGS, read_file
 
 Row = dict[str, Any]
@@ -38,7 +38,7 @@ def read_rows(dataset: Dataset, sources: Sources, *, limit: int | None) -> Itera
     Nothing is read beyond. Raises DatasetUnreadable naming file and line; also if there is no row.
     """
     limits = [bound for bound in (limit, dataset.limit) if bound is not None]
-    rows = _given_rows(dataset) if isinstance(dataset, RowsDataset) else _file_rows(dataset, sources)
+    rows = _given_rows(dataset) if isinstance(dataset, RowsDataset) else _arranged_rows(dataset, sources)
     number = 0
     with closing(rows):
         for number, row in enumerate(islice(rows, min(limits, default=None)), start=1):  # noqa: B007
@@ -57,6 +57,15 @@ def _given_rows(dataset: RowsDataset) -> Generator[Row, None, None]:
             yield {name: json_value(value) for name, value in row.items()}
         except (ValueError, RecursionError) as error:
             raise DatasetUnreadable(f"row {number} of the request: {error}") from error
+
+
+def _arranged_rows(dataset: FilesDataset, sources: Sources) -> Generator[Row, None, None]:
+    with closing(_file_rows(dataset, sources)) as rows:
+        if dataset.layout == "bfcl":
+            answers = dataset.model_copy(update={"url": bfcl.answers_url(dataset.url)})
+            yield from bfcl.arrange(rows, lambda: _file_rows(answers, sources))
+        else:
+            yield from rows
 
 
 def _file_rows(dataset: FilesDataset, sources: Sources) -> Generator[Row, None, None]:

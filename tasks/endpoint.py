@@ -119,11 +119,14 @@ class IoLoop:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout=2.0)
 
-    async def ask(self, route: Route, request: bytes, *, lane: Lane, role: Role) -> Reply:
+    async def ask(
+        self, route: Route, request: bytes, *, lane: Lane, role: Role, wanted: Callable[[], bool] = lambda: True
+    ) -> Reply:
         """Send a JSON body to a model until it answers, or the route's bounds are reached.
 
         Runs on the loop. Waits for its turn in `lane` and at the model; whatever goes wrong is an
-        outcome of the reply. Raises LaneClosed if the lane closes before an attempt.
+        outcome of the reply. No attempt is made from when it is not `wanted` any more. Raises
+        LaneClosed if the lane closes before an attempt.
         """
         clock = asyncio.get_running_loop().time
         started_at, began = time.time(), clock()
@@ -133,11 +136,11 @@ class IoLoop:
         while True:
             try:
                 async with bound.slot(lane, turn):
+                    if not wanted() or (turn.deadline is not None and clock() > turn.deadline):
+                        break
                     if turn.deadline is None:
                         started_at, began = time.time(), clock()
                         turn.deadline = began + route.retry_window_s
-                    elif clock() > turn.deadline:
-                        break
                     last, attempts = await self._attempt(route, request), attempts + 1
                     if last.pause_s:
                         bound.pause(last.pause_s)

@@ -12,7 +12,7 @@ from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.plan import Manifest, Shard
 from core.result import CallKey
 from core.settings import ModelSettings
-from core.spec import Endpoint, Prompt, TaskSpec
+from core.spec import Endpoint, EvaluationSpec, Prompt, TaskSpec
 from store.journal import Journal
 from store.log import JobLog
 from store.results import JobFolder
@@ -39,14 +39,17 @@ class Engine:
         self, workspace: Workspace, job: Job, *, attempt: int, worker: str, tell: Callable[[str], object]
     ) -> None:
         """Take up `job`; nothing is written before `engaged` is entered. `tell` gets what `say` is told."""
+        if job.spec is None:
+            raise SpecInvalid(f"job {job.id} has no specification: it was not to be carried out")
         settings = workspace.settings
         self.workspace = workspace
+        self.spec: EvaluationSpec = job.spec
         self.job = job
         self.folder: JobFolder = workspace.folder(job.id)
         self.stop: Stop | None = None
         self.log: JobLog
         self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
-        self.parallelism = job.spec.params.parallelism or settings.parallelism
+        self.parallelism = self.spec.params.parallelism or settings.parallelism
         self.lane = Lane(self.parallelism)
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
         self._passed: dict[tuple[Stage, Shard], int] = {}
@@ -122,7 +125,7 @@ class Engine:
     def route(self, endpoint: Endpoint, prompt: Prompt) -> Route:
         """Return how `endpoint` is asked with `prompt`: its URL, key and bounds."""
         settings = self.workspace.settings
-        params = self.job.spec.params
+        params = self.spec.params
         model = settings.models.get(endpoint.model, ModelSettings())
         url = endpoint.url or model.url or settings.default_endpoint
         if url is None:
@@ -253,10 +256,11 @@ class Engine:
         settings = self.workspace.settings
         if endpoint.api_key:
             return self.reveal(endpoint.api_key)
-        if model.api_key_env:
+        # The service's own keys go only to the URLs in its settings, not to one that came with a job.
+        if model.api_key_env and endpoint.url in (None, model.url):
             return self.reveal(f"env:{model.api_key_env}")
-        if endpoint.url is None and settings.default_api_key:
-            return settings.default_api_key.get_secret_value()
+        if settings.default_api_key and endpoint.url is None and model.url is None:
+            return self._keys.setdefault("default", settings.default_api_key.get_secret_value())
         return None
 
     def reveal(self, reference: str) -> str:

@@ -5,9 +5,9 @@ from typing import assert_never
 
 from core.plan import Shard
 from core.result import Call, CallKey, Score
-from core.spec import Judge, MetricSpec, StringCheck
+from core.spec import Computed, Judge, MetricSpec
 from tasks.calls import fulfil
-from tasks.computed import string_checks
+from tasks.computed import computed_scores
 from tasks.engine import Engine
 from tasks.grade import judge_calls, verdicts
 from tasks.subject import Subject, subjects
@@ -38,8 +38,8 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
 def _scores(metric: MetricSpec, about: Sequence[Subject], calls: Mapping[CallKey, Call]) -> Iterator[Score]:
     """Yield a metric's scores; a subject that could not be had passes on its outcome."""
     match metric:
-        case StringCheck():
-            yield from string_checks(metric, about)
+        case Computed():
+            yield from computed_scores(metric, about)
         case Judge():
             yield from verdicts(metric, about, calls)
         case _:

@@ -24,18 +24,18 @@ def to_output(call: Call, reasoning: Reasoning) -> Output:
     if call.outcome != "answered" or call.response is None:
         return Output(key.task, key.sample, key.target, key.trial, outcome=_OUTCOMES[call.outcome], error=call.error)
     choice = orjson.loads(call.response)["choices"][0]
-    message = choice.get("message") or {}
+    message = choice["message"] if isinstance(choice.get("message"), dict) else {}
     text = _plain_text(message["content"] if "content" in message else choice.get("text"))
     thought, answer = split_reasoning(text, reasoning)
     tool_calls = message.get("tool_calls")
-    finish = choice.get("finish_reason")
+    finish = _text(choice.get("finish_reason"))
     return Output(
         task=key.task,
         sample=key.sample,
         target=key.target,
         trial=key.trial,
         text=answer,
-        reasoning=message.get("reasoning_content") or message.get("reasoning") or thought,
+        reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")) or thought,
         tool_calls=orjson.dumps(tool_calls).decode() if tool_calls else None,
         response=call.response,
         finish_reason=finish,
@@ -64,5 +64,10 @@ def _plain_text(content: object) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
+        return "".join(_text(part.get("text")) or "" for part in content if isinstance(part, dict))
     return ""
+
+
+def _text(value: object) -> str | None:
+    """Return a text as it is; an endpoint may put anything in the place of one."""
+    return value if isinstance(value, str) else None

@@ -21,7 +21,7 @@ def resolve_job(engine: Engine) -> None:
     workspace = engine.workspace
     engine.manifest = resolve(
         engine.job.id,
-        engine.job.spec,
+        engine.spec,
         engine.folder,
         Sources(
             workspace.settings.datasets,

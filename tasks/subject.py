@@ -29,11 +29,12 @@ class Subject:
         return next((output for output in self.outputs if output.outcome != "scored"), None)
 
     def values(self, *, swapped: bool = False, with_response: bool = False) -> Mapping[str, Any]:
-        """Return what a template sees as `sample`: `output_text`, or `output_a` and `output_b` of a pair."""
+        """Return what a template sees as `sample`: text and tool calls, or `output_a` and `output_b` of a pair."""
         if len(self.outputs) == 1:
             (output,) = self.outputs
             response = orjson.loads(output.response) if with_response and output.response else None
-            return {"output_text": output.text, "response": response}
+            tool_calls = orjson.loads(output.tool_calls) if output.tool_calls else []
+            return {"output_text": output.text, "tool_calls": tool_calls, "response": response}
         first, second = reversed(self.outputs) if swapped else self.outputs
         return {"output_a": first.text, "output_b": second.text}
 

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from core.errors import TemplateInvalid
 from tasks import bounded
-from tasks.columns import find_reads
+from tasks.columns import SAMPLE_KEYS, find_reads
 
 
 class MissingField(Exception):
@@ -228,7 +228,8 @@ def context(item: Mapping[str, Any], sample: Mapping[str, Any] | None) -> dict[s
         variables[alias] = item[column]
     variables["item"] = Row(item)
     if sample is not None:
-        variables.update((name, value) for name, value in sample.items() if value is not None or name not in item)
+        named = ((name, sample[name]) for name in SAMPLE_KEYS & sample.keys())
+        variables.update((name, value) for name, value in named if value is not None or name not in item)
         variables["sample"] = sample
     return variables
 

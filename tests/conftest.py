@@ -25,11 +25,12 @@ class Served:
     url: str
     home: Path
     process: "subprocess.Popen[str]"
+    client: NeMoMicroservices
     printed: list[str] = field(default_factory=list)
 
     @property
-    def client(self) -> NeMoMicroservices:
-        return NeMoMicroservices(base_url=self.url, max_retries=0, _strict_response_validation=True)
+    def is_ready(self) -> bool:
+        return any(line.startswith("Ready") for line in self.printed)
 
     @property
     def prefect_api(self) -> str:
@@ -60,17 +61,20 @@ def serving(home: Path, **environment: str) -> Iterator[Served]:
     """Run `assay serve` on a home until the context ends."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    settings = {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port), "ASSAY_DATASETS": str(home / "datasets")}
-    command = [sys.executable, "-m", "cli", "serve"]
-    with subprocess.Popen(
-        command, env=os.environ | settings | environment, stdout=subprocess.PIPE, text=True
-    ) as process:
+    own = {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port), "ASSAY_DATASETS": str(home / "datasets")}
+    settings, command = os.environ | own, [sys.executable, "-m", "cli", "serve"]
+    url = f"http://127.0.0.1:{port}"
+    with (
+        NeMoMicroservices(base_url=url, max_retries=0, _strict_response_validation=True) as client,
+        subprocess.Popen(command, env=settings | environment, stdout=subprocess.PIPE, text=True) as process,
+    ):
         assert process.stdout is not None
-        served = Served(f"http://127.0.0.1:{port}", home, process)
+        served = Served(url, home, process, client)
         reader = threading.Thread(target=served.printed.extend, args=(process.stdout,))
         reader.start()
         try:
-            until(lambda: served.printed[-1:] and served.printed[-1].startswith("Ready"), timeout_s=120, process=process)
+            until(lambda: process.poll() is not None or served.is_ready, timeout_s=120)
+            assert served.is_ready, served.printed
             yield served
         finally:
             process.terminate()
@@ -89,10 +93,9 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
         yield scripted
 
 
-def until(check: Callable[[], object], *, timeout_s: float = 60.0, process: "subprocess.Popen[str] | None" = None) -> None:
-    """Wait until something holds, while a process lives."""
+def until(check: Callable[[], object], *, timeout_s: float = 60.0) -> None:
+    """Wait until something holds."""
     deadline = time.monotonic() + timeout_s
     while not check():
-        assert process is None or process.poll() is None, "the process has ended"
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.05)

@@ -18,6 +18,7 @@ Status = Literal[
     "pausing",
     "resuming",
 ]
+JobStatusV1 = Literal["created", "running", "cancelling", "cancelled", "completed", "failed", "unknown"]
 TaskStatus = Literal["pending", "running", "completed", "failed"]
 
 
@@ -94,26 +95,54 @@ class JobResults(Wire):
     data: list[JobResult]
 
 
+class LogLine(Wire):
+    """A line of a job's log; `message` ends in a newline."""
+
+    job_id: str
+    job_step: str
+    job_task: str
+    message: str
+    timestamp: str
+
+
+class LogPage(Wire):
+    """Some lines of a log, and the cursor of those that follow: null if there are none yet."""
+
+    object: Literal["list"] = "list"
+    data: list[LogLine]
+    next_page: str | None
+    prev_page: str | None
+    total: int
+
+
+class Deleted(Wire):
+    """What was deleted."""
+
+    id: str
+    deleted_at: str
+    message: str = "Resource deleted successfully."
+
+
 class ScoreStats(Wire):
     """The statistics of a score; those that need at least one value may be absent."""
 
     count: int
     nan_count: int
-    sum: float | None
-    mean: float | None
-    min: float | None
-    max: float | None
-    sum_squared: float | None
-    variance: float | None
-    stddev: float | None
-    stderr: float | None
+    sum: float | None = None
+    mean: float | None = None
+    min: float | None = None
+    max: float | None = None
+    sum_squared: float | None = None
+    variance: float | None = None
+    stddev: float | None = None
+    stderr: float | None = None
 
 
 class Score(Wire):
     """A score's mean; the text NaN, which clients read as such, if nothing was scored."""
 
     value: float | Literal["NaN"]
-    stats: ScoreStats
+    stats: ScoreStats | None = None
 
 
 class MetricResult(Wire):
@@ -140,3 +169,104 @@ class EvaluationResult(Wire):
 
     tasks: dict[str, TaskResult]
     groups: dict[str, GroupResult]
+
+
+class StatusDetails(Wire):
+    """How far a job of the first version is; all is null before it has started."""
+
+    message: str | None = None
+    task_status: dict[str, TaskStatus] = {}
+    progress: float | None = None
+    samples_processed: int | None = None
+
+
+class StatusV1(StatusDetails):
+    """How far a job of the first version is, and its status."""
+
+    status: JobStatusV1
+    progress: float
+
+
+class JobV1(Wire):
+    """A job of the first version, its target and config in full."""
+
+    id: str
+    namespace: str
+    description: str | None
+    project: str | None
+    created_at: str
+    updated_at: str
+    target: JsonDict
+    config: JsonDict
+    result: str | None
+    output_files_url: str | None
+    status: JobStatusV1
+    status_details: StatusDetails
+    custom_fields: JsonDict
+    ownership: JsonDict | None
+
+
+class Result(Wire):
+    """The result of an evaluation, that of a job or one that a client stored."""
+
+    id: str
+    job: str
+    namespace: str
+    project: str | None = None
+    description: str | None = None
+    created_at: str
+    updated_at: str
+    custom_fields: JsonDict
+    ownership: JsonDict | None = None
+    files_url: str | None = None
+    tasks: JsonDict
+    groups: JsonDict
+
+
+class LiveEvaluation(Wire):
+    """An evaluation that was awaited; `logs` has the samples of each task."""
+
+    status: JobStatusV1
+    status_details: StatusDetails
+    result: Result | None
+    logs: JsonDict
+
+
+class Executor(Wire):
+    """What carries out a step of a platform job."""
+
+    provider: Literal["cpu"] = "cpu"
+    container: dict[str, str] = {"image": "assay"}
+
+
+class StepSpec(Wire):
+    """A step of a platform job as it was planned; ours have one."""
+
+    name: str = "evaluation"
+    executor: Executor = Executor()
+
+
+class PlatformSpec(Wire):
+    """How the platform carries out a job."""
+
+    steps: list[StepSpec] = [StepSpec()]
+
+
+class PlatformAttempt(Wire):
+    """The attempt at a platform job; ours have one, which goes on after a crash."""
+
+    job_id: str
+    seq: int = 1
+    spec: JsonDict
+    platform_spec: PlatformSpec = PlatformSpec()
+    status: Status
+    status_details: JsonDict
+
+
+class PlatformJob(Job):
+    """A job of the second version as the platform shows it."""
+
+    ownership: JsonDict
+    source: str = "evaluation"
+    platform_spec: PlatformSpec = PlatformSpec()
+    attempt: PlatformAttempt

@@ -3,7 +3,8 @@
 They are read leniently: keys that are not named here are left alone, a wrong type is refused.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -126,19 +127,61 @@ class Target(Entity):
     cached_outputs: CachedOutputs | None = None
 
 
-class StringCheckParams(Wire):
-    """Left side, operator, right side."""
+class CheckParams(Wire):
+    """Left side, operator, right side; an absolute difference also has the word epsilon and how much it may be."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    check: tuple[str, str, str]
+    check: Annotated[list[str], Field(min_length=3, max_length=5)]
 
 
-class StringCheck(Wire):
-    """Compares two strings."""
+class Check(Wire):
+    """Compares two strings, or two numbers."""
 
-    type: Literal["string-check"]
-    params: StringCheckParams
+    type: Literal["string-check", "number-check"]
+    params: CheckParams
+
+
+class BleuParams(Wire):
+    """Templates of what is compared; the candidate is the output unless it is given."""
+
+    references: Annotated[list[str], Field(min_length=1)] | None = None
+    candidate: str | None = None
+
+
+class Bleu(Wire):
+    """Compares the output with references."""
+
+    type: Literal["bleu"]
+    params: BleuParams | None = None
+
+
+class ReferenceParams(Wire):
+    """Templates of what is compared; the candidate, or prediction, is the output unless it is given."""
+
+    ground_truth: str | None = None
+    candidate: str | None = None
+    prediction: str | None = None
+
+
+class Similarity(Wire):
+    """Compares the output with a reference."""
+
+    type: Literal["rouge", "em", "exact-match", "f1", "accuracy"]
+    params: ReferenceParams | None = None
+
+
+class ToolCallingParams(Wire):
+    """A template of the calls that should be made."""
+
+    tool_calls_ground_truth: str
+
+
+class ToolCalling(Wire):
+    """Compares the model's tool calls with those that it should make."""
+
+    type: Literal["tool-calling"]
+    params: ToolCallingParams
 
 
 class RegexParser(Wire):
@@ -183,14 +226,36 @@ class OtherMetric(Wire):
     type: str
 
 
+METRIC_FORMS: Final[Mapping[str, str]] = {
+    "accuracy": "similarity",
+    "bleu": "bleu",
+    "em": "similarity",
+    "exact-match": "similarity",
+    "f1": "similarity",
+    "llm-judge": "judge",
+    "number-check": "check",
+    "rouge": "similarity",
+    "string-check": "check",
+    "tool-calling": "tool-calling",
+}
+"""The types of metrics, and by which class each is read."""
+
+
+def _type(value: object) -> str:
+    given = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return given if isinstance(given, str) else ""
+
+
 def _metric_form(value: object) -> str:
-    form = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return form if form in {"string-check", "llm-judge"} else "other"
+    return METRIC_FORMS.get(_type(value), "other")
 
 
 Metric = Annotated[
-    Annotated[StringCheck, Tag("string-check")]
-    | Annotated[LlmJudge, Tag("llm-judge")]
+    Annotated[Check, Tag("check")]
+    | Annotated[Bleu, Tag("bleu")]
+    | Annotated[Similarity, Tag("similarity")]
+    | Annotated[ToolCalling, Tag("tool-calling")]
+    | Annotated[LlmJudge, Tag("judge")]
     | Annotated[OtherMetric, Tag("other")],
     Discriminator(_metric_form),
 ]
@@ -223,6 +288,7 @@ class Extra(Wire):
     """Parameters beyond the documented ones."""
 
     hf_token: str | None = None
+    dataset: TextOr[Dataset] | None = None
 
 
 class ConfigParams(Sampling):
@@ -244,19 +310,37 @@ class CustomConfig(Entity):
     groups: dict[Key, Group] | None = None
 
 
+class BenchmarkConfig(Entity):
+    """An evaluation that is named for a benchmark, and written down with it."""
+
+    type: Literal["gsm8k", "bfclv3", "similarity_metrics"]
+    params: ConfigParams | None = None
+    tasks: dict[Key, Task] | None = None
+    groups: dict[Key, Group] | None = None
+
+
 class OtherConfig(Entity):
-    """An evaluation of any other type, most of them named for a benchmark."""
+    """An evaluation of any other type."""
 
     type: Filled
+    tasks: dict[str, JsonValue] | None = None
+    groups: dict[str, JsonValue] | None = None
 
 
-def _config_form(value: object) -> str:
-    form = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return "custom" if form == "custom" else "other"
+BENCHMARKS: Final = ("bfclv3", "gsm8k", "similarity_metrics")
+
+
+def config_form(value: object) -> str:
+    """Tell which class reads a config."""
+    given = _type(value)
+    return "benchmark" if given in BENCHMARKS else given if given == "custom" else "other"
 
 
 Config = Annotated[
-    Annotated[CustomConfig, Tag("custom")] | Annotated[OtherConfig, Tag("other")], Discriminator(_config_form)
+    Annotated[CustomConfig, Tag("custom")]
+    | Annotated[BenchmarkConfig, Tag("benchmark")]
+    | Annotated[OtherConfig, Tag("other")],
+    Discriminator(config_form),
 ]
 
 
@@ -267,21 +351,14 @@ class JobInput(Wire):
     config: TextOr[Config]
 
 
-class JobCreate(Wire):
-    """The request for a job."""
+class Body(Wire):
+    """A request's whole body, which is kept as it was sent."""
 
-    spec: JobInput
-    name: EntityName | None = None
-    namespace: EntityName | None = None
-    project: Text | None = None
-    description: Text | None = None
-    custom_fields: dict[str, JsonValue] | None = None
-    ownership: dict[str, JsonValue] | None = None
     _sent: JsonDict = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _keep(cls, body: Any, read: ModelWrapValidatorHandler["JobCreate"]) -> "JobCreate":
+    def _keep(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         refuse_unportable(body)
         request = read(body)
         request._sent = body
@@ -291,3 +368,74 @@ class JobCreate(Wire):
     def sent(self) -> JsonDict:
         """The body as it was sent, with all its keys."""
         return self._sent
+
+
+class JobCreate(Body):
+    """The request for a job."""
+
+    spec: JobInput
+    name: EntityName | None = None
+    namespace: EntityName | None = None
+    project: Text | None = None
+    description: Text | None = None
+    custom_fields: dict[str, JsonValue] | None = None
+    ownership: dict[str, JsonValue] | None = None
+
+
+class JobCreateV1(JobInput, Body):
+    """The request for a job in the first version; the status and result that clients may send are left alone."""
+
+    name: EntityName | None = None
+    namespace: EntityName | None = None
+    project: Text | None = None
+    description: Text | None = None
+    output_files_url: Text | None = None
+    custom_fields: dict[str, JsonValue] | None = None
+    ownership: dict[str, JsonValue] | None = None
+
+
+class ScoreValue(Wire):
+    """A score of a stored result, and its statistics."""
+
+    value: float | Literal["NaN"]
+    stats: dict[str, float | Literal["NaN"] | None] | None = None
+
+
+class MetricScores(Wire):
+    """A metric's scores in a stored result."""
+
+    scores: dict[str, ScoreValue] | None = None
+
+
+class TaskScores(Wire):
+    """A task's metrics in a stored result."""
+
+    data: dict[str, JsonValue] | None = None
+    metrics: dict[str, MetricScores] | None = None
+
+
+class GroupScores(Wire):
+    """A group's metrics in a stored result."""
+
+    metrics: dict[str, MetricScores] | None = None
+    groups: dict[str, "GroupScores"] | None = None
+
+
+class ResultUpdate(Body):
+    """What shall change of a stored result; what is absent or null stays as it is."""
+
+    job: Annotated[Text, StringConstraints(min_length=1)] | None = None
+    namespace: EntityName | None = None
+    project: Text | None = None
+    description: Text | None = None
+    files_url: Text | None = None
+    tasks: dict[str, TaskScores] | None = None
+    groups: dict[str, GroupScores] | None = None
+    custom_fields: dict[str, JsonValue] | None = None
+    ownership: dict[str, JsonValue] | None = None
+
+
+class ResultCreate(ResultUpdate):
+    """The result of an evaluation, to be stored."""
+
+    job: Annotated[Text, StringConstraints(min_length=1)]

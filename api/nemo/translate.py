@@ -1,63 +1,46 @@
 """From NeMo's words to the core's: a request to a specification and a job."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, TypeVar, get_args
+from pathlib import PurePosixPath
+from typing import Final, get_args
 
 from pydantic import JsonValue, ValidationError
 
 from api.nemo import schema as wire
-from core.errors import NotFound, SpecInvalid
-from core.job import NewJob
+from api.nemo.benchmarks import BENCHMARKS, Benchmark
+from api.nemo.translate_metric import to_metric
+from api.nemo.translate_model import endpoint_of, generation_of, missing, prompt_of, reasoning_of, sampling_of
+from core.errors import NotFound, SpecInvalid, Unsupported
+from core.job import Failure, NewJob
 from core.spec import (
     Dataset,
-    Endpoint,
     EvaluationSpec,
     FileFormat,
     FilesDataset,
-    JsonParser,
-    Judge,
-    MetricSpec,
     ModelTarget,
     Params,
-    Parsed,
-    Parser,
     Prompt,
-    Reasoning,
     RecordedTarget,
-    RegexParser,
     RowsDataset,
-    StringCheck,
-    StringOperator,
     Target,
     TaskSpec,
 )
 
 GENERATING: Final = frozenset({"chat-completion", "completion"})
 TASK_TYPES: Final = (*sorted(GENERATING), "data")
-METRIC_TYPES: Final = ("llm-judge", "string-check")
 TARGET_TYPES: Final = ("cached_outputs", "dataset", "model", "rows")
-
-OPERATORS: Final[Mapping[str, StringOperator]] = {
-    "==": "equals",
-    "!=": "not equals",
-    "<>": "not equals",
-    **{operator: operator for operator in get_args(StringOperator)},
-}
+CONFIG_TYPES: Final = ("custom", *wire.BENCHMARKS)
 
 OUTPUT_COLUMN: Final = "response"
 """Where cached outputs have the target's output."""
 
-JUDGE_MAX_TOKENS: Final = 1024
 TARGET: Final = "target"
-
-Given = TypeVar("Given")
 
 
 def to_new_job(job_id: str, sealed: wire.JsonDict) -> NewJob:
     """Return the job that a sealed request asks for. Raises SpecInvalid and NotFound."""
     asked = wire.JobCreate.model_validate(sealed)
-    spec = to_spec(asked.spec)
-    models = [target.endpoint.model for target in spec.targets if isinstance(target, ModelTarget)]
+    spec, failure = carried_out(asked.spec, at="spec")
     return NewJob(
         id=job_id,
         face="nemo-v2",
@@ -69,17 +52,38 @@ def to_new_job(job_id: str, sealed: wire.JsonDict) -> NewJob:
         description=asked.description,
         target=_label(asked.spec.target),
         config=_label(asked.spec.config),
-        model=models[0] if models else None,
+        model=model_name(spec),
         custom_fields=asked.custom_fields,
         ownership=asked.ownership,
+        failure=failure,
     )
+
+
+def carried_out(asked: wire.JobInput, *, at: str = "") -> tuple[EvaluationSpec | None, Failure | None]:
+    """Return the specification of a request, or the failure of a job that asks for what is not supported.
+
+    `at` is the path of `asked` in the request's body. Raises SpecInvalid and NotFound as `to_spec` does.
+    """
+    try:
+        return to_spec(asked), None
+    except Unsupported as error:
+        return None, Failure(blame=error.blame, code=error.code, message=error.message)
+    except SpecInvalid as error:
+        field = ".".join(part for part in (at, error.field) if part)
+        raise SpecInvalid(error.message, field=field or None) from error
+
+
+def model_name(spec: EvaluationSpec | None) -> str | None:
+    """Return the name of the first model that is evaluated."""
+    models = (target.endpoint.model for target in spec.targets if isinstance(target, ModelTarget)) if spec else iter(())
+    return next(models, None)
 
 
 def to_spec(asked: wire.JobInput) -> EvaluationSpec:
     """Return the specification of a request whose keys are references.
 
-    Raises SpecInvalid where the request asks for what is not supported or leaves out what is
-    needed, and NotFound for the name of a stored target, config or dataset.
+    Raises Unsupported where the request asks for what this service does not carry out, SpecInvalid
+    where it leaves out what is needed, and NotFound for the name of a stored target, config or dataset.
     """
     target, config = asked.target, asked.config
     if isinstance(target, str):
@@ -87,17 +91,86 @@ def to_spec(asked: wire.JobInput) -> EvaluationSpec:
     if isinstance(config, str):
         raise _not_found("Config", config)
     if isinstance(config, wire.OtherConfig):
-        raise _unsupported("config type", config.type, ["custom"], "spec.config.type")
-    _check_groups(config.groups or {}, config.tasks, "spec.config.groups")
-    token = config.params.extra.hf_token if config.params and config.params.extra else None
+        raise _unsupported("config type", config.type, CONFIG_TYPES, "config.type")
+    if target.type not in TARGET_TYPES:
+        raise _unsupported("target type", target.type, TARGET_TYPES, "target.type")
     try:
-        return EvaluationSpec(
-            targets=(_target(target, config),),
-            tasks=tuple(_task(name, task, target, token or None) for name, task in config.tasks.items()),
-            params=_params(config.params),
-        )
+        if isinstance(config, wire.CustomConfig):
+            return _custom(target, config)
+        return _benchmark(target, config, BENCHMARKS[config.type])
     except ValidationError as error:
-        raise SpecInvalid(error.errors()[0]["msg"], field="spec") from error
+        raise SpecInvalid(error.errors()[0]["msg"]) from error
+
+
+def _custom(target: wire.Target, config: wire.CustomConfig) -> EvaluationSpec:
+    _check_groups(config.groups or {}, config.tasks, "config.groups")
+    token = _token(config.params)
+    return EvaluationSpec(
+        targets=(_target(target, config),),
+        tasks=tuple(_task(name, task, target, token) for name, task in config.tasks.items()),
+        params=_params(config.params),
+    )
+
+
+def _benchmark(target: wire.Target, config: wire.BenchmarkConfig, benchmark: Benchmark) -> EvaluationSpec:
+    if target.type != "model":
+        message = f"a config of type {config.type} needs a target of type model, not {target.type}"
+        raise SpecInvalid(message, field="target.type")
+    if target.model is None:
+        raise missing("target.model")
+    tasks = config.tasks or {benchmark.task: wire.Task(type=benchmark.task_types[0])}
+    _check_groups(config.groups or {}, tasks, "config.groups")
+    return EvaluationSpec(
+        targets=(_model_target(target.model, config.params),),
+        tasks=tuple(
+            _benchmark_task(name, task, benchmark, target.model, config.params) for name, task in tasks.items()
+        ),
+        params=_params(config.params),
+    )
+
+
+def _benchmark_task(
+    name: str, task: wire.Task, benchmark: Benchmark, model: str | wire.Model, params: wire.ConfigParams | None
+) -> TaskSpec:
+    field = f"config.tasks.{name}"
+    if task.type not in benchmark.task_types:
+        raise _unsupported("task type", task.type, benchmark.task_types, f"{field}.type")
+    template = task.params.template if task.params else None
+    metrics = [
+        to_metric(key, metric, f"{field}.metrics.{key}", reference=benchmark.reference)
+        for key, metric in (task.metrics or {}).items()
+    ]
+    return TaskSpec(
+        name=name,
+        dataset=_benchmark_dataset(task, benchmark, params, f"{field}.dataset"),
+        prompts={TARGET: prompt_of(template or _template(benchmark, model), model, f"{field}.params.template")},
+        metrics=tuple(metrics) or benchmark.metrics,
+    )
+
+
+def _benchmark_dataset(
+    task: wire.Task, benchmark: Benchmark, params: wire.ConfigParams | None, field: str
+) -> FilesDataset:
+    """Return the task's own dataset, or that of the parameters, or that of the benchmark."""
+    usual = benchmark.dataset or FilesDataset(url="")
+    given = task.dataset or (params.extra.dataset if params and params.extra else None)
+    if given is None and benchmark.dataset:
+        return usual.model_copy(update={"token": _token(params)})
+    if isinstance(given, str) and given.startswith("hf://"):
+        given = wire.Dataset(files_url=given)
+    files = _files(given, _token(params), field)
+    ambiguous = PurePosixPath(files.url).suffix in {"", ".json"}
+    file_format = files.format or (usual.format if ambiguous else None)
+    return files.model_copy(update={"layout": usual.layout, "format": file_format})
+
+
+def _template(benchmark: Benchmark, model: str | wire.Model) -> dict[str, JsonValue]:
+    """Return the benchmark's template, for a model's completions route as a text."""
+    url = model.api_endpoint.url if isinstance(model, wire.Model) and model.api_endpoint else ""
+    match benchmark.template:
+        case {"messages": [{"content": str(text)}]} if url.endswith("/completions"):
+            return benchmark.template if url.endswith("/chat/completions") else {"prompt": text}
+    return benchmark.template
 
 
 def _params(params: wire.ConfigParams | None) -> Params:
@@ -112,9 +185,11 @@ def _params(params: wire.ConfigParams | None) -> Params:
     return Params.model_validate({name: value for name, value in given.items() if value is not None})
 
 
+def _token(params: wire.ConfigParams | None) -> str | None:
+    return (params.extra.hf_token if params and params.extra else None) or None
+
+
 def _target(target: wire.Target, config: wire.CustomConfig) -> Target:
-    if target.type not in TARGET_TYPES:
-        raise _unsupported("target type", target.type, TARGET_TYPES, "spec.target.type")
     if target.type == "cached_outputs":
         return RecordedTarget(name=TARGET, column=OUTPUT_COLUMN)
     types = {task.type: name for name, task in config.tasks.items()}
@@ -123,26 +198,26 @@ def _target(target: wire.Target, config: wire.CustomConfig) -> Target:
         return RecordedTarget(name=TARGET)
     if target.type != "model":
         message = f"a {generating[0]} task needs a target of type model, not {target.type}"
-        raise SpecInvalid(message, field=f"spec.config.tasks.{types[generating[0]]}.type")
+        raise SpecInvalid(message, field=f"config.tasks.{types[generating[0]]}.type")
     if "data" in types:
         message = f"a data task cannot stand beside a {generating[0]} task: give it a job of its own"
-        raise SpecInvalid(message, field=f"spec.config.tasks.{types['data']}.type")
-    return _model_target(target.model, config)
+        raise SpecInvalid(message, field=f"config.tasks.{types['data']}.type")
+    if target.model is None:
+        raise missing("target.model")
+    return _model_target(target.model, config.params)
 
 
-def _model_target(model: str | wire.Model | None, config: wire.CustomConfig) -> ModelTarget:
-    if model is None:
-        raise _missing("spec.target.model")
+def _model_target(model: str | wire.Model, params: wire.ConfigParams | None) -> ModelTarget:
     return ModelTarget(
         name=TARGET,
-        endpoint=_endpoint(model, "spec.target.model"),
-        generation=_generation(model) | _sampling(config.params),
-        reasoning=_reasoning(model),
+        endpoint=endpoint_of(model, "target.model"),
+        generation=generation_of(model) | sampling_of(params),
+        reasoning=reasoning_of(model),
     )
 
 
 def _task(name: str, task: wire.Task, target: wire.Target, token: str | None) -> TaskSpec:
-    field = f"spec.config.tasks.{name}"
+    field = f"config.tasks.{name}"
     if task.type not in TASK_TYPES:
         raise _unsupported("task type", task.type, TASK_TYPES, f"{field}.type")
     metrics = (task.metrics or {}).items()
@@ -150,7 +225,7 @@ def _task(name: str, task: wire.Task, target: wire.Target, token: str | None) ->
         name=name,
         dataset=_dataset(task, target, token, field),
         prompts=_prompts(task, target, f"{field}.params.template"),
-        metrics=tuple(_metric(key, metric, f"{field}.metrics.{key}") for key, metric in metrics),
+        metrics=tuple(to_metric(key, metric, f"{field}.metrics.{key}") for key, metric in metrics),
     )
 
 
@@ -160,24 +235,27 @@ def _prompts(task: wire.Task, target: wire.Target, field: str) -> dict[str, Prom
     template = task.params.template if task.params else None
     if template is None:
         raise SpecInvalid(f"a {task.type} task needs a template", field=field)
-    return {TARGET: _prompt(template, target.model, field)}
+    return {TARGET: prompt_of(template, target.model, field)}
 
 
 def _dataset(task: wire.Task, target: wire.Target, token: str | None, field: str) -> Dataset:
     match target.type:
         case "rows":
-            return RowsDataset(rows=_needed(target.rows, "spec.target.rows"))
+            if target.rows is None:
+                raise missing("target.rows")
+            return RowsDataset(rows=target.rows)
         case "cached_outputs":
-            outputs = _needed(target.cached_outputs, "spec.target.cached_outputs")
-            return FilesDataset(url=outputs.files_url, token=token)
+            if target.cached_outputs is None:
+                raise missing("target.cached_outputs")
+            return FilesDataset(url=target.cached_outputs.files_url, token=token)
         case "dataset":
-            return _files(target.dataset, token, "spec.target.dataset")
+            return _files(target.dataset, token, "target.dataset")
     return _files(task.dataset, token, f"{field}.dataset")
 
 
 def _files(dataset: str | wire.Dataset | None, token: str | None, field: str) -> FilesDataset:
     if dataset is None:
-        raise _missing(field)
+        raise missing(field)
     if isinstance(dataset, str):
         raise _not_found("Dataset", dataset)
     return FilesDataset(
@@ -195,92 +273,6 @@ def _file_format(name: str | None) -> FileFormat | None:
     return formats.get((name or "").lower())
 
 
-def _metric(name: str, metric: wire.Metric, field: str) -> MetricSpec:
-    match metric:
-        case wire.StringCheck():
-            left, operator, right = metric.params.check
-            known = OPERATORS.get(operator.strip().lower())
-            if known is None:
-                raise _unsupported("operator", operator, OPERATORS, f"{field}.params.check")
-            return StringCheck(name=name, left=left, operator=known, right=right)
-        case wire.LlmJudge():
-            return _judge(name, metric.params, f"{field}.params")
-        case wire.OtherMetric():
-            raise _unsupported("metric type", metric.type, METRIC_TYPES, f"{field}.type")
-
-
-def _judge(name: str, params: wire.JudgeParams, field: str) -> Judge:
-    prompt = _prompt(params.template, params.model, f"{field}.template")
-    generation = _generation(params.model)
-    if not {"max_tokens", "max_completion_tokens"} & {*generation, *prompt.body}:
-        generation["max_tokens"] = JUDGE_MAX_TOKENS
-    return Judge(
-        name=name,
-        endpoint=_endpoint(params.model, f"{field}.model"),
-        prompt=prompt,
-        generation=generation,
-        scale=Parsed(scores={key: _parser(score.parser) for key, score in params.scores.items()}),
-        reasoning=_reasoning(params.model),
-    )
-
-
-def _parser(parser: wire.RegexParser | wire.JsonParser) -> Parser:
-    match parser:
-        case wire.RegexParser():
-            return RegexParser(pattern=parser.pattern, method=parser.method or "match")
-        case wire.JsonParser():
-            return JsonParser(path=parser.json_path.removeprefix("$."))
-
-
-def _endpoint(model: str | wire.Model, field: str) -> Endpoint:
-    if isinstance(model, str):
-        return Endpoint(model=model)
-    endpoint = _needed(model.api_endpoint, f"{field}.api_endpoint")
-    return Endpoint(url=endpoint.url, model=endpoint.model_id, api_key=endpoint.api_key or None)
-
-
-def _prompting(model: str | wire.Model) -> wire.PromptData:
-    return (None if isinstance(model, str) else model.prompt) or wire.PromptData()
-
-
-def _generation(model: str | wire.Model) -> dict[str, JsonValue]:
-    given = _prompting(model)
-    effort = given.reasoning_params.effort if given.reasoning_params else None
-    return _sampling(given.inference_params) | ({"reasoning_effort": effort} if effort else {})
-
-
-def _sampling(params: wire.Sampling | None) -> dict[str, JsonValue]:
-    return params.model_dump(include=set(wire.Sampling.model_fields), exclude_none=True) if params else {}
-
-
-def _reasoning(model: str | wire.Model) -> Reasoning:
-    given = _prompting(model).reasoning_params
-    if given is None:
-        return Reasoning()
-    end_token = given.end_token or Reasoning().end_token
-    return Reasoning(end_token=end_token, include_if_unfinished=bool(given.include_if_not_finished))
-
-
-def _prompt(template: str | dict[str, JsonValue], model: str | wire.Model, field: str) -> Prompt:
-    if isinstance(template, str):
-        body: dict[str, JsonValue] = {"prompt": template}
-    else:
-        body = {key: value for key, value in template.items() if value is not None}
-    if ("messages" in body) == ("prompt" in body):
-        raise SpecInvalid("a template has either 'messages' or 'prompt'", field=field)
-    system = _prompting(model).system_prompt
-    return Prompt(body=_with_system(body, system, field) if system else body)
-
-
-def _with_system(body: dict[str, JsonValue], system: str, field: str) -> dict[str, JsonValue]:
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise SpecInvalid("a model with a system_prompt needs a template with a list of messages", field=field)
-    if any(isinstance(message, dict) and message.get("role") == "system" for message in messages):
-        return body
-    return {**body, "messages": [{"role": "system", "content": system}, *messages]}
-
-
 def _check_groups(groups: Mapping[str, wire.Group], tasks: Collection[str], field: str) -> None:
     for name, group in groups.items():
         if group.metrics:
@@ -295,18 +287,8 @@ def _not_found(what: str, name: str) -> NotFound:
     return NotFound(f"{what} {name!r} not found")
 
 
-def _needed(given: Given | None, field: str) -> Given:
-    if given is None:
-        raise _missing(field)
-    return given
-
-
-def _missing(field: str) -> SpecInvalid:
-    return SpecInvalid("Field required", field=field)
-
-
-def _unsupported(what: str, given: str, supported: Iterable[str], field: str) -> SpecInvalid:
-    return SpecInvalid(f"{what} {given!r} is not supported; supported: {', '.join(supported)}", field=field)
+def _unsupported(what: str, given: str, supported: Iterable[str], field: str) -> Unsupported:
+    return Unsupported(f"{field}: {what} {given!r} is not supported; supported: {', '.join(supported)}")
 
 
 def _label(entity: str | wire.Entity) -> str | None:

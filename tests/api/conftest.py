@@ -13,6 +13,7 @@ from api.app import create_app
 from api.state import State
 from core.settings import Settings
 from store.connect import connect
+from store.entities import Entities, Results
 from store.jobs import Jobs
 from store.migrations import migrate
 from store.secrets import Vault, load_key
@@ -45,6 +46,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
                 settings=settings,
                 jobs=Jobs(engine),
                 vault=Vault(engine, load_key(None, home)),
+                targets=Entities(engine, "target"),
+                configs=Entities(engine, "config"),
+                results_table=Results(engine),
                 results=home / "results",
                 wake=lambda: service.woken.append("woken"),
                 ready=lambda: service.is_ready,

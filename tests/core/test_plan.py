@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ def test_shards_hold_every_sample_once_and_in_order(samples: dict[str, int], sta
         spans = [(shard.start, shard.stop) for shard in shards if shard.task == task]
         assert spans[0][0] == 0
         assert spans[-1][1] == n
-        assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+        assert all(before[1] == after[0] for before, after in pairwise(spans))
 
 
 @given(st.integers(1, 10_000_000))

@@ -26,7 +26,11 @@ def scripted(request: Received) -> Answer:
 @pytest.fixture(scope="module")
 def finished(served) -> Any:
     rows = [
-        {"question": f"{'refuse' if n % 10 == 9 else 'say'} ANSWER: {n % 2}", "answer": "1", "mood": "mumble" * (n % 7 == 0)}
+        {
+            "question": f"{'refuse' if n % 10 == 9 else 'say'} ANSWER: {n % 2}",
+            "answer": "1",
+            "mood": "mumble" if n % 7 == 0 else "plain",
+        }
         for n in range(N)
     ]
     url = served.dataset("mixed.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
@@ -71,7 +75,8 @@ def test_every_sample_ends_in_exactly_one_outcome_for_each_metric(finished):
     assert counts == (2 * N, 2 * N, 2 * N, N)
     outcomes = ask(
         finished,
-        "SELECT metric, outcome, count(*) FROM scores WHERE job_id = ? GROUP BY metric, outcome ORDER BY metric, outcome",
+        """SELECT metric, outcome, count(*) FROM scores WHERE job_id = ?
+           GROUP BY metric, outcome ORDER BY metric, outcome""",
     )
     # Questions 9, 19 .. 59 are refused; 0, 7 .. 56 are mumbled at, of which 49 is refused.
     assert outcomes == [

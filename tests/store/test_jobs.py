@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Count, Face, Failure, Intent, Job, JobStatus, NewJob, Progress, Stage, random_id, utcnow
+from core.listing import Listing
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, StringCheck, TaskSpec
 from store import tables
 from store.connect import reading, writing
@@ -127,7 +128,7 @@ class TestPage:
         with writing(engine) as connection:  # two jobs tie, in both times
             tie = {"created_at": added[0].created_at, "updated_at": added[0].updated_at}
             connection.execute(sa.update(tables.jobs).where(tables.jobs.c.id == added[1].id).values(tie))
-        pages = [jobs.page("nemo-v2", page=n, page_size=3, sort=sort) for n in (1, 2, 3, 4)]
+        pages = [jobs.page("nemo-v2", Listing(page=n, page_size=3, sort=sort)) for n in (1, 2, 3, 4)]
 
         key = sort.removeprefix("-")
         everything = sorted(jobs.open(), key=lambda job: (getattr(job, key), job.id), reverse=sort.startswith("-"))
@@ -135,12 +136,13 @@ class TestPage:
         assert [len(page) for page, _ in pages] == [3, 3, 1, 0]
         assert {total for _, total in pages} == {7}
 
-    def test_deleted_jobs_and_those_of_other_faces_are_left_out(self, jobs: Jobs) -> None:
+    def test_deleted_and_ephemeral_jobs_and_those_of_other_faces_are_left_out(self, jobs: Jobs) -> None:
         shown, deleted = jobs.add(new_job()), jobs.add(new_job())
         jobs.add(new_job(face="maniac"))
+        jobs.add(new_job(ephemeral=True))
         jobs.want(deleted.id, "delete")
-        assert jobs.page("nemo-v2", page=1, page_size=10) == ([shown], 1)
-        assert jobs.page("nugen", page=1, page_size=10) == ([], 0)
+        assert jobs.page("nemo-v2", Listing()) == ([shown], 1)
+        assert jobs.page("nugen", Listing()) == ([], 0)
 
 
 class TestOpen:
@@ -306,3 +308,13 @@ class TestReport:
         with pytest.raises(NotFound):
             jobs.get(job.id)
         assert jobs.add(new_job("again")).name == "again"
+
+
+def test_a_job_that_cannot_be_carried_out_has_ended_at_once(jobs: Jobs, engine: sa.Engine) -> None:
+    failure = Failure(blame="user", code="unsupported", message="no such evaluation")
+    added = jobs.add(new_job(spec=None, failure=failure), {"key": b"secret"})
+    assert jobs.get(added.id) == added
+    assert (added.status, added.spec, added.failure) == ("failed", None, failure)
+    assert added.finished_at == added.created_at
+    assert jobs.open() == jobs.undispatched() == []
+    assert kept_keys(engine) == []

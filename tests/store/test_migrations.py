@@ -93,3 +93,18 @@ def test_a_newer_database_is_refused_and_left_alone(engine: sa.Engine) -> None:
         with pytest.raises(SchemaMismatch, match=f"version {newer}, .* needs {len(MIGRATIONS)}: use a newer release"):
             call(engine)
     assert versions(engine)[-1] == newer
+
+
+def test_a_job_of_an_earlier_version_keeps_its_specification(empty: sa.Engine) -> None:
+    assert migrate(empty, MIGRATIONS[:3]) == 3
+    with writing(empty) as connection:
+        connection.exec_driver_sql(
+            """
+            INSERT INTO jobs (id, face, namespace, name, status, intent, crashes, created_at, updated_at, spec, request)
+            VALUES ('job-1', 'nemo-v2', 'default', 'n', 'created', 'run', 0,
+                    '2026-01-02 03:04:05', '2026-01-02 03:04:05', '{"kept":1}', '{}')
+            """
+        )
+    assert migrate(empty) == len(MIGRATIONS)
+    with reading(empty) as connection:
+        assert connection.execute(sa.select(tables.jobs.c.spec, tables.jobs.c.request)).all() == [({"kept": 1}, {})]

@@ -28,7 +28,7 @@ OUTPUTS = st.builds(
 SCORES = st.builds(
     Score,
     *(TEXT, INT64, TEXT, INT64, TEXT, TEXT, OUTCOMES),
-    *(MAYBE_FLOAT, MAYBE_TEXT, st.none() | st.booleans(), MAYBE_TEXT, MAYBE_TEXT),
+    *(MAYBE_FLOAT, MAYBE_TEXT, st.none() | st.booleans(), MAYBE_TEXT, MAYBE_TEXT, MAYBE_TEXT),
 )
 SUMMARIES = st.builds(
     Summary,

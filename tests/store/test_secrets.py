@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import NotFound, ServiceError, SpecInvalid
-from core.job import utcnow
 from store import tables
 from store.connect import connect, writing
 from store.migrations import migrate
-from store.secrets import KEY_FIELDS, MASK, MAX_DEPTH, Vault, load_key, mask, seal
+from store.secrets import KEY_FIELDS, MASK, MAX_DEPTH, Vault, forget, keep, load_key, mask, seal
+from store.secrets import references as ids_of
 
 BODY: dict[str, Any] = {
     "name": "nightly",
@@ -71,12 +71,9 @@ def vault(database: sa.Engine) -> Vault:
     return Vault(database, load_key("a setting", Path()))
 
 
-def keep(database: sa.Engine, ciphertexts: dict[str, bytes]) -> None:
-    owner = {"owner_kind": "job", "owner_id": "j", "created_at": utcnow()}
-    rows = [{"id": key_id, "ciphertext": ciphertext, **owner} for key_id, ciphertext in ciphertexts.items()]
-    if rows:
-        with writing(database) as connection:
-            connection.execute(sa.insert(tables.secrets), rows)
+def keep_for_job(database: sa.Engine, ciphertexts: dict[str, bytes]) -> None:
+    with writing(database) as connection:
+        keep(connection, "job", "j", ciphertexts)
 
 
 class TestSeal:
@@ -95,7 +92,7 @@ class TestSeal:
     def test_what_was_sealed_can_be_revealed(self, vault: Vault, database: sa.Engine, body: dict[str, Any]) -> None:
         sealed, found = seal(body)
         ciphertexts = vault.encrypt(found)
-        keep(database, ciphertexts)
+        keep_for_job(database, ciphertexts)
         assert [vault.reveal(ref) for ref in references(sealed)] == references(body)
         assert not any(clear.encode() in ciphertexts[key_id] for key_id, clear in found.items())
 
@@ -176,13 +173,13 @@ class TestVault:
     def test_a_ciphertext_is_read_under_its_own_id_only(self, vault: Vault, database: sa.Engine) -> None:
         ciphertexts = vault.encrypt({"one": "sk-1", "two": "sk-1"})
         assert ciphertexts["one"] != ciphertexts["two"]
-        keep(database, {"swapped": ciphertexts["one"], "two": ciphertexts["two"]})
+        keep_for_job(database, {"swapped": ciphertexts["one"], "two": ciphertexts["two"]})
         assert vault.reveal("store:two") == "sk-1"
         with pytest.raises(ServiceError, match="store:swapped cannot be decrypted"):
             vault.reveal("store:swapped")
 
     def test_another_key_is_told_by_name(self, vault: Vault, database: sa.Engine) -> None:
-        keep(database, vault.encrypt({"three": "sk-1"}))
+        keep_for_job(database, vault.encrypt({"three": "sk-1"}))
         with pytest.raises(ServiceError, match="ASSAY_SECRET_KEY"):
             Vault(database, load_key("another", Path())).reveal("store:three")
         assert vault.reveal("store:three") == "sk-1"
@@ -232,3 +229,29 @@ class TestLoadKey:
         with pytest.raises(ServiceError, match=r"secret\.key is damaged"):
             load_key(None, tmp_path)
         assert file.read_bytes() == b"\xff12"
+
+
+class TestReferences:
+    def test_all_keys_of_a_sealed_body_are_named_and_none_of_its_data(self) -> None:
+        body = {"a": [{"api_key": "k"}], "hf_token": "t", "rows": [{"token": "store:data"}], "text": "store:text"}
+        sealed, keys = seal(body)
+        assert ids_of(sealed) == set(keys)
+        assert ids_of(seal({"rows": [{"token": "x"}], "api_key": None})[0]) == set()
+
+    def test_a_body_that_is_sealed_and_unsealed_is_the_same(self, engine: sa.Engine) -> None:
+        vault = Vault(engine, bytes(32))
+        body = {"m": {"api_key": "k", "n": [1, {"password": "p"}]}, "rows": [{"token": "data"}], "e": None}
+        sealed, keys = seal(body)
+        with writing(engine) as connection:
+            keep(connection, "target", "t", vault.encrypt(keys))
+        assert vault.unseal(sealed) == body
+
+    def test_an_owners_keys_go_but_those_that_are_kept(self, engine: sa.Engine) -> None:
+        with writing(engine) as connection:
+            keep(connection, "target", "t", {"a": b"1", "b": b"2"})
+            keep(connection, "config", "t", {"c": b"3"})
+            forget(connection, "target", "t", but={"a"})
+            left = sa.select(tables.secrets.c.id).order_by(tables.secrets.c.id)
+            assert connection.scalars(left).all() == ["a", "c"]
+            forget(connection, "target", "t")
+            assert connection.scalars(left).all() == ["c"]

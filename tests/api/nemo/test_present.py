@@ -84,8 +84,9 @@ def test_a_note_is_the_message_and_samples_count_once_judged():
 
 def test_a_job_without_metrics_has_empty_results():
     assert to_results(job("completed"), []).model_dump() == {"tasks": {"qa": {"metrics": {}}}, "groups": {}}
-    result = to_result(job("completed"), "http://assay/download")
-    assert (result.artifact_url, result.created_at) == ("http://assay/download", "2025-09-08T19:20:32.000000")
+    result = to_result(job("completed"), "artifacts", "http://assay/download")
+    assert (result.result_name, result.artifact_url) == ("artifacts", "http://assay/download")
+    assert result.created_at == "2025-09-08T19:20:32.000000"
 
 
 def test_an_echo_leaves_out_nulls_and_names_but_keeps_rows_whole():

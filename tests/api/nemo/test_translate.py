@@ -183,7 +183,7 @@ def test_a_task_that_generates_needs_a_model(kind):
     body["spec"]["target"] = {"type": kind, "rows": [{}], "dataset": {"files_url": "hf://datasets/a/b"}}
     with pytest.raises(SpecInvalid, match="needs a target of type model") as caught:
         spec_of(body)
-    assert caught.value.field == "spec.config.tasks.qa.type"
+    assert caught.value.field == "config.tasks.qa.type"
 
 
 def test_a_data_task_needs_a_job_of_its_own():
@@ -192,7 +192,7 @@ def test_a_data_task_needs_a_job_of_its_own():
     tasks["read"] = {**tasks["qa"], "type": "data"}
     with pytest.raises(SpecInvalid, match="a job of its own") as caught:
         spec_of(body)
-    assert caught.value.field == "spec.config.tasks.read.type"
+    assert caught.value.field == "config.tasks.read.type"
 
 
 def test_cached_outputs_stand_in_for_the_model_of_a_task_that_generates():
@@ -254,4 +254,4 @@ def test_metrics_over_a_group_are_refused_at_any_depth():
     body["spec"]["config"]["groups"]["all"]["groups"] = {"inner": inner}
     with pytest.raises(SpecInvalid, match="metrics over a group") as caught:
         spec_of(body)
-    assert caught.value.field == "spec.config.groups.all.groups.inner"
+    assert caught.value.field == "config.groups.all.groups.inner"

@@ -1,0 +1,170 @@
+"""The routes of NeMo's first version for jobs."""
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.responses import StreamingResponse
+
+from api.nemo import archive, present, present_v1, references, translate, v1_results
+from api.nemo import responses as wire
+from api.nemo.lists import AskedV1Jobs
+from api.nemo.schema import JobCreateV1
+from api.nemo.v1_results import FACE
+from api.nemo.v2 import NO_RESULT, JobId
+from api.paging import Page, to_page
+from api.repeat import Attempt, CurrentAttempt, add_once
+from api.state import CurrentState, State
+from core.errors import NotFound
+from core.job import TERMINAL, Job, NewJob, base58_id
+from store.results import JobFolder
+from store.secrets import seal
+
+ID: Final = "eval-"
+ZIP: Final[dict[int | str, wire.JsonDict]] = {200: {"content": {archive.ZIP: {}}}}
+
+router = APIRouter(prefix="/v1/evaluation/jobs", tags=["NeMo v1"])
+
+
+@router.post("")
+def create_job(asked: JobCreateV1, attempt: CurrentAttempt, state: CurrentState) -> wire.JobV1:
+    """Record a job and have it started; a request that is sent again is answered with its first job."""
+    job = add_job(state, references.expand(state, asked.sent), attempt, sent=asked.sent)
+    if job.status not in TERMINAL:
+        state.results_table.add(present_v1.new_result(job, _result_id(job)))
+    state.wake()
+    return _shown(state, job)
+
+
+@router.get("")
+def list_jobs(asked: AskedV1Jobs, state: CurrentState) -> Page[wire.JobV1]:
+    """List jobs, the oldest first unless asked otherwise."""
+    jobs, total = state.jobs.page(FACE, asked.listing)
+    return to_page(_all_shown(state, jobs), total, asked)
+
+
+@router.get("/{job_id}")
+def get_job(job_id: JobId, state: CurrentState) -> wire.JobV1:
+    """Return a job."""
+    return _shown(state, state.jobs.get(job_id, FACE))
+
+
+@router.delete("/{job_id}")
+def delete_job(job_id: JobId, state: CurrentState) -> wire.Deleted:
+    """Delete a job with its results; one that still runs is stopped first."""
+    discard(state, state.jobs.get(job_id, FACE))
+    return present.to_deleted(job_id)
+
+
+@router.post("/{job_id}/cancel")
+def cancel_job(job_id: JobId, state: CurrentState) -> wire.JobV1:
+    """Have a job stopped; what it has done so far is kept."""
+    job = state.jobs.want(state.jobs.get(job_id, FACE).id, "cancel")
+    state.wake()
+    return _shown(state, job)
+
+
+@router.get("/{job_id}/status-details", include_in_schema=False)
+@router.get("/{job_id}/status")
+def get_status(job_id: JobId, state: CurrentState) -> wire.StatusV1:
+    """Return how far a job is."""
+    job = state.jobs.get(job_id, FACE)
+    return present_v1.to_status(job, state.jobs.progress([job_id]).get(job_id))
+
+
+@router.get("/{job_id}/results", response_model_exclude_none=True)
+def get_results(job_id: JobId, state: CurrentState) -> wire.Result:
+    """Return a job's result, which exists from when it starts, and has scores once it has finished."""
+    return _result(state, _begun(state, job_id))
+
+
+@router.get("/{job_id}/download-results", response_class=StreamingResponse, responses=ZIP)
+def download_results(job_id: JobId, state: CurrentState) -> StreamingResponse:
+    """Return an archive of all that a job has done: its samples, scores, calls and log."""
+    job = _begun(state, job_id)
+    shown, result = _shown(state, job), _result(state, job)
+    folder = JobFolder(state.results, job.id)
+    files = archive.entries(
+        job, folder, shown=shown.model_dump_json().encode(), results=result.model_dump_json().encode()
+    )
+    return archive.as_zip(files, job, job.id)
+
+
+@router.get("/{job_id}/logs", response_class=StreamingResponse, responses=ZIP)
+def download_logs(job_id: JobId, state: CurrentState) -> StreamingResponse:
+    """Return an archive of a job's log."""
+    job = state.jobs.get(job_id, FACE)
+    return archive.as_zip([archive.log_entry(job, JobFolder(state.results, job.id))], job, f"{job.id}-logs")
+
+
+def add_job(
+    state: State, body: wire.JsonDict, attempt: Attempt, *, sent: wire.JsonDict, ephemeral: bool = False
+) -> Job:
+    """Record the job that a body with its target and config in full asks for.
+
+    If the same body was `sent` before, the job that it has made is returned.
+    """
+    sealed, keys = seal(body)
+    job = _new_job(base58_id(ID), sealed, ephemeral=ephemeral)
+    return add_once(state, job, keys, sent=sent, attempt=attempt)
+
+
+def discard(state: State, job: Job) -> None:
+    """Have a job deleted, and the result that it would fill."""
+    state.jobs.want(job.id, "delete")
+    stored = state.results_table.of_jobs([job.id]).get(job.id)
+    if stored and stored.tasks is None:
+        state.results_table.delete(stored.id)
+    state.wake()
+
+
+def _new_job(job_id: str, sealed: wire.JsonDict, *, ephemeral: bool) -> NewJob:
+    asked = JobCreateV1.model_validate(sealed)
+    spec, failure = translate.carried_out(asked)
+    labels = {part: f"{sealed[part]['namespace']}/{sealed[part]['name']}" for part in ("target", "config")}
+    return NewJob(
+        id=job_id,
+        face=FACE,
+        spec=spec,
+        request=sealed,
+        name=asked.name or job_id,
+        namespace=asked.namespace or "default",
+        project=asked.project,
+        description=asked.description,
+        model=translate.model_name(spec),
+        custom_fields=asked.custom_fields,
+        ownership=asked.ownership,
+        ephemeral=ephemeral,
+        failure=failure,
+        **labels,
+    )
+
+
+def _result_id(job: Job) -> str:
+    return v1_results.PREFIX + job.id.removeprefix(ID)
+
+
+def _shown(state: State, job: Job) -> wire.JobV1:
+    return _all_shown(state, [job])[0]
+
+
+def _all_shown(state: State, jobs: list[Job]) -> list[wire.JobV1]:
+    ids = [job.id for job in jobs]
+    progress, results = state.jobs.progress(ids), state.results_table.of_jobs(ids)
+    return [
+        present_v1.to_job(job, progress.get(job.id), results[job.id].id if job.id in results else None) for job in jobs
+    ]
+
+
+def _begun(state: State, job_id: str) -> Job:
+    """Return a job that has started. Raises NotFound for one that has not."""
+    job = state.jobs.get(job_id, FACE)
+    if not present_v1.has_begun(job, state.jobs.progress([job_id]).get(job_id)):
+        raise NotFound(NO_RESULT)
+    return job
+
+
+def _result(state: State, job: Job) -> wire.Result:
+    stored = state.results_table.of_jobs([job.id]).get(job.id)
+    if stored is None:
+        raise NotFound(NO_RESULT)
+    return v1_results.whole(state, stored)

@@ -1,0 +1,6 @@
+"""Accuracy: are two texts the same? Its mean is the fraction of answers that are right to the letter."""
+
+
+def accuracy(candidate: str, reference: str) -> float:
+    """Return 1.0 if the texts are the same but for the white space around them, else 0.0."""
+    return float(candidate.strip() == reference.strip())

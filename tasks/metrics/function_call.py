@@ -1,0 +1,66 @@
+"""Function call: is the model's one call among the possible answers?
+
+Source: the category "simple" of the Berkeley Function-Calling Leaderboard v3 (Patil et al. 2025). A possible answer
+lists for each argument the values that it may have; an empty text among them says that it may be left out.
+Differences: arguments are compared by value, not first by declared type, so that 5.0 is 5; nested values are compared
+to any depth.
+"""
+
+import re
+from typing import Any
+
+from tasks.metrics.function_calls import read_calls, read_json, same
+from tasks.metrics.unparsable import Unparsable
+
+_LEFT_OUT = ""
+_IGNORED = re.compile(r"[ ,./\-_*^]")
+
+
+def function_call(candidate: str, reference: str) -> float:
+    """Return 1.0 if `candidate` is one call that `reference` allows, else 0.0.
+
+    `reference` is a JSON list of one object, `{"<function>": {"<argument>": [<possible value>, ...]}}`.
+    Raises Unparsable for a text of another form.
+    """
+    calls = read_calls("candidate", candidate)
+    name, possible = _possible(reference)
+    if len(calls) != 1 or _plain_name(calls[0].name) != _plain_name(name):
+        return 0.0
+    return float(_members_match(calls[0].arguments, possible))
+
+
+def _possible(reference: str) -> tuple[str, dict[str, Any]]:
+    match read_json("reference", reference):
+        case [dict() as answer] if len(answer) == 1:
+            [(name, possible)] = answer.items()
+            if isinstance(possible, dict):
+                return name, possible
+    raise Unparsable("reference", "it is not a list of one function with its possible arguments")
+
+
+def _plain_name(name: str) -> str:
+    # OpenAI's route takes no dots in the names of functions.
+    return name.replace(".", "_")
+
+
+def _members_match(given: dict[str, Any], possible: dict[str, Any]) -> bool:
+    """Tell whether every member has a possible value, and none is left out that is needed."""
+    needed = {name for name, values in possible.items() if _LEFT_OUT not in values}
+    return needed <= given.keys() <= possible.keys() and all(
+        any(_matches(value, each) for each in possible[name]) for name, value in given.items()
+    )
+
+
+def _matches(value: Any, possible: Any) -> bool:
+    match value, possible:
+        case str(), str():
+            return _plain(value) == _plain(possible)
+        case dict(), dict():
+            return _members_match(value, possible)
+        case list(), list():
+            return len(value) == len(possible) and all(map(_matches, value, possible))
+    return same(value, possible)
+
+
+def _plain(text: str) -> str:
+    return _IGNORED.sub("", text).lower().replace("'", '"')

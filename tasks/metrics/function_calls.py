@@ -1,0 +1,61 @@
+"""The function calls of a model as values, and how their arguments are compared.
+
+Calls are in the shape of OpenAI's chat completions; datasets leave out its outer layers, or give arguments as objects.
+"""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from tasks.metrics.unparsable import Unparsable
+
+
+class FunctionCall(NamedTuple):
+    """A function's name, and the arguments it is called with."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+def read_calls(part: str, text: str) -> list[FunctionCall]:
+    """Read a JSON list of calls, or a single one; an empty text and null are no calls.
+
+    Raises Unparsable, naming `part`, for anything else, and for arguments that are no JSON object.
+    """
+    calls = read_json(part, text)
+    return [_read_call(part, call) for call in (calls if isinstance(calls, list) else [calls])]
+
+
+def read_json(part: str, text: str) -> Any:
+    """Read a JSON text, an empty list if there is nothing in it; raises Unparsable naming `part`."""
+    try:
+        return orjson.loads(text or "[]") or []
+    except orjson.JSONDecodeError as error:
+        raise Unparsable(part, f"it is not JSON: {error}") from error
+
+
+def same(first: Any, second: Any) -> bool:
+    """Tell whether two JSON values are the same: 1 is 1.0 but not true, and the order of members is free."""
+    match first, second:
+        case dict(), dict():
+            return first.keys() == second.keys() and all(same(value, second[key]) for key, value in first.items())
+        case list(), list():
+            return len(first) == len(second) and all(map(same, first, second))
+        case (bool(), _) | (_, bool()):
+            return first is second
+    return bool(first == second)
+
+
+def _read_call(part: str, call: Any) -> FunctionCall:
+    function = call.get("function", call) if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise Unparsable(part, "a function call has no name")
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = orjson.loads(arguments or "{}")
+        except orjson.JSONDecodeError as error:
+            raise Unparsable(part, f"the arguments of {function['name']!r} are not JSON: {error}") from error
+    if not isinstance(arguments, dict | None):
+        raise Unparsable(part, f"the arguments of {function['name']!r} are not an object")
+    return FunctionCall(function["name"], arguments or {})

@@ -1,0 +1,64 @@
+"""Number check: does the last number in one text stand in a relation to that in another?
+
+As NeMo Evaluator defines it; the answers of GSM8K (Cobbe et al. 2021) are compared in the same way.
+"""
+
+import re
+from decimal import Decimal
+from typing import assert_never
+
+from core.spec import NumberOperator
+from tasks.metrics.unparsable import Unparsable
+
+_NUMBER = re.compile(
+    r"""
+    (?: (?<![\w.)]) [-+] )?                                       # no sign, but a dash, as in 2020-05
+    (?: (?: \d{1,3} (?:,\d{3})+ (?!\d) | \d+ ) (?:\.\d+)? | \.\d+ )  # commas part thousands
+    (?: [eE] [-+]? \d{1,3} (?!\d) )?
+    """,
+    re.VERBOSE,
+)
+
+
+def number_check(left: str, operator: NumberOperator, right: str, *, epsilon: float = 0.0) -> float:
+    """Return 1.0 if the last number in `left` stands in the relation `operator` to that in `right`, else 0.0.
+
+    Numbers are compared as written in decimal, not rounded to binary. Raises Unparsable for a text without a number.
+    """
+    first, second = _needed("left", left), _needed("right", right)
+    return float(_holds(first, operator, second, Decimal(repr(epsilon))))
+
+
+def last_number(text: str) -> Decimal | None:
+    """Return the last number in a text, which may have a sign, thousands, decimals and an exponent."""
+    last = None
+    for last in _NUMBER.finditer(text):  # noqa: B007
+        pass
+    return Decimal(last.group().replace(",", "")) if last else None
+
+
+def _needed(part: str, text: str) -> Decimal:
+    number = last_number(text)
+    if number is None:
+        raise Unparsable(part, f"there is no number in {text[-100:]!r}")
+    return number
+
+
+def _holds(left: Decimal, operator: NumberOperator, right: Decimal, epsilon: Decimal) -> bool:
+    match operator:
+        case "==":
+            return left == right
+        case "!=":
+            return left != right
+        case ">":
+            return left > right
+        case ">=":
+            return left >= right
+        case "<":
+            return left < right
+        case "<=":
+            return left <= right
+        case "absolute difference":
+            return abs(left - right) <= epsilon
+        case _:
+            assert_never(operator)

@@ -1,0 +1,71 @@
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.serve import CannotServe, listen_from, listening_url, sole_supervisor
+from core.settings import Settings
+
+
+def test_a_home_has_one_supervisor_at_a_time(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with sole_supervisor(home):
+        assert (home / "serve.lock").read_text() == f"{os.getpid()}\n"
+        with (
+            pytest.raises(CannotServe, match=rf"runs already on {home} \(pid {os.getpid()}\)"),
+            sole_supervisor(home),
+        ):
+            pass
+        with sole_supervisor(tmp_path / "another"):
+            assert (tmp_path / "another").is_dir()
+    with sole_supervisor(home):
+        assert (home / "serve.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_the_lock_of_a_supervisor_that_was_killed_is_free(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from cli.serve import sole_supervisor\n"
+        "with sole_supervisor(Path(sys.argv[1])):\n    os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == -9
+    left = (tmp_path / "serve.lock").read_text()
+    with sole_supervisor(tmp_path):
+        assert (tmp_path / "serve.lock").read_text() == f"{os.getpid()}\n" != left
+
+
+def test_a_second_start_says_who_holds_the_home_and_exits_with_2(tmp_path: Path) -> None:
+    code = "import sys; from cli.main import main; main()"
+    with sole_supervisor(tmp_path):
+        second = subprocess.run(
+            [sys.executable, "-c", code, "serve"],
+            env=os.environ | {"ASSAY_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert second.returncode == 2
+    assert second.stdout == f"assay serve runs already on {tmp_path} (pid {os.getpid()})\n"
+    assert second.stderr == ""
+    assert not (tmp_path / "assay.db").exists()
+
+
+def test_the_next_port_on_which_nobody_listens_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with listen_from("127.0.0.1", port) as found:
+            assert found.getsockname()[1] > port
+    with listen_from("127.0.0.1", port) as found:
+        assert found.getsockname()[1] == port
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:7331"), ("::1", "http://[::1]:7331"), ("localhost", "http://localhost:7331")],
+)
+def test_readiness_is_asked_where_the_api_listens_and_not_of_a_proxy(tmp_path: Path, host: str, url: str) -> None:
+    assert listening_url(Settings(home=tmp_path, host=host)) == url
+    assert listening_url(Settings(home=tmp_path, host=host, public_url="https://evals.example.com")) == url

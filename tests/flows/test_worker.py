@@ -1,0 +1,63 @@
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flows.worker import AssayWorker, make_pipe, wake
+
+
+@contextmanager
+def listening(home: Path) -> Iterator[int]:
+    """Listen as a worker does."""
+    pipe = os.open(make_pipe(home), os.O_RDWR | os.O_NONBLOCK)
+    try:
+        yield pipe
+    finally:
+        os.close(pipe)
+
+
+def test_nobody_is_woken_where_no_worker_listens(tmp_path: Path) -> None:
+    assert wake(tmp_path) is False
+    with listening(tmp_path):
+        pass
+    assert wake(tmp_path) is False
+
+
+def test_a_worker_that_listens_is_told_each_time(tmp_path: Path) -> None:
+    with listening(tmp_path) as pipe:
+        assert wake(tmp_path) is True
+        assert os.read(pipe, 4096) == b"\n"
+        assert wake(tmp_path) is True
+        assert wake(tmp_path) is True
+        assert os.read(pipe, 4096) == b"\n\n"
+
+
+def test_a_worker_that_does_not_read_holds_nobody_up(tmp_path: Path) -> None:
+    with listening(tmp_path) as pipe:
+        while True:
+            try:
+                os.write(pipe, b"\n" * 4096)
+            except BlockingIOError:
+                break
+        descriptors = len(os.listdir("/proc/self/fd"))
+        assert wake(tmp_path) is True
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_the_pipe_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    first = make_pipe(tmp_path / "home").stat()
+    assert stat.S_ISFIFO(first.st_mode)
+    assert stat.S_IMODE(first.st_mode) == 0o600
+    assert make_pipe(tmp_path / "home").stat().st_ino == first.st_ino
+
+
+def test_a_worker_takes_as_many_runs_as_the_settings_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.setenv("ASSAY_MAX_JOBS", "3")
+    worker = AssayWorker(work_pool_name="assay")
+    assert worker._limit == 3
+    assert AssayWorker(work_pool_name="assay", limit=5)._limit == 5
+    assert AssayWorker.get_worker_class_from_type("assay") is AssayWorker

@@ -1,0 +1,91 @@
+"""`assay serve` itself: one to a home, its processes go with it, and a full disk ends a job and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import serving, until
+from tests.scripted import ScriptedEndpoint, text
+from tests.service.bodies import chat_task, job, model
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """Lay a small file system over a folder, or skip the test where that is not permitted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    mounted = subprocess.run(mounting, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be had: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_second_service_on_the_same_home_is_refused_naming_the_first(served):
+    environment = os.environ | {"ASSAY_HOME": str(served.home), "ASSAY_PORT": "0"}
+    second = subprocess.run(
+        [sys.executable, "-m", "cli", "serve"], env=environment, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert second.returncode == 2
+    assert str(served.process.pid) in second.stdout
+    assert str(served.home) in second.stdout
+    assert httpx.get(f"{served.url}/health").is_success
+
+
+def test_a_full_disk_ends_a_job_naming_the_file_and_nothing_else(served):
+    rows = "".join(f'{{"question": "{n}", "answer": "a"}}\n' for n in range(40))
+    questions = served.dataset("full.jsonl", rows)
+    with ScriptedEndpoint(lambda _: text(os.urandom(50_000).hex())) as verbose, ScriptedEndpoint() as brief:
+        with small_disk(served.home / "results", "1m"):
+            ended = served.wait(served.create(job(model(verbose.url), qa=chat_task(questions))))
+            assert ended.status == "error"
+            assert (ended.error_details["blame"], ended.error_details["code"]) == ("service", "storage_full")
+            assert str(served.home / "results" / f"job_id={ended.id}") in ended.error_details["message"]
+            assert not list((served.home / "results").rglob("*.tmp"))
+        after = served.wait(served.create(job(model(brief.url), qa=chat_task(questions))))
+    assert after.status == "completed"
+    assert len(brief.calls) == 40
+
+
+def test_a_terminated_service_takes_its_processes_with_it(served, tmp_path):
+    shared = {"PREFECT_API_URL": served.prefect_api, "ASSAY_WORK_POOL": "second"}
+    with serving(tmp_path, **shared) as second, ScriptedEndpoint() as endpoint:
+        url = second.dataset("q.jsonl", '{"question": "q", "answer": "ok"}\n')
+        assert second.wait(second.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
+        pids = children(second.process.pid)
+        assert len(pids) == 2  # a worker and an API: Prefect is the first service's
+        begun = time.monotonic()
+        second.process.send_signal(signal.SIGTERM)
+        assert second.process.wait(timeout=10) == 0
+        assert time.monotonic() - begun < 7
+        until(lambda: not any(map(is_alive, pids)), timeout_s=2)
+    until(lambda: second.printed[-1] == "Stopped\n", timeout_s=2)
+
+
+def test_services_that_share_a_prefect_server_keep_their_jobs_apart(served, endpoint):
+    url = served.dataset("mine.jsonl", '{"question": "ANSWER: a", "answer": "a"}\n')
+    assert served.wait(served.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
+    deployments = httpx.post(f"{served.prefect_api}/deployments/filter", json={}).json()
+    pools = {deployment["name"]: deployment["work_pool_name"] for deployment in deployments}
+    assert {pools["job-assay"], pools["job-second"]} == {"assay", "second"}

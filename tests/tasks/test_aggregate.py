@@ -1,0 +1,159 @@
+import random
+import statistics
+from collections import Counter
+from math import sqrt
+from typing import get_args
+
+import pytest
+import sacrebleu
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.plan import Shard
+from core.result import Outcome, Output, Score, Summary
+from core.spec import Bleu, EvaluationSpec, RecordedTarget, RowsDataset, StringCheck, TaskSpec
+from tasks.aggregate import Aggregator, bleu_metrics, describe, summarise
+from tasks.computed import computed_scores
+from tasks.generate import recorded_outputs
+from tasks.subject import subjects
+
+KEY = ("qa", "target", "graded", "score")
+VALUES = st.floats(-1e6, 1e6)
+OTHERS: list[Outcome] = [outcome for outcome in get_args(Outcome) if outcome != "scored"]
+ENDS = st.lists(st.tuples(st.just("scored"), VALUES) | st.tuples(st.sampled_from(OTHERS), st.none()), max_size=30)
+SCORES = ENDS.map(lambda ends: [score(i, outcome, value) for i, (outcome, value) in enumerate(ends)])  # type: ignore[arg-type]  # hypothesis widens the literals
+
+
+def score(sample: int, outcome: Outcome, value: float | None = None, error: str | None = None) -> Score:
+    task, target, metric, name = KEY
+    return Score(task, sample, target, 0, metric, name, outcome, value, error=error)
+
+
+def summaries(*shards: list[Score]) -> list[Summary]:
+    aggregator = Aggregator()
+    for shard in shards:
+        aggregator.add(shard)
+    return aggregator.summaries()
+
+
+def test_known_figures() -> None:
+    # 2, 4, 4, 4, 5, 5, 7, 9: sum 40, squares 232, population variance 32 / 8.
+    values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]
+    summary = summarise(KEY, values, Counter({"scored": 8, "judge_error": 2}))
+    assert (summary.count, summary.nan_count, summary.sum, summary.mean) == (8, 2, 40.0, 5.0)
+    assert (summary.min, summary.max, summary.sum_squared) == (2.0, 9.0, 232.0)
+    assert (summary.variance, summary.stddev, summary.stderr) == (4.0, 2.0, 2 / sqrt(8))
+    assert summary.outcomes == {"scored": 8, "judge_error": 2}
+
+
+def test_nothing_scored_has_no_statistics_rather_than_zero() -> None:
+    summary = summarise(KEY, [], Counter({"target_error": 3}))
+    assert (summary.count, summary.nan_count) == (0, 3)
+    assert {summary.sum, summary.mean, summary.min, summary.max, summary.variance, summary.stderr} == {None}
+    assert describe(summary) == "qa / graded / score: no mean, 0 scored, 3 not"
+
+
+@given(st.lists(VALUES, min_size=1, max_size=30))
+def test_the_figures_are_those_of_the_standard_library(values: list[float]) -> None:
+    summary = summarise(KEY, values, Counter({"scored": len(values)}))
+    assert summary.mean == pytest.approx(statistics.fmean(values), rel=1e-12, abs=1e-9)
+    assert summary.variance == pytest.approx(statistics.pvariance(values), rel=1e-9, abs=1e-6)
+    assert summary.stddev == pytest.approx(statistics.pstdev(values), rel=1e-9, abs=1e-3)
+    assert (summary.min, summary.max) == (min(values), max(values))
+
+
+@given(SCORES, st.randoms(use_true_random=False), st.integers(0, 30))
+def test_neither_the_order_of_rows_nor_the_shards_change_a_figure(
+    scores: list[Score], chance: random.Random, cut: int
+) -> None:
+    shuffled = chance.sample(scores, len(scores))
+    assert summaries(scores) == summaries(scores[:cut], scores[cut:])
+    assert summaries(scores) == summaries(shuffled[:cut], shuffled[cut:])
+
+
+@given(SCORES)
+def test_every_score_is_counted_once(scores: list[Score]) -> None:
+    for summary in summaries(scores):
+        assert summary.count + summary.nan_count == len(scores) == sum(summary.outcomes.values())
+        assert summary.count == summary.outcomes.get("scored", 0)
+
+
+def test_each_name_of_each_metric_has_its_own_summary_in_the_order_they_came() -> None:
+    scores = [
+        Score("qa", sample, target, 0, metric, "n", "scored", 1.0)
+        for sample in (0, 1)
+        for metric in ("second", "first")
+        for target in ("b", "a")
+    ]
+    found = [(summary.metric, summary.target, summary.count) for summary in summaries(scores)]
+    assert found == [("second", "b", 2), ("second", "a", 2), ("first", "b", 2), ("first", "a", 2)]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "is_lost"),
+    [
+        (["target_error", "not_attempted"], True),
+        (["judge_error"], True),
+        (["target_error", "judge_unparsable"], False),
+        (["target_error", "scored"], False),
+        (["refused", "refused"], False),
+    ],
+)
+def test_a_score_is_lost_if_its_model_answered_for_no_sample(outcomes: list[Outcome], is_lost: bool) -> None:
+    aggregator = Aggregator()
+    aggregator.add([score(i, end, 1.0 if end == "scored" else None, f"e{i}") for i, end in enumerate(outcomes)])
+    assert [key for key, _ in aggregator.lost()] == ([KEY] if is_lost else [])
+    assert aggregator.errors.get(KEY, "e0") == "e0"
+
+
+BLEU = Bleu(name="bleu", references=("{{ item.r }}",))
+CANDIDATES = ["the cat sat on the mat", "", "你好 世界", "a b c d"]
+REFERENCES = ["the cat sat on a mat", "nothing", "你好 世界", "x"]
+
+
+@pytest.fixture(scope="module")
+def sentences() -> list[Score]:
+    """BLEU of recorded outputs, and of one that could not be had."""
+    rows = [{"c": candidate, "r": reference} for candidate, reference in zip(CANDIDATES, REFERENCES, strict=True)]
+    outputs = list(recorded_outputs(RecordedTarget(column="c"), Shard(index=0, task="qa", start=0, stop=4), rows))
+    lost = Output("qa", 4, "target", outcome="refused")
+    return list(computed_scores(BLEU, subjects(BLEU, [*outputs, lost], [*rows, {}], 0)))
+
+
+def test_the_corpus_has_a_value_and_no_statistics(sentences: list[Score]) -> None:
+    aggregator = Aggregator({("qa", "bleu")})
+    aggregator.add(sentences)
+    sentence, corpus = aggregator.summaries()
+    assert (sentence.name, sentence.count, sentence.nan_count) == ("sentence", 4, 1)
+    assert (corpus.name, corpus.count, corpus.nan_count) == ("corpus", 4, 1)
+    assert corpus.mean == sacrebleu.corpus_bleu(CANDIDATES, [REFERENCES]).score
+    assert corpus.mean != sentence.mean
+    assert {corpus.sum, corpus.min, corpus.max, corpus.variance, corpus.stddev, corpus.stderr} == {None}
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_corpus_does_not_depend_on_the_order_of_rows(sentences: list[Score], chance: random.Random) -> None:
+    shuffled = chance.sample(sentences, len(sentences))
+    half = chance.randint(0, len(sentences))
+    whole, parts = Aggregator({("qa", "bleu")}), Aggregator({("qa", "bleu")})
+    whole.add(sentences)
+    parts.add(shuffled[:half])
+    parts.add(shuffled[half:])
+    assert parts.summaries() == whole.summaries()
+    assert [summary.name for summary in whole.summaries()] == ["sentence", "corpus"]
+
+
+def test_a_corpus_without_a_scored_sentence_has_no_value() -> None:
+    aggregator = Aggregator({("qa", "bleu")})
+    aggregator.add([Score("qa", 0, "target", 0, "bleu", "sentence", "refused")])
+    _, corpus = aggregator.summaries()
+    assert (corpus.name, corpus.count, corpus.nan_count, corpus.mean) == ("corpus", 0, 1, None)
+    assert describe(corpus) == "qa / bleu / corpus: no mean, 0 scored, 1 not"
+
+
+def test_the_metrics_with_a_corpus_are_those_of_bleu() -> None:
+    check = StringCheck(name="same", left="a", operator="equals", right="a")
+    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[]), metrics=(BLEU, check))
+    spec = EvaluationSpec(targets=(RecordedTarget(),), tasks=(task,))
+    assert bleu_metrics(spec) == {("qa", "bleu")}
+    assert bleu_metrics(spec.model_copy(update={"tasks": ()})) == set()

@@ -1,0 +1,236 @@
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.job import Job
+from core.result import Call, CallKey
+from store.journal import parse_journal, read_journal
+from tasks.breaker import IDENTICAL_ERRORS
+from tasks.calls import Ask, ShardIncomplete, fulfil, prepare
+from tasks.endpoint import Route
+from tasks.generate import generate_shard
+from tasks.judge import judge_shard
+from tasks.templates import compile_body, context
+from tests.scripted import Answer, Received, Script, failure, last_content, text
+from tests.tasks.conftest import Lab
+from tests.tasks.specs import CORRECT, judge, model, recorded, rows, spec
+
+ROUTE = Route("http://model/v1/chat/completions", "m")
+
+
+def job_of(lab: Lab, size: int = 6) -> Job:
+    return lab.add(spec(model(lab.model.url), rows(size), CORRECT))
+
+
+def generate(lab: Lab, job: Job, *, final: bool = False) -> None:
+    with lab.engaged(job) as engine:
+        generate_shard(engine, engine.manifest.shards[0], final=final)
+
+
+def pay(lab: Lab, job: Job) -> dict[CallKey, Call]:
+    """Make a shard's target calls as far as its journal: what is left when the process dies before the Parquet."""
+    with lab.engaged(job) as engine:
+        shard = engine.manifest.shards[0]
+        target = engine.manifest.spec.targets[0]
+        prompt = engine.manifest.spec.tasks[0].prompts["target"]
+        template = compile_body(prompt.body, where="prompt")
+        route = engine.route(target.endpoint, prompt)  # type: ignore[union-attr]  # it is a model
+        wanted = [
+            prepare(CallKey("qa", i, "target", 0, "target", "", 0), route, template, context(row, None), {})
+            for i, row in enumerate(engine.folder.read_samples(shard))
+        ]
+        return fulfil(engine, "generate", shard, wanted, final=False)
+
+
+def outcomes(lab: Lab, job: Job) -> list[str]:
+    outputs = lab.workspace.folder(job.id).read_outputs(lab.shards(job)[0])
+    assert outputs is not None
+    return [output.outcome for output in outputs]
+
+
+def failing_on(*words: str, how: Answer) -> Script:
+    def script(call: Received) -> Answer:
+        content = last_content(call["body"])
+        return how if any(content.startswith(f"{word} ") for word in words) else text(content[-2:])
+
+    return script
+
+
+# What is paid once.
+
+
+def test_what_the_journal_holds_is_not_asked_again(lab: Lab) -> None:
+    job = job_of(lab)
+    pay(lab, job)
+    assert len(lab.model.calls) == 6
+    generate(lab, job)
+    assert len(lab.model.calls) == 6
+    assert outcomes(lab, job) == ["scored"] * 6
+    assert not lab.workspace.folder(job.id).journal("generate", lab.shards(job)[0]).exists()
+
+
+def test_a_shard_whose_parquet_is_lost_is_made_again_from_its_journal(lab: Lab) -> None:
+    job = job_of(lab)
+    pay(lab, job)
+    folder = lab.workspace.folder(job.id)
+    shard = lab.shards(job)[0]
+    journal = folder.journal("generate", shard)
+    kept = journal.read_bytes()
+    generate(lab, job)
+    before = folder.read_outputs(shard)
+    for kind in ("outputs", "calls"):
+        for path in (folder.path / kind).glob("*.parquet"):
+            path.unlink()
+    journal.write_bytes(kept)
+    generate(lab, job)
+    assert folder.read_outputs(shard) == before
+    assert len(lab.model.calls) == 6
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+@given(st.booleans(), st.integers(0, 999))
+def test_only_the_calls_that_a_broken_journal_lost_are_asked_again(lab: Lab, torn: bool, place: int) -> None:
+    job = job_of(lab)
+    pay(lab, job)
+    journal = lab.workspace.folder(job.id).journal("generate", lab.shards(job)[0])
+    content = bytearray(journal.read_bytes())
+    position = place * len(content) // 1000
+    if torn:
+        del content[position:]
+        held = content.count(b"\n")
+    else:
+        content[position] ^= 0x01
+        held = len(parse_journal(bytes(content)).calls)
+        assert 4 <= held < 6
+    journal.write_bytes(content)
+    before = len(lab.model.calls)
+    calls = pay(lab, job)
+    assert len(lab.model.calls) - before == 6 - held
+    assert sorted(key.sample for key in calls) == list(range(6))
+    assert len({call.key for call in read_journal(journal).calls}) == 6
+
+
+# Errors that may pass.
+
+
+def test_a_transient_error_ends_the_attempt_once_the_rest_is_paid(lab: Lab) -> None:
+    job = job_of(lab)
+    lab.model.script = failing_on("q2", how=failure(503, "busy"))
+    with pytest.raises(ShardIncomplete, match=r"1 of 6 calls failed for now, e\.g\. HTTP 503: busy"):
+        generate(lab, job)
+    folder, shard = lab.workspace.folder(job.id), lab.shards(job)[0]
+    assert not folder.is_finished("generate", shard)
+    assert [call.key.sample for call in read_journal(folder.journal("generate", shard)).calls] == [0, 1, 3, 4, 5]
+    lab.model.script = failing_on(how=failure(500))
+    generate(lab, job)
+    assert lab.asked[6:] == ["q2 ANSWER: a2"]
+    assert outcomes(lab, job) == ["scored"] * 6
+
+
+def test_on_the_last_attempt_a_transient_error_becomes_an_outcome(lab: Lab) -> None:
+    job = job_of(lab)
+    lab.model.script = failing_on("q2", how=failure(503, "busy"))
+    (summary,) = lab.carry_out(job)
+    assert outcomes(lab, job) == ["scored", "scored", "target_error", "scored", "scored", "scored"]
+    assert (summary.mean, summary.count, summary.nan_count) == (1.0, 5, 1)
+    assert summary.outcomes == {"scored": 5, "target_error": 1}
+    calls = lab.workspace.folder(job.id).read_calls("generate", lab.shards(job)[0])
+    assert [call.outcome for call in calls if call.error == "HTTP 503: busy"] == ["transient"]
+
+
+def test_a_final_error_and_a_refusal_are_paid_for_and_not_asked_again(lab: Lab) -> None:
+    job = job_of(lab)
+    refusal = text("", finish_reason="content_filter")
+    lab.model.script = lambda call: {"q1 ANSWER: a1": failure(400, "too long"), "q4 ANSWER: a4": refusal}.get(
+        last_content(call["body"]), text("ok")
+    )
+    calls = pay(lab, job)
+    assert [call.outcome for call in calls.values()] == ["answered", "error", *["answered"] * 2, "refused", "answered"]
+    generate(lab, job)
+    assert outcomes(lab, job) == ["scored", "target_error", "scored", "scored", "refused", "scored"]
+    assert len(lab.model.calls) == 6
+
+
+# The breaker.
+
+
+def test_five_identical_errors_spare_the_rest(lab: Lab) -> None:
+    job = job_of(lab, 20)
+    numbers = count()
+    lab.model.script = lambda _: failure(401, f"no such key (request {next(numbers)})")
+    generate(lab, job)
+    assert len(lab.model.calls) == IDENTICAL_ERRORS
+    assert outcomes(lab, job) == ["target_error"] * 5 + ["not_attempted"] * 15
+    outputs = lab.workspace.folder(job.id).read_outputs(lab.shards(job)[0]) or []
+    assert {output.error for output in outputs[5:]} == {"HTTP 401: no such key (request 4)"}
+
+
+def test_one_answer_keeps_the_rest_going(lab: Lab) -> None:
+    job = job_of(lab, 20)
+    lab.model.script = lambda call: text("a0") if last_content(call["body"]).startswith("q0 ") else failure(401)
+    generate(lab, job)
+    assert len(lab.model.calls) == 20
+    assert outcomes(lab, job) == ["scored"] + ["target_error"] * 19
+
+
+def test_an_answer_in_the_journal_counts_as_one(lab: Lab) -> None:
+    job = job_of(lab, 20)
+    lab.model.script = failing_on(*(f"q{i}" for i in range(1, 20)), how=failure(503))
+    with pytest.raises(ShardIncomplete):
+        generate(lab, job)
+    lab.model.script = lambda _: failure(401)
+    generate(lab, job)
+    assert len(lab.model.calls) == 20 + 19
+    assert outcomes(lab, job) == ["scored"] + ["target_error"] * 19
+
+
+def test_an_endpoint_that_is_down_is_not_waited_for_again(lab: Lab) -> None:
+    job = job_of(lab, 20)
+    lab.model.script = lambda _: failure(503, "down")
+    generate(lab, job)
+    assert len(lab.model.calls) == IDENTICAL_ERRORS
+    assert outcomes(lab, job) == ["target_error"] * 5 + ["not_attempted"] * 15
+
+
+def test_a_judge_s_errors_do_not_stop_another_judge(lab: Lab) -> None:
+    given = [{"said": f"a{i}"} for i in range(8)]
+    bad = judge(lab.model.url, "bad {{ sample.output_text }}", name="bad")
+    good = judge(lab.model.url, "good {{ sample.output_text }}", name="good")
+    job = lab.add(spec(recorded("said"), given, bad, good))
+    lab.model.script = lambda call: (
+        text('{"score": 4}') if last_content(call["body"]).startswith("good ") else failure(404, "no such model")
+    )
+    with lab.engaged(job) as engine:
+        shard = engine.manifest.shards[0]
+        generate_shard(engine, shard, final=False)
+        judge_shard(engine, shard, final=False)
+    ends = {name: [s.outcome for s in lab.scores(job) if s.metric == name] for name in ("bad", "good")}
+    assert ends == {"bad": ["judge_error"] * 5 + ["not_attempted"] * 3, "good": ["scored"] * 8}
+    assert len(lab.model.calls) == 5 + 8
+
+
+# A request is made of its template.
+
+
+def asked(body: dict[str, object], row: dict[str, object], defaults: dict[str, object]) -> Ask | Call:
+    template = compile_body(body, where="prompt")  # type: ignore[arg-type]  # plain JSON
+    return prepare(CallKey("qa", 0, "target", 0, "target", "", 0), ROUTE, template, context(row, None), defaults)
+
+
+def test_a_prompt_s_fields_win_over_the_target_s() -> None:
+    ask = asked({"prompt": "{{ q }}", "max_tokens": 5}, {"q": "why?"}, {"max_tokens": 9, "temperature": 0.5})
+    assert isinstance(ask, Ask)
+    assert ask.request == b'{"model":"m","max_tokens":5,"temperature":0.5,"prompt":"why?"}'
+
+
+@pytest.mark.parametrize(
+    ("prompt", "outcome", "error"),
+    [("{{ item.a.b }}", "missing_field", "'b'"), ("{{ 1 / item.a.c }}", "error", "division by zero")],
+)
+def test_a_request_that_cannot_be_made_is_a_call_without_attempts(prompt: str, outcome: str, error: str) -> None:
+    call = asked({"prompt": prompt}, {"a": {"c": 0}}, {})
+    assert isinstance(call, Call)
+    assert (call.outcome, call.attempts, call.response) == (outcome, 0, None)
+    assert error in (call.error or "")
