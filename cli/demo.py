@@ -23,9 +23,9 @@ WHERE job_id = ? AND c.name = 'string-check'
 GROUP BY topic ORDER BY correct, topic"""
 
 
-def demo(say: Callable[[str], None]) -> int:
-    """Run the demo; return the exit code."""
-    settings = demo_settings(Settings())
+def demo(settings: Settings, say: Callable[[str], None]) -> int:
+    """Run the demo in a folder of its own below the home; return the exit code."""
+    settings = demo_settings(settings)
     try:
         with scripted_model() as model, service(settings, say) as running:
             say(f"Model      {model} (scripted)")

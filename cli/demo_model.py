@@ -26,7 +26,9 @@ def reply_to(prompt: str) -> str:
     if "SCORE:" in prompt:
         expected, given = re.findall(r"^(?:Reference|Answer): (.*)$", prompt, re.MULTILINE)
         return f"The answer is {'right' if expected in given else 'wrong'}.\nSCORE: {4 if expected in given else 1}"
-    row = next(row for row in ROWS if row["question"] in prompt)
+    row = next((row for row in ROWS if row["question"] in prompt), None)
+    if row is None:
+        return "I do not know."
     return f"It is {MISTAKES.get(row['question'], row['answer'])}."
 
 

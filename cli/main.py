@@ -3,8 +3,21 @@
 import sys
 
 from cyclopts import App
+from pydantic import ValidationError
+
+from core.settings import Settings
 
 app = App(name="assay", help="A self-hosted evaluation service for language models.", version_flags=["--version"])
+
+
+def settings() -> Settings:
+    """Read the settings; ends the command with code 2 if they are wrong."""
+    try:
+        return Settings()
+    except (ValidationError, OSError) as error:
+        reasons = [each["msg"] for each in error.errors()] if isinstance(error, ValidationError) else [str(error)]
+        print("\n".join(reason.removeprefix("Value error, ") for reason in reasons), file=sys.stderr)
+        sys.exit(2)
 
 
 def say(text: str) -> None:
@@ -16,18 +29,16 @@ def say(text: str) -> None:
 def serve() -> int:
     """Run the service: Prefect server, worker and API, until it is stopped."""
     from cli.serve import serve as run_service
-    from core.settings import Settings
 
-    return run_service(Settings(), say)
+    return run_service(settings(), say)
 
 
 @app.command
 def migrate() -> int:
     """Bring the job tables up to date; `assay serve` does so by itself."""
-    from core.settings import Settings
     from store.workspace import Workspace
 
-    Workspace.open(Settings(), migrating=True)
+    Workspace.open(settings(), migrating=True)
     say("The tables are up to date.")
     return 0
 
@@ -37,7 +48,7 @@ def demo() -> int:
     """Run a whole evaluation against a scripted model on this machine, and show its results."""
     from cli.demo import demo as run_demo
 
-    return run_demo(say)
+    return run_demo(settings(), say)
 
 
 def main() -> None:

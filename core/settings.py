@@ -7,6 +7,7 @@ Each comes from `ASSAY_<NAME>` or from `assay.toml` (in the working directory, o
 import os
 import re
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -18,6 +19,16 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+
+def _content(value: str) -> str:
+    """Return a setting's text, which `@file` has in a file."""
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text()
+    except OSError as error:
+        raise ValueError(f"{value[1:]} cannot be read: {error.strerror}") from None
 
 
 class ModelSettings(BaseModel):
@@ -65,8 +76,10 @@ class Settings(BaseSettings):
         """Read a comma-separated list, or one a line from `@file`."""
         if not isinstance(value, str):
             return value
-        text = Path(value[1:]).read_text() if value.startswith("@") else value
-        return tuple(part for part in re.split(r"[,\s]+", text) if part)
+        parts = tuple(part for part in re.split(r"[,\s]+", _content(value)) if part)
+        if value.startswith("@") and not parts:
+            raise ValueError(f"{value[1:]} is empty")
+        return parts
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
@@ -87,7 +100,10 @@ class Settings(BaseSettings):
     @property
     def on_loopback(self) -> bool:
         """Whether the service listens on this machine alone."""
-        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @classmethod
     def settings_customise_sources(
@@ -100,4 +116,6 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment first, then the TOML file."""
         file = Path(os.environ.get("ASSAY_CONFIG", "assay.toml"))
+        if "ASSAY_CONFIG" in os.environ and not file.is_file():
+            raise FileNotFoundError(f"ASSAY_CONFIG names {file}, which is no file")
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)

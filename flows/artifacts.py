@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from math import isnan
+from zlib import crc32
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
@@ -28,8 +29,12 @@ def markdown(job: Job, rows: Sequence[dict[str, object]]) -> str:
 
 
 def artifact_key(text: str) -> str:
-    """Return `text` as Prefect wants a key: lowercase letters, digits and single dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    """Return `text` as Prefect wants a key: lowercase letters, digits and single dashes.
+
+    What is not ASCII goes, so such a text is told from others by its checksum.
+    """
+    key = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return key if text.isascii() else f"{key}-{crc32(text.encode()):08x}".lstrip("-")
 
 
 def _cell(value: object) -> str:

@@ -10,11 +10,10 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException, PrefectHTTPStatusError
 
-from core.errors import AssayError
 from flows.deploy import Deployed, set_up, wait_for_server
 from flows.dispatch import dispatch
 from flows.reconcile import Reconciler
-from flows.worker import wake
+from flows.worker import has_listener
 from store.workspace import Workspace
 
 INTERVAL_S = 0.2
@@ -40,7 +39,7 @@ class Control:
         """Whether a job can run: Prefect is set up, and our worker listens if it is ours to run."""
         if self._deployed is None:
             return False
-        return wake(self._workspace.settings.home) or not self._deployed.own_worker
+        return has_listener(self._workspace.settings.home) or not self._deployed.own_worker
 
     def start(self) -> None:
         """Begin."""
@@ -64,8 +63,11 @@ class Control:
         while not self._stopping:
             try:
                 await self._carry_on()
-            except (httpx.HTTPError, PrefectException, AssayError, TimeoutError) as error:
+            except (httpx.HTTPError, PrefectException, TimeoutError) as error:
                 logger.warning("Prefect could not be reached, trying again: %s: %s", type(error).__name__, error)
+                await asyncio.sleep(BACKOFF_S)
+            except Exception:  # whatever it is, jobs are not to stand still for it
+                logger.exception("The control loop starts again")
                 await asyncio.sleep(BACKOFF_S)
 
     async def _carry_on(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+from contextlib import closing
 from threading import BoundedSemaphore
 from typing import Any, Protocol
 
@@ -39,20 +40,20 @@ async def evaluate(job_id: str) -> list[Summary] | State[Any]:
     A run of a job that has ended returns at once; one that was interrupted goes on from the
     journals. Raises AssayError if the job fails.
     """
-    workspace = Workspace.open(Settings())
-    job = workspace.jobs.get(job_id)
-    if job.status in TERMINAL:
-        return Completed(message=f"The job has ended before: it is {job.status}.")
-    worker = f"{platform.node()}:{os.getpid()}"
-    tell = get_run_logger().info
-    engine = Engine(workspace, job, attempt=flow_run.run_count or 1, worker=worker, tell=tell)
-    with engine.engaged(), engine.failing():
-        await asyncio.to_thread(resolve_job, engine)
-        await asyncio.to_thread(generate_and_judge, engine)
-        if not engine.stop:
-            summaries = await asyncio.to_thread(aggregate, engine)
-            await publish_results(job, summaries)
-            return summaries
+    with closing(Workspace.open(Settings())) as workspace:
+        job = workspace.jobs.get(job_id)
+        if job.status in TERMINAL:
+            return Completed(message=f"The job has ended before: it is {job.status}.")
+        worker = f"{platform.node()}:{os.getpid()}"
+        tell = get_run_logger().info
+        engine = Engine(workspace, job, attempt=flow_run.run_count or 1, worker=worker, tell=tell)
+        with engine.engaged(), engine.failing():
+            await asyncio.to_thread(resolve_job, engine)
+            await asyncio.to_thread(generate_and_judge, engine)
+            if not engine.stop:
+                summaries = await asyncio.to_thread(aggregate, engine)
+                await publish_results(job, summaries)
+                return summaries
     if engine.stop == "pause":
         await asuspend_flow_run(timeout=None)
     return Cancelled(message="Cancelled by the user.")

@@ -7,8 +7,8 @@ second. Registered as the worker type `assay` by entry point; `python -m flows` 
 import asyncio
 import errno
 import os
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -91,20 +91,31 @@ def make_pipe(home: Path) -> Path:
     return pipe
 
 
-def wake(home: Path) -> bool:
-    """Tell a worker of `home` that there is work; whether one listens. One that does not will poll."""
+def wake(home: Path) -> None:
+    """Tell a worker of `home` that there is work; one that does not listen will poll."""
+    with _open_pipe(home) as pipe:
+        if pipe is not None:
+            with suppress(BlockingIOError, BrokenPipeError):  # told often enough, or gone since
+                os.write(pipe, b"\n")
+
+
+def has_listener(home: Path) -> bool:
+    """Whether a worker of `home` listens for wake-ups."""
+    with _open_pipe(home) as pipe:
+        return pipe is not None
+
+
+@contextmanager
+def _open_pipe(home: Path) -> Iterator[int | None]:
+    """Open the pipe for writing; None if nobody listens."""
     try:
         pipe = os.open(make_pipe(home), os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:
         if error.errno != errno.ENXIO:
             raise
-        return False
+        yield None
+        return
     try:
-        os.write(pipe, b"\n")
-    except BlockingIOError:
-        pass  # it has been told often enough
-    except BrokenPipeError:
-        return False  # it has ended since
+        yield pipe
     finally:
         os.close(pipe)
-    return True

@@ -39,8 +39,8 @@ class Journal:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             size = os.fstat(self._descriptor).st_size
             self._end = _intact(self._descriptor, size)
-            self._unsynced = self._end < size
-            if self._unsynced:
+            self._synced = self._end if self._end == size else -1
+            if self._end < size:
                 os.ftruncate(self._descriptor, self._end)
             sync(path.parent)
 
@@ -58,14 +58,14 @@ class Journal:
                     os.ftruncate(self._descriptor, self._end)
                 raise
         self._end += len(line)
-        self._unsynced = True
 
     def sync(self) -> None:
         """Wait until the disk holds all that was appended."""
-        if self._unsynced:
-            self._unsynced = False
+        end = self._end
+        if self._synced != end:
             with storing(self.path):
                 os.fsync(self._descriptor)
+            self._synced = end
 
     def close(self) -> None:
         """Sync and close."""

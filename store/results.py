@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -17,10 +17,21 @@ from pydantic import ValidationError
 from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
 from core.job import Job, Stage
 from core.plan import SCHEMA_VERSION, Manifest, Shard
-from core.result import Call, Output, Score, Summary
+from core.result import Call, CallOutcome, Output, Score, Summary
 from store import schemas
 from store.atomic import publish, storing
 from store.schemas import SCHEMAS, VERSION_KEY, Kind
+
+
+class CallEnd(NamedTuple):
+    """A way in which calls to a task's target, or to its judge `metric`, have ended, and an error of one."""
+
+    task: str
+    target: str
+    metric: str
+    outcome: CallOutcome
+    error: str | None
+
 
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
 """What a shard has once it has passed a stage; written last."""
@@ -124,6 +135,16 @@ class JobFolder:
         """Return the calls of a finished shard's stage."""
         table = _read_parquet(self._calls_file(stage, shard), SCHEMAS["calls"])
         return [] if table is None else schemas.calls_of(table)
+
+    def call_ends(self) -> list[CallEnd]:
+        """Return the ways in which the calls to each model have ended, over all finished shards."""
+        keys = ["task", "target", "metric", "outcome"]
+        files = sorted((self.path / "calls").glob("*.parquet"))
+        tables = [pq.read_table(file, columns=[*keys, "error"]) for file in files]
+        if not tables:
+            return []
+        ends = pa.concat_tables(tables).group_by(keys).aggregate([("error", "min")])
+        return [CallEnd(*(row[key] for key in keys), row["error_min"]) for row in ends.to_pylist()]
 
     def read_outputs(self, shard: Shard) -> list[Output] | None:
         """Return a shard's outputs; None if it is not generated yet."""

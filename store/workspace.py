@@ -1,5 +1,6 @@
 """Everything the service keeps, opened: job tables, secrets, uploads and results."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class Workspace:
     """The stores of one ASSAY_HOME; one process may open it as often as it likes."""
 
     settings: Settings
+    close: Callable[[], None]
     jobs: Jobs
     vault: Vault
     files: Files
@@ -40,6 +42,7 @@ class Workspace:
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
         return cls(
             settings=settings,
+            close=engine.dispose,
             jobs=Jobs(engine),
             vault=Vault(engine, load_key(secret, settings.home)),
             files=Files(engine, settings.home / "files"),

@@ -12,9 +12,10 @@ from typing import Final
 import orjson
 
 from core.errors import AssayError, EndpointFailed, EndpointRefused, ResultsMissing
-from core.job import Stage
 from core.result import CallOutcome, Outcome, Score, Summary
 from core.spec import Bleu, EvaluationSpec
+from store.results import CallEnd
+from tasks.calls import ANSWERS
 from tasks.engine import Engine
 from tasks.metrics.bleu import BleuCounts, corpus_bleu
 
@@ -23,8 +24,8 @@ SummaryKey = tuple[str, str, str, str]
 CORPUS: Final = "corpus"
 """The name of the BLEU of all samples together."""
 
-LOST: Final[frozenset[Outcome]] = frozenset({"target_error", "judge_error", "not_attempted"})
-"""Outcomes of samples whose model gave no answer."""
+FAILURES: Final[tuple[CallOutcome, ...]] = ("transient", "error", "not_attempted")
+"""How a call ends that had no answer, the most telling first."""
 
 
 def aggregate(engine: Engine) -> list[Summary]:
@@ -42,26 +43,26 @@ def aggregate(engine: Engine) -> list[Summary]:
     engine.folder.write_summaries(summaries)
     for summary in summaries:
         engine.say(describe(summary))
-    for key, outcomes in aggregator.lost():
-        raise _no_answers(engine, key, outcomes, aggregator.errors.get(key))
+    for error in silent_models(engine.folder.call_ends()):
+        raise error
     engine.finished()
     return summaries
 
 
-def _no_answers(engine: Engine, key: SummaryKey, outcomes: Counter[Outcome], error: str | None) -> AssayError:
-    """Return the error of a model that answered nothing: the user's if it refused whatever it was asked."""
-    task, target, metric, _ = key
-    stage: Stage = "judge" if "judge_error" in outcomes else "generate"
-    model, asked = (f"the judge {metric!r}", metric) if stage == "judge" else (f"the target {target!r}", "")
-    ends: set[CallOutcome] = {
-        call.outcome
-        for shard in engine.manifest.shards
-        if shard.task == task
-        for call in engine.folder.read_calls(stage, shard)
-        if (call.key.target, call.key.metric) == (target, asked)
-    }
-    kind = EndpointRefused if ends <= {"error", "not_attempted"} else EndpointFailed
-    return kind(f"task {task!r}: {model} answered no request: {error}")
+def silent_models(ends: Iterable[CallEnd]) -> Iterator[AssayError]:
+    """Yield an error for each model that answered nothing of what it was asked.
+
+    It is the user's if the model refused whatever it was asked.
+    """
+    by_model: defaultdict[tuple[str, str, str], dict[CallOutcome, str | None]] = defaultdict(dict)
+    for end in ends:
+        by_model[end.task, end.target, end.metric][end.outcome] = end.error
+    for (task, target, metric), errors in by_model.items():
+        failed = [outcome for outcome in FAILURES if outcome in errors]
+        if failed and ANSWERS.isdisjoint(errors):
+            model = f"the judge {metric!r}" if metric else f"the target {target!r}"
+            kind = EndpointFailed if "transient" in errors else EndpointRefused
+            yield kind(f"task {task!r}: {model} answered no request: {errors[failed[0]]}")
 
 
 def describe(summary: Summary) -> str:
@@ -85,7 +86,6 @@ class Aggregator:
         self._values: defaultdict[SummaryKey, list[float]] = defaultdict(list)
         self._outcomes: defaultdict[SummaryKey, Counter[Outcome]] = defaultdict(Counter)
         self._counts: defaultdict[SummaryKey, list[BleuCounts]] = defaultdict(list)
-        self.errors: dict[SummaryKey, str] = {}
 
     def add(self, scores: Iterable[Score]) -> None:
         """Take the scores of a shard."""
@@ -94,18 +94,12 @@ class Aggregator:
             self._outcomes[key][score.outcome] += 1
             if score.value is not None:
                 self._values[key].append(score.value)
-            elif score.error is not None:
-                self.errors.setdefault(key, score.error)
             if score.detail is not None:
                 self._counts[key].append(BleuCounts(**orjson.loads(score.detail)))
 
     def summaries(self) -> list[Summary]:
         """Return one summary for each (task, target, metric, name), in the order they came."""
         return [summary for key in self._outcomes for summary in self._summaries(key)]
-
-    def lost(self) -> Iterator[tuple[SummaryKey, Counter[Outcome]]]:
-        """Yield each score whose model answered for not one sample, and how its samples ended."""
-        return ((key, outcomes) for key, outcomes in self._outcomes.items() if LOST.issuperset(outcomes))
 
     def _summaries(self, key: SummaryKey) -> Iterator[Summary]:
         yield summarise(key, self._values[key], self._outcomes[key])

@@ -242,7 +242,13 @@ def _reply(route: Route, last: _Attempt, *, started_at: float, seconds: float, a
 def _reason(failure: Exception, route: Route) -> str:
     """Return what happened, without the URL, whose query may hold a key."""
     cause = failure.__cause__ or failure
-    text = cause.message if isinstance(cause, aiohttp.ClientResponseError) else str(cause)
+    match cause:
+        case aiohttp.ClientResponseError():
+            text = cause.message
+        case aiohttp.ClientConnectorError():
+            text = f"cannot connect: {cause.os_error}"
+        case _:
+            text = str(cause)
     return text.replace(str(route.destination), route.origin) or type(cause).__name__
 
 

@@ -38,9 +38,16 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
 
 
 def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) -> Iterator[Output]:
-    """Read the outputs that are recorded in the rows; a value that is no text is given as JSON."""
+    """Read the outputs that are recorded in the rows; a value that is no text is given as JSON.
+
+    Without a column there is no text to read, and nothing is missing.
+    """
     for sample, row in enumerate(rows, start=shard.start):
         value = None if target.column is None else row[target.column]
+        if value is None and target.column is not None:
+            error = f"column {target.column!r} is null"
+            yield Output(shard.task, sample, target.name, outcome="missing_field", error=error)
+            continue
         text = value if isinstance(value, str | None) else orjson.dumps(value).decode()
         yield Output(shard.task, sample, target.name, text=text, empty=text is not None and not text.strip())
 

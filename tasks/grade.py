@@ -12,6 +12,8 @@ from tasks.subject import Subject
 from tasks.templates import compile_body, context
 from tasks.verdict import Verdict, combine_passes, read_verdict, score_names
 
+SHOWN_CHARACTERS = 200
+
 _OUTCOMES: dict[CallOutcome, Outcome] = {
     "answered": "judge_unparsable",
     "refused": "judge_error",
@@ -60,7 +62,8 @@ def _graded(metric: Judge, subject: Subject, calls: Sequence[Call]) -> Iterator[
         found = [reading.get(name) for reading in readings]
         verdict = found[0] if len(found) == 1 else combine_passes(*found)
         if verdict is None:
-            yield subject.score(metric.name, name, _OUTCOMES[worst.outcome], error=worst.error)
+            error = worst.error or f"the judge's reply has no {name!r}: {_shown(metric, worst)}"
+            yield subject.score(metric.name, name, _OUTCOMES[worst.outcome], error=error)
         else:
             yield subject.score(
                 metric.name,
@@ -71,6 +74,11 @@ def _graded(metric: Judge, subject: Subject, calls: Sequence[Call]) -> Iterator[
                 passed=verdict.passed,
                 feedback=verdict.feedback,
             )
+
+
+def _shown(metric: Judge, call: Call) -> str:
+    """Return the beginning of a judge's reply."""
+    return repr(answer_text(call, metric.reasoning)[:SHOWN_CHARACTERS])
 
 
 def _reading(metric: Judge, call: Call) -> Mapping[str, Verdict | None]:

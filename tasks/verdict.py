@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import isfinite
 from typing import Any, assert_never
 
 import orjson
@@ -15,6 +14,9 @@ from core.spec import JsonParser, Labels, Parsed, Parser, Preference, Range, Reg
 
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
+
+LARGEST_SCORE = 1e100
+"""No score is larger; one that is would make the statistics overflow. Infinities and NaN are none either."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _FENCED = re.compile(r"```(?:json)?(.*?)```", re.DOTALL | re.IGNORECASE)
@@ -156,15 +158,17 @@ def _number(value: object) -> float | None:
     """Return a JSON number, or 1 and 0 for true and false; anything else is None."""
     if not isinstance(value, int | float):
         return None
-    number = float(value)
-    return number if isfinite(number) else None
+    return _bounded(float(value))
 
 
 def read_number(text: str) -> float | None:
-    """Return the finite number that `text` is, if it is one."""
+    """Return the number that `text` is, if it is one within `LARGEST_SCORE`."""
     text = text.strip()
-    number = float(text) if _NUMBER.fullmatch(text) else None
-    return number if number is not None and isfinite(number) else None
+    return _bounded(float(text)) if _NUMBER.fullmatch(text) else None
+
+
+def _bounded(number: float) -> float | None:
+    return number if abs(number) <= LARGEST_SCORE else None
 
 
 def read_object(text: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.worker import AssayWorker, make_pipe, wake
+from flows.worker import AssayWorker, has_listener, make_pipe, wake
 
 
 @contextmanager
@@ -20,18 +20,21 @@ def listening(home: Path) -> Iterator[int]:
 
 
 def test_nobody_is_woken_where_no_worker_listens(tmp_path: Path) -> None:
-    assert wake(tmp_path) is False
-    with listening(tmp_path):
-        pass
-    assert wake(tmp_path) is False
+    wake(tmp_path)
+    assert not has_listener(tmp_path)
+    with listening(tmp_path) as pipe:
+        assert has_listener(tmp_path)
+        with pytest.raises(BlockingIOError):
+            os.read(pipe, 1)
+    assert not has_listener(tmp_path)
 
 
 def test_a_worker_that_listens_is_told_each_time(tmp_path: Path) -> None:
     with listening(tmp_path) as pipe:
-        assert wake(tmp_path) is True
+        wake(tmp_path)
         assert os.read(pipe, 4096) == b"\n"
-        assert wake(tmp_path) is True
-        assert wake(tmp_path) is True
+        wake(tmp_path)
+        wake(tmp_path)
         assert os.read(pipe, 4096) == b"\n\n"
 
 
@@ -43,7 +46,7 @@ def test_a_worker_that_does_not_read_holds_nobody_up(tmp_path: Path) -> None:
             except BlockingIOError:
                 break
         descriptors = len(os.listdir("/proc/self/fd"))
-        assert wake(tmp_path) is True
+        wake(tmp_path)
         assert len(os.listdir("/proc/self/fd")) == descriptors
 
 

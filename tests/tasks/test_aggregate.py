@@ -9,10 +9,12 @@ import sacrebleu
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import AssayError, EndpointFailed, EndpointRefused
 from core.plan import Shard
-from core.result import Outcome, Output, Score, Summary
+from core.result import CallOutcome, Outcome, Output, Score, Summary
 from core.spec import Bleu, EvaluationSpec, RecordedTarget, RowsDataset, StringCheck, TaskSpec
-from tasks.aggregate import Aggregator, bleu_metrics, describe, summarise
+from store.results import CallEnd
+from tasks.aggregate import Aggregator, bleu_metrics, describe, silent_models, summarise
 from tasks.computed import computed_scores
 from tasks.generate import recorded_outputs
 from tasks.subject import subjects
@@ -90,20 +92,25 @@ def test_each_name_of_each_metric_has_its_own_summary_in_the_order_they_came() -
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "is_lost"),
+    ("ends", "kind"),
     [
-        (["target_error", "not_attempted"], True),
-        (["judge_error"], True),
-        (["target_error", "judge_unparsable"], False),
-        (["target_error", "scored"], False),
-        (["refused", "refused"], False),
+        ({"error": "HTTP 401", "not_attempted": "HTTP 401"}, EndpointRefused),
+        ({"transient": "no answer", "not_attempted": "no answer"}, EndpointFailed),
+        ({"error": "HTTP 400", "transient": "no answer"}, EndpointFailed),
+        ({"error": "HTTP 400", "answered": None}, None),
+        ({"error": "HTTP 400", "refused": "content filter"}, None),
+        ({"missing_field": "no column"}, None),
+        ({}, None),
     ],
 )
-def test_a_score_is_lost_if_its_model_answered_for_no_sample(outcomes: list[Outcome], is_lost: bool) -> None:
-    aggregator = Aggregator()
-    aggregator.add([score(i, end, 1.0 if end == "scored" else None, f"e{i}") for i, end in enumerate(outcomes)])
-    assert [key for key, _ in aggregator.lost()] == ([KEY] if is_lost else [])
-    assert aggregator.errors.get(KEY, "e0") == "e0"
+@pytest.mark.parametrize("metric", ["", "graded"])
+def test_a_model_that_answered_nothing_it_was_asked_fails_the_job(
+    ends: dict[CallOutcome, str | None], kind: type[AssayError] | None, metric: str
+) -> None:
+    found = list(silent_models(CallEnd("qa", "model", metric, outcome, error) for outcome, error in ends.items()))
+    assert [type(error) for error in found] == ([kind] if kind else [])
+    named = "the judge 'graded'" if metric else "the target 'model'"
+    assert all(f"task 'qa': {named} answered no request: " in error.message for error in found)
 
 
 BLEU = Bleu(name="bleu", references=("{{ item.r }}",))
