@@ -144,7 +144,7 @@ class JobFolder:
         if not tables:
             return []
         ends = pa.concat_tables(tables).group_by(keys).aggregate([("error", "min")])
-        return [CallEnd(*(row[key] for key in keys), row["error_min"]) for row in ends.to_pylist()]
+        return [CallEnd(*row.values()) for row in ends.to_pylist()]
 
     def read_outputs(self, shard: Shard) -> list[Output] | None:
         """Return a shard's outputs; None if it is not generated yet."""
