@@ -17,6 +17,8 @@ from tasks.endpoint import LaneClosed, Reply, Route
 from tasks.engine import Engine, Stopped
 from tasks.templates import BodyTemplate, MissingField
 
+TOO_MANY_REQUESTS: Final = 429
+
 ANSWERS: Final[frozenset[CallOutcome]] = frozenset({"answered", "refused"})
 """The outcomes that show that an endpoint works."""
 
@@ -119,7 +121,7 @@ class _Attempt:
             call = Call(ask.key, "not_attempted", ask.request.decode(), error=breaker.error)
         elif call.outcome in ANSWERS:
             breaker.success()
-        else:
+        elif call.status != TOO_MANY_REQUESTS:  # which says that the endpoint is there, and to come back later
             breaker.failure(call.error or call.outcome)
         if call.outcome not in ("transient", "not_attempted"):
             self._journal.append(call)

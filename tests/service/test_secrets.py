@@ -30,8 +30,10 @@ def echo(request: Received) -> Answer:
 
 
 def places(home: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield all that lies below a folder, Parquet files unpacked."""
+    """Yield all that the service keeps below its home, Parquet files unpacked; the datasets are the user's."""
     for path in home.rglob("*"):
+        if path.is_relative_to(home / "datasets"):
+            continue
         try:
             if path.suffix == ".parquet":
                 table = pq.read_table(path)

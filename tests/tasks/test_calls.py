@@ -234,3 +234,10 @@ def test_a_request_that_cannot_be_made_is_a_call_without_attempts(prompt: str, o
     assert isinstance(call, Call)
     assert (call.outcome, call.attempts, call.response) == (outcome, 0, None)
     assert error in (call.error or "")
+
+
+def test_a_busy_endpoint_is_not_given_up(lab: Lab) -> None:
+    lab.model.script = lambda _call: failure(429, "slow down", {"retry-after-ms": "1"})
+    with pytest.raises(ShardIncomplete, match="8 of 8 calls failed for now"):
+        generate(lab, job_of(lab, size=8))
+    assert len(lab.model.calls) == 8
