@@ -13,7 +13,8 @@ import orjson
 from fastapi import Depends, Header, Request
 
 from api.state import State
-from core.job import Job, NewJob, utcnow
+from core.job import TERMINAL, Job, NewJob, utcnow
+from store.results import JobFolder
 
 RETRY_WINDOW: Final = timedelta(minutes=10)
 """For so long a retry is taken for the request before it; SDKs give up sooner."""
@@ -52,4 +53,7 @@ def add_once(state: State, job: NewJob, keys: Mapping[str, str], *, sent: Mappin
         idempotency_key=attempt.key and state.vault.fingerprint(attempt.key.encode()),
     )
     since = utcnow() - RETRY_WINDOW if attempt.is_retry else None
-    return state.jobs.add(marked, state.vault.encrypt(keys), repeats_since=since)
+    added = state.jobs.add(marked, state.vault.encrypt(keys), repeats_since=since)
+    if added.status in TERMINAL:  # failed at once: no engine will write what the `jobs` view shows
+        JobFolder(state.results, added.id).write_job(added)
+    return added
