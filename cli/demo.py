@@ -17,7 +17,7 @@ from store.query import query
 JOB_TIMEOUT_S = 120.0
 
 QUERY = """\
-SELECT s.item->>'topic' AS topic, count(*) AS answers, avg(c.value) AS correct
+SELECT s.item->>'topic' AS topic, count(*) AS answers, round(avg(c.value), 3) AS correct
 FROM scores c JOIN samples s USING (job_id, task, sample)
 WHERE job_id = ? AND c.name = 'string-check'
 GROUP BY topic ORDER BY correct, topic"""
