@@ -123,13 +123,22 @@ class Service:
         return self._settings.public_url or listening_url(self._settings)
 
     def wait_until_ready(self) -> None:
-        """Wait until a job can run; raises TimeoutError."""
+        """Wait until a job can run, saying what is there already; raises TimeoutError."""
         begun = time.monotonic()
+        health = f"{listening_url(self._settings)}/health"
+        self._wait_for(f"{self.prefect_url}/health", begun)
+        self._say(f"           Prefect answers after {time.monotonic() - begun:.1f} s")
+        self._wait_for(health, begun, ready=False)
+        self._say(f"           the API answers after {time.monotonic() - begun:.1f} s")
+        self._wait_for(health, begun)
+        self._say(f"Ready      after {time.monotonic() - begun:.1f} s")
+
+    def _wait_for(self, url: str, begun: float, *, ready: bool = True) -> None:
+        """Wait until a GET of `url` answers, and is a success if `ready`."""
         while time.monotonic() - begun < STARTUP_TIMEOUT_S:
             self.tend()
             try:
-                if httpx.get(f"{listening_url(self._settings)}/health", timeout=2, trust_env=False).is_success:
-                    self._say(f"Ready      after {time.monotonic() - begun:.1f} s")
+                if httpx.get(url, timeout=2, trust_env=False).is_success or not ready:
                     return
             except httpx.TransportError:
                 pass  # not listening yet
