@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from api.app import create_app
+from api.nemo.complete import complete
 from api.nemo.live import FORGOTTEN
 from api.state import State
 from core.job import utcnow
@@ -20,8 +21,7 @@ def main() -> None:
     settings = Settings()
     workspace = Workspace.open(settings)
     workspace.jobs.drop_ephemeral(utcnow() - FORGOTTEN)
-    control = Control(workspace)
-    control.start()
+    control = Control(workspace, lambda job: complete(state, job))
     state = State(
         settings=settings,
         jobs=workspace.jobs,
@@ -33,6 +33,7 @@ def main() -> None:
         wake=control.wake,
         ready=lambda: control.ready,
     )
+    control.start()
     config = uvicorn.Config(create_app(state), settings.host, settings.port, log_level="warning", access_log=False)
     listeners = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
     asyncio.run(uvicorn.Server(config).serve(sockets=listeners or None))

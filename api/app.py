@@ -9,6 +9,8 @@ from starlette.responses import JSONResponse
 from api.body import BodyLimit
 from api.errors import REFUSALS, add_error_answers
 from api.keys import RequireKey
+from api.native import routes as native_jobs
+from api.native import samples as native_samples
 from api.nemo import entities as nemo_entities
 from api.nemo import live as nemo_live
 from api.nemo import platform as nemo_platform
@@ -31,6 +33,8 @@ def create_app(state: State, *, lifespan: Lifespan | None = None) -> FastAPI:
     app.get("/health")(health)
     for nemo in (nemo_entities, nemo_live, nemo_v1, nemo_results, nemo_platform, nemo_v2):
         app.include_router(nemo.router, responses=REFUSALS)
+    for native in (native_jobs, native_samples):
+        app.include_router(native.router, responses=REFUSALS)
     return app
 
 

@@ -73,7 +73,7 @@ def main() -> None:
             _fill(engine, face, options.jobs)
         print(f"{options.jobs} jobs of each version, {engine.dialect.name}, {options.rounds} requests of each query")
         print(f"{'median':>8} {'p95':>8}  milliseconds")
-        with _api(workspace) as http:
+        with serving(workspace) as http:
             for query in QUERIES:
                 _print(query, _measure(http, query, options.rounds))
         engine.dispose()
@@ -122,7 +122,7 @@ def _row(face: Face, n: int, created_at: datetime, chance: random.Random) -> dic
 
 
 @contextmanager
-def _api(workspace: Workspace) -> Iterator[httpx.Client]:
+def serving(workspace: Workspace) -> Iterator[httpx.Client]:
     """Serve the API in a thread, and yield a client of it."""
     state = State(
         settings=workspace.settings,

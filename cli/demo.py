@@ -3,14 +3,16 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
+from cli.client import JOBS
 from cli.demo_model import ROWS, scripted_model
-from cli.serve import CannotServe, service
+from cli.serve import TEND_INTERVAL_S, CannotServe, Service, service
 from core.settings import Settings
 from store.query import query
 
@@ -23,15 +25,19 @@ WHERE job_id = ? AND c.name = 'string-check'
 GROUP BY topic ORDER BY correct, topic"""
 
 
-def demo(settings: Settings, say: Callable[[str], None]) -> int:
-    """Run the demo in a folder of its own below the home; return the exit code."""
+def demo(settings: Settings, say: Callable[[str], None], *, stay: bool = False) -> int:
+    """Run the demo in a folder of its own below the home, to its end or until Ctrl-C; return the exit code."""
     settings = demo_settings(settings)
     try:
         with scripted_model() as model, service(settings, say) as running:
             say(f"Model      {model} (scripted)")
             job_id = run_job(running.url, model, say)
             show_results(running.url, job_id)
-        show_query(settings, job_id)
+            show_query(settings, job_id)
+            if stay:
+                store_pair(running.url, model)
+                show_links(running, settings, job_id, say)
+                keep_up(running)
     except CannotServe as error:
         say(str(error))
         return 2
@@ -50,12 +56,21 @@ def demo_settings(settings: Settings) -> Settings:
 
 def job_body(model: str) -> dict[str, Any]:
     """Return the demo's job, as a NeMo Evaluator v2 client would post it."""
-    endpoint = {"api_endpoint": {"url": model, "model_id": "demo/model"}}
+    return {"spec": {"target": demo_target(model), "config": demo_config(model)}}
+
+
+def demo_target(model: str) -> dict[str, Any]:
+    """Return the scripted model as a target."""
+    return {"type": "model", "model": _endpoint(model)}
+
+
+def demo_config(model: str) -> dict[str, Any]:
+    """Return what is asked of the model, and how its answers are scored."""
     grade = (
         "Question: {{item.question}}\nReference: {{item.answer}}\nAnswer: {{sample.output_text}}\nReply SCORE: <0-4>"
     )
     judge = {
-        "model": endpoint,
+        "model": _endpoint(model),
         "template": {"messages": [{"role": "user", "content": grade}]},
         "scores": {
             "grade": {"type": "int", "parser": {"type": "regex", "pattern": r"SCORE: (\d)", "method": "search"}}
@@ -73,9 +88,42 @@ def job_body(model: str) -> dict[str, Any]:
             "graded": {"type": "llm-judge", "params": judge},
         },
     }
-    return {
-        "spec": {"target": {"type": "model", "model": endpoint}, "config": {"type": "custom", "tasks": {"qa": task}}}
-    }
+    return {"type": "custom", "tasks": {"qa": task}}
+
+
+def _endpoint(model: str) -> dict[str, Any]:
+    return {"api_endpoint": {"url": model, "model_id": "demo/model"}}
+
+
+def store_pair(url: str, model: str) -> None:
+    """Store the target demo/model and the config demo/qa, in the place of those of an earlier demo."""
+    pair = {"targets/demo/model": demo_target(model), "configs/demo/qa": demo_config(model)}
+    with httpx.Client(base_url=f"{url}/v1/evaluation/", trust_env=False) as client:
+        for path, body in pair.items():
+            kind, namespace, name = path.split("/")
+            # The scripted model has another port each time.
+            client.delete(path)
+            client.post(kind, json={"namespace": namespace, "name": name, **body}).raise_for_status()
+
+
+def show_links(running: Service, settings: Settings, job_id: str, say: Callable[[str], None]) -> None:
+    """Say where to go from here."""
+    job = httpx.get(f"{running.url}{JOBS}/{job_id}", trust_env=False).raise_for_status().json()
+    prefect = running.prefect_url.removesuffix("/api")
+    say(f"Flow run   {prefect}/runs/flow-run/{job['flow_run_id']}")
+    say(f"Run again  {prefect}/deployments (evaluate: Quick run, with demo/model and demo/qa)")
+    say(f"API        {running.url}/docs")
+    say(f"Results    {settings.home / 'results' / f'job_id={job_id}'}")
+    say(f"Commands   ASSAY_URL={running.url} ASSAY_HOME={settings.home} assay jobs list")
+    say("Ctrl-C ends it")
+
+
+def keep_up(running: Service) -> None:
+    """Keep the service running until Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            running.tend()
+            time.sleep(TEND_INTERVAL_S)
 
 
 def run_job(url: str, model: str, say: Callable[[str], None]) -> str:

@@ -1,13 +1,34 @@
 """The `assay` command: what each word does."""
 
+import json
+import os
 import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, CycloptsError, Parameter
 from pydantic import ValidationError
 
+from cli.client import Refused, Unreachable
+from cli.jobs import AsJson
+from cli.jobs import app as jobs
+from cli.results import BadCondition, Format
+from cli.specs import BadFile
+from core.errors import InvalidInput
 from core.settings import Settings
 
-app = App(name="assay", help="A self-hosted evaluation service for language models.", version_flags=["--version"])
+app = App(
+    name="assay",
+    help="A self-hosted evaluation service for language models.",
+    version=lambda: version("assay-evals"),
+    version_flags=["--version"],
+)
+app.register_install_completion_command()
+app.command(jobs)
+
+BAD_INPUT = 2
+FAILED = 4
 
 
 def settings() -> Settings:
@@ -17,7 +38,7 @@ def settings() -> Settings:
     except (ValidationError, OSError) as error:
         reasons = [each["msg"] for each in error.errors()] if isinstance(error, ValidationError) else [str(error)]
         print("\n".join(reason.removeprefix("Value error, ") for reason in reasons), file=sys.stderr)
-        sys.exit(2)
+        sys.exit(BAD_INPUT)
 
 
 def say(text: str) -> None:
@@ -34,6 +55,77 @@ def serve() -> int:
 
 
 @app.command
+def run(spec: Path, *, name: str | None = None, project: str | None = None, as_json: AsJson = False) -> int:
+    """Run the evaluation that a YAML or JSON file describes, and show its results.
+
+    With no service running, one is started for it. Ctrl-C cancels the job. Exits with 0 if the job is completed,
+    2 if the file is wrong, 4 if the job failed, and 130 if it was cancelled.
+
+    Args:
+        spec: A specification (see `assay schema`), or a NeMo Evaluator body with target and config.
+        name: What to call the job.
+        project: What to file the job under.
+        as_json: Print JSON, for a script to read.
+    """
+    from cli.run import run as run_file
+
+    return run_file(settings(), spec, name=name, project=project, as_json=as_json)
+
+
+@app.command
+def results(
+    job: str,
+    *,
+    task: str | None = None,
+    outcome: str | None = None,
+    where: Annotated[list[str] | None, Parameter(negative="")] = None,
+    sort: str = "sample",
+    limit: int | None = None,
+    format: Format = "table",
+    as_json: AsJson = False,
+) -> int:
+    """Show what became of a job's samples, also while it runs.
+
+    Args:
+        job: The job's id.
+        task: Only samples of this task.
+        outcome: Only samples with a score of this outcome, such as judge_unparsable.
+        where: A condition such as score.grade>=3, item.topic=law or output~Paris; may be given more than once.
+        sort: By sample or score.NAME; the other way round with a minus before it, as --sort=-score.NAME.
+        limit: How many samples at most: 20 in a table, else all.
+        format: A table, or a file to the standard output.
+        as_json: Print lines of JSON, for a script to read.
+    """
+    from cli.results import conditions
+    from cli.results import results as print_results
+
+    asked = conditions(task, outcome, where or [])
+    return print_results(job, asked, sort=sort, limit=limit, form="jsonl" if as_json else format)
+
+
+@app.command
+def sql(query: str, *, as_json: AsJson = False) -> int:
+    """Answer a DuckDB query over the results of all jobs; no service need run.
+
+    Args:
+        query: SQL over the views jobs, samples, calls, outputs, scores and summaries; see docs/results.md.
+        as_json: Print lines of JSON, for a script to read.
+    """
+    from cli.results import sql as print_answer
+
+    return print_answer(settings().home / "results", query, as_json=as_json)
+
+
+@app.command
+def schema() -> int:
+    """Print the JSON Schema of a specification."""
+    from core.spec import EvaluationSpec
+
+    say(json.dumps(EvaluationSpec.model_json_schema(), indent=2))
+    return 0
+
+
+@app.command
 def migrate() -> int:
     """Bring the job tables up to date; `assay serve` does so by itself."""
     from store.workspace import Workspace
@@ -44,13 +136,42 @@ def migrate() -> int:
 
 
 @app.command
-def demo() -> int:
-    """Run a whole evaluation against a scripted model on this machine, and show its results."""
+def demo(*, stay: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Run a whole evaluation against a scripted model on this machine, and show its results.
+
+    Args:
+        stay: Leave the service and the model running, with a stored target and config, until Ctrl-C.
+    """
     from cli.demo import demo as run_demo
 
-    return run_demo(settings(), say)
+    return run_demo(settings(), say, stay=stay)
 
 
 def main() -> None:
     """Run the command of this process's arguments, and exit with its code."""
-    sys.exit(app())
+    sys.exit(answer())
+
+
+def answer(arguments: list[str] | None = None) -> int:
+    """Run the command of the arguments, and return its code: 2 for what the user can mend, 4 for other failures."""
+    from cli.serve import CannotServe
+
+    try:
+        code: int | None = app(arguments, result_action="return_value", exit_on_error=False)
+        return code or 0
+    except CycloptsError:
+        return BAD_INPUT  # it is told already
+    except (BadFile, BadCondition, InvalidInput, CannotServe) as error:
+        return _refuse(str(error), BAD_INPUT)
+    except Refused as error:
+        return _refuse(str(error), BAD_INPUT if error.status < 500 else FAILED)
+    except (Unreachable, TimeoutError) as error:
+        return _refuse(str(error), FAILED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush finds no pipe
+        return 0
+
+
+def _refuse(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code

@@ -3,7 +3,7 @@
 Resolve writes it once as `manifest.json`; every later stage and every restart reads only that.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from core.spec import EvaluationSpec, Frozen
@@ -65,8 +65,3 @@ def in_flight(shards: Sequence[Shard], parallelism: int) -> int:
     """Return how many shards must be in flight to hold samples for twice `parallelism` calls."""
     smallest = min((len(shard) for shard in shards), default=1)
     return min(len(shards), ceil(2 * parallelism / smallest) + 1)
-
-
-def total(shards: Iterable[Shard], task: str) -> int:
-    """Return the number of samples of a task."""
-    return sum(len(shard) for shard in shards if shard.task == task)

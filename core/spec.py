@@ -4,6 +4,7 @@ A face translates its request into an `EvaluationSpec`; every later stage reads 
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
@@ -357,6 +358,10 @@ class EvaluationSpec(Frozen):
     targets: Annotated[tuple[Target, ...], Field(min_length=1)]
     tasks: Annotated[tuple[TaskSpec, ...], Field(min_length=1)]
     params: Params = Params()
+
+    def with_params(self, params: Mapping[str, JsonValue]) -> Self:
+        """Return the specification with other values for some of its parameters."""
+        return self.model_copy(update={"params": Params.model_validate({**self.params.model_dump(), **params})})
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -2,13 +2,18 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 
+from prefect.client.orchestration import get_client
+
 import flows.evaluate  # noqa: F401 - before the first job rather than by it
 from core.settings import Settings
-from flows.deploy import wait_for_server
+from flows.deploy import set_up_pool, wait_for_server
 from flows.worker import AssayWorker
+
+logger = logging.getLogger("assay.worker")
 
 
 def main() -> None:
@@ -21,7 +26,19 @@ def main() -> None:
     # to 0.71 of a bare loop's throughput (medians of a dozen runs).
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    asyncio.run(AssayWorker(work_pool_name=settings.work_pool, create_pool_if_not_found=False).start())
+    asyncio.run(_work(settings.work_pool))
+
+
+async def _work(pool: str) -> None:
+    """Work on the pool; one of another type is left to the workers of its type."""
+    async with get_client() as client:
+        own_worker = await set_up_pool(client, pool)
+    if not own_worker:
+        logger.warning(
+            "The work pool %r has a type of its own: `prefect worker start --pool %s` works on it", pool, pool
+        )
+        await asyncio.Event().wait()
+    await AssayWorker(work_pool_name=pool, create_pool_if_not_found=False).start()
 
 
 if __name__ == "__main__":

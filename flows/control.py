@@ -3,20 +3,24 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.exceptions import PrefectException, PrefectHTTPStatusError
 
-from flows.deploy import Deployed, set_up, wait_for_server
+from core.job import Job
+from flows.adopt import adopt, unregistered
+from flows.deploy import Deployed, close_form, our_deployments, set_up, wait_for_server
 from flows.dispatch import dispatch
 from flows.reconcile import Reconciler
 from flows.worker import has_listener
 from store.workspace import Workspace
 
 INTERVAL_S = 0.2
+ADOPTION_INTERVAL_S = 3.0
 BACKOFF_S = 0.3
 
 logger = logging.getLogger("assay.control")
@@ -25,9 +29,14 @@ logger = logging.getLogger("assay.control")
 class Control:
     """Starts flow runs for new jobs and keeps the job records in step, until it is stopped."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Prepare; nothing runs before `start`."""
+    def __init__(self, workspace: Workspace, complete: Callable[[Job], None]) -> None:
+        """Prepare; nothing runs before `start`.
+
+        `complete` gives a job that came from Prefect the specification that it names.
+        """
         self._workspace = workspace
+        self._complete = complete
+        self._adopted_at = float("-inf")
         self._deployed: Deployed | None = None
         self._loop = asyncio.new_event_loop()
         self._news = asyncio.Event()
@@ -78,11 +87,29 @@ class Control:
             while not self._stopping:
                 self._news.clear()
                 await _unless_busy(dispatch(client, self._workspace, self._deployed.id))
+                await _unless_busy(self._adopt(client))
+                await asyncio.to_thread(self._complete_all)
                 await _unless_busy(reconciler.look())
                 try:
                     await asyncio.wait_for(self._news.wait(), INTERVAL_S)
                 except TimeoutError:
                     continue
+
+    async def _adopt(self, client: PrefectClient) -> None:
+        """Now and then, record the runs that did not register themselves, and close the forms of new deployments."""
+        if time.monotonic() - self._adopted_at < ADOPTION_INTERVAL_S:
+            return
+        self._adopted_at = time.monotonic()
+        deployments = await our_deployments(client, self._workspace.settings.work_pool)
+        for deployment in deployments:
+            await close_form(client, deployment)
+        if deployments:
+            for run in await unregistered(client, [deployment.id for deployment in deployments]):
+                await adopt(client, self._workspace, run)
+
+    def _complete_all(self) -> None:
+        for job in self._workspace.jobs.incomplete():
+            self._complete(self._workspace.jobs.get(job.id))
 
 
 async def _unless_busy(step: Coroutine[Any, Any, None]) -> None:

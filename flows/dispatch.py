@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
-from core.job import OpenJob
+from core.job import Job, OpenJob
 from flows.worker import wake
 from store.workspace import Workspace
 
@@ -29,7 +29,7 @@ async def dispatch(client: PrefectClient, workspace: Workspace, deployment: UUID
         wake(workspace.settings.home)
 
 
-def tags(job: OpenJob) -> list[str]:
+def tags(job: Job | OpenJob) -> list[str]:
     """Return what the flow run is found by in Prefect."""
     named = {"namespace": job.namespace, "config": job.config, "model": job.model}
     return [job.face, *(f"{name}:{value}" for name, value in named.items() if value)]

@@ -3,24 +3,43 @@
 import asyncio
 import os
 import platform
-from contextlib import closing
+from contextlib import closing, nullcontext
 from threading import BoundedSemaphore
 from typing import Any, Protocol
+from uuid import UUID, uuid4
 
 from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.client.schemas import State, TaskRun
 from prefect.flow_runs import asuspend_flow_run
 from prefect.futures import PrefectFuture, wait
-from prefect.runtime import flow_run, task_run
+from prefect.runtime import deployment, flow_run, task_run
 from prefect.states import Cancelled, Completed
+from pydantic.json_schema import SkipJsonSchema
 
 from core.errors import ServiceError
-from core.job import TERMINAL
+from core.job import TERMINAL, Job
 from core.plan import Shard, in_flight
 from core.result import Summary
 from core.settings import Settings
+from core.spec import EvaluationSpec
 from flows.artifacts import publish_results
+from flows.dispatch import tags
+from flows.finish import settled
+from flows.form import (
+    DEMO_CONFIG,
+    DEMO_TARGET,
+    Asked,
+    JobName,
+    Parallelism,
+    Project,
+    SampleLimit,
+    SpecFile,
+    StoredConfig,
+    StoredTarget,
+)
+from flows.register import completed, job_id_of, register
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.calls import ShardIncomplete
@@ -33,30 +52,89 @@ RETRY_DELAYS_S = [1.0, 5.0]
 """Before the second and the last attempt at a shard."""
 
 
-@flow(name="evaluate", flow_run_name="{job_id}", persist_result=False)
-async def evaluate(job_id: str) -> list[Summary] | State[Any]:
+def run_name() -> str:
+    """Return the name of a flow run: the id of its job."""
+    return flow_run.parameters.get("job_id") or job_id_of(UUID(flow_run.id))
+
+
+@flow(name="evaluate", flow_run_name=run_name, persist_result=False)
+async def evaluate(  # noqa: PLR0913 - the fields of a form
+    target: StoredTarget = DEMO_TARGET,
+    config: StoredConfig = DEMO_CONFIG,
+    name: JobName = None,
+    project: Project = None,
+    limit_samples: SampleLimit = None,
+    parallelism: Parallelism = None,
+    spec_file: SpecFile = None,
+    *,
+    spec: SkipJsonSchema[EvaluationSpec | None] = None,
+    job_id: SkipJsonSchema[str | None] = None,
+) -> list[Summary] | State[Any]:
     """Carry out one evaluation job: resolve, generate, judge, aggregate.
 
-    A run of a job that has ended returns at once; one that was interrupted goes on from the
-    journals. Raises AssayError if the job fails.
+    A run that is started for no job registers its own. One of a job that has ended returns at once;
+    one that was interrupted goes on from the journals. Raises AssayError if the job fails.
+
+    Args:
+        target: What is evaluated: the namespace/name of a stored target.
+        config: What it is asked and how it is graded: the namespace/name of a stored config.
+        name: What the job is called, such as nightly. A name that is taken gets the end of the job's id.
+        project: The project that the job belongs to, such as assistant.
+        limit_samples: At most so many samples of each task, such as 100; all without it.
+        parallelism: Requests at a time, such as 16; as the config says without it.
+        spec_file: A YAML or JSON file on the worker's disk, such as /srv/evals/qa.yaml, with a whole specification in
+            the place of target and config. Keys are named in it by the variables that hold them, env:NAME.
+        spec: A specification, where the flow is called directly.
+        job_id: The job to carry out, where there is one already.
     """
-    with closing(Workspace.open(Settings())) as workspace:
-        job = workspace.jobs.get(job_id)
+    on_its_own = deployment.id is None
+    with closing(Workspace.open(Settings(), migrating=on_its_own)) as workspace:
+        if job_id is None:
+            asked = Asked(
+                target=target,
+                config=config,
+                name=name,
+                project=project,
+                limit_samples=limit_samples,
+                parallelism=parallelism,
+                spec_file=spec_file,
+            )
+            job = register(workspace, UUID(flow_run.id), asked, spec=spec)
+        else:
+            job = workspace.jobs.get(job_id)
         if job.status in TERMINAL:
             return Completed(message=f"The job has ended before: it is {job.status}.")
-        worker = f"{platform.node()}:{os.getpid()}"
-        tell = get_run_logger().info
-        engine = Engine(workspace, job, attempt=flow_run.run_count or 1, worker=worker, tell=tell)
-        with engine.engaged(), engine.failing():
-            await asyncio.to_thread(resolve_job, engine)
-            await asyncio.to_thread(generate_and_judge, engine)
-            if not engine.stop:
-                summaries = await asyncio.to_thread(aggregate, engine)
-                await publish_results(job, summaries)
-                return summaries
-    if engine.stop == "pause":
-        await asuspend_flow_run(timeout=None)
+        with settled(workspace, job) if on_its_own else nullcontext():
+            return await carry_out_job(workspace, job)
+
+
+async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State[Any]:
+    """Carry out a job's stages; returns its summaries, or that it was cancelled."""
+    if job.status == "paused":  # and yet its run is started: it was resumed in Prefect
+        job = workspace.jobs.want(job.id, "run")
+    attempt, worker = flow_run.run_count or 1, f"{platform.node()}:{os.getpid()}"
+    job = await completed(workspace, job, attempt=attempt, worker=worker)
+    if job.spec is None:
+        return Cancelled(message="Cancelled by the user.")
+    if job.id == job_id_of(UUID(flow_run.id)):
+        await tag_run(job)
+    engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=get_run_logger().info)
+    with engine.engaged(), engine.failing():
+        await asyncio.to_thread(resolve_job, engine)
+        await asyncio.to_thread(generate_and_judge, engine)
+        if not engine.stop:
+            summaries = await asyncio.to_thread(aggregate, engine)
+            await publish_results(job, summaries)
+            return summaries
+    if engine.stop == "pause" and deployment.id is not None:
+        await asuspend_flow_run(timeout=None, key=uuid4().hex)  # Prefect takes each key once in a run's life
     return Cancelled(message="Cancelled by the user.")
+
+
+async def tag_run(job: Job) -> None:
+    """Have the flow run found in Prefect by what its job turned out to be about."""
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.id), tags={*flow_run.tags, *tags(job)})
 
 
 def generate_and_judge(engine: Engine) -> None:
@@ -65,7 +143,7 @@ def generate_and_judge(engine: Engine) -> None:
     A shard is judged as soon as it is generated. Raises what a shard raised.
     """
     shards = engine.manifest.shards
-    engine.say(f"{sum(map(len, shards))} samples in {len(shards)} shards")
+    engine.say(f"{sum(map(len, shards))} samples in {len(shards)} shard{'' if len(shards) == 1 else 's'}")
     free = BoundedSemaphore(in_flight(shards, engine.parallelism))
     futures: list[PrefectFuture[Any]] = []
     for shard in shards:

@@ -7,7 +7,6 @@ says whether an engine is at work, whatever became of its process.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -15,7 +14,8 @@ from prefect.client.schemas import State
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelled, Completed, Failed, Scheduled
 
-from core.job import TERMINAL, Failure, JobStatus, OpenJob, Progress, utcnow
+from core.job import TERMINAL, Failure, OpenJob, Progress, utcnow
+from flows.finish import finish
 from flows.status import next_status, run_state
 from flows.watch import Watch
 from flows.worker import wake
@@ -63,8 +63,10 @@ class Reconciler:
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=batch)), limit=BATCH
             )
             states = {run.id: run_state(run.state.type.value, run.state.name or "") for run in found if run.state}
-            for flow_run_id in batch:
-                self._watches[runs[flow_run_id]].note_run(states.get(flow_run_id, "gone"))
+            for flow_run_id, job_id in ((each, runs[each]) for each in batch):
+                # A run that is not found while an engine is at work is known to another Prefect server.
+                if flow_run_id in states or not self._workspace.folder(job_id).is_held():
+                    self._watches[job_id].note_run(states.get(flow_run_id, "gone"))
 
     async def _settle(self, job: OpenJob, watch: Watch, report: Progress | None) -> None:
         """Do in Prefect what the user wants and what a dead engine needs, then record the status."""
@@ -78,7 +80,7 @@ class Reconciler:
         if job.intent == "delete" and status in TERMINAL:
             await asyncio.to_thread(self._remove, job)
         elif status in TERMINAL:
-            await asyncio.to_thread(self._finish, job, status, report)
+            await asyncio.to_thread(finish, self._workspace, job, status, report)
         elif status != job.status:
             change: Change = {"status": status}
             if status == "running":
@@ -97,6 +99,9 @@ class Reconciler:
                 await self._set(job, watch, Cancelled(message="Cancelled by the user."))
             case (("run" | "pause"), "cancelling"):
                 await asyncio.to_thread(jobs.want, job.id, "cancel")
+            case "pause", "resuming" if job.status == "paused":
+                await asyncio.to_thread(jobs.want, job.id, "run")
+                wake(self._workspace.settings.home)
             case "run", "paused" if job.status == "resuming":
                 assert job.flow_run_id is not None
                 await self._client.resume_flow_run(UUID(job.flow_run_id))
@@ -128,19 +133,6 @@ class Reconciler:
         assert job.flow_run_id is not None
         await self._client.set_flow_run_state(UUID(job.flow_run_id), state, force=True)
         watch.note_run(run_state(state.type.value, state.name or ""))
-
-    def _finish(self, job: OpenJob, status: JobStatus, report: Progress | None) -> None:
-        """Record the end of a job, once its results are seen to be there."""
-        folder = self._workspace.folder(job.id)
-        failure = job.failure or (report.failure if report else None)
-        if status == "completed" and folder.read_summaries() is None:
-            status = "failed"
-            failure = Failure(blame="service", code="results_missing", message="The job ended without its results.")
-        if status == "failed" and failure is None:
-            failure = Failure(blame="service", code="flow_run_failed", message="The flow run failed; see its log.")
-        end: Change = {"status": status, "finished_at": utcnow(), "failure": failure if status == "failed" else None}
-        folder.write_job(replace(self._workspace.jobs.get(job.id), **end))
-        self._workspace.jobs.settle(job.id, seen=job.status, **end)
 
     def _remove(self, job: OpenJob) -> None:
         """Remove a deleted job; its files first, so that a record points at what is left to do."""

@@ -62,7 +62,8 @@ def _open_status(current: JobStatus, run: OpenState, intent: Intent) -> JobStatu
     if intent in ("cancel", "delete"):
         return "cancelled" if run in ("none", "crashed") else "cancelling"
     if intent == "pause":
-        return "paused" if run in ("none", "crashed", "paused") else "pausing"
+        # A job that is paused stays so until it is resumed, wherever that is done.
+        return "paused" if current == "paused" or run in ("none", "paused") else "pausing"
     return _going_status(current, run)
 
 

@@ -53,10 +53,10 @@ class Watch:
                 return in_state_s >= UNCONFIRMED_S
             case "pending":
                 return min(silent_s, in_state_s) >= UNSTARTED_S
-            case "running" if report is None:
+            case "running" | "cancelling" if report is None:
                 return in_state_s >= UNSTARTED_S
-            case "running" if report and report.results_ready_at:
+            case "running" | "cancelling" if report and report.results_ready_at:
                 return silent_s >= UNCONFIRMED_S
-            case "running":
+            case "running" | "cancelling":
                 return silent_s >= SILENT_S
         return False

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
-from prefect.exceptions import Abort, Pause
+from prefect.client.orchestration import get_client
+from prefect.exceptions import Abort, ParameterBindError, Pause, SignatureMismatchError
 from prefect.flow_engine import run_flow
+from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from core.settings import Settings
@@ -77,9 +79,18 @@ def _run_flow(flow_run: "FlowRun") -> None:
     """Run `evaluate` for a flow run to its end; the outcome is in the run's state."""
     from flows.evaluate import evaluate
 
-    run = run_flow(evaluate, flow_run=flow_run, return_type="state")
-    with suppress(Abort, Pause):  # the run was refused or is suspended, which its state says
-        asyncio.run(cast(Coroutine[Any, Any, Any], run))
+    try:
+        run = run_flow(evaluate, flow_run=flow_run, return_type="state")
+        with suppress(Abort, Pause):  # the run was refused or is suspended, which its state says
+            asyncio.run(cast(Coroutine[Any, Any, Any], run))
+    except (ParameterBindError, SignatureMismatchError) as error:
+        asyncio.run(_fail(flow_run, f"The flow cannot be called so: {error}"))
+
+
+async def _fail(flow_run: "FlowRun", message: str) -> None:
+    """Fail a run that Prefect's engine refuses before it gives it a state."""
+    async with get_client() as client:
+        await client.set_flow_run_state(flow_run.id, Failed(message=message), force=True)
 
 
 def make_pipe(home: Path) -> Path:

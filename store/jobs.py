@@ -92,6 +92,42 @@ class Jobs:
                 keep(connection, "job", job.id, secrets)
         return record
 
+    def register(self, job: NewJob, flow_run_id: str) -> Job:
+        """Record the job of a flow run that was started for none, or return the one of its id that is there.
+
+        Raises Conflict if the face has another job of that name in that namespace.
+        """
+        now = utcnow()
+        record = Job(**_fields(job), flow_run_id=flow_run_id, created_at=now, updated_at=now)
+        with writing(self._engine) as connection:
+            connection.execute(insert_into(connection, jobs).values(_columns(_fields(record))).on_conflict_do_nothing())
+            row = connection.execute(sa.select(jobs).where(jobs.c.id == job.id)).one_or_none()
+        if row is None:
+            raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
+        return _job(row)
+
+    def complete(
+        self,
+        job_id: str,
+        *,
+        spec: EvaluationSpec | None = None,
+        model: str | None = None,
+        request: Mapping[str, Any] | None = None,
+        failure: Failure | None = None,
+        secrets: Mapping[str, bytes] = {},
+    ) -> None:
+        """Give a registered job its specification and the request with what it named, or say why it has none.
+
+        One that has a specification, has failed or is gone is left alone.
+        """
+        found = {"spec": spec, "model": model, "request": request, "failure": failure}
+        values = _columns({name: value for name, value in found.items() if value is not None})
+        lacks = (jobs.c.id == job_id, jobs.c.spec.is_(None), jobs.c.failure.is_(None))
+        with writing(self._engine) as connection:
+            change = sa.update(jobs).where(*lacks, jobs.c.status.in_(OPEN)).values(**values, updated_at=utcnow())
+            if connection.execute(change).rowcount:
+                keep(connection, "job", job_id, secrets)
+
     def get(self, job_id: str, face: Face | None = None) -> Job:
         """Return a job. A face finds only its own, and none that was deleted.
 
@@ -115,23 +151,32 @@ class Jobs:
             raise NotFound("Job not found")
         return status
 
-    def page(self, face: Face, listing: Listing) -> tuple[list[Job], int]:
-        """Return the page that is asked for of a face's jobs, and how many are on all its pages.
+    def page(self, face: Face | None, listing: Listing) -> tuple[list[Job], int]:
+        """Return the page that is asked for of a face's jobs, or of all, and how many are on all its pages.
 
         Jobs that were deleted, and ephemeral ones, are left out.
         """
-        shown = (jobs.c.face == face, jobs.c.intent != "delete", ~jobs.c.ephemeral)
+        own = sa.true() if face is None else jobs.c.face == face
+        shown = (own, jobs.c.intent != "delete", ~jobs.c.ephemeral)
         with reading(self._engine) as connection:
             rows, total = page_of(connection, jobs, PLACES, listing, shown)
         return [_job(row) for row in rows], total
 
     def open(self) -> list[OpenJob]:
         """Return the jobs that have not ended, and those still to be removed, oldest first."""
-        return self._list(jobs.c.status.in_(OPEN) | (jobs.c.intent == "delete"))
+        # Two look-ups in indexes: with OR, SQLite would read every row there is.
+        still_open = sa.select(jobs.c.id).where(jobs.c.status.in_(OPEN))
+        return self._list(jobs.c.id.in_(still_open.union(sa.select(jobs.c.id).where(jobs.c.intent == "delete"))))
 
     def undispatched(self) -> list[OpenJob]:
         """Return the open jobs that shall run and have no flow run yet, oldest first."""
         return self._list(jobs.c.status.in_(OPEN), jobs.c.intent == "run", jobs.c.flow_run_id.is_(None))
+
+    def incomplete(self) -> list[OpenJob]:
+        """Return the open jobs that name what is stored and have no specification yet, oldest first."""
+        return self._list(
+            jobs.c.status.in_(OPEN), jobs.c.spec.is_(None), jobs.c.failure.is_(None), jobs.c.target.is_not(None)
+        )
 
     def dispatched(self, job_id: str, flow_run_id: str) -> None:
         """Note the flow run that carries out a job."""
@@ -189,9 +234,11 @@ class Jobs:
 
     def drop_ephemeral(self, before: datetime) -> None:
         """Have the ephemeral jobs deleted that were made before then: nobody waits for them any more."""
-        forgotten = (jobs.c.ephemeral, jobs.c.created_at < before, jobs.c.intent != "delete")
+        # Found by an index alone; rows are long, and no other writer can go on meanwhile.
+        found = sa.select(jobs.c.id).where(jobs.c.ephemeral, jobs.c.created_at < before, jobs.c.intent != "delete")
         with writing(self._engine) as connection:
-            connection.execute(sa.update(jobs).where(*forgotten).values(intent="delete", updated_at=utcnow()))
+            forgotten = sa.update(jobs).where(jobs.c.id.in_(found))
+            connection.execute(forgotten.values(intent="delete", updated_at=utcnow()))
 
     def remove(self, job_id: str) -> None:
         """Delete a job's record, progress and keys; nothing happens if it is gone already."""

@@ -11,6 +11,7 @@ import orjson
 
 from core.errors import InvalidInput
 from core.job import utcnow
+from store.atomic import storing
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 
@@ -35,7 +36,8 @@ class LogPage(NamedTuple):
 def read_log(path: Path, *, start: int = 0, limit: int | None = None) -> LogPage:
     """Read up to `limit` lines from the byte offset `start`; a log that does not exist is empty.
 
-    A line that is still being written is left out. Raises InvalidInput if no line starts there.
+    A line that is still being written is left out, and so is one that a full disk has cut short.
+    Raises InvalidInput if no line starts there.
     """
     try:
         with path.open("rb") as file:
@@ -48,15 +50,19 @@ def read_log(path: Path, *, start: int = 0, limit: int | None = None) -> LogPage
             whole = [line for line in islice(file, limit) if line.endswith(b"\n")]
             end = start + sum(map(len, whole))
             follows = file.readline().endswith(b"\n") if whole else False
-            return LogPage([_line(line) for line in whole], end if follows else None, total)
+            lines = [line for text in whole if (line := _line(text)) is not None]
+            return LogPage(lines, end if follows else None, total)
     except FileNotFoundError:
         if start:
             raise InvalidInput("Invalid page cursor") from None
         return LogPage([], None, 0)
 
 
-def _line(text: bytes) -> LogLine:
-    line = orjson.loads(text)
+def _line(text: bytes) -> LogLine | None:
+    try:
+        line = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
     return LogLine(datetime.fromisoformat(line["time"]), line["level"], line["step"], line["message"])
 
 
@@ -66,13 +72,14 @@ class JobLog:
     def __init__(self, path: Path) -> None:
         """Open the log at `path`, creating its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._lock = threading.Lock()
 
     def write(self, message: str, *, level: Level = "INFO", step: str = "evaluation") -> None:
-        """Append one line; `step` is the stage it comes from."""
+        """Append one line; `step` is the stage it comes from. Raises StorageFull."""
         line = orjson.dumps({"time": utcnow(), "level": level, "step": step, "message": message}) + b"\n"
-        with self._lock:
+        with self._lock, storing(self._path):
             os.write(self._fd, line)
 
     def close(self) -> None:

@@ -140,7 +140,8 @@ class JobFolder:
         """Return the ways in which the calls to each model have ended, over all finished shards."""
         keys = ["task", "target", "metric", "outcome"]
         files = sorted((self.path / "calls").glob("*.parquet"))
-        tables = [pq.read_table(file, columns=[*keys, "error"]) for file in files]
+        read = (_read_parquet(file, SCHEMAS["calls"], [*keys, "error"]) for file in files)
+        tables = [table for table in read if table is not None]
         if not tables:
             return []
         ends = pa.concat_tables(tables).group_by(keys).aggregate([("error", "min")])
@@ -225,18 +226,19 @@ def _write_parquet(path: Path, table: pa.Table) -> None:
     publish(path, lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True))
 
 
-def _read_parquet(path: Path, schema: pa.Schema) -> pa.Table | None:
-    """Return the table in a file, None if there is none; raises ResultsMissing if it is damaged."""
+def _read_parquet(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table | None:
+    """Return a file's columns, all or those named; None if there is no file. Raises ResultsMissing if it is damaged."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(use_threads=False)
+            kept = file.schema_arrow
+            table = file.read(columns, use_threads=False)
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ResultsMissing(f"{path} is damaged: {error}") from error
-    version = (table.schema.metadata or {}).get(VERSION_KEY, b"").decode(errors="replace")
+    version = (kept.metadata or {}).get(VERSION_KEY, b"").decode(errors="replace")
     if version != str(SCHEMA_VERSION):
         raise SchemaMismatch(f"{path} is of schema version {version!r}; this release reads {SCHEMA_VERSION}")
-    if not table.schema.equals(schema):
+    if not kept.equals(schema):
         raise ResultsMissing(f"{path} is damaged: its columns are not those of {schema.names}")
     return table

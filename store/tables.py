@@ -101,44 +101,32 @@ job_progress = sa.Table(
     sa.Column("failure", JsonText),
 )
 
-targets = sa.Table(
-    "targets",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("namespace", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
-    sa.Column("model", sa.Text),
-    sa.Column("project", sa.Text),
-    sa.Column("description", sa.Text),
-    sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.Column("updated_at", sa.DateTime, nullable=False),
-    sa.Column("custom_fields", JsonText),
-    sa.Column("ownership", JsonText),
-    sa.Column("body", JsonText, nullable=False),
-    sa.UniqueConstraint("namespace", "name", name="targets_name"),
-    sa.Index("targets_created", "created_at", "id"),
-    sa.Index("targets_updated", "updated_at", "id"),
-)
 
-configs = sa.Table(
-    "configs",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("namespace", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
-    sa.Column("project", sa.Text),
-    sa.Column("description", sa.Text),
-    sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.Column("updated_at", sa.DateTime, nullable=False),
-    sa.Column("custom_fields", JsonText),
-    sa.Column("ownership", JsonText),
-    sa.Column("body", JsonText, nullable=False),
-    sa.UniqueConstraint("namespace", "name", name="configs_name"),
-    sa.Index("configs_created", "created_at", "id"),
-    sa.Index("configs_updated", "updated_at", "id"),
-)
+def _entities(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """Return a table of what users store by name, with some columns of its own."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("namespace", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("project", sa.Text),
+        sa.Column("description", sa.Text),
+        sa.Column("created_at", sa.DateTime, nullable=False),
+        sa.Column("updated_at", sa.DateTime, nullable=False),
+        sa.Column("custom_fields", JsonText),
+        sa.Column("ownership", JsonText),
+        sa.Column("body", JsonText, nullable=False),
+        *columns,
+        sa.UniqueConstraint("namespace", "name", name=f"{name}_name"),
+        sa.Index(f"{name}_created", "created_at", "id"),
+        sa.Index(f"{name}_updated", "updated_at", "id"),
+    )
+
+
+targets = _entities("targets", sa.Column("model", sa.Text))
+configs = _entities("configs")
 
 results = sa.Table(
     "results",

@@ -47,6 +47,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """Carry out an operator whose result may grow."""
         return OPERATORS[operator](left, right)
 
+    # Every context of this environment counts, which the type of the method above cannot say.
     def call(self, context: CountedContext, obj: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """Call a macro, a function or a method; of the methods of values only those that are known."""
         context.step()

@@ -12,7 +12,8 @@ _VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 class Breaker:
     """Opens after `IDENTICAL_ERRORS` identical final errors in a row with no success ever.
 
-    Two errors are identical if they differ in numbers and ids alone. Used from the I/O loop only.
+    Two errors are identical if they differ in numbers and ids alone. Errors come from the I/O loop only,
+    a success from any thread: once there was one, nothing that is noted beside it opens the breaker.
     """
 
     error: str | None = None
@@ -22,17 +23,14 @@ class Breaker:
     @property
     def open(self) -> bool:
         """Whether no further call is worth its while."""
-        return self._identical >= IDENTICAL_ERRORS
+        return self._identical >= IDENTICAL_ERRORS and not self.succeeded
 
     def success(self) -> None:
         """Take note of an answer: the endpoint works."""
         self.succeeded = True
-        self._identical = 0
 
     def failure(self, error: str) -> None:
         """Take note of a final error."""
-        if self.succeeded:
-            return
         same = self.error is not None and _VARYING.sub("#", error) == _VARYING.sub("#", self.error)
         self._identical = self._identical + 1 if same else 1
         self.error = error

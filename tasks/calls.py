@@ -64,10 +64,7 @@ def fulfil(
             asks[item.key] = item
         else:
             calls[item.key] = item
-    paid = {call.key: call for call in read_journal(engine.folder.journal(stage, shard)).calls if call.key in asks}
-    for call in paid.values():
-        if call.outcome in ANSWERS:
-            engine.breaker(call.key).success()
+    paid = _recorded(engine, stage, shard, asks)
     missing = [ask for key, ask in asks.items() if key not in paid]
     calls |= paid
     if missing:
@@ -79,6 +76,18 @@ def fulfil(
     if not final:
         _refuse_transient(engine, calls)
     return calls
+
+
+def _recorded(engine: Engine, stage: Stage, shard: Shard, asks: Mapping[CallKey, Ask]) -> dict[CallKey, Call]:
+    """Return those of the calls that the shard's journal holds already."""
+    calls, damaged = read_journal(engine.folder.journal(stage, shard))
+    if damaged:
+        engine.say(f"{stage} of shard {shard.index}: {damaged} records of calls are damaged; those are made again")
+    paid = {call.key: call for call in calls if call.key in asks}
+    for call in paid.values():
+        if call.outcome in ANSWERS:
+            engine.breaker(call.key).success()
+    return paid
 
 
 def _refuse_transient(engine: Engine, calls: dict[CallKey, Call]) -> None:
@@ -121,7 +130,7 @@ class _Attempt:
             call = Call(ask.key, "not_attempted", ask.request.decode(), error=breaker.error)
         elif call.outcome in ANSWERS:
             breaker.success()
-        elif call.status != TOO_MANY_REQUESTS:  # which says that the endpoint is there, and to come back later
+        elif call.attempts and call.status != TOO_MANY_REQUESTS:  # else it is there, and says to come back later
             breaker.failure(call.error or call.outcome)
         if call.outcome not in ("transient", "not_attempted"):
             self._journal.append(call)

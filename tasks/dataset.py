@@ -39,12 +39,13 @@ def read_rows(dataset: Dataset, sources: Sources, *, limit: int | None) -> Itera
     """
     limits = [bound for bound in (limit, dataset.limit) if bound is not None]
     rows = _given_rows(dataset) if isinstance(dataset, RowsDataset) else _arranged_rows(dataset, sources)
-    number = 0
     with closing(rows):
-        for number, row in enumerate(islice(rows, min(limits, default=None)), start=1):  # noqa: B007
-            yield row
-    if number == 0:
-        raise DatasetUnreadable(f"{_named(dataset)} has no rows")
+        wanted = islice(rows, min(limits, default=None))
+        first = next(wanted, None)
+        if first is None:
+            raise DatasetUnreadable(f"{_named(dataset)} has no rows")
+        yield first
+        yield from wanted
 
 
 def _named(dataset: Dataset) -> str:

@@ -4,10 +4,11 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager
-from typing import Any, Literal, TypeVar
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar, get_args
 
-from core.errors import AssayError, ServiceError, SpecInvalid
+from core.errors import AssayError, ServiceError, SpecInvalid, StorageFull
 from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.plan import Manifest, Shard
 from core.result import CallKey
@@ -25,7 +26,10 @@ T = TypeVar("T")
 
 REPORT_INTERVAL_S = 1.0
 
-Stop = Literal["pause", "cancel", "fail"]
+Stop = Literal["pause", "fail", "cancel"]
+"""Why a job is to stop; where there are two reasons, the later one in this list holds."""
+
+STOPS: Final[tuple[Stop, ...]] = get_args(Stop)
 
 
 class Stopped(Exception):
@@ -62,7 +66,7 @@ class Engine:
         self._running: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
         self._done = threading.Event()
-        self._results_ready = False
+        self._results_ready_at: datetime | None = None
         self._failure: Failure | None = None
 
     @contextmanager
@@ -192,10 +196,15 @@ class Engine:
     def finished(self, *, failure: Failure | None = None) -> None:
         """Take note that the results are complete, or why they never will be."""
         if failure:
-            self.log.write(failure.message, level="ERROR")
-        self._results_ready = failure is None
+            self._complain(failure.message)
+        self._results_ready_at = utcnow() if failure is None else None
         self._failure = failure
         self._report()
+
+    def _complain(self, message: str) -> None:
+        """Log an error, which may be that the disk has no room for a log."""
+        with suppress(StorageFull):
+            self.log.write(self._masked(message), level="ERROR")
 
     def _keep_reporting(self) -> None:
         while not self._done.wait(REPORT_INTERVAL_S):
@@ -206,7 +215,7 @@ class Engine:
                 self._report()
             except Exception as error:
                 # A report that fails is tried again in a second; the calls are in the journals.
-                self.log.write(self._masked(f"Could not report: {error}"), level="ERROR")
+                self._complain(f"Could not report: {error}")
 
     def _report(self) -> None:
         """Write the progress and heed the user's intent."""
@@ -223,7 +232,7 @@ class Engine:
             worker=self._worker,
             heartbeat_at=utcnow(),
             counts=self._counts(),
-            results_ready_at=utcnow() if self._results_ready else None,
+            results_ready_at=self._results_ready_at,
             failure=self._failure,
         )
 
@@ -240,7 +249,7 @@ class Engine:
 
     def _halt(self, stop: Stop) -> None:
         """Start no further call; unless it is to pause, end those in flight too."""
-        if self.stop not in ("cancel", stop):
+        if self.stop is None or STOPS.index(stop) > STOPS.index(self.stop):
             self.stop = stop
             self.loop.call_soon(self._end_calls)
 

@@ -19,7 +19,7 @@ HOMES = {
     "aiohttp": {"tasks/endpoint.py"},
     "httpx_aiohttp": {"tasks/endpoint.py"},
     "huggingface_hub": {"tasks/hub.py"},
-    "sacrebleu": {"tasks/metrics/bleu.py", "tasks/aggregate.py"},
+    "sacrebleu": {"tasks/metrics/bleu.py"},
 }
 CORE_ONLY = ["templates.py", "bounded.py", "columns.py", "growing.py", "verdict.py", "endpoint.py", "retry.py"]
 CORE_ONLY += ["slots.py", "guard.py", "route.py", "breaker.py", "reply.py"]

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from tempfile import SpooledTemporaryFile
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple, cast
 
 import orjson
 from starlette.responses import StreamingResponse
 
-from core.job import Job, Stage
+from core.job import STAGES, Job
 from core.plan import Shard
 from core.result import Call, Output, Score
 from store.log import LogLine, read_log
@@ -26,9 +26,6 @@ from store.results import JobFolder
 CHUNK_BYTES: Final = 1 << 16
 TOP: Final = "artifacts/"
 """The folder that a tar archive unpacks to."""
-
-STAGES: Final[tuple[Stage, ...]] = ("generate", "judge")
-
 
 ZIP: Final = "application/zip"
 TAR: Final = "application/gzip"
@@ -75,7 +72,7 @@ def zip_stream(files: Iterable[Entry], time: datetime) -> Iterator[bytes]:
     """Yield the bytes of a zip archive; all its files are of that time."""
     sink = _Sink()
     # Of a file that can only be written to, zipfile wants no more than these two methods.
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[arg-type, type-var, call-overload, unused-ignore]
+    with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files:
             info = zipfile.ZipInfo(name, time.timetuple()[:6])
             info.compress_type = zipfile.ZIP_DEFLATED

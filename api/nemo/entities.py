@@ -1,28 +1,24 @@
 """The routes of NeMo's stored targets and configs, which its first version has."""
 
-from typing import Annotated, Any, Final
+from typing import Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
-from api.nemo import entity_schema, present, stored
+from api.nemo import present, references, schema_entity, stored
 from api.nemo import responses as wire
-from api.nemo.entity_schema import ConfigCreate, EntityCreate, Patch, TargetCreate
 from api.nemo.lists import AskedConfigs, AskedTargets
+from api.nemo.parts import JsonDict, PathText
+from api.nemo.schema_entity import ConfigCreate, EntityCreate, Patch, TargetCreate
 from api.paging import Asked, Page, to_page
 from api.state import CurrentState, State
-from core.job import utcnow
-from store.entities import Entities, Entity, EntityKind
+from store.entities import Entity, EntityKind
 from store.secrets import MASK, STORED, seal
 
-JsonDict = dict[str, Any]
-
-PathName = Annotated[str, Path(pattern=r"^[^\x00]*$")]
-
 FORMS: Final[dict[EntityKind, TypeAdapter[EntityCreate]]] = {
-    "target": entity_schema.TARGET,
-    "config": entity_schema.CONFIG,
+    "target": schema_entity.TARGET,
+    "config": schema_entity.CONFIG,
 }
 
 router = APIRouter(prefix="/v1/evaluation", tags=["NeMo v1"])
@@ -41,22 +37,22 @@ def list_targets(asked: AskedTargets, state: CurrentState) -> Page[JsonDict]:
 
 
 @router.get("/targets/{namespace}/{name}")
-def get_target(namespace: PathName, name: PathName, state: CurrentState) -> JsonDict:
+def get_target(namespace: PathText, name: PathText, state: CurrentState) -> JsonDict:
     """Return a target."""
     return stored.to_wire(state.targets.get(namespace, name))
 
 
 @router.patch("/targets/{namespace}/{name}")
-def update_target(namespace: PathName, name: PathName, change: Patch, state: CurrentState) -> JsonDict:
+def update_target(namespace: PathText, name: PathText, change: Patch, state: CurrentState) -> JsonDict:
     """Change a target, which keeps its name."""
     kept_names = {field: value for field, value in change.sent.items() if field not in {"name", "namespace"}}
     return _update(state, "target", (namespace, name), kept_names)
 
 
 @router.delete("/targets/{namespace}/{name}")
-def delete_target(namespace: PathName, name: PathName, state: CurrentState) -> wire.Deleted:
+def delete_target(namespace: PathText, name: PathText, state: CurrentState) -> wire.Deleted:
     """Delete a target; jobs keep what they have of it."""
-    return _deleted(state.targets.delete(namespace, name))
+    return present.to_deleted(state.targets.delete(namespace, name).id)
 
 
 @router.post("/configs")
@@ -72,32 +68,32 @@ def list_configs(asked: AskedConfigs, state: CurrentState) -> Page[JsonDict]:
 
 
 @router.get("/configs/{namespace}/{name}")
-def get_config(namespace: PathName, name: PathName, state: CurrentState) -> JsonDict:
+def get_config(namespace: PathText, name: PathText, state: CurrentState) -> JsonDict:
     """Return a config."""
     return stored.to_wire(state.configs.get(namespace, name))
 
 
 @router.patch("/configs/{namespace}/{name}")
-def update_config(namespace: PathName, name: PathName, change: Patch, state: CurrentState) -> JsonDict:
+def update_config(namespace: PathText, name: PathText, change: Patch, state: CurrentState) -> JsonDict:
     """Change a config; a new name or namespace moves it."""
     return _update(state, "config", (namespace, name), change.sent)
 
 
 @router.delete("/configs/{namespace}/{name}")
-def delete_config(namespace: PathName, name: PathName, state: CurrentState) -> wire.Deleted:
+def delete_config(namespace: PathText, name: PathText, state: CurrentState) -> wire.Deleted:
     """Delete a config; jobs keep what they have of it."""
-    return _deleted(state.configs.delete(namespace, name))
+    return present.to_deleted(state.configs.delete(namespace, name).id)
 
 
 def _create(state: State, kind: EntityKind, asked: EntityCreate) -> JsonDict:
     sealed, keys = seal(asked.sent)
     stored.keep_masked(sealed, _masked(keys), None)
     entity = stored.new_entity(kind, asked, sealed)
-    return stored.to_wire(_entities(state, kind).add(entity, state.vault.encrypt(keys)))
+    return stored.to_wire(references.entities(state, kind).add(entity, state.vault.encrypt(keys)))
 
 
 def _list(state: State, kind: EntityKind, asked: Asked) -> Page[JsonDict]:
-    found, total = _entities(state, kind).page(asked.listing)
+    found, total = references.entities(state, kind).page(asked.listing)
     return to_page([stored.to_wire(entity) for entity in found], total, asked)
 
 
@@ -112,7 +108,7 @@ def _update(state: State, kind: EntityKind, place: tuple[str, str], change: Json
         _check(FORMS[kind], {**before, **kept})
         return stored.revised(entity, kept)
 
-    return stored.to_wire(_entities(state, kind).update(*place, revise, state.vault.encrypt(new)))
+    return stored.to_wire(references.entities(state, kind).update(*place, revise, state.vault.encrypt(new)))
 
 
 def _check(form: TypeAdapter[EntityCreate], body: JsonDict) -> None:
@@ -126,11 +122,3 @@ def _check(form: TypeAdapter[EntityCreate], body: JsonDict) -> None:
 def _masked(keys: dict[str, str]) -> set[str]:
     """Return the references to the keys that were sent as the mask under which they are shown."""
     return {f"{STORED}{key_id}" for key_id, clear in keys.items() if clear == MASK}
-
-
-def _entities(state: State, kind: EntityKind) -> Entities:
-    return state.targets if kind == "target" else state.configs
-
-
-def _deleted(entity: Entity) -> wire.Deleted:
-    return wire.Deleted(id=entity.id, deleted_at=present.to_time(utcnow()))

@@ -14,9 +14,7 @@ from core.job import JobStatus
 
 ALL_OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 
-V1_HINTS: Final = {"active": "running", "error": "failed", "paused": "running", "pausing": "running"} | {
-    "resuming": "running"
-}
+V1_HINTS: Final = {"error": "failed", **dict.fromkeys(("active", "paused", "pausing", "resuming"), "running")}
 V2_HINTS: Final = {"running": "active", "failed": "error", "unknown": "error", "ready": "completed"}
 
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from api.nemo import present, v2
 from api.nemo import responses as wire
 from api.nemo.lists import AskedPlatformJobs
-from api.nemo.v2 import JobId
+from api.nemo.parts import PathText
 from api.paging import Page, to_page
 from api.state import CurrentState, State
 from core.job import Job
@@ -22,25 +22,25 @@ def list_jobs(asked: AskedPlatformJobs, state: CurrentState) -> Page[wire.Platfo
 
 
 @router.get("/{job_id}")
-def get_job(job_id: JobId, state: CurrentState) -> wire.PlatformJob:
+def get_job(job_id: PathText, state: CurrentState) -> wire.PlatformJob:
     """Return a job."""
     return _shown(state, state.jobs.get(job_id, v2.FACE))
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: JobId, state: CurrentState) -> wire.PlatformJob:
+def cancel_job(job_id: PathText, state: CurrentState) -> wire.PlatformJob:
     """Have a job stopped; what it has done so far is kept."""
     return _shown(state, v2.want(state, job_id, "cancel"))
 
 
 @router.post("/{job_id}/pause")
-def pause_job(job_id: JobId, state: CurrentState) -> wire.PlatformJob:
+def pause_job(job_id: PathText, state: CurrentState) -> wire.PlatformJob:
     """Have a job stopped until it is resumed."""
     return _shown(state, v2.want(state, job_id, "pause"))
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: JobId, state: CurrentState) -> wire.PlatformJob:
+def resume_job(job_id: PathText, state: CurrentState) -> wire.PlatformJob:
     """Have a paused job go on where it stopped."""
     return _shown(state, v2.want(state, job_id, "run"))
 

@@ -53,6 +53,8 @@ MESSAGES: Final[Mapping[JobStatus, str]] = {
     "unknown": "The run that carried out this job is gone",
 }
 
+USUAL_TYPES: Final = {"target": "model", "config": "custom"}
+
 RESULT_NAME: Final = "evaluation-results"
 ARTIFACTS: Final = "artifacts"
 ALMOST_ALL: Final = 99.9
@@ -213,10 +215,12 @@ def echo(spec: wire.JsonDict) -> wire.JsonDict:
     """Return the `spec` of a sealed request as the service shows it.
 
     Keys are masked, nulls and the names of target and config left out, and the endpoint's format
-    is filled in.
+    is filled in. What a job from elsewhere does not give in these words has a type alone: clients want one.
     """
     shown = without_nulls(mask(spec))
-    for part in ("target", "config"):
+    for part, usual in USUAL_TYPES.items():
+        entity = shown.get(part)
+        shown[part] = {**entity} if isinstance(entity, dict) else {"type": usual}
         shown[part].pop("name", None)
         shown[part].pop("namespace", None)
     match shown["target"].get("model"):
@@ -226,9 +230,9 @@ def echo(spec: wire.JsonDict) -> wire.JsonDict:
 
 
 def config_of(job: Job) -> wire.JsonDict:
-    """Return the config that the job was asked for with."""
-    config: wire.JsonDict = job.request.get("spec", job.request)["config"]
-    return config
+    """Return the config that the job was asked for with; nothing of one that is a name, or in other words."""
+    config = job.request.get("spec", job.request).get("config")
+    return config if isinstance(config, dict) else {}
 
 
 def task_names(job: Job) -> list[str]:
@@ -254,5 +258,9 @@ def without_nulls(body: wire.JsonDict) -> wire.JsonDict:
     }
 
 
-def _groups(groups: wire.JsonDict | None) -> dict[str, wire.GroupResult]:
-    return {name: wire.GroupResult(groups=_groups(group.get("groups"))) for name, group in (groups or {}).items()}
+def _groups(groups: object) -> dict[str, wire.GroupResult]:
+    """Return the groups of a config, in which anything may stand if it cannot be carried out."""
+    if not isinstance(groups, dict):
+        return {}
+    inner = {name: group.get("groups") for name, group in groups.items() if isinstance(group, dict)}
+    return {name: wire.GroupResult(groups=_groups(each)) for name, each in inner.items()}

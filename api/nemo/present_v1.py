@@ -34,7 +34,9 @@ def to_job(job: Job, progress: Progress | None, result_id: str | None) -> wire.J
     """Return the job as its client sees it, its target and config in full and with nulls."""
     target, config = mask(job.request["target"]), mask(job.request["config"])
     if isinstance(config.get("tasks"), dict):
-        config["tasks"] = {name: {**TASK, **task} for name, task in config["tasks"].items()}
+        # Those of a config that cannot be carried out may be anything.
+        tasks = config["tasks"].items()
+        config["tasks"] = {name: {**TASK, **task} if isinstance(task, dict) else task for name, task in tasks}
     details = {} if STATUS_V1[job.status] == "created" else present.status_details(job, progress)
     masked = mask({"ownership": job.ownership, "custom_fields": job.custom_fields or {}})
     return wire.JobV1(

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.nemo import stored
+from api.nemo.parts import JsonDict
 from api.state import State
 from core.errors import NotFound
-from store.entities import Entity, EntityKind
-
-JsonDict = dict[str, Any]
+from store.entities import Entities, Entity, EntityKind
 
 
 def expand(state: State, asked: Mapping[str, Any]) -> JsonDict:
@@ -33,11 +32,15 @@ def inline(state: State, spec: Mapping[str, Any]) -> JsonDict:
 def find(state: State, kind: EntityKind, name: str) -> Entity:
     """Return the entity with the name `namespace/name`, or `name` in the default namespace. Raises NotFound."""
     namespace, _, own = name.rpartition("/")
-    entities = state.targets if kind == "target" else state.configs
     try:
-        return entities.get(namespace or "default", own)
+        return entities(state, kind).get(namespace or "default", own)
     except NotFound:
         raise NotFound(f"{kind.capitalize()} {name!r} not found") from None
+
+
+def entities(state: State, kind: EntityKind) -> Entities:
+    """Return the stored entities of a kind."""
+    return state.targets if kind == "target" else state.configs
 
 
 def _whole(state: State, kind: EntityKind, asked: Mapping[str, Any]) -> JsonDict:

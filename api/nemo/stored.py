@@ -5,14 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from api.nemo.entity_schema import EntityCreate
+from api.nemo.parts import JsonDict
 from api.nemo.present import to_time, without_nulls
+from api.nemo.schema_entity import EntityCreate
 from core.errors import SpecInvalid
 from core.job import base58_id, utcnow
 from store.entities import Entity, EntityKind, NewEntity
 from store.secrets import MASK, mask
-
-JsonDict = dict[str, Any]
 
 DESCRIBING: Final = ("name", "namespace", "type", "project", "description", "custom_fields", "ownership")
 SERVERS: Final = ("id", "created_at", "updated_at", "schema_version", "type_prefix")

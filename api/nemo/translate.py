@@ -8,10 +8,14 @@ from pydantic import JsonValue, ValidationError
 
 from api.nemo import schema as wire
 from api.nemo.benchmarks import BENCHMARKS, Benchmark
+from api.nemo.parts import Described, JsonDict
+from api.nemo.schema_target import Dataset as WireDataset
+from api.nemo.schema_target import Entity, Model
+from api.nemo.schema_target import Target as WireTarget
 from api.nemo.translate_metric import to_metric
 from api.nemo.translate_model import endpoint_of, generation_of, missing, prompt_of, reasoning_of, sampling_of
 from core.errors import NotFound, SpecInvalid, Unsupported
-from core.job import Failure, NewJob
+from core.job import Face, Failure, NewJob
 from core.spec import (
     Dataset,
     EvaluationSpec,
@@ -37,21 +41,31 @@ OUTPUT_COLUMN: Final = "response"
 TARGET: Final = "target"
 
 
-def to_new_job(job_id: str, sealed: wire.JsonDict) -> NewJob:
+def to_new_job(job_id: str, sealed: JsonDict) -> NewJob:
     """Return the job that a sealed request asks for. Raises SpecInvalid and NotFound."""
     asked = wire.JobCreate.model_validate(sealed)
-    spec, failure = carried_out(asked.spec, at="spec")
+    return _new_job(job_id, "nemo-v2", asked, asked.spec, at="spec")
+
+
+def to_new_job_v1(job_id: str, sealed: JsonDict) -> NewJob:
+    """Return the job that a sealed request of the first version asks for. Raises SpecInvalid and NotFound."""
+    asked = wire.JobCreateV1.model_validate(sealed)
+    return _new_job(job_id, "nemo-v1", asked, asked)
+
+
+def _new_job(job_id: str, face: Face, asked: Described, evaluated: wire.JobInput, *, at: str = "") -> NewJob:
+    spec, failure = carried_out(evaluated, at=at)
     return NewJob(
         id=job_id,
-        face="nemo-v2",
+        face=face,
         spec=spec,
-        request=sealed,
+        request=asked.sent,
         name=asked.name or job_id,
         namespace=asked.namespace or "default",
         project=asked.project,
         description=asked.description,
-        target=_label(asked.spec.target),
-        config=_label(asked.spec.config),
+        target=_label(evaluated.target),
+        config=_label(evaluated.config),
         model=model_name(spec),
         custom_fields=asked.custom_fields,
         ownership=asked.ownership,
@@ -75,8 +89,8 @@ def carried_out(asked: wire.JobInput, *, at: str = "") -> tuple[EvaluationSpec |
 
 def model_name(spec: EvaluationSpec | None) -> str | None:
     """Return the name of the first model that is evaluated."""
-    models = (target.endpoint.model for target in spec.targets if isinstance(target, ModelTarget)) if spec else iter(())
-    return next(models, None)
+    targets = spec.targets if spec else ()
+    return next((target.endpoint.model for target in targets if isinstance(target, ModelTarget)), None)
 
 
 def to_spec(asked: wire.JobInput) -> EvaluationSpec:
@@ -102,7 +116,7 @@ def to_spec(asked: wire.JobInput) -> EvaluationSpec:
         raise SpecInvalid(error.errors()[0]["msg"]) from error
 
 
-def _custom(target: wire.Target, config: wire.CustomConfig) -> EvaluationSpec:
+def _custom(target: WireTarget, config: wire.CustomConfig) -> EvaluationSpec:
     _check_groups(config.groups or {}, config.tasks, "config.groups")
     token = _token(config.params)
     return EvaluationSpec(
@@ -112,7 +126,7 @@ def _custom(target: wire.Target, config: wire.CustomConfig) -> EvaluationSpec:
     )
 
 
-def _benchmark(target: wire.Target, config: wire.BenchmarkConfig, benchmark: Benchmark) -> EvaluationSpec:
+def _benchmark(target: WireTarget, config: wire.BenchmarkConfig, benchmark: Benchmark) -> EvaluationSpec:
     if target.type != "model":
         message = f"a config of type {config.type} needs a target of type model, not {target.type}"
         raise SpecInvalid(message, field="target.type")
@@ -130,7 +144,7 @@ def _benchmark(target: wire.Target, config: wire.BenchmarkConfig, benchmark: Ben
 
 
 def _benchmark_task(
-    name: str, task: wire.Task, benchmark: Benchmark, model: str | wire.Model, params: wire.ConfigParams | None
+    name: str, task: wire.Task, benchmark: Benchmark, model: str | Model, params: wire.ConfigParams | None
 ) -> TaskSpec:
     field = f"config.tasks.{name}"
     if task.type not in benchmark.task_types:
@@ -157,16 +171,16 @@ def _benchmark_dataset(
     if given is None and benchmark.dataset:
         return usual.model_copy(update={"token": _token(params)})
     if isinstance(given, str) and given.startswith("hf://"):
-        given = wire.Dataset(files_url=given)
+        given = WireDataset(files_url=given)
     files = _files(given, _token(params), field)
     ambiguous = PurePosixPath(files.url).suffix in {"", ".json"}
     file_format = files.format or (usual.format if ambiguous else None)
     return files.model_copy(update={"layout": usual.layout, "format": file_format})
 
 
-def _template(benchmark: Benchmark, model: str | wire.Model) -> dict[str, JsonValue]:
+def _template(benchmark: Benchmark, model: str | Model) -> dict[str, JsonValue]:
     """Return the benchmark's template, for a model's completions route as a text."""
-    url = model.api_endpoint.url if isinstance(model, wire.Model) and model.api_endpoint else ""
+    url = model.api_endpoint.url if isinstance(model, Model) and model.api_endpoint else ""
     match benchmark.template:
         case {"messages": [{"content": str(text)}]} if url.endswith("/completions"):
             return benchmark.template if url.endswith("/chat/completions") else {"prompt": text}
@@ -189,7 +203,7 @@ def _token(params: wire.ConfigParams | None) -> str | None:
     return (params.extra.hf_token if params and params.extra else None) or None
 
 
-def _target(target: wire.Target, config: wire.CustomConfig) -> Target:
+def _target(target: WireTarget, config: wire.CustomConfig) -> Target:
     if target.type == "cached_outputs":
         return RecordedTarget(name=TARGET, column=OUTPUT_COLUMN)
     types = {task.type: name for name, task in config.tasks.items()}
@@ -207,7 +221,7 @@ def _target(target: wire.Target, config: wire.CustomConfig) -> Target:
     return _model_target(target.model, config.params)
 
 
-def _model_target(model: str | wire.Model, params: wire.ConfigParams | None) -> ModelTarget:
+def _model_target(model: str | Model, params: wire.ConfigParams | None) -> ModelTarget:
     return ModelTarget(
         name=TARGET,
         endpoint=endpoint_of(model, "target.model"),
@@ -216,7 +230,7 @@ def _model_target(model: str | wire.Model, params: wire.ConfigParams | None) -> 
     )
 
 
-def _task(name: str, task: wire.Task, target: wire.Target, token: str | None) -> TaskSpec:
+def _task(name: str, task: wire.Task, target: WireTarget, token: str | None) -> TaskSpec:
     field = f"config.tasks.{name}"
     if task.type not in TASK_TYPES:
         raise _unsupported("task type", task.type, TASK_TYPES, f"{field}.type")
@@ -229,7 +243,7 @@ def _task(name: str, task: wire.Task, target: wire.Target, token: str | None) ->
     )
 
 
-def _prompts(task: wire.Task, target: wire.Target, field: str) -> dict[str, Prompt]:
+def _prompts(task: wire.Task, target: WireTarget, field: str) -> dict[str, Prompt]:
     if target.type != "model" or target.model is None or task.type not in GENERATING:
         return {}
     template = task.params.template if task.params else None
@@ -238,7 +252,7 @@ def _prompts(task: wire.Task, target: wire.Target, field: str) -> dict[str, Prom
     return {TARGET: prompt_of(template, target.model, field)}
 
 
-def _dataset(task: wire.Task, target: wire.Target, token: str | None, field: str) -> Dataset:
+def _dataset(task: wire.Task, target: WireTarget, token: str | None, field: str) -> Dataset:
     match target.type:
         case "rows":
             if target.rows is None:
@@ -253,7 +267,7 @@ def _dataset(task: wire.Task, target: wire.Target, token: str | None, field: str
     return _files(task.dataset, token, f"{field}.dataset")
 
 
-def _files(dataset: str | wire.Dataset | None, token: str | None, field: str) -> FilesDataset:
+def _files(dataset: str | WireDataset | None, token: str | None, field: str) -> FilesDataset:
     if dataset is None:
         raise missing(field)
     if isinstance(dataset, str):
@@ -291,7 +305,7 @@ def _unsupported(what: str, given: str, supported: Iterable[str], field: str) ->
     return Unsupported(f"{field}: {what} {given!r} is not supported; supported: {', '.join(supported)}")
 
 
-def _label(entity: str | wire.Entity) -> str | None:
+def _label(entity: str | Entity) -> str | None:
     if isinstance(entity, str):
         return entity
     return f"{entity.namespace or 'default'}/{entity.name}" if entity.name else None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from api.nemo import schema as wire
+from api.nemo import schema_metric as wire
 from api.nemo.translate_model import endpoint_of, generation_of, missing, prompt_of, reasoning_of
 from core.errors import SpecInvalid, Unsupported
 from core.spec import (

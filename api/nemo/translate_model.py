@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from api.nemo import schema as wire
+from api.nemo import schema_target as wire
 from core.errors import SpecInvalid
 from core.spec import Endpoint, Prompt, Reasoning
 

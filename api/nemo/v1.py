@@ -1,5 +1,6 @@
 """The routes of NeMo's first version for jobs."""
 
+from dataclasses import replace
 from typing import Final
 
 from fastapi import APIRouter
@@ -8,14 +9,15 @@ from starlette.responses import StreamingResponse
 from api.nemo import archive, present, present_v1, references, translate, v1_results
 from api.nemo import responses as wire
 from api.nemo.lists import AskedV1Jobs
+from api.nemo.parts import PathText
 from api.nemo.schema import JobCreateV1
 from api.nemo.v1_results import FACE
-from api.nemo.v2 import NO_RESULT, JobId
+from api.nemo.v2 import NO_RESULT
 from api.paging import Page, to_page
 from api.repeat import Attempt, CurrentAttempt, add_once
 from api.state import CurrentState, State
 from core.errors import NotFound
-from core.job import TERMINAL, Job, NewJob, base58_id
+from core.job import TERMINAL, Job, base58_id
 from store.results import JobFolder
 from store.secrets import seal
 
@@ -43,20 +45,20 @@ def list_jobs(asked: AskedV1Jobs, state: CurrentState) -> Page[wire.JobV1]:
 
 
 @router.get("/{job_id}")
-def get_job(job_id: JobId, state: CurrentState) -> wire.JobV1:
+def get_job(job_id: PathText, state: CurrentState) -> wire.JobV1:
     """Return a job."""
     return _shown(state, state.jobs.get(job_id, FACE))
 
 
 @router.delete("/{job_id}")
-def delete_job(job_id: JobId, state: CurrentState) -> wire.Deleted:
+def delete_job(job_id: PathText, state: CurrentState) -> wire.Deleted:
     """Delete a job with its results; one that still runs is stopped first."""
     discard(state, state.jobs.get(job_id, FACE))
     return present.to_deleted(job_id)
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: JobId, state: CurrentState) -> wire.JobV1:
+def cancel_job(job_id: PathText, state: CurrentState) -> wire.JobV1:
     """Have a job stopped; what it has done so far is kept."""
     job = state.jobs.want(state.jobs.get(job_id, FACE).id, "cancel")
     state.wake()
@@ -65,20 +67,20 @@ def cancel_job(job_id: JobId, state: CurrentState) -> wire.JobV1:
 
 @router.get("/{job_id}/status-details", include_in_schema=False)
 @router.get("/{job_id}/status")
-def get_status(job_id: JobId, state: CurrentState) -> wire.StatusV1:
+def get_status(job_id: PathText, state: CurrentState) -> wire.StatusV1:
     """Return how far a job is."""
     job = state.jobs.get(job_id, FACE)
     return present_v1.to_status(job, state.jobs.progress([job_id]).get(job_id))
 
 
 @router.get("/{job_id}/results", response_model_exclude_none=True)
-def get_results(job_id: JobId, state: CurrentState) -> wire.Result:
+def get_results(job_id: PathText, state: CurrentState) -> wire.Result:
     """Return a job's result, which exists from when it starts, and has scores once it has finished."""
     return _result(state, _begun(state, job_id))
 
 
 @router.get("/{job_id}/download-results", response_class=StreamingResponse, responses=ZIP)
-def download_results(job_id: JobId, state: CurrentState) -> StreamingResponse:
+def download_results(job_id: PathText, state: CurrentState) -> StreamingResponse:
     """Return an archive of all that a job has done: its samples, scores, calls and log."""
     job = _begun(state, job_id)
     shown, result = _shown(state, job), _result(state, job)
@@ -90,7 +92,7 @@ def download_results(job_id: JobId, state: CurrentState) -> StreamingResponse:
 
 
 @router.get("/{job_id}/logs", response_class=StreamingResponse, responses=ZIP)
-def download_logs(job_id: JobId, state: CurrentState) -> StreamingResponse:
+def download_logs(job_id: PathText, state: CurrentState) -> StreamingResponse:
     """Return an archive of a job's log."""
     job = state.jobs.get(job_id, FACE)
     return archive.as_zip([archive.log_entry(job, JobFolder(state.results, job.id))], job, f"{job.id}-logs")
@@ -104,7 +106,7 @@ def add_job(
     If the same body was `sent` before, the job that it has made is returned.
     """
     sealed, keys = seal(body)
-    job = _new_job(base58_id(ID), sealed, ephemeral=ephemeral)
+    job = replace(translate.to_new_job_v1(base58_id(ID), sealed), ephemeral=ephemeral)
     return add_once(state, job, keys, sent=sent, attempt=attempt)
 
 
@@ -115,28 +117,6 @@ def discard(state: State, job: Job) -> None:
     if stored and stored.tasks is None:
         state.results_table.delete(stored.id)
     state.wake()
-
-
-def _new_job(job_id: str, sealed: wire.JsonDict, *, ephemeral: bool) -> NewJob:
-    asked = JobCreateV1.model_validate(sealed)
-    spec, failure = translate.carried_out(asked)
-    labels = {part: f"{sealed[part]['namespace']}/{sealed[part]['name']}" for part in ("target", "config")}
-    return NewJob(
-        id=job_id,
-        face=FACE,
-        spec=spec,
-        request=sealed,
-        name=asked.name or job_id,
-        namespace=asked.namespace or "default",
-        project=asked.project,
-        description=asked.description,
-        model=translate.model_name(spec),
-        custom_fields=asked.custom_fields,
-        ownership=asked.ownership,
-        ephemeral=ephemeral,
-        failure=failure,
-        **labels,
-    )
 
 
 def _result_id(job: Job) -> str:

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from api.nemo import present, present_v1
 from api.nemo import responses as wire
 from api.nemo.lists import AskedResults
-from api.nemo.schema import ResultCreate, ResultUpdate
-from api.nemo.v2 import JobId as RowId
+from api.nemo.parts import PathText
+from api.nemo.schema_result import ResultCreate, ResultUpdate
 from api.paging import Page, to_page
 from api.state import CurrentState, State
 from core.errors import NotFound
@@ -38,19 +38,19 @@ def list_results(asked: AskedResults, state: CurrentState) -> Page[wire.Result]:
 
 
 @router.get("/{result_id}", response_model_exclude_none=True)
-def get_result(result_id: RowId, state: CurrentState) -> wire.Result:
+def get_result(result_id: PathText, state: CurrentState) -> wire.Result:
     """Return a result."""
     return whole(state, state.results_table.get(result_id))
 
 
 @router.patch("/{result_id}", response_model_exclude_none=True)
-def update_result(result_id: RowId, change: ResultUpdate, state: CurrentState) -> wire.Result:
+def update_result(result_id: PathText, change: ResultUpdate, state: CurrentState) -> wire.Result:
     """Change a result; scores that are given take the place of its job's."""
     return whole(state, state.results_table.update(result_id, _given(change)))
 
 
 @router.delete("/{result_id}")
-def delete_result(result_id: RowId, state: CurrentState) -> wire.Deleted:
+def delete_result(result_id: PathText, state: CurrentState) -> wire.Deleted:
     """Delete a result; its job stays."""
     return present.to_deleted(state.results_table.delete(result_id).id)
 

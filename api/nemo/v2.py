@@ -2,13 +2,14 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import StreamingResponse
 
 from api.nemo import archive, present, references, translate
 from api.nemo import responses as wire
 from api.nemo.lists import AskedV2Jobs
+from api.nemo.parts import PathText
 from api.nemo.schema import JobCreate
 from api.paging import Page, to_page
 from api.repeat import CurrentAttempt, add_once
@@ -23,8 +24,6 @@ from store.secrets import seal
 FACE: Face = "nemo-v2"
 NO_RESULT: Final = "Job result not found"
 MAX_LINES: Final = 1000
-
-JobId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 
 router = APIRouter(prefix="/v2/evaluation/jobs", tags=["NeMo v2"])
 
@@ -47,13 +46,13 @@ def list_jobs(asked: AskedV2Jobs, state: CurrentState) -> Page[wire.Job]:
 
 
 @router.get("/{job_id}")
-def get_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def get_job(job_id: PathText, state: CurrentState) -> wire.Job:
     """Return a job."""
     return _shown(state, state.jobs.get(job_id, FACE))
 
 
 @router.delete("/{job_id}")
-def delete_job(job_id: JobId, state: CurrentState) -> wire.Deleted:
+def delete_job(job_id: PathText, state: CurrentState) -> wire.Deleted:
     """Delete a job with its results; one that still runs is stopped first."""
     state.jobs.want(state.jobs.get(job_id, FACE).id, "delete")
     state.wake()
@@ -61,25 +60,25 @@ def delete_job(job_id: JobId, state: CurrentState) -> wire.Deleted:
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def cancel_job(job_id: PathText, state: CurrentState) -> wire.Job:
     """Have a job stopped; what it has done so far is kept."""
     return _shown(state, want(state, job_id, "cancel"))
 
 
 @router.post("/{job_id}/pause")
-def pause_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def pause_job(job_id: PathText, state: CurrentState) -> wire.Job:
     """Have a job stopped until it is resumed."""
     return _shown(state, want(state, job_id, "pause"))
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def resume_job(job_id: PathText, state: CurrentState) -> wire.Job:
     """Have a paused job go on where it stopped."""
     return _shown(state, want(state, job_id, "run"))
 
 
 @router.get("/{job_id}/status")
-def get_status(job_id: JobId, state: CurrentState) -> wire.JobStatus:
+def get_status(job_id: PathText, state: CurrentState) -> wire.JobStatus:
     """Return how a job's execution stands."""
     job = state.jobs.get(job_id, FACE)
     return present.to_status(job, state.jobs.progress([job_id]).get(job_id))
@@ -87,7 +86,7 @@ def get_status(job_id: JobId, state: CurrentState) -> wire.JobStatus:
 
 @router.get("/{job_id}/logs")
 def list_logs(
-    job_id: JobId,
+    job_id: PathText,
     state: CurrentState,
     limit: Annotated[int, Query(ge=1, le=MAX_LINES)] = 100,
     page_cursor: str | None = None,
@@ -104,14 +103,14 @@ def list_logs(
 
 
 @router.get("/{job_id}/results")
-def list_results(job_id: JobId, request: Request, state: CurrentState) -> wire.JobResults:
+def list_results(job_id: PathText, request: Request, state: CurrentState) -> wire.JobResults:
     """List what can be downloaded of a job: nothing before its scores exist."""
     job = state.jobs.get(job_id, FACE)
     return wire.JobResults(data=[_entry(state, request, job, name) for name in _result_names(state, job)])
 
 
 @router.get("/{job_id}/results/{result_name}")
-def get_result(job_id: JobId, result_name: str, request: Request, state: CurrentState) -> wire.JobResult:
+def get_result(job_id: PathText, result_name: str, request: Request, state: CurrentState) -> wire.JobResult:
     """Return where a result can be downloaded."""
     job = state.jobs.get(job_id, FACE)
     if result_name not in _result_names(state, job):
@@ -120,7 +119,7 @@ def get_result(job_id: JobId, result_name: str, request: Request, state: Current
 
 
 @router.get(f"/{{job_id}}/results/{present.RESULT_NAME}/download", response_model_exclude_none=True)
-def download_scores(job_id: JobId, state: CurrentState) -> wire.EvaluationResult:
+def download_scores(job_id: PathText, state: CurrentState) -> wire.EvaluationResult:
     """Return a job's scores."""
     job = state.jobs.get(job_id, FACE)
     summaries = _summaries(state, job)
@@ -134,7 +133,7 @@ def download_scores(job_id: JobId, state: CurrentState) -> wire.EvaluationResult
     response_class=StreamingResponse,
     responses={200: {"content": {archive.TAR: {}}}},
 )
-def download_artifacts(job_id: JobId, state: CurrentState) -> StreamingResponse:
+def download_artifacts(job_id: PathText, state: CurrentState) -> StreamingResponse:
     """Return an archive of all that a job has done: its samples, scores, calls and log."""
     job = state.jobs.get(job_id, FACE)
     if present.ARTIFACTS not in _result_names(state, job):
@@ -150,7 +149,7 @@ def download_artifacts(job_id: JobId, state: CurrentState) -> StreamingResponse:
 
 
 @router.get("/{job_id}/results/{result_name}/download", include_in_schema=False)
-def download_other(job_id: JobId, result_name: str, state: CurrentState) -> None:
+def download_other(job_id: PathText, result_name: str, state: CurrentState) -> None:
     """Say that there is no such result."""
     state.jobs.get(job_id, FACE)
     raise NotFound(NO_RESULT)

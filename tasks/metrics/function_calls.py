@@ -29,9 +29,10 @@ def read_calls(part: str, text: str) -> list[FunctionCall]:
 def read_json(part: str, text: str) -> Any:
     """Read a JSON text, an empty list if there is nothing in it; raises Unparsable naming `part`."""
     try:
-        return orjson.loads(text or "[]") or []
+        value = orjson.loads(text or "null")
     except orjson.JSONDecodeError as error:
         raise Unparsable(part, f"it is not JSON: {error}") from error
+    return [] if value is None else value
 
 
 def same(first: Any, second: Any) -> bool:

@@ -4,6 +4,7 @@ As NeMo Evaluator defines it; the answers of GSM8K (Cobbe et al. 2021) are compa
 """
 
 import re
+from collections import deque
 from decimal import Decimal
 from typing import assert_never
 
@@ -31,10 +32,8 @@ def number_check(left: str, operator: NumberOperator, right: str, *, epsilon: fl
 
 def last_number(text: str) -> Decimal | None:
     """Return the last number in a text, which may have a sign, thousands, decimals and an exponent."""
-    last = None
-    for last in _NUMBER.finditer(text):  # noqa: B007
-        pass
-    return Decimal(last.group().replace(",", "")) if last else None
+    last = deque(_NUMBER.finditer(text), maxlen=1)
+    return Decimal(last[0].group().replace(",", "")) if last else None
 
 
 def _needed(part: str, text: str) -> Decimal:

@@ -92,3 +92,9 @@ def test_run_states_go_by_type_except_resuming() -> None:
     assert run_state("SCHEDULED", "Late") == "scheduled"
     assert run_state("SCHEDULED", "Resuming") == "resuming"
     assert {run_state(t, t.title()) for t in ("PENDING", "PAUSED", "CANCELLING", "CRASHED")} <= set(RUNS)
+
+
+@pytest.mark.parametrize("run", ["paused", "resuming", "scheduled", "pending", "running"])
+def test_a_paused_job_stays_so_until_it_is_resumed(run: RunState) -> None:
+    assert next_status("paused", run, "pause") == "paused"
+    assert next_status("pausing", run, "pause") == ("paused" if run == "paused" else "pausing")

@@ -29,6 +29,9 @@ def watching(run: RunState, *, in_state_s: float = 0.0, silent_s: float = 0.0) -
         ("running", None, UNSTARTED_S),
         ("running", REPORT, SILENT_S),
         ("running", READY, UNCONFIRMED_S),
+        ("cancelling", None, UNSTARTED_S),
+        ("cancelling", REPORT, SILENT_S),
+        ("cancelling", READY, UNCONFIRMED_S),
     ],
 )
 def test_an_engine_is_dead_once_nothing_was_heard_for_long_enough(
@@ -39,7 +42,7 @@ def test_an_engine_is_dead_once_nothing_was_heard_for_long_enough(
     assert watching(run, in_state_s=long, silent_s=long).engine_is_dead(report)
 
 
-@pytest.mark.parametrize("run", [run for run in get_args(RunState) if run not in ("crashed", "pending", "running")])
+@pytest.mark.parametrize("run", sorted({*get_args(RunState)} - {"crashed", "pending", "running", "cancelling"}))
 def test_only_a_run_that_should_have_an_engine_can_have_lost_it(run: RunState) -> None:
     assert not watching(run, in_state_s=1e6, silent_s=1e6).engine_is_dead(REPORT)
     assert not watching(run, in_state_s=1e6, silent_s=1e6).engine_is_dead(None)

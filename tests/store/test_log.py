@@ -53,6 +53,14 @@ def test_a_line_that_is_still_being_written_is_left_out(log: Path) -> None:
     assert read_log(log, limit=7).next_start is None
 
 
+def test_a_line_that_was_cut_short_spoils_no_other(log: Path) -> None:
+    first, second, *others = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([first, second[:20] + others[0], *others[1:]]))
+    page = read_log(log)
+    assert [line.message.split()[1] for line in page.lines] == ["0", "3", "4", "5", "6"]
+    assert (page.next_start, page.total) == (None, 6)
+
+
 @pytest.mark.parametrize("start", [-1, 1, 10**9, 10**30])
 def test_a_start_at_which_no_line_begins_is_refused(log: Path, start: int) -> None:
     with pytest.raises(InvalidInput, match="cursor"):

@@ -146,6 +146,20 @@ def test_a_file_with_any_changed_byte_is_refused_or_reads_the_same(folder: JobFo
     assert len(refusals) > len(reads)
 
 
+def test_each_way_in_which_calls_have_ended_is_told_once(folder: JobFolder) -> None:
+    assert folder.call_ends() == []
+    judged = Call(CallKey("qa", 50, "target", 0, "judge", "graded", 0), "error", "{}", error="HTTP 401")
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    folder.finish_judge(SHARD, SCORES, [judged, judged])
+    assert set(folder.call_ends()) == {
+        ("qa", "target", "", "answered", None),
+        ("qa", "target", "graded", "error", "HTTP 401"),
+    }
+    (folder.path / "calls" / "judge-00003.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ResultsMissing, match=r"judge-00003\.parquet is damaged"):
+        folder.call_ends()
+
+
 def test_a_damaged_manifest_is_named(folder: JobFolder) -> None:
     folder.write_manifest(MANIFEST)
     path = folder.path / "manifest.json"
@@ -258,7 +272,7 @@ def test_a_removal_that_was_cut_short_is_completed(folder: JobFolder) -> None:
 
 def test_a_job_is_written_anew_as_its_status_changes(folder: JobFolder) -> None:
     for status in ("running", "completed"):
-        job = Job("job-1", "nemo-v2", SPEC, {}, "first", status=status, created_at=utcnow(), updated_at=utcnow())  # type: ignore[arg-type]
+        job = Job("job-1", "nemo-v2", SPEC, {}, "first", status=status, created_at=utcnow(), updated_at=utcnow())
         folder.write_job(job)
     [row] = pq.ParquetFile(folder.path / "job.parquet").read().to_pylist()
     assert (row["id"], row["name"], row["status"]) == ("job-1", "first", "completed")

@@ -112,6 +112,17 @@ def test_only_the_calls_that_a_broken_journal_lost_are_asked_again(lab: Lab, tor
     assert len({call.key for call in read_journal(journal).calls}) == 6
 
 
+def test_a_call_whose_record_is_damaged_is_made_again_and_the_log_says_so(lab: Lab) -> None:
+    job = job_of(lab)
+    pay(lab, job)
+    journal = lab.workspace.folder(job.id).journal("generate", lab.shards(job)[0])
+    journal.write_bytes(journal.read_bytes().replace(b"q2 ANSWER", b"q2 answer"))
+    assert "damaged" not in lab.said[-1]
+    assert len(pay(lab, job)) == 6
+    assert lab.asked[6:] == ["q2 ANSWER: a2"]
+    assert lab.said[-1] == "generate of shard 0: 1 records of calls are damaged; those are made again"
+
+
 # Errors that may pass.
 
 
@@ -236,8 +247,11 @@ def test_a_request_that_cannot_be_made_is_a_call_without_attempts(prompt: str, o
     assert error in (call.error or "")
 
 
-def test_a_busy_endpoint_is_not_given_up(lab: Lab) -> None:
-    lab.model.script = lambda _call: failure(429, "slow down", {"retry-after-ms": "1"})
+@pytest.mark.parametrize(
+    ("headers", "made"), [({"retry-after-ms": "1"}, 8), ({"retry-after": "9999"}, 1)], ids=["soon", "much later"]
+)
+def test_a_busy_endpoint_is_not_given_up(lab: Lab, headers: dict[str, str], made: int) -> None:
+    lab.model.script = lambda _call: failure(429, "slow down", headers)
     with pytest.raises(ShardIncomplete, match="8 of 8 calls failed for now"):
         generate(lab, job_of(lab, size=8))
-    assert len(lab.model.calls) == 8
+    assert len(lab.model.calls) == made

@@ -2,12 +2,13 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from pydantic import SecretStr
 
-from core.errors import EndpointRefused, ServiceError, SpecInvalid
+from core.errors import EndpointRefused, ServiceError, SpecInvalid, StorageFull
 from core.job import Count, Job
 from core.settings import ModelSettings, Settings
 from core.spec import Endpoint, EvaluationSpec
@@ -50,7 +51,7 @@ def test_its_progress_says_what_is_done_and_when_the_results_are_ready(lab: Lab)
     after = lab.progress(job)
     assert after.counts == {"qa": {"generate": Count(30, 30), "judge": Count(30, 30)}}
     assert after.results_ready_at is not None
-    assert after.heartbeat_at > halfway.heartbeat_at
+    assert after.heartbeat_at > after.results_ready_at > halfway.heartbeat_at
 
 
 def test_what_it_says_stands_in_the_job_s_log_and_where_the_run_is_watched(lab: Lab) -> None:
@@ -124,6 +125,15 @@ def test_a_shard_that_fails_the_job_stops_the_others(lab: Lab) -> None:
         assert isinstance(stopping.exception(timeout=3), Stopped)
         lab.workspace.jobs.want(job.id, "cancel")
     assert engine.stop == "cancel"
+
+
+def test_a_job_that_has_failed_is_not_paused(lab: Lab) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
+    with lab.engaged(job) as engine:
+        engine.abandon()
+        lab.workspace.jobs.want(job.id, "pause")
+    assert engine.stop == "fail"
+    assert lab.progress(job).results_ready_at is None
 
 
 def test_an_engine_whose_job_is_gone_stops(lab: Lab) -> None:
@@ -271,6 +281,20 @@ def test_an_error_nobody_foresaw_is_the_service_s_and_is_logged(lab: Lab) -> Non
     assert failed.message.startswith("ZeroDivisionError: ")
     last = json.loads(lab.workspace.folder(job.id).log_path.read_text().splitlines()[-1])
     assert (last["level"], last["message"]) == ("ERROR", failed.message)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_job_that_fails_as_the_disk_is_full_says_so(lab: Lab) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
+    log = lab.workspace.folder(job.id).log_path
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/dev/full")
+    engine = Engine(lab.workspace, job, attempt=1, worker="lab", tell=lab.said.append)
+    with engine.engaged(), pytest.raises(StorageFull), engine.failing():
+        engine.say("it begins")
+    failed = lab.progress(job).failure
+    assert failed is not None
+    assert (failed.blame, failed.code) == ("service", "storage_full")
 
 
 def test_a_finished_shard_counts_as_done_from_the_start_of_the_next_attempt(lab: Lab) -> None:

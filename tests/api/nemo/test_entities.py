@@ -93,11 +93,11 @@ def test_a_target_of_any_type_is_kept(client: NeMoMicroservices, parts: dict[str
 
 def test_a_config_is_kept_with_its_datasets_filled_in_and_its_keys_masked(client: NeMoMicroservices) -> None:
     config = client.evaluation.configs.create(**GRADING, name="grading", params={"limit_samples": 3})
-    task = config.tasks["sums"]  # type: ignore[index]
+    task = config.tasks["sums"]
     assert str(config.id).startswith("eval-config-")
-    assert task.dataset.id.startswith("dataset-")  # type: ignore[union-attr]
-    assert task.dataset.version_id == "main"  # type: ignore[union-attr]
-    assert task.metrics["judge"].params["model"]["api_endpoint"]["api_key"] == "******"  # type: ignore[index]
+    assert task.dataset.id.startswith("dataset-")
+    assert task.dataset.version_id == "main"
+    assert task.metrics["judge"].params["model"]["api_endpoint"]["api_key"] == "******"
     assert client.evaluation.configs.retrieve("grading", namespace="default") == config
     assert "MARKER" not in config.to_json()
 
@@ -105,7 +105,7 @@ def test_a_config_is_kept_with_its_datasets_filled_in_and_its_keys_masked(client
 def test_a_config_of_a_type_that_cannot_run_is_kept_all_the_same(client: NeMoMicroservices) -> None:
     config = client.evaluation.configs.create(type="humaneval", tasks={"t": {"type": "x", "params": {"a": 1}}})
     assert client.evaluation.configs.retrieve(str(config.name), namespace="default").type == "humaneval"
-    assert config.tasks["t"].params == {"a": 1}  # type: ignore[index]
+    assert config.tasks["t"].params == {"a": 1}
 
 
 def test_a_name_is_taken_once_in_its_namespace(client: NeMoMicroservices) -> None:
@@ -113,7 +113,7 @@ def test_a_name_is_taken_once_in_its_namespace(client: NeMoMicroservices) -> Non
     client.evaluation.targets.create(type="rows", rows=ROWS, name="once", namespace="other")
     with pytest.raises(ConflictError) as caught:
         client.evaluation.targets.create(type="rows", rows=ROWS, name="once")
-    assert "default/once exists already" in caught.value.body["detail"]  # type: ignore[index]
+    assert "default/once exists already" in caught.value.body["detail"]
     assert caught.value.response.headers["x-should-retry"] == "false"
 
 
@@ -121,7 +121,7 @@ def test_a_name_is_taken_once_in_its_namespace(client: NeMoMicroservices) -> Non
 def test_a_name_that_no_path_can_hold_is_refused(client: NeMoMicroservices, name: str) -> None:
     with pytest.raises(UnprocessableEntityError) as caught:
         client.evaluation.configs.create(type="gsm8k", name=name)
-    assert caught.value.body["detail"][0]["loc"] == ["body", "name"]  # type: ignore[index]
+    assert caught.value.body["detail"][0]["loc"] == ["body", "name"]
 
 
 class TestPatch:
@@ -131,7 +131,7 @@ class TestPatch:
         assert (after.id, after.name, after.description, after.project) == (before.id, "patched", "old", "new")
         assert after.model == before.model
         assert after.created_at == before.created_at
-        assert after.updated_at > before.updated_at  # type: ignore[operator]
+        assert after.updated_at > before.updated_at
         assert client.evaluation.targets.list(filter={"model": "meta/llama-3", "name": "patched"}).data == [after]
 
     def test_null_takes_a_field_away(self, service: Any, client: NeMoMicroservices) -> None:
@@ -162,7 +162,7 @@ class TestPatch:
         client.evaluation.targets.create(type="rows", rows=ROWS, name="keyless")
         with pytest.raises(UnprocessableEntityError) as caught:
             client.evaluation.targets.update("keyless", namespace="default", model=model(api_key="******"))
-        assert caught.value.body["detail"][0]["loc"] == ["body", "model", "api_endpoint", "api_key"]  # type: ignore[index]
+        assert caught.value.body["detail"][0]["loc"] == ["body", "model", "api_endpoint", "api_key"]
 
     def test_a_config_can_be_renamed_and_moved_but_not_onto_another(self, client: NeMoMicroservices) -> None:
         update = client.evaluation.configs.update
@@ -233,8 +233,8 @@ class TestReferences:
         config = client.evaluation.configs.create(**chat, name="chat", namespace="org")
         job = client.evaluation.jobs.create(target="org/owned", config="org/chat")
         shown = job.to_dict()["target"]
-        assert (shown["id"], shown["name"], shown["schema_version"]) == (target.id, "owned", "1.0")  # type: ignore[index]
-        assert job.config.id == config.id  # type: ignore[union-attr]
+        assert (shown["id"], shown["name"], shown["schema_version"]) == (target.id, "owned", "1.0")
+        assert job.config.id == config.id
         assert "MARKER" not in job.to_json()
 
         client.evaluation.targets.delete("owned", namespace="org")
@@ -246,11 +246,11 @@ class TestReferences:
 
     def test_what_is_given_inline_is_shown_like_what_is_stored(self, client: NeMoMicroservices) -> None:
         judged = {**GRADING, "tasks": {"sums": {"type": "data", "metrics": {"judge": JUDGE}}}}
-        job = client.evaluation.jobs.create(target={"type": "rows", "rows": ROWS}, config={**judged, "name": "mine"})  # type: ignore[arg-type]
+        job = client.evaluation.jobs.create(target={"type": "rows", "rows": ROWS}, config={**judged, "name": "mine"})
         target, config = job.to_dict()["target"], job.to_dict()["config"]
-        assert target["id"] == target["name"]  # type: ignore[index]
-        assert target["rows"] == ROWS  # type: ignore[index]
-        assert (config["name"], config["namespace"], config["type_prefix"]) == ("mine", "default", "eval-config")  # type: ignore[index]
+        assert target["id"] == target["name"]
+        assert target["rows"] == ROWS
+        assert (config["name"], config["namespace"], config["type_prefix"]) == ("mine", "default", "eval-config")
 
     @pytest.mark.parametrize("part", ["target", "config"])
     @pytest.mark.parametrize("name", ["org/none", "none", "/", "a/b/c", " "])
@@ -266,7 +266,7 @@ class TestReferences:
             type="custom", tasks={"sums": {"type": "data", "metrics": {"judge": JUDGE}}}, name="judge", namespace="v2"
         )
         job = client.v2.evaluation.jobs.create(spec={"target": "v2/rows", "config": "v2/judge"})
-        assert job.spec.target.rows == ROWS  # type: ignore[union-attr]
+        assert job.spec.target.rows == ROWS
         assert "MARKER" not in job.to_json()
         kept = service.state.jobs.get(job.id)
         assert (kept.target, kept.config) == ("v2/rows", "v2/judge")

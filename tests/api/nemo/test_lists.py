@@ -306,9 +306,9 @@ def test_all_pages_are_iterated_as_documented(client: NeMoMicroservices) -> None
 def test_a_date_object_of_the_client_is_understood(client: NeMoMicroservices) -> None:
     moment = datetime(2025, 3, 20, tzinfo=UTC)
     nested = {"target": {"namespace": "other", "custom_fields": {"k": "v"}}, "config": "other/sums"}
-    assert len(client.evaluation.jobs.list(filter={"created_at": {"gte": moment}}).data) == 2  # type: ignore[typeddict-item]
+    assert len(client.evaluation.jobs.list(filter={"created_at": {"gte": moment}}).data) == 2
     assert len(client.evaluation.jobs.list(search={"created_at": {"start": moment, "end": "2025-03-20"}}).data) == 1
-    assert client.evaluation.jobs.list(filter=nested).data == []  # type: ignore[arg-type]
+    assert client.evaluation.jobs.list(filter=nested).data == []
 
 
 def test_targets_and_configs_are_filtered_as_documented(service: Any, client: NeMoMicroservices) -> None:
@@ -321,7 +321,7 @@ def test_targets_and_configs_are_filtered_as_documented(service: Any, client: Ne
     assert [each.name for each in targets(search={"model": "LLAMA", "type": ["mod", "ro"]}).data] == [
         "my-model-target-1"
     ]
-    assert [each.name for each in configs(search={"tasks": {"qa": {"type": "chat"}}}, sort="-created_at").data] == [  # type: ignore[dict-item]
+    assert [each.name for each in configs(search={"tasks": {"qa": {"type": "chat"}}}, sort="-created_at").data] == [
         "my-gsm8k-config-1"
     ]
     for query, total in [("targets?filter[type]=rows", 1), ("configs?search[tasks]=sums", 1), ("targets?page=9", 2)]:

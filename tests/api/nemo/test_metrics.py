@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from api.nemo import schema as wire
+from api.nemo import schema_metric as wire
 from api.nemo.translate_metric import to_metric
 from core.errors import SpecInvalid, Unsupported
 from core.spec import F1, Accuracy, Bleu, ExactMatch, MetricSpec, NumberCheck, Rouge, ToolCalling

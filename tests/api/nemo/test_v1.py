@@ -208,6 +208,15 @@ def test_what_cannot_be_carried_out_is_accepted_and_fails_saying_what_can(client
     assert client.evaluation.jobs.status(job.id).task_status == {"t": "failed"}
 
 
+def test_what_cannot_be_carried_out_is_shown_whatever_stands_in_it(service, client):
+    body = {"target": MODEL, "config": {"type": "x", "tasks": {"t": [1], "u": {}}, "groups": {"g": 1, "h": {}}}}
+    created = service.http.post("/v1/evaluation/jobs", json=body)
+    assert (created.status_code, created.json()["status"]) == (200, "failed")
+    assert created.json()["config"]["tasks"]["t"] == [1]
+    stored = client.evaluation.results.create(job=created.json()["id"])
+    assert (list(stored.tasks), list(stored.groups)) == (["t", "u"], ["h"])
+
+
 def test_a_job_of_another_version_is_not_found(client, job):
     spec = {"target": TARGET, "config": CONFIG}
     second = client.v2.evaluation.jobs.create(spec=spec)

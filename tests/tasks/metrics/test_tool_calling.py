@@ -59,6 +59,8 @@ def test_names_and_arguments_are_compared(candidate: str, reference: str, expect
     [
         ("[{", "it is not JSON"),
         ("[1]", "a function call has no name"),
+        ("false", "a function call has no name"),
+        ("{}", "a function call has no name"),
         ('[{"function": {"arguments": "{}"}}]', "a function call has no name"),
         ('[{"function": {"name": "f", "arguments": "{\\"x\\": "}}]', "the arguments of 'f' are not JSON"),
         ('[{"function": {"name": "f", "arguments": "[1]"}}]', "the arguments of 'f' are not an object"),

@@ -2,45 +2,26 @@
 
 from typing import Annotated, Final
 
-from pydantic import Discriminator, JsonValue, Tag, TypeAdapter
+from pydantic import Discriminator, Tag, TypeAdapter
 
-from api.nemo.schema import (
-    BenchmarkConfig,
-    Body,
-    CustomConfig,
-    EntityName,
-    OtherConfig,
-    Target,
-    Text,
-    Wire,
-    config_form,
-)
+from api.nemo.parts import Body, Described
+from api.nemo.schema import BenchmarkConfig, CustomConfig, OtherConfig, config_form
+from api.nemo.schema_target import Target
 
 
-class Described(Wire):
-    """What is said of a stored entity beside what it is."""
-
-    name: EntityName | None = None
-    namespace: EntityName | None = None
-    project: Text | None = None
-    description: Text | None = None
-    custom_fields: dict[str, JsonValue] | None = None
-    ownership: dict[str, JsonValue] | None = None
-
-
-class TargetCreate(Described, Target, Body):
+class TargetCreate(Described, Target):
     """The request for a target."""
 
 
-class CustomConfigCreate(Described, CustomConfig, Body):
+class CustomConfigCreate(Described, CustomConfig):
     """The request for a config of a custom evaluation."""
 
 
-class BenchmarkConfigCreate(Described, BenchmarkConfig, Body):
+class BenchmarkConfigCreate(Described, BenchmarkConfig):
     """The request for a config that names a benchmark."""
 
 
-class OtherConfigCreate(Described, OtherConfig, Body):
+class OtherConfigCreate(Described, OtherConfig):
     """The request for a config of any other evaluation."""
 
 

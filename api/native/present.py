@@ -1,0 +1,43 @@
+"""From the core's values to those of the native API, which have the same words."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from api.native import schema as wire
+from core.job import Job, Progress
+from core.result import Summary
+from store.log import LogPage
+from store.secrets import mask
+
+TIMES = ("created_at", "updated_at", "started_at", "finished_at")
+
+
+def to_job(job: Job, progress: Progress | None) -> wire.Job:
+    """Return a job as it is shown."""
+    same = {name: getattr(job, name) for name in wire.Job.model_fields if name not in ("progress", "spec", *TIMES)}
+    counts = progress.counts if progress else {}
+    return wire.Job(
+        **same,
+        **{name: _utc(getattr(job, name)) for name in TIMES},
+        progress={
+            task: {stage: wire.Progress(done=count.done, total=count.total) for stage, count in stages.items()}
+            for task, stages in counts.items()
+        },
+        spec=mask(job.spec.model_dump(mode="json")) if job.spec else None,
+    )
+
+
+def to_summaries(summaries: list[Summary]) -> wire.Summaries:
+    """Return the summaries of a job."""
+    return wire.Summaries(data=[wire.Summary(**asdict(summary)) for summary in summaries])
+
+
+def to_log(page: LogPage) -> wire.LogPage:
+    """Return some lines of a log."""
+    lines: list[dict[str, Any]] = [line._asdict() | {"time": _utc(line.time)} for line in page.lines]
+    return wire.LogPage(data=[wire.LogLine(**line) for line in lines], next_cursor=page.next_start, total=page.total)
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)

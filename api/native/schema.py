@@ -1,0 +1,175 @@
+"""What goes over the wire of the native API: jobs, summaries, samples and logs in the core's words."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, JsonValue, ModelWrapValidatorHandler, PrivateAttr, model_validator
+
+from api.body import refuse_unportable
+from core.job import Face, Failure, Intent, JobStatus
+from core.result import Outcome
+from core.spec import EvaluationSpec, Frozen
+from store.secrets import seal
+
+EntityName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00/]+$")]
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Format = Literal["json", "jsonl", "csv", "parquet"]
+
+
+class JobCreate(Frozen):
+    """The request for a job. An `api_key` in it is a key in clear; on this machine alone it may be `env:NAME`."""
+
+    spec: EvaluationSpec
+    name: EntityName | None = None
+    namespace: EntityName | None = None
+    project: Text | None = None
+    description: Text | None = None
+
+    _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _keys: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _seal(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Take the keys out before the specification is read, which has references only."""
+        refuse_unportable(body)
+        if not isinstance(body, dict):
+            return read(body)
+        sealed, keys = seal(body)
+        request = read(sealed)
+        request._sent = body
+        request._keys = keys
+        return request
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The body as it was sent, with all its keys."""
+        return self._sent
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys that came with the body, by the ids by which the specification refers to them."""
+        return self._keys
+
+
+class Progress(BaseModel):
+    """How many samples of a task have passed a stage, of how many."""
+
+    done: int
+    total: int
+
+
+class Job(BaseModel):
+    """A job; `progress` is by task and stage, `spec` the core's, its keys masked."""
+
+    id: str
+    face: Face
+    namespace: str
+    name: str
+    project: str | None
+    description: str | None
+    target: str | None
+    config: str | None
+    model: str | None
+    status: JobStatus
+    intent: Intent
+    note: str | None
+    failure: Failure | None
+    flow_run_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: dict[str, dict[str, Progress]]
+    spec: dict[str, JsonValue] | None
+
+
+class Summary(BaseModel):
+    """The scores of one (task, target, metric, name), aggregated; without any scored the statistics are null."""
+
+    task: str
+    target: str
+    metric: str
+    name: str
+    count: int
+    nan_count: int
+    sum: float | None
+    mean: float | None
+    min: float | None
+    max: float | None
+    sum_squared: float | None
+    variance: float | None
+    stddev: float | None
+    stderr: float | None
+    outcomes: dict[Outcome, int]
+
+
+class Summaries(BaseModel):
+    """A job's summaries: none before they are made, from all samples, at its end."""
+
+    data: list[Summary]
+
+
+class Score(BaseModel):
+    """One metric's score on one output."""
+
+    metric: str
+    name: str
+    outcome: Outcome
+    value: float | None
+    label: str | None
+    passed: bool | None
+    feedback: str | None
+    error: str | None
+
+
+class Sample(BaseModel):
+    """What a target made of one sample, and its scores: none yet if the output is not judged."""
+
+    task: str
+    sample: int
+    target: str
+    trial: int
+    item: dict[str, JsonValue]
+    output: str | None
+    reasoning: str | None
+    tool_calls: JsonValue
+    finish_reason: str | None
+    truncated: bool
+    empty: bool
+    outcome: Outcome
+    error: str | None
+    scores: list[Score]
+
+
+class Coverage(BaseModel):
+    """How many samples a job has, and of how many the outputs, and the scores, can be read by now."""
+
+    samples: int
+    generated: int
+    judged: int
+
+
+class SamplePage(BaseModel):
+    """Some samples; `next_cursor` is null after the last."""
+
+    data: list[Sample]
+    next_cursor: str | None
+    coverage: Coverage
+
+
+class LogLine(BaseModel):
+    """A line of a job's log; its time is UTC."""
+
+    time: datetime
+    level: str
+    step: str
+    message: str
+
+
+class LogPage(BaseModel):
+    """Some lines of a log; `next_cursor` is null if there are no more by now."""
+
+    data: list[LogLine]
+    next_cursor: int | None
+    total: int

@@ -1,0 +1,54 @@
+"""From a request for a job, whose words are the core's, to the job."""
+
+from typing import Any
+
+from api.native.schema import JobCreate
+from core.errors import SpecInvalid
+from core.job import NewJob, random_id
+from core.settings import Settings
+from core.spec import EvaluationSpec, ModelTarget, SecretRef
+from store.secrets import STORED
+
+REFERENCES = ("env:", "store:", "model:")
+
+
+def to_new_job(asked: JobCreate, settings: Settings) -> tuple[NewJob, dict[str, str]]:
+    """Return the job that is asked for, and the keys that came with it, by id.
+
+    `env:NAME` in the place of a key names a variable where the service runs: only those may who are on
+    the same machine. Raises SpecInvalid for other references.
+    """
+    named = {key_id: clear for key_id, clear in asked.keys.items() if clear.startswith(REFERENCES)}
+    for clear in named.values():
+        if not (settings.on_loopback and clear.startswith("env:")):
+            kind = clear.partition(":")[0]
+            raise SpecInvalid(f"a key cannot be named by {kind}:… here; send the key itself", field="spec")
+    spec = _with_references(asked.spec, {f"{STORED}{key_id}": clear for key_id, clear in named.items()})
+    job_id = random_id("job-")
+    job = NewJob(
+        id=job_id,
+        face="nemo-v2",
+        spec=spec,
+        request={"spec": spec.model_dump(mode="json")},
+        name=asked.name or job_id,
+        namespace=asked.namespace or "default",
+        project=asked.project,
+        description=asked.description,
+        model=next((target.endpoint.model for target in spec.targets if isinstance(target, ModelTarget)), None),
+    )
+    return job, {key_id: clear for key_id, clear in asked.keys.items() if key_id not in named}
+
+
+def _with_references(spec: EvaluationSpec, references: dict[str, SecretRef]) -> EvaluationSpec:
+    return EvaluationSpec.model_validate(_replaced(spec.model_dump(), references)) if references else spec
+
+
+def _replaced(value: Any, references: dict[str, SecretRef]) -> Any:
+    match value:
+        case dict():
+            return {name: _replaced(part, references) for name, part in value.items()}
+        case list() | tuple():
+            return [_replaced(part, references) for part in value]
+        case str():
+            return references.get(value, value)
+    return value

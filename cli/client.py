@@ -1,0 +1,108 @@
+"""The command line's way to the service: the native API over HTTP."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import httpx
+
+JOBS: Final = "/api/assay/v1/jobs"
+DEFAULT_URL: Final = "http://127.0.0.1:7331"
+TIMEOUT_S: Final = 60.0
+
+JsonDict = dict[str, Any]
+
+
+class Refused(Exception):
+    """The service refused a request; the message says why, `status` is HTTP's."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Keep the status beside the message."""
+        super().__init__(message)
+        self.status = status
+
+
+class Unreachable(Exception):
+    """There is no service at the URL."""
+
+
+def service_url() -> str:
+    """Return where the service is: ASSAY_URL, or the default port of this machine."""
+    return os.environ.get("ASSAY_URL", DEFAULT_URL).rstrip("/")
+
+
+class Client:
+    """Asks the service at `url`, with the key in ASSAY_API_KEY if there is one."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """Connect to nothing yet."""
+        self.url = url or service_url()
+        key = os.environ.get("ASSAY_API_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # No connection is kept, so that there is nothing to close.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_S, limits=limits, trust_env=False)
+
+    def is_up(self) -> bool:
+        """Whether a service answers there."""
+        try:
+            self._http.get("/health")
+        except httpx.TransportError:
+            return False
+        return True
+
+    def get(self, path: str, **query: Any) -> JsonDict:
+        """Return the answer to a request below the jobs; raises Refused and Unreachable."""
+        return self._ask("GET", JOBS + path, params=query)
+
+    def post(self, path: str, body: object = None) -> JsonDict:
+        """Send something below the jobs, and return the answer; raises Refused and Unreachable."""
+        return self._ask("POST", JOBS + path, json=body)
+
+    def post_elsewhere(self, path: str, body: object) -> JsonDict:
+        """Send something to a path of another face, and return the answer; raises Refused and Unreachable."""
+        return self._ask("POST", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """Delete something below the jobs; raises Refused and Unreachable."""
+        self._ask("DELETE", JOBS + path)
+
+    @contextmanager
+    def stream(self, path: str, query: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
+        """Give the parts of a file below the jobs; raises Refused and Unreachable."""
+        try:
+            with self._http.stream("GET", JOBS + path, params=query) as response:
+                if response.is_error:
+                    response.read()
+                yield _checked(response).iter_bytes()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _ask(self, method: str, path: str, **request: Any) -> JsonDict:
+        try:
+            response = _checked(self._http.request(method, path, **request))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        return response.json() if response.content else {}
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        return Unreachable(f"no answer from {self.url} ({error}); start `assay serve`, or set ASSAY_URL to a service")
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    if response.status_code == 401:
+        raise Refused("the service wants a key: set ASSAY_API_KEY to one of its ASSAY_API_KEYS", 401)
+    raise Refused(_reason(response), response.status_code)
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return f"{response.url} answered {response.status_code}; is it an Assay service?"
+    if isinstance(detail, str):
+        return detail
+    return "\n".join(f"{'.'.join(map(str, each['loc'][1:])) or 'request'}: {each['msg']}" for each in detail)

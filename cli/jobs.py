@@ -1,0 +1,94 @@
+"""`assay jobs`: what there is, and what shall become of it."""
+
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from cli.client import Client, JsonDict
+from cli.tables import job_table, summary_table
+
+app = App(name="jobs", help="List, show and steer jobs.")
+
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+@app.command(name="list")
+def list_jobs(
+    *,
+    status: str | None = None,
+    project: str | None = None,
+    name: str | None = None,
+    limit: int = 20,
+    as_json: AsJson = False,
+) -> int:
+    """List the newest jobs.
+
+    Args:
+        status: Only jobs of this status, such as running or failed.
+        project: Only jobs of this project.
+        name: Only jobs with this text in their name.
+        limit: How many jobs at most, up to 1000.
+        as_json: Print JSON, for a script to read.
+    """
+    filters = {"filter[status]": status, "filter[project]": project, "search[name]": name}
+    asked = {key: value for key, value in filters.items() if value is not None}
+    jobs = Client().get("", page_size=limit, **asked)["data"]
+    _print(jobs, as_json, lambda: job_table(jobs))
+    return 0
+
+
+@app.command
+def show(job: str, *, as_json: AsJson = False) -> int:
+    """Show a job: its status, and its scores once there are some."""
+    client = Client()
+    found = client.get(f"/{job}")
+    summaries = client.get(f"/{job}/summaries")["data"]
+    _print({"job": found, "summaries": summaries}, as_json, lambda: job_table([found]))
+    reason = found["failure"]["message"] if found["failure"] else found["note"]
+    if reason and not as_json:
+        Console(highlight=False).print(reason, markup=False)
+    if summaries and not as_json:
+        Console().print(summary_table(summaries))
+    return 0
+
+
+@app.command
+def cancel(job: str, *, as_json: AsJson = False) -> int:
+    """Stop a job for good; what it has done so far is kept."""
+    return _want(job, "cancel", as_json)
+
+
+@app.command
+def pause(job: str, *, as_json: AsJson = False) -> int:
+    """Stop a job until it is resumed."""
+    return _want(job, "pause", as_json)
+
+
+@app.command
+def resume(job: str, *, as_json: AsJson = False) -> int:
+    """Have a paused job go on where it stopped."""
+    return _want(job, "resume", as_json)
+
+
+@app.command
+def delete(job: str) -> int:
+    """Delete a job with its results; one that runs is stopped first."""
+    Client().delete(f"/{job}")
+    return 0
+
+
+def _want(job: str, verb: str, as_json: bool) -> int:
+    changed = Client().post(f"/{job}/{verb}")
+    _print(changed, as_json, lambda: job_table([changed]))
+    return 0
+
+
+def _print(value: JsonDict | list[JsonDict], as_json: bool, table: Callable[[], Table]) -> None:
+    if as_json:
+        print(json.dumps(value, indent=2))
+    else:
+        Console().print(table())

@@ -1,0 +1,61 @@
+"""Specifications in files: YAML or JSON, in the core's words or NeMo's."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+NEMO_JOBS: Final = "/v2/evaluation/jobs"
+
+
+class BadFile(Exception):
+    """A file cannot be read as a specification."""
+
+
+class Request(NamedTuple):
+    """What is sent for a file: a body, and the path of another face if it is in its words."""
+
+    body: dict[str, Any]
+    elsewhere: str | None
+
+
+def read_request(path: Path, *, name: str | None = None, project: str | None = None) -> Request:
+    """Return the request for a job that a file describes. Raises BadFile, saying what is wrong where."""
+    spec = _read(path)
+    described = {key: value for key, value in (("name", name), ("project", project)) if value is not None}
+    if "target" in spec and "config" in spec:
+        return Request({"spec": spec, **described}, NEMO_JOBS)
+    if "targets" in spec and "tasks" in spec:
+        return Request({"spec": spec, **described}, None)
+    raise BadFile(
+        f"{path} has neither 'targets' and 'tasks' (see `assay schema`) nor NeMo's 'target' and 'config'; "
+        f"it has: {', '.join(map(str, spec)) or 'nothing'}"
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise BadFile(f"{path} is neither YAML nor JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise BadFile(f"{path} is no mapping of names to values")
+    try:
+        return {str(key): _as_json(value) for key, value in content.items()}
+    except RecursionError:
+        raise BadFile(f"{path} refers to itself") from None
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value of YAML as JSON has it, where dates are text."""
+    match value:
+        case dict():
+            return {str(key): _as_json(part) for key, part in value.items()}
+        case list():
+            return [_as_json(part) for part in value]
+        case date():
+            return value.isoformat()
+    return value

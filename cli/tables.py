@@ -1,0 +1,70 @@
+"""Tables for people: jobs, summaries and samples."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from cli.client import JsonDict
+
+MAX_CELL = 60
+
+
+def job_table(jobs: Iterable[JsonDict]) -> Table:
+    """Return one line a job."""
+    table = Table(
+        *(Column(name, no_wrap=True) for name in ("id", "status")),
+        "name",
+        "project",
+        "model",
+        Column("created", no_wrap=True),
+    )
+    for job in jobs:
+        name = None if job["name"] == job["id"] else job["name"]
+        created = job["created_at"][:16].replace("T", " ")
+        table.add_row(*map(cell, (job["id"], job["status"], name, job["project"], job["model"], created)))
+    return table
+
+
+def summary_table(summaries: Iterable[JsonDict]) -> Table:
+    """Return one line a score, and why samples have none."""
+    table = Table("task", "target", "metric", "score", "mean", "stddev", "scored", "not scored")
+    for each in summaries:
+        missing = ", ".join(f"{count} {outcome}" for outcome, count in each["outcomes"].items() if outcome != "scored")
+        figures = ("-" if each[name] is None else f"{each[name]:.3f}" for name in ("mean", "stddev"))
+        names = (each[name] for name in ("task", "target", "metric", "name"))
+        table.add_row(*map(cell, (*names, *figures, each["count"], missing or 0)))
+    return table
+
+
+def sample_table(samples: Sequence[JsonDict]) -> Table:
+    """Return one line a sample, with the scores that are in any of them."""
+    names = sorted({f"{score['metric']}/{score['name']}" for sample in samples for score in sample["scores"]})
+    table = Table("task", "sample", "target", "output", *names)
+    for sample in samples:
+        scores = {f"{score['metric']}/{score['name']}": score for score in sample["scores"]}
+        output = sample["output"] if sample["output"] is not None else sample["error"] or sample["outcome"]
+        shown = (shown_score(scores.get(name)) for name in names)
+        table.add_row(*map(cell, (sample["task"], sample["sample"], sample["target"], output, *shown)))
+    return table
+
+
+def shown_score(score: JsonDict | None) -> object:
+    """Return a score's value or label, or why there is none."""
+    if score is None:
+        return None
+    return next((score[part] for part in ("value", "label") if score[part] is not None), score["outcome"])
+
+
+def plain_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Return the answer to a query."""
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(cell, row))
+    return table
+
+
+def cell(value: object) -> Text:
+    """Return a value on one line, cut if it is long."""
+    text = "" if value is None else " ".join(str(value).split())
+    return Text(text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…")

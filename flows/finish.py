@@ -1,0 +1,36 @@
+"""The end of a job: its terminal status, recorded once its results are seen to be there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from core.job import Failure, Job, JobStatus, OpenJob, Progress, utcnow
+from store.jobs import Change
+from store.workspace import Workspace
+
+
+def finish(workspace: Workspace, job: Job | OpenJob, status: JobStatus, report: Progress | None) -> None:
+    """Record that a job has ended; one that completed without results has failed."""
+    folder = workspace.folder(job.id)
+    failure = job.failure or (report.failure if report else None)
+    if status == "completed" and folder.read_summaries() is None:
+        status = "failed"
+        failure = Failure(blame="service", code="results_missing", message="The job ended without its results.")
+    if status == "failed" and failure is None:
+        failure = Failure(blame="service", code="flow_run_failed", message="The flow run failed; see its log.")
+    end: Change = {"status": status, "finished_at": utcnow(), "failure": failure if status == "failed" else None}
+    folder.write_job(replace(workspace.jobs.get(job.id), **end))
+    workspace.jobs.settle(job.id, seen=job.status, **end)
+
+
+@contextmanager
+def settled(workspace: Workspace, job: Job) -> Iterator[None]:
+    """Settle a job's record when its run ends, as the reconciler does for the runs of deployments."""
+    status: JobStatus = "failed"
+    workspace.jobs.settle(job.id, status="running", started_at=utcnow())
+    try:
+        yield
+        status = "cancelled" if workspace.folder(job.id).read_summaries() is None else "completed"
+    finally:
+        report = workspace.jobs.progress([job.id]).get(job.id)
+        finish(workspace, workspace.jobs.get(job.id), status, report)

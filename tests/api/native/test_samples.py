@@ -1,0 +1,130 @@
+import csv
+import json
+from io import BytesIO, StringIO
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from core.job import NewJob, random_id
+from core.plan import Manifest, Shard
+from core.result import Output, Score
+from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
+from store.results import JobFolder
+from store.samples import ROWS
+
+SIZE = 6
+
+
+@pytest.fixture
+def samples(service) -> str:
+    """The URL of the samples of a job; each has its number as grade, and every third output begins with `=`."""
+    job_id = random_id("job-")
+    spec = EvaluationSpec(
+        targets=(RecordedTarget(name="t"),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[])),)
+    )
+    service.state.jobs.add(NewJob(id=job_id, face="nemo-v1", spec=spec, request={}, name=job_id))
+    folder = JobFolder(service.state.results, job_id)
+    shard = Shard(index=0, task="qa", start=0, stop=SIZE)
+    folder.write_samples(shard, [json.dumps({"n": n, "topic": "ab"[n % 2]}) for n in range(SIZE)])
+    folder.finish_generate(
+        shard,
+        [Output("qa", n, "t", text=f"{'=' if n % 3 == 0 else ''}SUM({n})", tool_calls="[]") for n in range(SIZE)],
+        [],
+    )
+    folder.finish_judge(shard, [Score("qa", n, "t", 0, "graded", "grade", "scored", float(n)) for n in range(SIZE)], [])
+    unfinished = Shard(index=1, task="qa", start=SIZE, stop=10)
+    manifest = Manifest(job_id=job_id, code_version="", spec=spec, shards=(shard, unfinished), datasets=())
+    folder.write_manifest(manifest)
+    return f"/api/assay/v1/jobs/{job_id}/samples"
+
+
+def numbers(service, url: str, **query: Any) -> list[int]:
+    answer = service.http.get(url, params=query)
+    assert answer.status_code == 200, answer.text
+    return [row["sample"] for row in answer.json()["data"]]
+
+
+def test_a_page_says_how_much_of_the_job_it_is_of(service, samples):
+    page = service.http.get(samples).json()
+    assert page["coverage"] == {"samples": 10, "generated": 6, "judged": 6}
+    assert page["next_cursor"] is None
+    first = page["data"][0]
+    assert (first["item"], first["output"], first["tool_calls"]) == ({"n": 0, "topic": "a"}, "=SUM(0)", [])
+    assert [(score["metric"], score["name"], score["value"]) for score in first["scores"]] == [("graded", "grade", 0.0)]
+
+
+def test_filters_searches_and_sorts_as_they_are_written(service, samples):
+    assert numbers(service, samples, **{"filter[score.grade][gte]": 4}) == [4, 5]
+    assert numbers(service, samples, **{"filter[item.topic]": "b", "sort": "-score.grade"}) == [5, 3, 1]
+    assert numbers(service, samples, **{"search[output]": "=sum"}) == [0, 3]
+    assert numbers(service, samples, **{"filter[sample]": [1, 2]}) == [1, 2]
+    assert numbers(service, samples, **{"filter[outcome]": "judge_error"}) == []
+
+
+@pytest.mark.parametrize("sort", ["sample", "-sample", "-score.grade"])
+def test_cursors_lead_through_the_list(service, samples, sort):
+    whole, paged, cursor = numbers(service, samples, sort=sort), [], ""
+    while cursor is not None:
+        page = service.http.get(samples, params={"sort": sort, "limit": 4, "cursor": cursor}).json()
+        paged += [row["sample"] for row in page["data"]]
+        cursor = page["next_cursor"]
+    assert paged == whole
+    assert sorted(whole) == list(range(SIZE))
+
+
+@pytest.mark.parametrize(
+    ("query", "place", "remedy"),
+    [
+        ({"filter[nothing]": "1"}, "filter[nothing]", "filter by one of: task, target"),
+        ({"filter[score.nothing]": "1"}, "filter", "name one of: graded/grade"),
+        ({"filter[sample]": "x"}, "filter[sample]", "'x' is no number"),
+        ({"filter[sample][near]": "1"}, "filter[sample][near]", "use one of: eq, neq"),
+        ({"filter[passed]": "perhaps"}, "filter[passed]", "neither true nor false"),
+        ({"filter[passed][gt]": "true"}, "filter[passed][gt]", "true or false"),
+        ({"filter[sample][gt]": ["1", "2"]}, "filter[sample][gt]", "takes one value"),
+        ({'filter[item."]': "1"}, 'filter[item."]', "quotes"),
+        ({"filter": "1"}, "filter", "write filter[FIELD]"),
+        ({"search[topic]": "1"}, "search[topic]", "search by one of: output"),
+        ({"search[output]": ""}, "search[output]", "empty"),
+        ({"sort": "output"}, "sort", "sort by sample or by score.NAME"),
+        ({"cursor": "xyz"}, "cursor", "next_cursor"),
+        ({"limit": "1001"}, "limit", "format=jsonl"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_with_what_to_write_instead(service, samples, query, place, remedy):
+    refused = service.http.get(samples, params=query)
+    assert refused.status_code == 422
+    assert refused.json()["detail"][0]["loc"] == ["query", place]
+    assert remedy in refused.json()["detail"][0]["msg"]
+
+
+def test_a_cursor_of_another_order_is_refused(service, samples):
+    cursor = service.http.get(samples, params={"limit": 2}).json()["next_cursor"]
+    refused = service.http.get(samples, params={"sort": "-sample", "cursor": cursor})
+    assert refused.status_code == 422
+
+
+def test_the_same_rows_come_in_every_format(service, samples):
+    query = {"filter[item.topic]": "b", "sort": "-sample"}
+    pages = service.http.get(samples, params=query).json()["data"]
+    lines = service.http.get(samples, params=query | {"format": "jsonl"})
+    table = pq.read_table(BytesIO(service.http.get(samples, params=query | {"format": "parquet"}).content))
+    cells = list(csv.DictReader(StringIO(service.http.get(samples, params=query | {"format": "csv"}).text)))
+    assert [json.loads(line) for line in lines.text.splitlines()] == pages
+    assert lines.headers["content-disposition"].endswith('.jsonl"')
+    assert table.schema.equals(ROWS)
+    assert table["sample"].to_pylist() == [int(row["sample"]) for row in cells] == [5, 3, 1]
+    assert [row["graded/grade"] for row in cells] == ["5.0", "3.0", "1.0"]
+
+
+def test_no_cell_of_a_csv_file_is_a_formula(service, samples):
+    rows = list(csv.DictReader(StringIO(service.http.get(samples, params={"format": "csv"}).text)))
+    assert [row["output"] for row in rows][:2] == ["'=SUM(0)", "SUM(1)"]
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+def test_a_file_that_cannot_be_made_is_refused_before_it_begins(service, samples):
+    refused = service.http.get(samples, params={"format": "csv", "filter[score.nothing]": "1"})
+    assert refused.status_code == 422
+    assert service.http.get(samples, params={"format": "parquet", "filter[sample]": "99"}).status_code == 200

@@ -1,0 +1,107 @@
+import json
+
+import pytest
+
+from cli.main import answer
+from cli.results import BadCondition, conditions
+from cli.specs import BadFile, read_request
+from core.job import random_id
+from core.result import Summary
+from core.spec import EvaluationSpec
+from store.results import JobFolder
+from tests.tasks.specs import CORRECT, model, rows, spec
+
+BODY = {"spec": spec(model("http://127.0.0.1:1/v1"), rows(2), CORRECT).model_dump(mode="json", exclude_none=True)}
+
+
+@pytest.fixture
+def job(at) -> str:
+    return at.http.post("/api/assay/v1/jobs", json=BODY).json()["id"]
+
+
+def test_jobs_are_listed_by_project_and_status(at, job, capsys):
+    project = random_id("p-")
+    named = at.http.post("/api/assay/v1/jobs", json=BODY | {"project": project}).json()["id"]
+    assert answer(["jobs", "list", "--project", project, "--status", "created", "--json"]) == 0
+    assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [named]
+    assert answer(["jobs", "list", "--limit", "1000"]) == 0
+    assert job in capsys.readouterr().out
+
+
+def test_a_job_is_shown_with_its_scores(at, job, capsys):
+    summary = Summary("qa", "t", "m", "n", 2, 1, 3.0, 1.5, 1.0, 2.0, 5.0, 0.25, 0.5, None, {"scored": 2, "refused": 1})
+    JobFolder(at.state.results, job).write_summaries([summary])
+    assert answer(["jobs", "show", job]) == 0
+    printed = capsys.readouterr().out
+    assert job in printed
+    assert "1.500" in printed
+    assert "1 refused" in " ".join(printed.split())
+
+
+def test_intents_are_passed_on(at, job, capsys):
+    for verb, status in (("pause", "pausing"), ("resume", "resuming"), ("cancel", "cancelling")):
+        assert answer(["jobs", verb, job, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["status"] == status
+    assert answer(["jobs", "pause", job]) == 2
+    assert "Job is cancelling and cannot be paused" in capsys.readouterr().err
+    assert answer(["jobs", "delete", job]) == 0
+    assert answer(["jobs", "show", job]) == 2
+    assert capsys.readouterr().err == "Job not found\n"
+
+
+def test_what_is_wrong_is_told_with_a_remedy(at, job, capsys, tmp_path):
+    odd = tmp_path / "odd.yaml"
+    odd.write_text("targets: []\ntasks: []\n")
+    wrong = {
+        ("results", job, "--where", "nonsense"): "score.grade>=3",
+        ("results", job, "--where", "what=1"): "filter by one of: task",
+        ("run", str(odd)): "spec.targets: ",
+        ("run", str(tmp_path / "none.yaml")): "cannot be read",
+        ("sql", "SELECT nothing"): "Binder Error",
+        ("results",): "requires an argument",
+    }
+    for arguments, remedy in wrong.items():
+        assert answer(list(arguments)) == 2
+        assert remedy in capsys.readouterr().err
+
+
+def test_without_a_service_it_says_how_to_reach_one(monkeypatch, capsys):
+    monkeypatch.setenv("ASSAY_URL", "http://127.0.0.1:1")
+    assert answer(["jobs", "list"]) == 4
+    assert "start `assay serve`, or set ASSAY_URL" in capsys.readouterr().err
+
+
+def test_the_schema_is_that_of_a_specification(capsys):
+    assert answer(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == EvaluationSpec.model_json_schema()
+
+
+def test_a_file_is_in_the_core_s_words_or_nemo_s(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("targets: [{kind: recorded}]\ntasks: [{name: 2026-01-02, dataset: {rows: [{day: 2026-01-02}]}}]\n")
+    body, elsewhere = read_request(file, name="n")
+    assert (body["name"], elsewhere) == ("n", None)
+    assert body["spec"]["tasks"][0]["dataset"] == {"rows": [{"day": "2026-01-02"}]}
+    file.write_text('{"target": "demo/model", "config": "demo/qa"}')
+    assert read_request(file).elsewhere == "/v2/evaluation/jobs"
+
+
+@pytest.mark.parametrize("text", ["a: 1", "[1]", "{", "a: &a [*a]\ntargets: *a\ntasks: *a", "!!python/object:os.x {}"])
+def test_a_file_that_is_no_specification_is_refused(tmp_path, text):
+    file = tmp_path / "spec.yaml"
+    file.write_text(text)
+    with pytest.raises(BadFile, match=r"spec\.yaml"):
+        read_request(file)
+
+
+def test_conditions_become_filters_and_searches():
+    asked = conditions("qa", None, ["score.grade>=3", "item.q = a=b", "output~x > y", "task=other", "a/b.c-d<1"])
+    assert asked == {
+        "filter[task]": ["qa", "other"],
+        "filter[score.grade][gte]": ["3"],
+        "filter[item.q]": ["a=b"],
+        "search[output]": ["x > y"],
+        "filter[a/b.c-d][lt]": ["1"],
+    }
+    with pytest.raises(BadCondition, match="'grade' is no condition"):
+        conditions(None, None, ["grade"])

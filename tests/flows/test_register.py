@@ -1,0 +1,107 @@
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import SpecInvalid
+from core.job import Failure
+from core.settings import Settings
+from core.spec import EvaluationSpec
+from flows.form import Asked
+from flows.register import job_id_of, read_spec, register
+from store.workspace import Workspace
+
+SPEC = """\
+targets: [{kind: model, endpoint: {url: "http://host/v1", model: m, api_key: "env:KEY"}}]
+tasks:
+  - name: qa
+    dataset: {kind: rows, rows: [{question: q, token: "not a key"}]}
+    prompts: {target: {body: {prompt: "{{item.question}}"}}}
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with closing(Workspace.open(Settings(home=tmp_path), migrating=True)) as opened:
+        yield opened
+
+
+def read(tmp_path: Path, text: str, **overrides: int) -> EvaluationSpec:
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    return read_spec(path, overrides)
+
+
+@given(st.uuids(), st.uuids())
+def test_a_run_has_one_job_id_and_it_is_its_own(one: UUID, other: UUID) -> None:
+    assert re.fullmatch("job-[a-z0-9]{22}", job_id_of(one))
+    assert (job_id_of(one) == job_id_of(other)) == (one == other)
+
+
+def test_a_run_registers_one_job_however_often_it_tries(workspace: Workspace) -> None:
+    run_id, asked = uuid4(), Asked(target="ns/t", config="ns/c", limit_samples=3)
+    first, again = (register(workspace, run_id, asked) for _ in range(2))
+    assert first == again
+    assert (first.flow_run_id, first.face, first.status) == (str(run_id), "nemo-v2", "created")
+    assert first.request == {"spec": {"target": "ns/t", "config": "ns/c"}, "limit_samples": 3}
+    assert [job.id for job in workspace.jobs.incomplete()] == [first.id]
+    assert workspace.jobs.undispatched() == []
+
+
+def test_a_name_that_is_taken_gets_the_end_of_the_id(workspace: Workspace) -> None:
+    run_id = uuid4()
+    assert register(workspace, uuid4(), Asked(name="nightly")).name == "nightly"
+    second = register(workspace, run_id, Asked(name="nightly"))
+    assert second.name == f"nightly-{second.id[-6:]}"
+    assert register(workspace, run_id, Asked(name="nightly")) == second
+
+
+def test_a_job_is_completed_once(workspace: Workspace, tmp_path: Path) -> None:
+    job, spec = register(workspace, uuid4(), Asked()), read(tmp_path, SPEC)
+    workspace.jobs.complete(job.id, spec=spec, model="m", request={"spec": {}})
+    workspace.jobs.complete(job.id, failure=Failure(blame="user", code="c", message="too late"))
+    completed = workspace.jobs.get(job.id)
+    assert (completed.spec, completed.model, completed.failure) == (spec, "m", None)
+    assert workspace.jobs.incomplete() == []
+
+
+def test_a_file_is_read_with_other_parameters(tmp_path: Path) -> None:
+    spec = read(tmp_path, SPEC, limit_samples=5)
+    assert spec.params.limit_samples == 5
+    assert spec.params.parallelism is None
+    assert read(tmp_path, spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"env:KEY"', '"sk-secret"'),
+        ('"http://host/v1"', '"http://user:sk-secret@host/v1"'),
+        ('"env:KEY"', '"store:sk-secret"'),
+    ],
+)
+def test_a_key_in_a_file_is_refused_without_being_repeated(tmp_path: Path, old: str, new: str) -> None:
+    with pytest.raises(SpecInvalid, match="env:NAME") as refusal:
+        read(tmp_path, SPEC.replace(old, new))
+    assert "sk-secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("targets: [", "neither YAML nor JSON"),
+        ("- a list", "no object"),
+        ("targets: []\ntasks: []", "targets"),
+        ("!!python/object/apply:os.system [true]", "neither YAML nor JSON"),
+    ],
+)
+def test_a_file_that_is_no_specification_says_so(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SpecInvalid, match=message):
+        read(tmp_path, text)
+    with pytest.raises(SpecInvalid, match="cannot be read"):
+        read_spec(tmp_path / "absent.yaml", {})

@@ -1,0 +1,90 @@
+"""What people and programs do with Prefect's server, over its own API."""
+
+from typing import Any
+
+import httpx
+
+from tests.conftest import Served, until
+from tests.scripted import ScriptedEndpoint
+from tests.service.bodies import chat_task, job, model
+
+Json = dict[str, Any]
+
+
+class Prefect:
+    """A Prefect server, as its UI speaks with it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        answer = self._send(method, path, body)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> Json:
+        found: Json = self.call("GET", f"/deployments/name/evaluate/{name}")
+        return found
+
+    def start(self, deployment: str, *, check: bool = True, **parameters: Any) -> str:
+        """Start a run as the form does, or, without `check`, as one who goes around it; return its id."""
+        path = f"/deployments/{self.deployment(deployment)['id']}/create_flow_run"
+        more = {} if check else {"enforce_parameter_schema": False}
+        return str(self.call("POST", path, parameters=parameters, **more)["id"])
+
+    def refusal(self, deployment: str, **parameters: Any) -> str:
+        path = f"/deployments/{self.deployment(deployment)['id']}/create_flow_run"
+        answer = self._send("POST", path, {"parameters": parameters})
+        assert answer.status_code == 409, answer.text
+        return answer.text
+
+    def run(self, run_id: str) -> Json:
+        found: Json = self.call("GET", f"/flow_runs/{run_id}")
+        return found
+
+    def runs(self, deployment: str) -> list[Json]:
+        named = {"deployments": {"id": {"any_": [self.deployment(deployment)["id"]]}}}
+        found: list[Json] = self.call("POST", "/flow_runs/filter", **named)
+        return found
+
+    def set_state(self, run_id: str, state_type: str, name: str, **state: Any) -> None:
+        self.call("POST", f"/flow_runs/{run_id}/set_state", state={"type": state_type, "name": name, **state})
+
+    def suspend(self, run_id: str) -> None:
+        self.set_state(run_id, "PAUSED", "Suspended", state_details={"pause_reschedule": True})
+
+    def resume(self, run_id: str) -> None:
+        self.call("POST", f"/flow_runs/{run_id}/resume")
+
+    def cancel(self, run_id: str) -> None:
+        self.set_state(run_id, "CANCELLING", "Cancelling")
+
+    def artifacts(self, run_id: str) -> set[str]:
+        found = self.call("POST", "/artifacts/filter", flow_runs={"id": {"any_": [run_id]}})
+        return {artifact["key"] for artifact in found}
+
+    def _send(self, method: str, path: str, body: Json) -> httpx.Response:
+        return httpx.request(method, self._url + path, json=body or None, timeout=30, trust_env=False)
+
+
+def job_of(served: Served, run_id: str) -> str:
+    """Return the job of a flow run, once it is there."""
+    prefect = Prefect(served.prefect_api)
+    until(lambda: prefect.run(run_id)["name"].startswith("job-"), timeout_s=20)
+    job_id = str(prefect.run(run_id)["name"])
+    until(lambda: httpx.get(f"{served.url}/v2/evaluation/jobs/{job_id}", trust_env=False).is_success, timeout_s=20)
+    return job_id
+
+
+def store_pair(served: Served, endpoint: ScriptedEndpoint, namespace: str, rows: int, **more: Any) -> Json:
+    """Store a target and a config of some rows as namespace/model and namespace/qa; return them as parameters."""
+    lines = "".join(f'{{"question": "{namespace} {n} ANSWER: {n}", "answer": "{n}"}}\n' for n in range(rows))
+    task = chat_task(served.dataset(f"{namespace}.jsonl", lines))
+    spec = job(model(endpoint.url, "scripted", **more), params={"parallelism": 4}, qa=task)
+    stored = {"target": "model", "config": "qa"}
+    for kind, name in stored.items():
+        url = f"{served.url}/v1/evaluation/{kind}s"
+        httpx.delete(f"{url}/{namespace}/{name}", trust_env=False)
+        body = {**spec[kind], "namespace": namespace, "name": name}
+        httpx.post(url, json=body, trust_env=False).raise_for_status()
+    return {kind: f"{namespace}/{name}" for kind, name in stored.items()}

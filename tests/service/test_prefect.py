@@ -1,0 +1,250 @@
+"""The ways in and out that Prefect offers: a form, a program, a schedule; pause, resume and cancel."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect.deployments import run_deployment
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tests.conftest import Served, until
+from tests.scripted import ScriptedEndpoint
+from tests.service.prefect_api import Prefect, job_of, store_pair
+
+ROOT = Path(__file__).parents[2]
+N = 400
+
+
+@pytest.fixture
+def prefect(served: Served) -> Prefect:
+    return Prefect(served.prefect_api)
+
+
+@pytest.fixture
+def slow_endpoint() -> Iterator[ScriptedEndpoint]:
+    with ScriptedEndpoint(latency_s=0.04) as scripted:
+        yield scripted
+
+
+def listed(served: Served) -> set[str]:
+    return {job.id for job in served.client.v2.evaluation.jobs.list(page_size=100).data}
+
+
+def asked(endpoint: ScriptedEndpoint) -> Counter[str]:
+    return Counter(call["raw"] for call in endpoint.calls)
+
+
+def test_quick_run_evaluates_the_demo_pair_with_no_typing(served, prefect, endpoint):
+    store_pair(served, endpoint, "demo", 5)
+    run_id = prefect.start("evaluation")
+    ended = served.wait(job_of(served, run_id))
+    assert ended.status == "completed"
+    assert ended.id in listed(served)
+    assert served.results(ended.id).tasks["qa"].metrics["correct"].scores["string-check"].value == 1.0
+    run = prefect.run(run_id)
+    assert run["state_type"] == "COMPLETED"
+    assert {"assay", "nemo-v2", "namespace:default", "config:demo/qa", "model:scripted"} <= set(run["tags"])
+    assert len(endpoint.calls) == 5
+
+
+def test_the_fields_of_the_form_say_what_is_run(served, prefect, endpoint):
+    pair = store_pair(served, endpoint, "form", 9, api_key="sk-form")
+    run_id = prefect.start("evaluation", **pair, name="from-the-form", project="p", limit_samples=3, parallelism=2)
+    ended = served.wait(job_of(served, run_id))
+    assert (ended.status, ended.name, ended.project) == ("completed", "from-the-form", "p")
+    assert ended.spec.config.params.limit_samples == 3
+    assert len(endpoint.calls) == 3
+    assert {call["headers"]["authorization"] for call in endpoint.calls} == {"Bearer sk-form"}
+
+
+def test_a_program_starts_a_run_and_gets_its_end(served, prefect, endpoint):
+    pair = store_pair(served, endpoint, "program", 4)
+    with temporary_settings({PREFECT_API_URL: served.prefect_api}):
+        run = run_deployment("evaluate/evaluation", parameters=pair, timeout=60, poll_interval=0.5)
+    assert run.state.is_completed()
+    assert served.wait(job_of(served, str(run.id))).status == "completed"
+
+
+def test_a_specification_in_a_file_is_run(served, prefect, endpoint, tmp_path):
+    file = spec_file(tmp_path / "capitals.yaml", endpoint)
+    run_id = prefect.start("evaluation", spec_file=str(file), limit_samples=2)
+    ended = served.wait(job_of(served, run_id))
+    assert ended.status == "completed"
+    assert served.results(ended.id).tasks["qa"].metrics["correct"].scores["string-check"].stats.count == 2
+    assert prefect.run(run_id)["parameters"] == {"spec_file": str(file), "limit_samples": 2}
+
+
+def test_a_key_can_become_no_parameter_and_is_found_in_no_database(served, prefect):
+    key = secrets.token_hex(16)
+    assert "not allowed" in prefect.refusal("evaluation", api_key=key)
+    url = f"http://user:{key}@example.com/v1"
+    for field in ("target", "config", "name", "project", "spec_file"):
+        assert "does not match" in prefect.refusal("evaluation", **{field: url})
+    assert len(prefect.deployment("evaluation")["parameter_openapi_schema"]["properties"]) == 7
+    databases = [*served.home.rglob("*.db*")]
+    assert {database.name for database in databases} >= {"assay.db", "prefect.db"}
+    assert not [database for database in databases if key.encode() in database.read_bytes()]
+
+
+def test_what_is_not_stored_fails_the_job_with_its_name(served, prefect):
+    ended = served.wait(job_of(served, prefect.start("evaluation", target="no/such")))
+    assert ended.status == "error"
+    assert (ended.error_details["blame"], ended.error_details["message"]) == ("user", "Target 'no/such' not found")
+
+
+def test_a_run_that_never_got_to_its_first_line_has_a_record(served, prefect):
+    run_id = prefect.start("evaluation", check=False, nonsense=1)
+    ended = served.wait(job_of(served, run_id))
+    assert ended.status == "error"
+    assert ended.id in listed(served)
+
+
+def test_a_run_that_no_worker_takes_up_has_a_record_and_goes_on_later(served, prefect, endpoint):
+    pair = store_pair(served, endpoint, "late", 2)
+    prefect.call("PATCH", "/work_pools/assay", is_paused=True)
+    try:
+        job_id = job_of(served, prefect.start("evaluation", **pair))
+        assert served.client.v2.evaluation.jobs.retrieve(job_id).status in ("created", "pending")
+    finally:
+        prefect.call("PATCH", "/work_pools/assay", is_paused=False)
+    assert served.wait(job_id).status == "completed"
+
+
+def test_suspend_and_resume_in_prefect_redo_nothing(served, prefect, slow_endpoint):
+    run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "suspended", N))
+    until(lambda: len(slow_endpoint.calls) > 20)
+    prefect.suspend(run_id)
+    job_id = job_of(served, run_id)
+    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
+    paused_at = len(slow_endpoint.calls)
+    assert paused_at < N
+    time.sleep(1)  # nothing may come now
+    assert len(slow_endpoint.calls) == paused_at
+    prefect.resume(run_id)
+    assert served.wait(job_id).status == "completed"
+    assert len(asked(slow_endpoint)) == asked(slow_endpoint).total() == N
+
+
+def test_a_job_that_is_paused_in_the_api_can_be_resumed_in_prefect(served, prefect, slow_endpoint):
+    run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "mixed", N))
+    until(lambda: len(slow_endpoint.calls) > 20)
+    job_id = job_of(served, run_id)
+    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", trust_env=False).raise_for_status()
+    until(lambda: prefect.run(run_id)["state_type"] == "PAUSED", timeout_s=15)
+    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
+    prefect.resume(run_id)
+    resumed_at = len(slow_endpoint.calls)
+    until(lambda: len(slow_endpoint.calls) > resumed_at + 20)
+    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", trust_env=False).raise_for_status()
+    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
+    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/resume", trust_env=False).raise_for_status()
+    assert served.wait(job_id).status == "completed"
+    assert len(asked(slow_endpoint)) == asked(slow_endpoint).total() == N
+
+
+def test_cancel_in_prefect_cancels_the_job(served, prefect, slow_endpoint):
+    run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "cancelled", N))
+    until(lambda: len(slow_endpoint.calls) > 20)
+    prefect.cancel(run_id)
+    assert served.wait(job_of(served, run_id)).status == "cancelled"
+    assert prefect.run(run_id)["state_type"] == "CANCELLED"
+    assert len(slow_endpoint.calls) < N
+
+
+@pytest.mark.slow
+def test_firings_of_a_schedule_are_jobs_of_their_own_with_one_history(served, prefect, endpoint):
+    store_pair(served, endpoint, "demo", 3)
+    nightly = prefect.deployment("nightly")
+    (schedule,) = nightly["schedules"]
+    assert not schedule["active"]
+    assert prefect.runs("nightly") == []
+    path = f"/deployments/{nightly['id']}/schedules/{schedule['id']}"
+    every_minute = {"cron": "* * * * *", "timezone": "UTC"}
+    prefect.call("PATCH", path, active=True, schedule=every_minute)
+    try:
+        until(lambda: len(prefect.runs("nightly")) >= 2, timeout_s=60)
+        first, second = sorted(prefect.runs("nightly"), key=lambda run: run["expected_start_time"])[:2]
+        assert first["state_name"] == "Scheduled"
+        jobs = [fire(served, prefect, run["id"]) for run in (first, second)]
+    finally:
+        prefect.call("PATCH", path, active=False, schedule=every_minute)
+    assert [job.status for job in jobs] == ["completed", "completed"]
+    assert jobs[0].id != jobs[1].id
+    assert jobs[0].name == "nightly"
+    assert jobs[1].name.startswith("nightly-")
+    assert {job.id for job in jobs} <= listed(served)
+    assert prefect.artifacts(first["id"]) & prefect.artifacts(second["id"]) == {"default-demo-qa-results"}
+
+
+def fire(served: Served, prefect: Prefect, run_id: str) -> Any:
+    """Have a scheduled run start now, and wait for the end of its job."""
+    now = datetime.now(UTC).isoformat()
+    prefect.set_state(run_id, "SCHEDULED", "Scheduled", state_details={"scheduled_time": now})
+    return served.wait(job_of(served, run_id))
+
+
+def test_the_flow_is_called_without_a_service(served, endpoint, tmp_path):
+    file = spec_file(tmp_path / "spec.yaml", endpoint)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import asyncio, sys\n"
+        "from core.settings import Settings\n"
+        "from flows.evaluate import evaluate\n"
+        "from store.workspace import Workspace\n"
+        "(summary,) = asyncio.run(evaluate(spec_file=sys.argv[1], name='mine'))\n"
+        "jobs = Workspace.open(Settings()).jobs\n"
+        "print(summary.task, summary.count, summary.mean, len(jobs.open()))\n"
+    )
+    environment = {"ASSAY_HOME": str(tmp_path / "home"), "PREFECT_API_URL": served.prefect_api}
+    done = run_python([str(script), str(file)], **environment)
+    assert done.stdout.splitlines()[-1] == "qa 3 1.0 0", done.stderr
+    assert len(endpoint.calls) == 3
+    failed = run_python([str(script), str(tmp_path / "absent.yaml")], **environment)
+    assert failed.returncode == 1
+    assert "absent.yaml cannot be read" in failed.stderr
+
+
+def spec_file(path: Path, endpoint: ScriptedEndpoint) -> Path:
+    path.write_text(f"""\
+targets:
+  - kind: model
+    endpoint: {{url: "{endpoint.url}", model: scripted}}
+tasks:
+  - name: qa
+    dataset:
+      kind: rows
+      rows:
+        - {{question: "Capital of France? ANSWER: Paris", answer: Paris}}
+        - {{question: "Capital of Italy? ANSWER: Rome", answer: Rome}}
+        - {{question: "Capital of Peru? ANSWER: Lima", answer: Lima}}
+    prompts:
+      target: {{body: {{messages: [{{role: user, content: "{{{{item.question}}}}"}}]}}}}
+    metrics:
+      - type: string-check
+        name: correct
+        left: "{{{{sample.output_text}}}}"
+        operator: equals
+        right: "{{{{item.answer}}}}"
+""")
+    return path
+
+
+def run_python(arguments: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
