@@ -51,10 +51,15 @@ class _Answer(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Keep quiet about a connection that a worker left when it was stopped."""
+
+
 @contextmanager
 def scripted_model() -> Iterator[str]:
     """Serve the model on a free port of this machine; yields its base URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Answer) as server:
+    with _Server(("127.0.0.1", 0), _Answer) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}/v1"

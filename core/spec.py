@@ -6,8 +6,9 @@ A face translates its request into an `EvaluationSpec`; every later stage reads 
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|store|model):.+$")]
 """Where a key is kept: `env:NAME`, `store:ID` or `model:NAME`; never the key itself."""
@@ -16,9 +17,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
 class Frozen(BaseModel):
-    """A value: immutable, and strict about its fields."""
+    """A value: immutable, strict about its fields, and silent in errors about what it was given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 # Targets: the systems under test.
@@ -33,6 +34,13 @@ class Endpoint(Frozen):
     url: str | None = None
     model: str
     api_key: SecretRef | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _has_no_key(cls, url: str | None) -> str | None:
+        if url and "@" in urlsplit(url).netloc:
+            raise ValueError("a URL has no user or password in it; name a key by api_key, e.g. env:MY_KEY")
+        return url
 
 
 class Reasoning(Frozen):

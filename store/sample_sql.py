@@ -162,8 +162,8 @@ def _of_one_score(conditions: Sequence[Condition], bindings: Bindings) -> str:
     parts = [_compare(f"c.{SCORE_COLUMNS[each.field[0]]}", each, bindings) for each in conditions]
     if any(each.field != ("outcome",) for each in conditions):
         return _some_score(" AND ".join(parts))
-    # An output that could not be had, and is not judged yet, has its outcome too. (With OR in the place of
-    # the union, DuckDB takes three times as long.)
+    # An output that could not be had, and is not judged yet, has its outcome too. (A union, since DuckDB makes
+    # a semi-join of it; of an OR it does not.)
     keys = ", ".join(KEY)
     lost = f"SELECT {keys}, outcome FROM outputs WHERE outcome <> 'scored'"
     either = f"(SELECT {keys}, outcome FROM scores UNION ALL {lost})"

@@ -21,7 +21,7 @@ from store.schemas import SCHEMAS, Kind
 
 OF_OUTPUT: Final = ("reasoning", "tool_calls", "finish_reason", "truncated", "empty", "outcome", "error")
 OF_SCORE: Final = ("metric", "name", "outcome", "value", "label", "passed", "feedback", "error")
-GROWTH: Final = 4
+GROWTH: Final = 16
 """So many times more shards are looked through next if a page is not full yet."""
 
 KINDS: Final[tuple[Kind, ...]] = ("samples", "outputs", "scores")

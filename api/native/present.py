@@ -13,11 +13,13 @@ from store.secrets import mask
 TIMES = ("created_at", "updated_at", "started_at", "finished_at")
 
 
-def to_job(job: Job, progress: Progress | None) -> wire.Job:
+def to_job(job: Job, progress: Progress | None) -> wire.JobRecord:
     """Return a job as it is shown."""
-    same = {name: getattr(job, name) for name in wire.Job.model_fields if name not in ("progress", "spec", *TIMES)}
+    same = {
+        name: getattr(job, name) for name in wire.JobRecord.model_fields if name not in ("progress", "spec", *TIMES)
+    }
     counts = progress.counts if progress else {}
-    return wire.Job(
+    return wire.JobRecord(
         **same,
         **{name: _utc(getattr(job, name)) for name in TIMES},
         progress={
@@ -33,10 +35,12 @@ def to_summaries(summaries: list[Summary]) -> wire.Summaries:
     return wire.Summaries(data=[wire.Summary(**asdict(summary)) for summary in summaries])
 
 
-def to_log(page: LogPage) -> wire.LogPage:
+def to_log(page: LogPage) -> wire.LogLines:
     """Return some lines of a log."""
     lines: list[dict[str, Any]] = [line._asdict() | {"time": _utc(line.time)} for line in page.lines]
-    return wire.LogPage(data=[wire.LogLine(**line) for line in lines], next_cursor=page.next_start, total=page.total)
+    return wire.LogLines(
+        data=[wire.LoggedLine(**line) for line in lines], next_cursor=page.next_start, total=page.total
+    )
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -25,7 +25,7 @@ router = APIRouter(prefix=PREFIX, tags=["Assay"])
 
 
 @router.post("", status_code=201)
-def create_job(asked: wire.JobCreate, attempt: CurrentAttempt, state: CurrentState) -> wire.Job:
+def create_job(asked: wire.JobRequest, attempt: CurrentAttempt, state: CurrentState) -> wire.JobRecord:
     """Record a job and have it started; a request that is sent again is answered with its first job."""
     job, keys = to_new_job(asked, state.settings)
     added = add_once(state, job, keys, sent=asked.sent, attempt=attempt)
@@ -34,7 +34,7 @@ def create_job(asked: wire.JobCreate, attempt: CurrentAttempt, state: CurrentSta
 
 
 @router.get("")
-def list_jobs(asked: AskedJobs, state: CurrentState) -> Page[wire.Job]:
+def list_jobs(asked: AskedJobs, state: CurrentState) -> Page[wire.JobRecord]:
     """List the jobs of all faces, the newest first unless asked otherwise."""
     jobs, total = state.jobs.page(None, asked.listing)
     progress = state.jobs.progress([job.id for job in jobs])
@@ -42,7 +42,7 @@ def list_jobs(asked: AskedJobs, state: CurrentState) -> Page[wire.Job]:
 
 
 @router.get("/{job_id}")
-def get_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def get_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Return a job."""
     return _shown(state, find(state, job_id))
 
@@ -54,19 +54,19 @@ def delete_job(job_id: JobId, state: CurrentState) -> None:
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def cancel_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Have a job stopped; what it has done so far is kept."""
     return _shown(state, _want(state, job_id, "cancel"))
 
 
 @router.post("/{job_id}/pause")
-def pause_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def pause_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Have a job stopped until it is resumed."""
     return _shown(state, _want(state, job_id, "pause"))
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: JobId, state: CurrentState) -> wire.Job:
+def resume_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Have a paused job go on where it stopped."""
     return _shown(state, _want(state, job_id, "run"))
 
@@ -83,7 +83,7 @@ def list_logs(
     state: CurrentState,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[int, Query(ge=0)] = 0,
-) -> wire.LogPage:
+) -> wire.LogLines:
     """Return some lines of a job's log, also while it runs."""
     folder = JobFolder(state.results, find(state, job_id).id)
     try:
@@ -106,5 +106,5 @@ def _want(state: State, job_id: str, intent: Intent) -> Job:
     return job
 
 
-def _shown(state: State, job: Job) -> wire.Job:
+def _shown(state: State, job: Job) -> wire.JobRecord:
     return present.to_job(job, state.jobs.progress([job.id]).get(job.id))

@@ -16,7 +16,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Format = Literal["json", "jsonl", "csv", "parquet"]
 
 
-class JobCreate(Frozen):
+class JobRequest(Frozen):
     """The request for a job. An `api_key` in it is a key in clear; on this machine alone it may be `env:NAME`."""
 
     spec: EvaluationSpec
@@ -59,7 +59,7 @@ class Progress(BaseModel):
     total: int
 
 
-class Job(BaseModel):
+class JobRecord(BaseModel):
     """A job; `progress` is by task and stage, `spec` the core's, its keys masked."""
 
     id: str
@@ -110,7 +110,7 @@ class Summaries(BaseModel):
     data: list[Summary]
 
 
-class Score(BaseModel):
+class SampleScore(BaseModel):
     """One metric's score on one output."""
 
     metric: str
@@ -139,7 +139,7 @@ class Sample(BaseModel):
     empty: bool
     outcome: Outcome
     error: str | None
-    scores: list[Score]
+    scores: list[SampleScore]
 
 
 class Coverage(BaseModel):
@@ -158,7 +158,7 @@ class SamplePage(BaseModel):
     coverage: Coverage
 
 
-class LogLine(BaseModel):
+class LoggedLine(BaseModel):
     """A line of a job's log; its time is UTC."""
 
     time: datetime
@@ -167,9 +167,9 @@ class LogLine(BaseModel):
     message: str
 
 
-class LogPage(BaseModel):
+class LogLines(BaseModel):
     """Some lines of a log; `next_cursor` is null if there are no more by now."""
 
-    data: list[LogLine]
+    data: list[LoggedLine]
     next_cursor: int | None
     total: int

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.native.schema import JobCreate
+from api.native.schema import JobRequest
 from core.errors import SpecInvalid
 from core.job import NewJob, random_id
 from core.settings import Settings
@@ -12,7 +12,7 @@ from store.secrets import STORED
 REFERENCES = ("env:", "store:", "model:")
 
 
-def to_new_job(asked: JobCreate, settings: Settings) -> tuple[NewJob, dict[str, str]]:
+def to_new_job(asked: JobRequest, settings: Settings) -> tuple[NewJob, dict[str, str]]:
     """Return the job that is asked for, and the keys that came with it, by id.
 
     `env:NAME` in the place of a key names a variable where the service runs: only those may who are on

@@ -1,6 +1,14 @@
 ENTITY = {"get", "patch", "delete"}
 ROUTES = {
     "/health": {"get"},
+    "/api/assay/v1/jobs": {"get", "post"},
+    "/api/assay/v1/jobs/{job_id}": {"get", "delete"},
+    "/api/assay/v1/jobs/{job_id}/cancel": {"post"},
+    "/api/assay/v1/jobs/{job_id}/logs": {"get"},
+    "/api/assay/v1/jobs/{job_id}/pause": {"post"},
+    "/api/assay/v1/jobs/{job_id}/resume": {"post"},
+    "/api/assay/v1/jobs/{job_id}/samples": {"get"},
+    "/api/assay/v1/jobs/{job_id}/summaries": {"get"},
     "/v1/evaluation/targets": {"get", "post"},
     "/v1/evaluation/targets/{namespace}/{name}": ENTITY,
     "/v1/evaluation/configs": {"get", "post"},
@@ -53,7 +61,7 @@ def test_an_unknown_path_or_method_has_a_detail(service):
     assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
 
 
-def test_the_schema_shows_every_route_of_the_face(service):
+def test_the_schema_shows_every_route_of_the_faces(service):
     schema = service.http.get("/openapi.json").json()
     assert {path: set(methods) for path, methods in schema["paths"].items()} == ROUTES
     assert {"JobCreate", "JobCreateV1"} <= set(schema["components"]["schemas"])
