@@ -42,9 +42,13 @@ class CannotServe(Exception):
 
 @contextmanager
 def sole_supervisor(home: Path) -> Iterator[None]:
-    """Hold the lock of `home`; raises CannotServe, naming the process that holds it."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "serve.lock").open("a+") as lock:
+    """Hold the lock of `home`; raises CannotServe, naming the process that holds it, or why it cannot be used."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock_file = (home / "serve.lock").open("a+")
+    except OSError as error:
+        raise CannotServe(f"ASSAY_HOME {home} cannot be used: {error.strerror}") from None
+    with lock_file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,8 +1,6 @@
 """The one flow: an evaluation job is a run of `evaluate`."""
 
 import asyncio
-import os
-import platform
 from contextlib import closing, nullcontext
 from threading import BoundedSemaphore
 from typing import Any, Protocol
@@ -40,6 +38,7 @@ from flows.form import (
     StoredTarget,
 )
 from flows.register import completed, job_id_of, register
+from flows.worker import worker_name
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.calls import ShardIncomplete
@@ -112,7 +111,7 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
     """Carry out a job's stages; returns its summaries, or that it was cancelled."""
     if job.status == "paused":  # and yet its run is started: it was resumed in Prefect
         job = workspace.jobs.want(job.id, "run")
-    attempt, worker = flow_run.run_count or 1, f"{platform.node()}:{os.getpid()}"
+    attempt, worker = flow_run.run_count or 1, worker_name()
     job = await completed(workspace, job, attempt=attempt, worker=worker)
     if job.spec is None:
         return Cancelled(message="Cancelled by the user.")

@@ -14,11 +14,11 @@ from prefect.client.schemas import State
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelled, Completed, Failed, Scheduled
 
-from core.job import TERMINAL, Failure, OpenJob, Progress, utcnow
+from core.job import TERMINAL, Failure, JobStatus, OpenJob, Progress, utcnow
 from flows.finish import finish
 from flows.status import next_status, run_state
 from flows.watch import Watch
-from flows.worker import wake
+from flows.worker import wake, was_stopped
 from store.jobs import Change
 from store.workspace import Workspace
 
@@ -81,15 +81,21 @@ class Reconciler:
             await asyncio.to_thread(self._remove, job)
         elif status in TERMINAL:
             await asyncio.to_thread(finish, self._workspace, job, status, report)
-        elif status != job.status:
-            change: Change = {"status": status}
-            if status == "running":
-                change |= {"started_at": job.started_at or utcnow(), "note": None}
+        elif change := self._change(job, watch, status):
             await asyncio.to_thread(self._workspace.jobs.settle, job.id, seen=job.status, **change)
-        elif watch.waits_for_a_worker and job.note is None:
+
+    def _change(self, job: OpenJob, watch: Watch, status: JobStatus) -> Change:
+        """Return what is to be recorded of a job that goes on."""
+        if status == "running" != job.status:
+            return {"status": status, "started_at": job.started_at or utcnow(), "note": None}
+        if status != job.status:
+            return {"status": status}
+        if job.crashes and watch.has_advanced:  # only deaths that keep a job from coming further count
+            return {"crashes": 0}
+        if watch.waits_for_a_worker and job.note is None:
             most = self._workspace.settings.max_jobs
-            note = f"Waits for a worker that has room; each runs up to {most} jobs at a time."
-            await asyncio.to_thread(self._workspace.jobs.settle, job.id, seen=job.status, note=note)
+            return {"note": f"Waits for a worker that has room; each runs up to {most} jobs at a time."}
+        return {}
 
     async def _carry_out_intent(self, job: OpenJob, watch: Watch) -> bool:
         """Tell Prefect what the user wants, or heed what was wanted there; whether anything was done."""
@@ -114,17 +120,21 @@ class Reconciler:
 
     async def _bury(self, job: OpenJob, watch: Watch, report: Progress | None) -> None:
         """Start the run of a dead engine again, unless it was done, is unwanted, or has died too often."""
-        change: Change = {"crashes": job.crashes + 1}
+        stopped = report is not None and was_stopped(self._workspace.settings.home, report.worker)
+        crashes = job.crashes if stopped else job.crashes + 1
+        change: Change = {"crashes": crashes}
+        watch.has_advanced = False
         if report and report.results_ready_at:
             await self._set(job, watch, Completed(message="The engine died after its work was done."))
         elif job.intent in ("cancel", "delete"):
             await self._set(job, watch, Cancelled(message="Cancelled by the user."))
-        elif job.crashes >= MAX_CRASHES:
-            message = f"The worker died {job.crashes + 1} times while at this job."
+        elif crashes > MAX_CRASHES:
+            message = f"The worker died {crashes} times while at this job, which came no further."
             change["failure"] = Failure(blame="service", code="crashed", message=message)
             await self._set(job, watch, Failed(message=message))
         else:
-            change["note"] = f"The worker died; the job goes on (restart {job.crashes + 1} of {MAX_CRASHES})."
+            why = "The worker was stopped" if stopped else f"The worker died ({crashes} of {MAX_CRASHES} times)"
+            change["note"] = f"{why}; the job goes on."
             await self._set(job, watch, Scheduled(name="AwaitingRetry", message=change["note"]))
             wake(self._workspace.settings.home)
         await asyncio.to_thread(self._workspace.jobs.settle, job.id, **change)

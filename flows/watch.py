@@ -22,12 +22,14 @@ UNCONFIRMED_S = 10.0
 
 @dataclass
 class Watch:
-    """The state of a job's flow run and the age of its engine's last report."""
+    """The state of a job's flow run, the age of its engine's last report, and how far any report was."""
 
     run: RunState = "none"
     run_since: float = 0.0
     heartbeat: datetime | None = None
     heartbeat_since: float = field(default_factory=time.monotonic)
+    most_done: int | None = None
+    has_advanced: bool = False
 
     def note_run(self, run: RunState) -> None:
         """Take note of the run's state."""
@@ -35,9 +37,12 @@ class Watch:
             self.run, self.run_since = run, time.monotonic()
 
     def note_report(self, report: Progress | None) -> None:
-        """Take note of the engine's report, if it is a new one."""
+        """Take note of the engine's report, if it is a new one, and of whether it is further than any before."""
         if report and report.heartbeat_at != self.heartbeat:
             self.heartbeat, self.heartbeat_since = report.heartbeat_at, time.monotonic()
+            done = sum(count.done for stages in report.counts.values() for count in stages.values())
+            self.has_advanced = self.has_advanced or (self.most_done is not None and done > self.most_done)
+            self.most_done = max(done, self.most_done or 0)
 
     @property
     def waits_for_a_worker(self) -> bool:

@@ -7,6 +7,7 @@ second. Registered as the worker type `assay` by entry point; `python -m flows` 
 import asyncio
 import errno
 import os
+import platform
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -91,6 +92,32 @@ async def _fail(flow_run: "FlowRun", message: str) -> None:
     """Fail a run that Prefect's engine refuses before it gives it a state."""
     async with get_client() as client:
         await client.set_flow_run_state(flow_run.id, Failed(message=message), force=True)
+
+
+def worker_name() -> str:
+    """Return how this process is named in the reports of its engines."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def note_stop(home: Path) -> None:
+    """Leave word that this process was told to stop, so that its end is not taken for a crash."""
+    _stop_file(home, worker_name()).touch()
+
+
+def was_stopped(home: Path, worker: str) -> bool:
+    """Whether a worker that is gone was told to stop."""
+    return _stop_file(home, worker).exists()
+
+
+def forget_stop(home: Path) -> None:
+    """Take back the word of an earlier process of the same number."""
+    file = _stop_file(home, worker_name())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+
+
+def _stop_file(home: Path, worker: str) -> Path:
+    return home / "run" / "stopped" / worker
 
 
 def make_pipe(home: Path) -> Path:

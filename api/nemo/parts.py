@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from fastapi import Path
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -23,12 +24,20 @@ from api.body import refuse_unportable
 
 JsonDict = dict[str, Any]
 
+
+def refuse_dots(name: str) -> str:
+    """Raise ValueError for a name that clients take out of a URL's path before they send it."""
+    if name in (".", ".."):
+        raise ValueError(f"{name!r} cannot stand in a URL's path; choose another name")
+    return name
+
+
 NO_NUL: Final = r"^[^\x00]*$"
 """Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 PathText = Annotated[str, Path(pattern=NO_NUL)]
-EntityName = Annotated[str, StringConstraints(pattern=r"^[\w\-\+.@:]*$", max_length=255)]
+EntityName = Annotated[str, StringConstraints(pattern=r"^[\w\-\+.@:]*$", max_length=255), AfterValidator(refuse_dots)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Filled = Annotated[str, StringConstraints(min_length=1)]
 Limit = Annotated[int, Field(ge=1)]

@@ -69,3 +69,14 @@ def test_the_next_port_on_which_nobody_listens_is_taken() -> None:
 def test_readiness_is_asked_where_the_api_listens_and_not_of_a_proxy(tmp_path: Path, host: str, url: str) -> None:
     assert listening_url(Settings(home=tmp_path, host=host)) == url
     assert listening_url(Settings(home=tmp_path, host=host, public_url="https://evals.example.com")) == url
+
+
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(CannotServe, match=rf"ASSAY_HOME {tmp_path}/file cannot be used: File exists"),
+        sole_supervisor(tmp_path / "file"),
+    ):
+        pass
+    with pytest.raises(CannotServe, match="Not a directory"), sole_supervisor(tmp_path / "file" / "home"):
+        pass

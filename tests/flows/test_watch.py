@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from core.job import Progress, utcnow
+from core.job import Count, Progress, Stage, utcnow
 from flows.status import RunState
 from flows.watch import QUEUED_S, SILENT_S, UNCONFIRMED_S, UNSTARTED_S, Watch
 
@@ -89,3 +89,19 @@ def test_a_run_left_lying_waits_for_a_worker() -> None:
     assert watching("scheduled", in_state_s=QUEUED_S + MARGIN_S).waits_for_a_worker
     assert not watching("scheduled", in_state_s=QUEUED_S - MARGIN_S).waits_for_a_worker
     assert not watching("running", in_state_s=QUEUED_S + MARGIN_S).waits_for_a_worker
+
+
+def counted(done: int, seconds: int) -> Progress:
+    """Return a report of so many samples, the given time after the first."""
+    counts: dict[str, dict[Stage, Count]] = {"qa": {"generate": Count(done, 100), "judge": Count(0, 100)}}
+    return Progress("job-1", 1, "worker", BEAT + timedelta(seconds=seconds), counts)
+
+
+def test_a_job_has_advanced_once_it_is_further_than_ever_seen() -> None:
+    watch = Watch()
+    for second, done in enumerate([50, 50, 0, 20, 50]):  # as after a restart, which reads its journals again
+        watch.note_report(counted(done, second))
+        assert not watch.has_advanced
+    watch.note_report(counted(51, 9))
+    assert watch.has_advanced
+    assert watch.most_done == 51

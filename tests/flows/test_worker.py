@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.worker import AssayWorker, has_listener, make_pipe, wake
+from flows.worker import (
+    AssayWorker,
+    forget_stop,
+    has_listener,
+    make_pipe,
+    note_stop,
+    wake,
+    was_stopped,
+    worker_name,
+)
 
 
 @contextmanager
@@ -64,3 +73,13 @@ def test_a_worker_takes_as_many_runs_as_the_settings_allow(tmp_path: Path, monke
     assert worker._limit == 3
     assert AssayWorker(work_pool_name="assay", limit=5)._limit == 5
     assert AssayWorker.get_worker_class_from_type("assay") is AssayWorker
+
+
+def test_a_worker_that_was_told_to_stop_leaves_word_until_its_number_is_taken_again(tmp_path: Path) -> None:
+    forget_stop(tmp_path)
+    assert not was_stopped(tmp_path, worker_name())
+    note_stop(tmp_path)
+    assert was_stopped(tmp_path, worker_name())
+    assert not was_stopped(tmp_path, "elsewhere:1")
+    forget_stop(tmp_path)
+    assert not was_stopped(tmp_path, worker_name())
