@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 PREFECT_API_URL ?= http://127.0.0.1:4200/api
 
-.PHONY: install demo serve deploy test test-slow prefect-ways check bench crash-test
+.PHONY: install demo serve deploy test test-slow prefect-ways check bench
 
 install: .venv/installed
 
