@@ -169,7 +169,7 @@ def show_query(settings: Settings, job_id: str) -> None:
     """Print a DuckDB query over the results, and its answer."""
     columns, rows = query(settings.home / "results", QUERY, [job_id])
     console = Console(highlight=False)
-    console.print(QUERY.replace("?", f"'{job_id}'"))
+    console.print(QUERY.replace("?", f"'{job_id}'"), soft_wrap=True)
     table = Table(*columns)
     for row in rows:
         table.add_row(*map(str, row))
