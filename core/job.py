@@ -2,13 +2,15 @@
 
 import secrets
 import string
+import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
+from core.endpoint import Frozen
 from core.errors import Blame
-from core.spec import EvaluationSpec, Frozen
+from core.spec import EvaluationSpec
 
 JobStatus = Literal[
     "created",
@@ -33,6 +35,7 @@ Face = Literal["nemo-v1", "nemo-v2", "together", "nugen", "maniac"]
 Stage = Literal["generate", "judge"]
 
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
@@ -65,6 +68,13 @@ class Progress:
     failure: Failure | None = None
 
 
+class Transition(NamedTuple):
+    """A status that a job came to, and when."""
+
+    status: JobStatus
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job as a face asks for it; `request` is the verbatim body, its keys replaced by references.
@@ -95,7 +105,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(NewJob):
-    """A job record. `note` says why it waits or what befell it."""
+    """A job record. `note` says why it waits or what befell it; `history` is every status that it had."""
 
     status: JobStatus = "created"
     intent: Intent = "run"
@@ -106,6 +116,7 @@ class Job(NewJob):
     updated_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    history: tuple[Transition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +158,9 @@ def base58_id(prefix: str) -> str:
         number, digit = divmod(number, len(BASE58))
         digits = BASE58[digit] + digits
     return prefix + digits
+
+
+def ulid(prefix: str) -> str:
+    """Return `prefix` and a ULID: 26 digits in base 32, of which the first ten are the time in milliseconds."""
+    number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
+    return prefix + "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))

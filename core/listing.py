@@ -44,9 +44,13 @@ Term = OneOf | Within | Contains
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The items that every term holds for, sorted, ties by id, and the page of them, counted from 1."""
+    """The items that every term holds for, sorted, ties by id, and the page of them, counted from 1.
+
+    The first `offset` items are on no page.
+    """
 
     terms: tuple[Term, ...] = ()
     sort: Sort = "-created_at"
     page: int = 1
     page_size: int = 10
+    offset: int = 0

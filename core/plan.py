@@ -6,7 +6,8 @@ Resolve writes it once as `manifest.json`; every later stage and every restart r
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from core.spec import EvaluationSpec, Frozen
+from core.endpoint import Frozen
+from core.spec import EvaluationSpec
 
 SCHEMA_VERSION = 1
 """Of the manifest, the journals and the Parquet files."""

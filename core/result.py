@@ -46,6 +46,14 @@ class Usage:
     completion_tokens: int | None = None
     total_tokens: int | None = None
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return the tokens of both; a count that one of them lacks is the other's."""
+        return Usage(
+            _sum(self.prompt_tokens, other.prompt_tokens),
+            _sum(self.completion_tokens, other.completion_tokens),
+            _sum(self.total_tokens, other.total_tokens),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -128,3 +136,7 @@ class Summary:
     stddev: float | None
     stderr: float | None
     outcomes: dict[Outcome, int] = field(default_factory=dict)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one + (other or 0)

@@ -9,7 +9,7 @@ import re
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     default_endpoint: str | None = None
     default_api_key: SecretStr | None = None
+    default_judge: str | None = None
     datasets: Path | None = None
     allow_endpoints: Annotated[tuple[str, ...], NoDecode] = ()
     parallelism: Annotated[int, Field(ge=1, le=4096)] = 8
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
     max_body: Annotated[int, Field(ge=1)] = 10_000_000
     max_upload: Annotated[int, Field(ge=1)] = 5_000_000_000
     work_pool: str = "assay"
+    strict_columns: bool = False
+    task_runner: Literal["threads", "dask"] = "threads"
+    dask_address: str | None = None
     models: dict[str, ModelSettings] = {}
 
     @field_validator("home", mode="after")

@@ -12,8 +12,9 @@ from typing import Final
 import orjson
 
 from core.errors import AssayError, EndpointFailed, EndpointRefused, ResultsMissing
+from core.metric import Bleu
 from core.result import CallOutcome, Outcome, Score, Summary
-from core.spec import Bleu, EvaluationSpec
+from core.spec import EvaluationSpec
 from store.results import CallEnd
 from tasks.calls import ANSWERS
 from tasks.engine import Engine
@@ -27,42 +28,89 @@ CORPUS: Final = "corpus"
 FAILURES: Final[tuple[CallOutcome, ...]] = ("transient", "error", "not_attempted")
 """How a call ends that had no answer, the most telling first."""
 
+NOT_HAD: Final[frozenset[Outcome]] = frozenset(
+    {"target_error", "refused", "missing_field", "judge_error", "not_attempted"}
+)
+"""The outcomes of a sample that was not generated, or not judged."""
+
 
 def aggregate(engine: Engine) -> list[Summary]:
     """Publish and return the job's summaries.
 
-    Raises EndpointRefused or EndpointFailed, after they are published, if a model gave no answer at all.
+    Raises EndpointRefused or EndpointFailed, after they are published, if the models gave no answer at all, and
+    EndpointFailed if more samples failed than the specification allows.
     """
+    failures = Failures(engine.manifest.spec.params.max_failed)
     aggregator = Aggregator(bleu_metrics(engine.manifest.spec))
     for shard in engine.manifest.shards:
         scores = engine.folder.read_scores(shard)
         if scores is None:
             raise ResultsMissing(f"shard {shard.index} of job {engine.job.id} has no scores")
         aggregator.add(scores)
+        failures.add(scores)
     summaries = aggregator.summaries()
     engine.folder.write_summaries(summaries)
     for summary in summaries:
         engine.say(describe(summary))
-    for error in silent_models(engine.folder.call_ends()):
+    for error in silent_models(engine.folder.call_ends(), reference=engine.manifest.spec.reference):
         raise error
+    failures.check()
     engine.finished()
     return summaries
 
 
-def silent_models(ends: Iterable[CallEnd]) -> Iterator[AssayError]:
-    """Yield an error for each model that answered nothing of what it was asked.
+def silent_models(ends: Iterable[CallEnd], *, reference: str | None = None) -> Iterator[AssayError]:
+    """Yield an error for each model that answered nothing of what it was asked, if none in its part did.
 
-    It is the user's if the model refused whatever it was asked.
+    A part is what the targets of a task do, what its judges do, or what the target named `reference` does. It is
+    the user's error if the model refused whatever it was asked.
     """
     by_model: defaultdict[tuple[str, str, str], dict[CallOutcome, str | None]] = defaultdict(dict)
     for end in ends:
         by_model[end.task, end.target, end.metric][end.outcome] = end.error
+    parts = {model: _part(*model, reference) for model in by_model}
+    answering = {parts[model] for model, errors in by_model.items() if not ANSWERS.isdisjoint(errors)}
     for (task, target, metric), errors in by_model.items():
         failed = [outcome for outcome in FAILURES if outcome in errors]
-        if failed and ANSWERS.isdisjoint(errors):
+        if failed and parts[task, target, metric] not in answering:
             model = f"the judge {metric!r}" if metric else f"the target {target!r}"
             kind = EndpointFailed if "transient" in errors else EndpointRefused
             yield kind(f"task {task!r}: {model} answered no request: {errors[failed[0]]}")
+
+
+def _part(task: str, target: str, metric: str, reference: str | None) -> tuple[str, str]:
+    return task, "judge" if metric else "reference" if target == reference else "target"
+
+
+class Failures:
+    """Counts the samples that could not be generated or judged, against the share that may be (None: all)."""
+
+    def __init__(self, allowed: float | None) -> None:
+        """Begin with nothing."""
+        self._allowed = allowed
+        self._samples = 0
+        self._failed = 0
+        self._error: str | None = None
+
+    def add(self, scores: Iterable[Score]) -> None:
+        """Take the scores of a shard."""
+        samples: set[tuple[str, int]] = set()
+        failed: dict[tuple[str, int], str | None] = {}
+        for score in scores:
+            samples.add((score.task, score.sample))
+            if score.outcome in NOT_HAD:
+                failed.setdefault((score.task, score.sample), score.error)
+        self._samples += len(samples)
+        self._failed += len(failed)
+        self._error = self._error or next(iter(failed.values()), None)
+
+    def check(self) -> None:
+        """Raise EndpointFailed if too many failed."""
+        if self._allowed is not None and self._failed > self._allowed * self._samples:
+            raise EndpointFailed(
+                f"{self._failed} of {self._samples} samples could not be generated or judged, "
+                f"more than {self._allowed:.0%}: {self._error}"
+            )
 
 
 def describe(summary: Summary) -> str:

@@ -25,11 +25,12 @@ ANSWERS: Final[frozenset[CallOutcome]] = frozenset({"answered", "refused"})
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A call to be made: `request` is its JSON body."""
+    """A call to be made: `request` is its JSON body, `plain` the same without a reply schema where it has one."""
 
     key: CallKey
     route: Route
     request: bytes
+    plain: bytes | None = None
 
 
 class ShardIncomplete(Exception):
@@ -37,16 +38,30 @@ class ShardIncomplete(Exception):
 
 
 def prepare(
-    key: CallKey, route: Route, template: BodyTemplate, values: Mapping[str, Any], defaults: Mapping[str, Any]
+    key: CallKey,
+    route: Route,
+    template: BodyTemplate,
+    values: Mapping[str, Any],
+    *,
+    defaults: Mapping[str, Any],
+    reply_schema: Mapping[str, Any] | None = None,
 ) -> Ask | Call:
-    """Render a request over the `defaults` of its fields, or say as a call why there is none."""
+    """Render a request over the `defaults` of its fields, or say as a call why there is none.
+
+    The reply is asked to keep to `reply_schema`.
+    """
     try:
         body = template.render(values)
     except MissingField as error:
         return Call(key, "missing_field", request="{}", error=str(error))
     except TemplateInvalid as error:
         return Call(key, "error", request="{}", error=error.message)
-    return Ask(key, route, orjson.dumps({"model": route.model, **defaults, **body}))
+    fields = {"model": route.model, **defaults, **body}
+    request = orjson.dumps(fields)
+    if reply_schema is None or "response_format" in fields:
+        return Ask(key, route, request)
+    form = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": reply_schema}}
+    return Ask(key, route, orjson.dumps({**fields, "response_format": form}), plain=request)
 
 
 def fulfil(
@@ -121,13 +136,18 @@ class _Attempt:
         breaker = self._engine.breaker(ask.key)
         try:
             reply = await self._engine.loop.ask(
-                ask.route, ask.request, lane=self._engine.lane, role=ask.key.role, wanted=lambda: not breaker.open
+                ask.route,
+                ask.request,
+                plain=ask.plain,
+                lane=self._engine.lane(ask.key),
+                role=ask.key.role,
+                wanted=lambda: not breaker.open,
             )
         except LaneClosed:
             return None
-        call = _record(ask, reply)
+        call = _record(ask.key, reply)
         if breaker.open and not call.attempts:
-            call = Call(ask.key, "not_attempted", ask.request.decode(), error=breaker.error)
+            call = Call(ask.key, "not_attempted", call.request, error=breaker.error)
         elif call.outcome in ANSWERS:
             breaker.success()
         elif call.attempts and call.status != TOO_MANY_REQUESTS:  # else it is there, and says to come back later
@@ -145,11 +165,11 @@ class _Attempt:
             self._engine.passed(self._stage, self._shard, self._passed)
 
 
-def _record(ask: Ask, reply: Reply) -> Call:
+def _record(key: CallKey, reply: Reply) -> Call:
     return Call(
-        key=ask.key,
+        key=key,
         outcome=reply.outcome,
-        request=ask.request.decode(),
+        request=reply.request.decode(),
         response=reply.body,
         status=reply.status,
         error=reply.error,

@@ -1,114 +1,240 @@
-"""Checks before the first paid request: every template against every row, every parser's pattern."""
+"""Checks before the first paid request: every template against every row, every pattern, every source."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property, lru_cache
+from typing import Any, Final, Protocol, assert_never
 
+from core.endpoint import Prompt
 from core.errors import DatasetUnreadable, SpecInvalid, TemplateInvalid
-from core.spec import Computed, Judge, ModelTarget, Parsed, RecordedTarget, RegexParser, Target, TaskSpec
-from tasks.columns import SAMPLE_KEYS
+from core.metric import Code, Computed, FirstParser, Judge, Parsed, Parser, RegexParser
+from core.spec import ModelTarget, RecordedTarget, Target, TaskSpec
+from tasks import sandbox
+from tasks.columns import REFERENCE_KEYS, SAMPLE_KEYS
+from tasks.images import image_urls
+from tasks.parsers import compile_pattern
 from tasks.templates import (
     BodyTemplate,
     MissingField,
     Template,
+    aliases,
     column_names,
     compile_body,
+    compile_prompt,
     compile_template,
     context,
 )
-from tasks.verdict import compile_pattern
 
 RENDERED_ROWS: Final = 1_000
 """How many rows the templates are rendered with; in the others only the names of columns are checked."""
 
-_SAMPLE_NAMES = SAMPLE_KEYS | {"sample", "tool_calls"}
+_SAMPLE_NAMES = SAMPLE_KEYS | REFERENCE_KEYS | {"sample", "tool_calls"}
 _PLACEHOLDER: Final[Mapping[str, Any]] = {**dict.fromkeys(SAMPLE_KEYS, ""), "tool_calls": []}
+_REFERENCE: Final[Mapping[str, Any]] = dict.fromkeys(REFERENCE_KEYS, "")
 
 
-def check_templates(task: TaskSpec, targets: Sequence[Target], rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+def check_templates(
+    task: TaskSpec,
+    targets: Sequence[Target],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    reference: str | None = None,
+    strict_columns: bool = False,
+) -> Iterator[Any]:
     """Yield each row once every template of the task has been checked against it.
 
     All rows must have the columns that a template names; the first 1,000 are rendered whole. Raises TemplateInvalid
-    naming task, template, row and columns, DatasetUnreadable for a row without its recorded output, SpecInvalid for
-    a judge's pattern.
+    naming task, template, row and columns, DatasetUnreadable for a row without its recorded output or with an image
+    that is none, and with `strict_columns` for columns that nothing reads, SpecInvalid for a judge's pattern.
     """
-    check_parsers(task)
-    checks = list(_checks(task, targets))
-    recorded = [target for target in targets if isinstance(target, RecordedTarget) and target.column is not None]
+    check_metrics(task)
+    images = sorted({prompt.images for prompt in _prompts(task) if prompt.images})
+    checks: list[_Check] = [
+        *_recorded_checks(task, targets),
+        *(_ImageCheck(task.name, column) for column in images),
+        *_template_checks(task, targets, reference),
+    ]
+    read = frozenset(name for check in checks for name in check.reads)
+    is_strict = strict_columns and not any(check.whole_row for check in checks)
+    unread: set[str] = set()
     for index, row in enumerate(rows):
         columns = tuple(row)
-        for target in recorded:
-            if target.column not in row:
-                where = f"task {task.name!r}, target {target.name!r}"
-                raise DatasetUnreadable(_missing(where, index, [str(target.column)], columns))
         for check in checks:
-            check.names(index, columns)
-            if index < RENDERED_ROWS:
-                check.rendering(index, row)
+            check.row(index, row, columns)
+        if is_strict:
+            unread |= _unread(columns, read)
         yield row
+    if unread:
+        known = f", or be a recognized field ({', '.join(map(repr, images))})" if images else ""
+        raise DatasetUnreadable(
+            f"Unsupported dataset column(s): {sorted(unread)}. Each column must be referenced by a model or judge "
+            f"template{known}. Remove unused columns or reference them in a template."
+        )
 
 
-def check_parsers(task: TaskSpec) -> None:
-    """Raise SpecInvalid naming the metric and score whose pattern is wrong."""
+def check_metrics(task: TaskSpec) -> None:
+    """Raise SpecInvalid naming the metric whose source, or the score whose pattern, cannot be run.
+
+    Raises Unsupported for a source where there is no sandbox for it.
+    """
     for metric in task.metrics:
-        if isinstance(metric, Judge) and isinstance(metric.scale, Parsed):
+        where = f"task {task.name!r}, metric {metric.name!r}"
+        if isinstance(metric, Code):
+            with _naming(where):
+                sandbox.check(metric.source)
+        elif isinstance(metric, Judge) and isinstance(metric.scale, Parsed):
             for score, parser in metric.scale.scores.items():
-                if isinstance(parser, RegexParser):
-                    try:
-                        compile_pattern(parser.pattern)
-                    except SpecInvalid as error:
-                        where = f"task {task.name!r}, metric {metric.name!r}, score {score!r}"
-                        raise SpecInvalid(f"{where}: {error.message}", field=error.field) from error
+                with _naming(f"{where}, score {score!r}"):
+                    for pattern in _patterns(parser):
+                        compile_pattern(pattern)
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Have an error say which part of the specification it is about."""
+    try:
+        yield
+    except SpecInvalid as error:
+        raise SpecInvalid(f"{where}: {error.message}", field=error.field) from error
+
+
+def _patterns(parser: Parser) -> list[str]:
+    parsers = parser.parsers if isinstance(parser, FirstParser) else (parser,)
+    return [each.pattern for each in parsers if isinstance(each, RegexParser)]
+
+
+class _Check(Protocol):
+    """What every row must pass; `reads` are the names of columns that it reads, unless it reads the `whole_row`."""
+
+    @property
+    def reads(self) -> frozenset[str]: ...
+
+    @property
+    def whole_row(self) -> bool: ...
+
+    def row(self, index: int, row: Mapping[str, Any], columns: tuple[str, ...]) -> None:
+        """Raise InvalidInput if the row does not pass."""
 
 
 @dataclass(frozen=True)
-class _Check:
-    """A template, what it needs of every row, and what to render it with (None: nothing can stand for its sample)."""
+class _RecordedCheck:
+    """That the rows have a target's recorded output."""
+
+    where: str
+    column: str
+    whole_row = False
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+    def row(self, index: int, row: Mapping[str, Any], columns: tuple[str, ...]) -> None:
+        if self.column not in row:
+            hint = f"; {self.column!r} is taken for the column of recorded outputs"
+            if "/" in self.column:
+                hint += ": a model is given as an object with its name"
+            raise DatasetUnreadable(_missing(self.where, index, [self.column], columns) + hint)
+
+
+@dataclass(frozen=True)
+class _ImageCheck:
+    """That what a column of images holds can be sent."""
+
+    task: str
+    column: str
+    whole_row = False
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+    def row(self, index: int, row: Mapping[str, Any], columns: tuple[str, ...]) -> None:
+        try:
+            image_urls(row.get(self.column))
+        except ValueError as error:
+            raise DatasetUnreadable(f"task {self.task!r}, row {index + 1}, column {self.column!r}: {error}") from error
+
+
+@dataclass(frozen=True)
+class _TemplateCheck:
+    """That a template finds what it reads: `sample` stands for the sample (None: there is none here)."""
 
     template: Template | BodyTemplate
-    columns: frozenset[str]
     sample: Mapping[str, Any] | None
-    rendered: bool
+    sample_names: bool = True
 
-    def names(self, index: int, columns: tuple[str, ...]) -> None:
-        """Raise TemplateInvalid if the row lacks a column."""
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The columns that it needs; without a sample, the names of its values are columns like any other."""
+        return self.template.columns if self.sample else self.template.columns | self.template.sample_names
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.columns | self.template.reads.named
+
+    @property
+    def whole_row(self) -> bool:
+        return self.template.reads.whole_row
+
+    def row(self, index: int, row: Mapping[str, Any], columns: tuple[str, ...]) -> None:
         if not self.columns <= column_names(columns):
             lacking = sorted(self.columns - column_names(columns))
-            hint = "; there is no sample here" if self.sample is None and not _SAMPLE_NAMES.isdisjoint(lacking) else ""
+            hint = "; there is no sample here" if not self.sample and not _SAMPLE_NAMES.isdisjoint(lacking) else ""
             raise TemplateInvalid(_missing(self.template.where, index, lacking, columns) + hint)
+        if index < RENDERED_ROWS and not (self.sample and self.template.probes_sample):
+            self._render(index, row)
 
-    def rendering(self, index: int, row: Mapping[str, Any]) -> None:
-        """Raise TemplateInvalid if it does not render with the row."""
-        if self.rendered:
-            try:
-                self.template.render(context(row, self.sample))
-            except MissingField as error:
-                raise TemplateInvalid(f"row {index + 1}: {error}") from error
-            except TemplateInvalid as error:
-                raise TemplateInvalid(f"row {index + 1}: {error.message}") from error
+    def _render(self, index: int, row: Mapping[str, Any]) -> None:
+        try:
+            self.template.render(context(row, self.sample, sample_names=self.sample_names))
+        except MissingField as error:
+            raise TemplateInvalid(f"row {index + 1}: {error}") from error
+        except TemplateInvalid as error:
+            raise TemplateInvalid(f"row {index + 1}: {error.message}") from error
 
 
-def _checks(task: TaskSpec, targets: Sequence[Target]) -> Iterator[_Check]:
+def _recorded_checks(task: TaskSpec, targets: Sequence[Target]) -> Iterator[_RecordedCheck]:
+    for target in targets:
+        if isinstance(target, RecordedTarget) and target.column is not None:
+            yield _RecordedCheck(f"task {task.name!r}, target {target.name!r}", target.column)
+
+
+def _template_checks(task: TaskSpec, targets: Sequence[Target], reference: str | None) -> Iterator[_TemplateCheck]:
     """Yield what is to be checked; compiling a template checks its syntax."""
     for target in targets:
         if isinstance(target, ModelTarget):
             where = f"task {task.name!r}, prompt of {target.name!r}"
-            yield _check(compile_body(task.prompts[target.name].body, where=where), has_sample=False)
+            yield _TemplateCheck(compile_prompt(task.prompts[target.name], where=where), None)
     has_sample = not any(isinstance(target, RecordedTarget) and target.column is None for target in targets)
+    sample = {**_PLACEHOLDER, **(_REFERENCE if reference else {})} if has_sample else None
     for metric in task.metrics:
         where = f"task {task.name!r}, metric {metric.name!r}"
-        if isinstance(metric, Computed):
-            for part, source in metric.templates.items():
-                yield _check(compile_template(source, where=f"{where} ({part})"), has_sample=has_sample)
-        else:
-            yield _check(compile_body(metric.prompt.body, where=where), has_sample=has_sample)
+        match metric:
+            case Computed():
+                for part, source in metric.templates.items():
+                    yield _TemplateCheck(compile_template(source, where=f"{where} ({part})"), sample)
+            case Judge():
+                template = compile_prompt(metric.prompt, where=where)
+                yield _TemplateCheck(template, sample, metric.prompt.sample_names)
+            case Code():
+                yield _TemplateCheck(compile_body(metric.item, where=where), sample)
+            case _:
+                assert_never(metric)
 
 
-def _check(template: Template | BodyTemplate, *, has_sample: bool) -> _Check:
-    """Plan a check; without a sample, the names of its values are columns like any other."""
-    if has_sample:
-        return _Check(template, template.columns, _PLACEHOLDER, not template.probes_sample)
-    return _Check(template, template.columns | template.sample_names, None, True)
+def _prompts(task: TaskSpec) -> Iterator[Prompt]:
+    yield from task.prompts.values()
+    for metric in task.metrics:
+        if isinstance(metric, Judge):
+            yield metric.prompt
+
+
+@lru_cache(maxsize=256)
+def _unread(columns: tuple[str, ...], read: frozenset[str]) -> frozenset[str]:
+    """Return the columns that are not read, by their own name or their plain one."""
+    by_alias = {column for alias, column in aliases(columns).items() if alias in read}
+    return frozenset(columns) - read - by_alias
 
 
 def _missing(where: str, index: int, lacking: Sequence[str], columns: Sequence[str]) -> str:

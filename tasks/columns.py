@@ -1,7 +1,7 @@
 """Which columns of a row, and which values of a sample, a parsed template needs."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from jinja2 import nodes
@@ -11,8 +11,12 @@ from tasks.bounded import GLOBALS
 SAMPLE_KEYS: Final = frozenset({"output_text", "response", "output_a", "output_b"})
 """What a sample may hold besides its row; these names also stand at the top level of a template.
 
-Not so its `tool_calls`: datasets have a column of that name, with the calls that should have been made.
+Not so its `tool_calls`: datasets have a column of that name, with the calls that should have been made. Nor what it
+holds of a reference.
 """
+
+REFERENCE_KEYS: Final = frozenset({"reference_text", "reference_response"})
+"""What a sample holds of the output that it is held against."""
 
 _SPECIAL = GLOBALS | {"item", "loop", "self", "caller", "varargs", "kwargs"}
 _DICT_METHODS = frozenset({"get", "items", "keys", "values"})
@@ -29,48 +33,63 @@ class Reference(NamedTuple):
     name: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Reads:
-    """What a template needs: columns in every row, and names of the sample.
+    """What a template reads: `columns` it needs in every row, `named` those and the ones it can do without.
 
+    `sample` are names of the sample (`sample` if all of it), `whole_row` if it reads columns that it does not name.
     `probes_sample` if it does more with a sample's value than print it, so that rendering it with a made-up value
     says nothing.
     """
 
-    columns: set[str] = field(default_factory=set)
-    sample: set[str] = field(default_factory=set)
+    columns: Names = _NONE
+    named: Names = _NONE
+    sample: Names = _NONE
+    whole_row: bool = False
     probes_sample: bool = False
 
 
-def find_reads(tree: nodes.Template) -> Reads:
-    """Return what a template needs on every row.
+def together(parts: Sequence[Reads]) -> Reads:
+    """Return what several templates, or parts of one, read together."""
+    return Reads(
+        columns=_NONE.union(*(part.columns for part in parts)),
+        named=_NONE.union(*(part.named for part in parts)),
+        sample=_NONE.union(*(part.sample for part in parts)),
+        whole_row=any(part.whole_row for part in parts),
+        probes_sample=any(part.probes_sample for part in parts),
+    )
 
-    Left out is what it can do without: values that have a `default`, or whose being `is defined` is asked first.
+
+def find_reads(tree: nodes.Template, *, sample_names: bool = True) -> Reads:
+    """Return what a template reads; unless `sample_names`, values of the sample do not stand at its top level.
+
+    It can do without values that have a `default`, or whose being `is defined` is asked first.
     """
     reader = _Reader()
-    reader.read_all(tree.body, _Scope())
-    return reader.reads
+    reader.read_all(tree.body, _Scope(SAMPLE_KEYS if sample_names else _NONE))
+    return together(reader.parts)
 
 
 @dataclass(frozen=True)
 class _Scope:
-    """Names that are set in the template, and references that are only read if they are defined."""
+    """Names of the sample, names that are set in the template, and references only read if they are defined."""
 
+    sample_names: Names
     bound: Names = _NONE
     guarded: frozenset[Reference] = frozenset()
 
     def bind(self, names: Iterable[str]) -> "_Scope":
-        return _Scope(self.bound | set(names), self.guarded)
+        return replace(self, bound=self.bound | set(names))
 
     def guard(self, references: Iterable[Reference]) -> "_Scope":
-        return _Scope(self.bound, self.guarded | set(references))
+        return replace(self, guarded=self.guarded | set(references))
 
 
 class _Reader:
     """Walks a template, keeping account of what is read where."""
 
     def __init__(self) -> None:
-        self.reads = Reads()
+        self.parts: list[Reads] = []
 
     def read_all(self, body: Iterable[nodes.Node], scope: _Scope) -> None:
         """Read siblings in turn: what one sets, the next may use."""
@@ -95,8 +114,23 @@ class _Reader:
             case nodes.Filter(name="default" | "d") | nodes.Test(name="defined" | "undefined"):
                 optional = _reference(node.node, scope) if node.node is not None else None
                 self.read_all(node.iter_child_nodes(), scope.guard([optional] if optional else []))
-            case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="item"), attr=attr)) if attr in _DICT_METHODS:
-                self.read_all(node.iter_child_nodes(exclude=["node"]), scope)
+            case _:
+                self._read_others(node, scope)
+
+    def _read_others(self, node: nodes.Node, scope: _Scope) -> None:
+        """Read what changes no scope; `item` by itself is all of the row."""
+        is_row = "item" not in scope.bound
+        match node:
+            case nodes.Compare(
+                expr=nodes.Const(value=str(name)), ops=[nodes.Operand(expr=nodes.Name(name="item"))]
+            ) if is_row:
+                self.parts.append(Reads(named=frozenset({name})))
+            case nodes.Name(name="item", ctx="load") if is_row:
+                self.parts.append(Reads(whole_row=True))
+            case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="item"), attr=attr)) if (
+                is_row and attr in _DICT_METHODS
+            ):
+                self._read_method(node, scope)
             case _:
                 self.read_all(node.iter_child_nodes(), scope)
 
@@ -126,21 +160,29 @@ class _Reader:
             self.read_all(node.defaults, scope)
             self.read_all(node.body, scope.bind([*_stored(node.args), *_assigned(node)]))
 
+    def _read_method(self, node: nodes.Call, scope: _Scope) -> None:
+        """Read a call such as `item.get('x')`, which names a column, or `item.items()`, which reads them all."""
+        match node.args:
+            case [nodes.Const(value=str(name)), *_]:
+                self.parts.append(Reads(named=frozenset({name})))
+            case _:
+                self.parts.append(Reads(whole_row=True))
+        self.read_all(node.iter_child_nodes(exclude=["node"]), scope)
+
     def _note(self, reference: Reference, scope: _Scope, *, plain: bool) -> None:
-        if reference in scope.guarded:
-            return
+        name = frozenset({reference.name})
+        guarded = reference in scope.guarded
         if reference.source == "row":
-            self.reads.columns.add(reference.name)
-        else:
-            self.reads.sample.add(reference.name)
-            self.reads.probes_sample |= not plain
+            self.parts.append(Reads(columns=_NONE if guarded else name, named=name))
+        elif not guarded:
+            self.parts.append(Reads(sample=name, probes_sample=not plain))
 
 
 def _reference(node: nodes.Node, scope: _Scope) -> Reference | None:
     """Return what a node refers to, if it is a value of the row or the sample."""
     match node:
         case nodes.Name(name=name, ctx="load") if name not in scope.bound | _SPECIAL:
-            return Reference("sample" if name in SAMPLE_KEYS or name == "sample" else "row", name)
+            return Reference("sample" if name in scope.sample_names or name == "sample" else "row", name)
         case (
             nodes.Getattr(node=nodes.Name(name=owner), attr=str(name))
             | nodes.Getitem(node=nodes.Name(name=owner), arg=nodes.Const(value=str(name)))

@@ -10,8 +10,7 @@ from typing import NamedTuple, assert_never
 import orjson
 
 from core.errors import TemplateInvalid
-from core.result import Outcome, Score
-from core.spec import (
+from core.metric import (
     F1,
     Accuracy,
     Bleu,
@@ -23,6 +22,7 @@ from core.spec import (
     StringCheck,
     ToolCalling,
 )
+from core.result import Outcome, Score
 from tasks.metrics.accuracy import accuracy
 from tasks.metrics.bleu import sentence_bleu
 from tasks.metrics.exact_match import exact_match

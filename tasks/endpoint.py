@@ -10,7 +10,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import AsyncIterable, Callable, Coroutine
+from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -37,6 +37,9 @@ KEEPALIVE_S: Final = 4.0
 MAX_ANSWER_BYTES: Final = 64_000_000
 
 _EXTENSIONS: Final = {"timeout": {"connect": CONNECT_TIMEOUT_S}}
+_UNKNOWN_FIELD: Final = frozenset({400, 415, 422, 501})
+"""The statuses by which endpoints refuse a request with a field that they do not know."""
+
 _NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone for longer than the retry window")
 
 
@@ -44,7 +47,8 @@ _NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone f
 class Reply:
     """How a call ended. `seconds` runs from the first attempt to the end, waits between included.
 
-    `body` is the last answer's text, and `error` says what went wrong; both without the key.
+    `request` is the body that was sent last, `body` the last answer's text, and `error` says what went wrong; these
+    without the key. `usage` is that of all answers. For `pause_s` the endpoint asked to be left alone.
     """
 
     outcome: CallOutcome
@@ -55,14 +59,22 @@ class Reply:
     started_at: float
     seconds: float
     attempts: int
+    request: bytes
+    pause_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     reading: Reading
+    request: bytes
     status: int | None = None
     body: str | None = None
     pause_s: float | None = None
+
+    @property
+    def takes_no_schema(self) -> bool:
+        """Whether the endpoint refused the request, or said nothing to it, as some do that know no reply schema."""
+        return self.reading.empty or (self.reading.outcome == "error" and self.status in _UNKNOWN_FIELD)
 
 
 @dataclass(slots=True)
@@ -87,6 +99,7 @@ class IoLoop:
     def __init__(self, policy: Policy) -> None:
         """Start the thread."""
         self._policy = policy
+        self._plain_models: set[tuple[str, str]] = set()
         self._bounds: dict[tuple[str, str], Bound] = {}
         self._ssl = httpx.create_ssl_context()
         self._stopping = asyncio.Event()
@@ -120,17 +133,25 @@ class IoLoop:
             self._thread.join(timeout=2.0)
 
     async def ask(
-        self, route: Route, request: bytes, *, lane: Lane, role: Role, wanted: Callable[[], bool] = lambda: True
+        self,
+        route: Route,
+        request: bytes,
+        *,
+        lane: Lane,
+        role: Role,
+        plain: bytes | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Send a JSON body to a model until it answers, or the route's bounds are reached.
 
         Runs on the loop. Waits for its turn in `lane` and at the model; whatever goes wrong is an
-        outcome of the reply. No attempt is made from when it is not `wanted` any more. Raises
-        LaneClosed if the lane closes before an attempt.
+        outcome of the reply. No attempt is made from when it is not `wanted` any more. `plain` is the
+        request without a reply schema, for a model that takes none: that is found out once for each.
+        Raises LaneClosed if the lane closes before an attempt.
         """
         clock = asyncio.get_running_loop().time
         started_at, began = time.time(), clock()
-        last, attempts = _Attempt(_NO_ATTEMPT), 0
+        made: list[_Attempt] = []
         turn = Turn(role, route.retry_window_s)
         bound = self._bound(route)
         while True:
@@ -141,18 +162,16 @@ class IoLoop:
                     if turn.deadline is None:
                         started_at, began = time.time(), clock()
                         turn.deadline = began + route.retry_window_s
-                    last, attempts = await self._attempt(route, request), attempts + 1
-                    if last.pause_s:
-                        bound.pause(last.pause_s)
+                    made += await self._attempts(route, request, plain)
+                    if made[-1].pause_s:
+                        bound.pause(made[-1].pause_s)
             except PauseTooLong:
                 break
-            if last.reading.outcome != "transient" or attempts > route.max_retries:
-                break
-            wait_s = 0.0 if last.pause_s else backoff_s(attempts, random.random())
-            if clock() + wait_s > turn.deadline:
+            wait_s = _wait_s(route, made)
+            if wait_s is None or clock() + wait_s > turn.deadline:
                 break
             await asyncio.sleep(wait_s)
-        return _reply(route, last, started_at=started_at, seconds=clock() - began, attempts=attempts)
+        return _reply(route, made or [_Attempt(_NO_ATTEMPT, request)], started_at, clock() - began, len(made))
 
     def _bound(self, route: Route) -> Bound:
         key = (route.origin, route.model)
@@ -160,6 +179,19 @@ class IoLoop:
         if bound is None:
             bound = self._bounds[key] = Bound(route.concurrency, route.requests_per_minute)
         return bound
+
+    async def _attempts(self, route: Route, request: bytes, plain: bytes | None) -> list[_Attempt]:
+        """Send a request, and the plain one after it to a model that turns out to take no reply schema."""
+        model = (route.origin, route.model)
+        if plain is not None and model in self._plain_models:
+            return [await self._attempt(route, plain)]
+        first = await self._attempt(route, request)
+        if plain is None or not first.takes_no_schema:
+            return [first]
+        second = await self._attempt(route, plain)
+        if second.reading.outcome == "answered" and not second.reading.empty:
+            self._plain_models.add(model)
+        return [first, second]
 
     async def _attempt(self, route: Route, request: bytes) -> _Attempt:
         """Send a request once, and tell what came of it."""
@@ -169,20 +201,26 @@ class IoLoop:
             async with asyncio.timeout(route.timeout_s):
                 response, body = await self._exchange(route, request)
         except RouteInvalid as invalid:
-            return _Attempt(Reading("error", str(invalid)))
+            return _Attempt(Reading("error", str(invalid)), request)
         except (httpx.UnsupportedProtocol, UnicodeError):
-            return _Attempt(Reading("error", f"{route.destination.host!r} in the endpoint's URL is no valid host"))
+            return _Attempt(
+                Reading("error", f"{route.destination.host!r} in the endpoint's URL is no valid host"), request
+            )
         except TimeoutError:
-            return _Attempt(Reading("transient", f"No whole answer from {route.origin} in {route.timeout_s:g} s"))
+            return _Attempt(
+                Reading("transient", f"No whole answer from {route.origin} in {route.timeout_s:g} s"), request
+            )
         except _AnswerTooLarge:
-            return _Attempt(Reading("error", f"The answer has more than {MAX_ANSWER_BYTES:,} bytes"))
+            return _Attempt(Reading("error", f"The answer has more than {MAX_ANSWER_BYTES:,} bytes"), request)
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as failure:
             if called.refused:
-                return _Attempt(Reading("error", str(called.refused)))
-            return _Attempt(Reading("transient", f"No whole answer from {route.origin}: {_reason(failure, route)}"))
+                return _Attempt(Reading("error", str(called.refused)), request)
+            return _Attempt(
+                Reading("transient", f"No whole answer from {route.origin}: {_reason(failure, route)}"), request
+            )
         reading = read_answer(response.status_code, response.headers, body)
         pause_s = retry_after_s(response.headers, time.time()) if reading.outcome == "transient" else None
-        return _Attempt(reading, response.status_code, body.decode("utf-8", "replace"), pause_s)
+        return _Attempt(reading, request, response.status_code, body.decode("utf-8", "replace"), pause_s)
 
     async def _exchange(self, route: Route, request: bytes) -> tuple[httpx.Response, bytes]:
         """Send a request and read the whole answer, with the key masked."""
@@ -232,11 +270,31 @@ def _chunks(response: httpx.Response) -> AsyncIterable[bytes]:
     return cast(httpx.AsyncByteStream, response.stream)
 
 
-def _reply(route: Route, last: _Attempt, *, started_at: float, seconds: float, attempts: int) -> Reply:
+def _wait_s(route: Route, made: Sequence[_Attempt]) -> float | None:
+    """Return how long to wait before the next attempt; None if there is to be none."""
+    last = made[-1]
+    if last.reading.outcome != "transient" or len(made) > route.max_retries:
+        return None
+    return 0.0 if last.pause_s else backoff_s(len(made), random.random())
+
+
+def _reply(route: Route, made: Sequence[_Attempt], started_at: float, seconds: float, attempts: int) -> Reply:
     """Report a call by its last attempt; its error may quote the endpoint, so the key is masked."""
-    reading = last.reading
-    error = reading.error and route.mask(reading.error.encode()).decode()
-    return Reply(reading.outcome, last.body, last.status, error, reading.usage, started_at, seconds, attempts)
+    last = made[-1]
+    error = last.reading.error and route.mask(last.reading.error.encode()).decode()
+    usage = sum((each.reading.usage for each in made), Usage())
+    return Reply(
+        outcome=last.reading.outcome,
+        body=last.body,
+        status=last.status,
+        error=error,
+        usage=usage,
+        started_at=started_at,
+        seconds=seconds,
+        attempts=attempts,
+        request=last.request,
+        pause_s=last.pause_s,
+    )
 
 
 def _reason(failure: Exception, route: Route) -> str:

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args
 
-from core.errors import AssayError, ServiceError, SpecInvalid, StorageFull
+from core.endpoint import Endpoint, Prompt
+from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFull
 from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
+from core.metric import Judge
 from core.plan import Manifest, Shard
 from core.result import CallKey
-from core.settings import ModelSettings
-from core.spec import Endpoint, EvaluationSpec, Prompt, TaskSpec
+from core.settings import ModelSettings, Settings
+from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.journal import Journal
 from store.log import JobLog
 from store.results import JobFolder
@@ -54,7 +57,8 @@ class Engine:
         self.log: JobLog
         self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
         self.parallelism = self.spec.params.parallelism or settings.parallelism
-        self.lane = Lane(self.parallelism)
+        self._lane = Lane(self.parallelism)
+        self._lanes = own_lanes(self.spec)
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
         self._passed: dict[tuple[Stage, Shard], int] = {}
         self._attempt = attempt
@@ -66,6 +70,7 @@ class Engine:
         self._running: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._visits = False
         self._results_ready_at: datetime | None = None
         self._failure: Failure | None = None
 
@@ -82,6 +87,23 @@ class Engine:
                 self._done.set()
                 reporter.join()
                 self._report()
+
+    def visit(self) -> None:
+        """Work beside the engine that holds the job, in another process; that one reports.
+
+        Raises ResultsMissing if the job is not resolved.
+        """
+        manifest = self.folder.read_manifest()
+        if manifest is None:
+            raise ResultsMissing(f"job {self.job.id} has no manifest for its shards")
+        self.manifest = manifest
+        self.log = JobLog(self.folder.log_path)
+        self._visits = True
+        threading.Thread(target=self._keep_reporting, name=f"heed-{self.job.id}", daemon=True).start()
+
+    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[str, int, str]]:
+        """Have a process that a task runner sends this engine to open one of its own."""
+        return visiting, (self.job.id, self._attempt, self._worker)
 
     @contextmanager
     def failing(self) -> Iterator[None]:
@@ -146,6 +168,11 @@ class Engine:
             concurrency=model.concurrency,
             requests_per_minute=model.requests_per_minute,
         )
+
+    def lane(self, key: CallKey) -> Lane:
+        """Return the lane of a model: its own where the specification bounds it, otherwise the job's."""
+        model = (key.task, key.metric) if key.role == "judge" else ("", key.target)
+        return self._lanes.get(model, self._lane)
 
     def breaker(self, key: CallKey) -> Breaker:
         """Return the breaker of a task's target, or of one of its judges."""
@@ -218,10 +245,13 @@ class Engine:
                 self._complain(f"Could not report: {error}")
 
     def _report(self) -> None:
-        """Write the progress and heed the user's intent."""
-        intent = self.workspace.jobs.report(self._progress())
+        """Write the progress, unless another engine does, and heed the user's intent."""
+        jobs = self.workspace.jobs
+        intent = jobs.intent(self.job.id) if self._visits else jobs.report(self._progress())
         if intent in ("cancel", "delete"):
             self._halt("cancel")
+            if self._visits:
+                self._done.set()
         elif intent == "pause":
             self._halt("pause")
 
@@ -254,7 +284,8 @@ class Engine:
             self.loop.call_soon(self._end_calls)
 
     def _end_calls(self) -> None:
-        self.lane.close()
+        for lane in (self._lane, *self._lanes.values()):
+            lane.close()
         if self.stop != "pause":
             for task in self._running:
                 task.cancel()
@@ -283,3 +314,24 @@ class Engine:
         for key in list(self._keys.values()):
             text = text.replace(key, MASK)
         return text
+
+
+@cache
+def visiting(job_id: str, attempt: int, worker: str) -> Engine:
+    """Return this process's engine for a job that an engine in another process holds, opened once."""
+    workspace = Workspace.open(Settings())
+    engine = Engine(workspace, workspace.jobs.get(job_id), attempt=attempt, worker=worker, tell=lambda _: None)
+    engine.visit()
+    return engine
+
+
+def own_lanes(spec: EvaluationSpec) -> dict[tuple[str, str], Lane]:
+    """Return a lane for each model that has a bound of its own: targets by ("", name), judges by (task, name)."""
+    targets = {("", target.name): target.parallelism for target in spec.targets if isinstance(target, ModelTarget)}
+    judges = {
+        (task.name, metric.name): metric.parallelism
+        for task in spec.tasks
+        for metric in task.metrics
+        if isinstance(metric, Judge)
+    }
+    return {model: Lane(parallelism) for model, parallelism in (targets | judges).items() if parallelism}

@@ -1,17 +1,17 @@
 """The second stage: each target's output on each sample of a shard."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from core.plan import Shard
 from core.result import Call, CallKey, Output
-from core.spec import ModelTarget, RecordedTarget
+from core.spec import EvaluationSpec, ModelTarget, RecordedTarget
 from tasks.calls import Ask, fulfil, prepare
 from tasks.engine import Engine
 from tasks.reply import to_output
-from tasks.templates import compile_body, context
+from tasks.templates import compile_prompt, context
 
 Row = dict[str, Any]
 
@@ -22,19 +22,24 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
     Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops.
     """
     if not engine.folder.is_finished("generate", shard):
-        rows = engine.folder.read_samples(shard)
-        models = [target for target in engine.manifest.spec.targets if isinstance(target, ModelTarget)]
+        spec, rows = engine.manifest.spec, engine.folder.read_samples(shard)
+        models = [target for target in spec.targets if isinstance(target, ModelTarget)]
         wanted = (call for target in models for call in _wanted(engine, shard, target, rows))
         calls = list(fulfil(engine, "generate", shard, wanted, final=final).values())
-        reasoning = {target.name: target.reasoning for target in models}
-        outputs = [to_output(call, reasoning[call.key.target]) for call in calls]
-        for target in engine.manifest.spec.targets:
-            if isinstance(target, RecordedTarget):
-                outputs += recorded_outputs(target, shard, rows)
-        order = {target.name: place for place, target in enumerate(engine.manifest.spec.targets)}
-        outputs.sort(key=lambda output: (output.sample, order[output.target]))
+        outputs = derived_outputs(spec, shard, rows, calls)
         engine.folder.finish_generate(shard, outputs, calls)
     engine.passed("generate", shard, len(shard))
+
+
+def derived_outputs(spec: EvaluationSpec, shard: Shard, rows: Sequence[Row], calls: Iterable[Call]) -> list[Output]:
+    """Return the outputs of a shard by sample and target: those of models from their calls, others from the rows."""
+    reasoning = {target.name: target.reasoning for target in spec.targets if isinstance(target, ModelTarget)}
+    outputs = [to_output(call, reasoning[call.key.target]) for call in calls]
+    for target in spec.targets:
+        if isinstance(target, RecordedTarget):
+            outputs += recorded_outputs(target, shard, rows)
+    order = {target.name: place for place, target in enumerate(spec.targets)}
+    return sorted(outputs, key=lambda output: (output.sample, order[output.target]))
 
 
 def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) -> Iterator[Output]:
@@ -56,7 +61,7 @@ def _wanted(engine: Engine, shard: Shard, target: ModelTarget, rows: Sequence[Ro
     """Yield what to ask of a target for each row, or why it cannot be asked."""
     prompt = engine.task(shard).prompts[target.name]
     route = engine.route(target.endpoint, prompt)
-    template = compile_body(prompt.body, where=f"task {shard.task!r}, prompt of {target.name!r}")
+    template = compile_prompt(prompt, where=f"task {shard.task!r}, prompt of {target.name!r}")
     for sample, row in enumerate(rows, start=shard.start):
         key = CallKey(shard.task, sample, target.name, 0, "target", "", 0)
-        yield prepare(key, route, template, context(row, None), target.generation)
+        yield prepare(key, route, template, context(row, None), defaults=target.generation)

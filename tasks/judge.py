@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
+from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
 from core.result import Call, CallKey, Score
-from core.spec import Computed, Judge, MetricSpec
 from tasks.calls import fulfil
+from tasks.code import code_scores
 from tasks.computed import computed_scores
-from tasks.engine import Engine
+from tasks.engine import Engine, Stopped
 from tasks.grade import judge_calls, verdicts
+from tasks.sandbox import sandbox
 from tasks.subject import Subject, subjects
 
 
@@ -22,7 +24,11 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
         outputs = engine.folder.read_outputs(shard)
         assert outputs is not None, "a shard is judged after it is generated"
         rows = engine.folder.read_samples(shard)
-        scored = [(metric, list(subjects(metric, outputs, rows, shard.start))) for metric in engine.task(shard).metrics]
+        reference = engine.manifest.spec.reference
+        scored = [
+            (metric, list(subjects(metric, outputs, rows, shard.start, reference=reference)))
+            for metric in engine.task(shard).metrics
+        ]
         wanted = (
             call
             for metric, about in scored
@@ -30,17 +36,29 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
             for call in judge_calls(engine, shard, metric, about)
         )
         calls = fulfil(engine, "judge", shard, wanted, final=final)
-        scores = [score for metric, about in scored for score in _scores(metric, about, calls)]
+        scores = [score for metric, about in scored for score in _scores(engine, metric, about, calls)]
         engine.folder.finish_judge(shard, scores, list(calls.values()))
     engine.passed("judge", shard, len(shard))
 
 
-def _scores(metric: MetricSpec, about: Sequence[Subject], calls: Mapping[CallKey, Call]) -> Iterator[Score]:
+def _scores(
+    engine: Engine, metric: MetricSpec, about: Sequence[Subject], calls: Mapping[CallKey, Call]
+) -> Iterator[Score]:
     """Yield a metric's scores; a subject that could not be had passes on its outcome."""
     match metric:
         case Computed():
             yield from computed_scores(metric, about)
         case Judge():
             yield from verdicts(metric, about, calls)
+        case Code():
+            yield from code_scores(sandbox(), metric, _until_stopped(engine, about))
         case _:
             assert_never(metric)
+
+
+def _until_stopped(engine: Engine, about: Sequence[Subject]) -> Iterator[Subject]:
+    """Yield the subjects one by one, since each may take seconds; raises Stopped if the job stops."""
+    for subject in about:
+        if engine.stop:
+            raise Stopped
+        yield subject

@@ -2,8 +2,8 @@
 
 import orjson
 
+from core.endpoint import Reasoning
 from core.result import Call, CallOutcome, Outcome, Output
-from core.spec import Reasoning
 
 _OUTCOMES: dict[CallOutcome, Outcome] = {
     "answered": "scored",

@@ -52,7 +52,13 @@ def resolve(
     items: dict[str, list[str]] = {}
     digests: list[DatasetDigest] = []
     for task in spec.tasks:
-        rows = check_templates(task, spec.targets, read_rows(task.dataset, sources, limit=spec.params.limit_samples))
+        rows = check_templates(
+            task,
+            spec.targets,
+            read_rows(task.dataset, sources, limit=spec.params.limit_samples),
+            reference=spec.reference,
+            strict_columns=spec.params.strict_columns,
+        )
         items[task.name], digest = freeze(task.name, rows)
         digests.append(digest)
         report(f"task {task.name!r}: {digest.rows} rows, templates checked")

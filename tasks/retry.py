@@ -24,11 +24,12 @@ _MESSAGE_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one answer means: an outcome, and an error unless it was answered."""
+    """What one answer means: an outcome, and an error unless it was answered; `empty` if it says nothing."""
 
     outcome: CallOutcome
     error: str | None = None
     usage: Usage = _UNCOUNTED
+    empty: bool = False
 
 
 def backoff_s(retry: int, draw: float) -> float:
@@ -67,7 +68,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Reading
         usage = read_usage(parsed.get("usage"))
         if choice.get("finish_reason") == "content_filter":
             return Reading("refused", "The endpoint's content filter withheld the answer", usage)
-        return Reading("answered", None, usage)
+        return Reading("answered", None, usage, empty=_says_nothing(choice))
     if 300 <= status < 400:
         return Reading("error", f"HTTP {status}: redirects to {_host(headers)}, which is not followed; give that URL")
     error = _complaint(status, headers, parsed, body)
@@ -107,6 +108,15 @@ def _first_choice(parsed: Any) -> dict[str, Any] | None:
     if isinstance(choice, dict) and (isinstance(choice.get("message"), dict) or isinstance(choice.get("text"), str)):
         return choice
     return None
+
+
+def _says_nothing(choice: dict[str, Any]) -> bool:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return not choice["text"].strip()
+    content = message.get("content")
+    text = content.strip() if isinstance(content, str) else content
+    return not (text or message.get("tool_calls"))
 
 
 def _names_filter(parsed: Any) -> bool:

@@ -1,20 +1,20 @@
 """What one score is about: an output, or the two outputs of a sample that are compared."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
+from core.metric import Judge, MetricSpec, Preference
 from core.result import Outcome, Output, Score
-from core.spec import Judge, MetricSpec, Preference
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An output, or a pair of them, with its row; `outcome` is `scored` if there is something to score."""
+    """An output, or a pair of them, with its row, and the output that it is held against, if there is one."""
 
     task: str
     sample: int
@@ -22,34 +22,62 @@ class Subject:
     trial: int
     row: Row
     outputs: tuple[Output, ...]
+    reference: Output | None = None
 
     @property
     def lost(self) -> Output | None:
-        """The output that could not be had, if there is one."""
-        return next((output for output in self.outputs if output.outcome != "scored"), None)
+        """The output that could not be had, if there is one; of a reference its error says so."""
+        lost = next((output for output in self.outputs if output.outcome != "scored"), None)
+        if lost is None and self.reference and self.reference.outcome != "scored":
+            error = f"the reference {self.reference.target!r} gave no output: {self.reference.error}"
+            return replace(self.reference, error=error)
+        return lost
 
     def values(self, *, swapped: bool = False, with_response: bool = False) -> Mapping[str, Any]:
-        """Return what a template sees as `sample`: text and tool calls, or `output_a` and `output_b` of a pair."""
+        """Return what a template sees as `sample`: text and tool calls, or `output_a` and `output_b` of a pair.
+
+        Beside them stand the text and, `with_response`, the response of a reference.
+        """
+        values: dict[str, Any] = {}
+        if self.reference:
+            response = _response(self.reference) if with_response else None
+            values = {"reference_text": self.reference.text, "reference_response": response}
         if len(self.outputs) == 1:
             (output,) = self.outputs
-            response = orjson.loads(output.response) if with_response and output.response else None
+            response = _response(output) if with_response else None
             tool_calls = orjson.loads(output.tool_calls) if output.tool_calls else []
-            return {"output_text": output.text, "tool_calls": tool_calls, "response": response}
+            return values | {"output_text": output.text, "tool_calls": tool_calls, "response": response}
         first, second = reversed(self.outputs) if swapped else self.outputs
-        return {"output_a": first.text, "output_b": second.text}
+        return values | {"output_a": first.text, "output_b": second.text}
 
     def score(self, metric: str, name: str, outcome: Outcome, **fields: Any) -> Score:
         """Return a score of this subject."""
         return Score(self.task, self.sample, self.target, self.trial, metric, name, outcome, **fields)
 
 
-def subjects(metric: MetricSpec, outputs: Sequence[Output], rows: Sequence[Row], start: int) -> Iterator[Subject]:
+def subjects(
+    metric: MetricSpec, outputs: Sequence[Output], rows: Sequence[Row], start: int, *, reference: str | None = None
+) -> Iterator[Subject]:
     """Yield what `metric` scores: each output, or for a preference each sample's pair, by order of targets.
 
-    `outputs` are in the order of samples; `rows[0]` is sample `start`. A pair's score is its first target's.
+    `outputs` are in the order of samples; `rows[0]` is sample `start`. A pair's score is its first target's. The
+    outputs of the target `reference` are not scored, but go with those of their sample.
     """
     size = 2 if isinstance(metric, Judge) and isinstance(metric.scale, Preference) else 1
-    for i in range(0, len(outputs), size):
-        first = outputs[i]
-        row = rows[first.sample - start]
-        yield Subject(first.task, first.sample, first.target, first.trial, row, tuple(outputs[i : i + size]))
+    references = {output.sample: output for output in outputs if output.target == reference}
+    evaluated = [output for output in outputs if output.target != reference]
+    for i in range(0, len(evaluated), size):
+        first = evaluated[i]
+        yield Subject(
+            first.task,
+            first.sample,
+            first.target,
+            first.trial,
+            rows[first.sample - start],
+            tuple(evaluated[i : i + size]),
+            references.get(first.sample),
+        )
+
+
+def _response(output: Output) -> Any:
+    return orjson.loads(output.response) if output.response else None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
@@ -11,9 +11,14 @@ import orjson
 from jinja2 import nodes
 from pydantic import JsonValue
 
+from core.endpoint import Prompt
 from core.errors import TemplateInvalid
 from tasks import bounded
-from tasks.columns import SAMPLE_KEYS, find_reads
+from tasks.columns import SAMPLE_KEYS, Reads, find_reads, together
+from tasks.images import image_urls, with_images
+
+_NOT_LITERAL = re.compile(r"[{\r]+")
+"""What would open markup, and the line ends that Jinja makes into others."""
 
 
 class MissingField(Exception):
@@ -21,50 +26,51 @@ class MissingField(Exception):
 
 
 class _Program(NamedTuple):
-    """What compiling a source gives, wherever it stands."""
+    """What compiling a source gives, wherever it stands in a specification."""
 
     template: jinja2.Template
-    columns: frozenset[str]
-    sample_names: frozenset[str]
-    probes_sample: bool
+    reads: Reads
     gives_json: bool
 
 
 @dataclass(frozen=True)
-class Template:
-    """A compiled template; `where` names its place in error messages.
-
-    `columns` are the columns it needs in every row, `sample_names` what it reads of the sample (`sample` if all of
-    it). `probes_sample` if it does more with that than print it. `gives_json` if it uses the filter `tojson`.
-    """
+class _Compiled:
+    """Something compiled; `where` names its place in error messages, `reads` what it reads of a row and a sample."""
 
     where: str
-    program: _Program
+    reads: Reads
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns of the row that it cannot do without."""
-        return self.program.columns
+        return self.reads.columns
 
     @property
     def sample_names(self) -> frozenset[str]:
         """The names of the sample that it cannot do without; where there is no sample, they are columns."""
-        return self.program.sample_names
+        return self.reads.sample
 
     @property
     def reads_sample(self) -> bool:
         """Whether it needs the sample, and not the row alone."""
-        return bool(self.program.sample_names)
+        return bool(self.reads.sample)
 
     @property
     def reads_response(self) -> bool:
-        """Whether it needs the model's raw response."""
-        return not self.program.sample_names.isdisjoint({"response", "sample"})
+        """Whether it needs a model's raw response."""
+        return not self.reads.sample.isdisjoint({"response", "reference_response", "sample"})
 
     @property
     def probes_sample(self) -> bool:
         """Whether it does more with the sample than print it, so that a made-up one tells nothing."""
-        return self.program.probes_sample
+        return self.reads.probes_sample
+
+
+@dataclass(frozen=True)
+class Template(_Compiled):
+    """A compiled template."""
+
+    program: _Program
 
     def render(self, context: Mapping[str, Any]) -> str:
         """Render with what `context` gave.
@@ -90,24 +96,31 @@ class Template:
         return text
 
 
-def compile_template(source: str, *, where: str) -> Template:
-    """Compile a template; raises TemplateInvalid naming `where` and the line."""
+def compile_template(source: str, *, where: str, sample_names: bool = True) -> Template:
+    """Compile a template; raises TemplateInvalid naming `where` and the line.
+
+    Unless `sample_names`, values of the sample do not stand at its top level.
+    """
     try:
-        return Template(where, _compile(source))
+        program = _compile(source, sample_names)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateInvalid(f"{where}, line {error.lineno}: {error.message}") from error
     except (RecursionError, SyntaxError, MemoryError) as error:  # of Python's own compiler, which Jinja's code goes to
         raise TemplateInvalid(f"{where}: it is nested too deeply") from error
+    return Template(where, program.reads, program)
 
 
 @lru_cache(maxsize=1024)
-def _compile(source: str) -> _Program:
+def _compile(source: str, sample_names: bool) -> _Program:
     tree = bounded.parse(source)
-    reads = find_reads(tree)
+    reads = find_reads(tree, sample_names=sample_names)
     gives_json = any(node.name == "tojson" for node in tree.find_all(nodes.Filter))
-    return _Program(
-        bounded.build(tree), frozenset(reads.columns), frozenset(reads.sample), reads.probes_sample, gives_json
-    )
+    return _Program(bounded.build(tree), reads, gives_json)
+
+
+def literal(text: str) -> str:
+    """Return a template that gives just this text, also as a part of a longer template."""
+    return _NOT_LITERAL.sub(lambda found: f"{{{{ {found[0]!r} }}}}", text)
 
 
 def _failing_line(template: jinja2.Template, error: Exception) -> str:
@@ -134,69 +147,62 @@ _Render = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True)
-class BodyTemplate:
-    """A request body whose strings are templates; `templates` are those that are more than plain text."""
+class BodyTemplate(_Compiled):
+    """A request body whose strings are templates; `images` is the column whose images go with it."""
 
-    where: str
-    templates: tuple[Template, ...]
     fields: dict[str, _Render]
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns of the row that it cannot do without."""
-        return frozenset(name for template in self.templates for name in template.columns)
-
-    @property
-    def sample_names(self) -> frozenset[str]:
-        """The names of the sample that it cannot do without; where there is no sample, they are columns."""
-        return frozenset(name for template in self.templates for name in template.sample_names)
-
-    @property
-    def reads_sample(self) -> bool:
-        """Whether it needs the sample, and not the row alone."""
-        return any(template.reads_sample for template in self.templates)
-
-    @property
-    def reads_response(self) -> bool:
-        """Whether it needs the model's raw response."""
-        return any(template.reads_response for template in self.templates)
-
-    @property
-    def probes_sample(self) -> bool:
-        """Whether it does more with the sample than print it, so that a made-up one tells nothing."""
-        return any(template.probes_sample for template in self.templates)
+    images: str | None = None
 
     def render(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Render every string; raises as `Template.render` does, and if `messages` comes out as no list."""
         body = {name: render(context) for name, render in self.fields.items()}
         if not isinstance(body.get("messages", []), list):
             _refuse_messages(self.where)
+        urls = image_urls(context["item"].get(self.images)) if self.images else []
+        if urls:
+            try:
+                body["messages"] = with_images(body.get("messages", []), urls)
+            except ValueError as error:
+                raise TemplateInvalid(f"{self.where}: {error}") from error
         return body
 
 
-def compile_body(body: Mapping[str, JsonValue], *, where: str) -> BodyTemplate:
+def compile_prompt(prompt: Prompt, *, where: str) -> BodyTemplate:
+    """Compile a prompt, whose context is to have its `sample_names`; raises as `compile_body` does."""
+    compiled = compile_body(prompt.body, where=where, sample_names=prompt.sample_names)
+    return replace(compiled, images=prompt.images)
+
+
+def compile_body(body: Mapping[str, JsonValue], *, where: str, sample_names: bool = True) -> BodyTemplate:
     """Compile a request body; raises TemplateInvalid naming `where` and the path of the string in it."""
-    templates: list[Template] = []
-    fields = {name: _compile_value(value, f"{where} ({name}", templates) for name, value in body.items()}
-    if isinstance(body.get("messages"), str) and not any(t.program.gives_json for t in templates):
+    compiler = _BodyCompiler(sample_names)
+    fields = {name: compiler.compile(value, f"{where} ({name}") for name, value in body.items()}
+    if isinstance(body.get("messages"), str) and not any(each.program.gives_json for each in compiler.templates):
         _refuse_messages(where)
-    return BodyTemplate(where, tuple(templates), fields)
+    return BodyTemplate(where, together([each.reads for each in compiler.templates]), fields)
 
 
-def _compile_value(value: JsonValue, path: str, templates: list[Template]) -> _Render:
-    """Return what renders a value, adding its templates to `templates`."""
-    match value:
-        case str() if _MARKUP.search(value):
-            template = compile_template(value, where=f"{path})")
-            templates.append(template)
-            return template.render_value
-        case list():
-            items = [_compile_value(item, f"{path}[{i}]", templates) for i, item in enumerate(value)]
-            return lambda context: [item(context) for item in items]
-        case dict():
-            members = {name: _compile_value(member, f"{path}.{name}", templates) for name, member in value.items()}
-            return lambda context: {name: member(context) for name, member in members.items()}
-    return lambda context: value
+class _BodyCompiler:
+    """Compiles the values of a body, keeping the templates that it meets."""
+
+    def __init__(self, sample_names: bool) -> None:
+        self.templates: list[Template] = []
+        self._sample_names = sample_names
+
+    def compile(self, value: JsonValue, path: str) -> _Render:
+        """Return what renders a value."""
+        match value:
+            case str() if _MARKUP.search(value):
+                template = compile_template(value, where=f"{path})", sample_names=self._sample_names)
+                self.templates.append(template)
+                return template.render_value
+            case list():
+                items = [self.compile(item, f"{path}[{i}]") for i, item in enumerate(value)]
+                return lambda context: [item(context) for item in items]
+            case dict():
+                members = {name: self.compile(member, f"{path}.{name}") for name, member in value.items()}
+                return lambda context: {name: member(context) for name, member in members.items()}
+        return lambda context: value
 
 
 def _refuse_messages(where: str) -> NoReturn:
@@ -217,19 +223,20 @@ class Row(dict[str, Any]):
         return self[aliases(tuple(self))[name]]
 
 
-def context(item: Mapping[str, Any], sample: Mapping[str, Any] | None) -> dict[str, Any]:
+def context(item: Mapping[str, Any], sample: Mapping[str, Any] | None, *, sample_names: bool = True) -> dict[str, Any]:
     """Return the variables of a template: `item`, `sample`, and every column and value of the sample by its name.
 
     A value of the sample hides a column of the same name, which is still there as `item.<name>`; one that the sample
-    does not have (None) hides nothing.
+    does not have (None) hides nothing. Unless `sample_names`, its values are there as `sample.<name>` alone.
     """
     variables = dict(item)
     for alias, column in aliases(tuple(item)).items():
         variables[alias] = item[column]
     variables["item"] = Row(item)
     if sample is not None:
-        named = ((name, sample[name]) for name in SAMPLE_KEYS & sample.keys())
-        variables.update((name, value) for name, value in named if value is not None or name not in item)
+        if sample_names:
+            named = ((name, sample[name]) for name in SAMPLE_KEYS & sample.keys())
+            variables.update((name, value) for name, value in named if value is not None or name not in item)
         variables["sample"] = sample
     return variables
 

@@ -1,27 +1,13 @@
 """What a judge said, as named numbers and labels; what cannot be read is None, never a silent 0."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, assert_never
 
-import orjson
-import re2
-
-from core.errors import SpecInvalid
-from core.spec import JsonParser, Labels, Parsed, Parser, Preference, Range, RegexParser, Scale
+from core.metric import Labels, Parsed, Parser, Preference, Range, Scale
+from tasks.parsers import Statement, as_number, find_number, read_number
 
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
-
-LARGEST_SCORE = 1e100
-"""No score is larger; one that is would make the statistics overflow. Infinities and NaN are none either."""
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_FENCED = re.compile(r"```(?:json)?(.*?)```", re.DOTALL | re.IGNORECASE)
-_OBJECT_START = re.compile(r'\{(?=\s*")')
-_BRACES_AND_STRINGS = re.compile(r'[{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +22,16 @@ class Verdict:
 
 def read_verdict(scale: Scale, text: str) -> dict[str, Verdict | None]:
     """Read a judge's reply into its scores by name; None is a score that the reply does not give."""
+    said = Statement(text)
     match scale:
         case Parsed():
-            reply = read_object(text) if any(isinstance(p, JsonParser) for p in scale.scores.values()) else None
-            return {name: _parsed(parser, text, reply) for name, parser in scale.scores.items()}
+            return {name: _parsed(parser, scale.threshold, said) for name, parser in scale.scores.items()}
         case Labels():
-            return {"label": _label(scale, read_object(text) or {})}
+            return {"label": _label(scale, said.members)}
         case Range():
-            return {"score": _score(scale, read_object(text) or {})}
+            return {"score": _score(scale, said.members)}
         case Preference():
-            return {"choice": _choice(read_object(text) or {})}
+            return {"choice": _choice(said.members)}
         case _:
             assert_never(scale)
 
@@ -84,37 +70,11 @@ def _mirror(verdict: Verdict) -> Verdict:
     return replace(verdict, label=label, value=value)
 
 
-def _parsed(parser: Parser, text: str, reply: dict[str, Any] | None) -> Verdict | None:
-    match parser:
-        case RegexParser():
-            value = _find_number(parser, text)
-        case JsonParser():
-            value = _number((reply or {}).get(parser.path))
-        case _:
-            assert_never(parser)
-    return None if value is None else Verdict(value)
-
-
-def _find_number(parser: RegexParser, text: str) -> float | None:
-    pattern = compile_pattern(parser.pattern)
-    text = text.encode(errors="replace").decode()
-    found = pattern.match(text) if parser.method == "match" else pattern.search(text)
-    return read_number(found.group(1) or "") if found else None
-
-
-@lru_cache(maxsize=256)
-def compile_pattern(pattern: str) -> Any:
-    """Compile a user's pattern, which runs in linear time and has the number in group 1; raises SpecInvalid."""
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        compiled = re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        raise SpecInvalid(f"the pattern {pattern!r} is not valid RE2 syntax: {reason}") from error
-    if compiled.groups < 1:
-        raise SpecInvalid(f"the pattern {pattern!r} has no group: put the number in (...)")
-    return compiled
+def _parsed(parser: Parser, threshold: float | None, said: Statement) -> Verdict | None:
+    value = find_number(parser, said)
+    if value is None:
+        return None
+    return Verdict(value, passed=None if threshold is None else value >= threshold)
 
 
 def _label(scale: Labels, reply: dict[str, Any]) -> Verdict | None:
@@ -127,7 +87,7 @@ def _label(scale: Labels, reply: dict[str, Any]) -> Verdict | None:
 
 def _score(scale: Range, reply: dict[str, Any]) -> Verdict | None:
     given = reply.get("score")
-    value = read_number(given) if isinstance(given, str) else None if isinstance(given, bool) else _number(given)
+    value = read_number(given) if isinstance(given, str) else None if isinstance(given, bool) else as_number(given)
     if value is None or not scale.minimum <= value <= scale.maximum:
         return None
     return Verdict(value, None, value >= scale.threshold, _feedback(reply))
@@ -142,67 +102,13 @@ def _one_of(known: tuple[str, ...], said: object) -> str | None:
     """Return the known word that was said: exactly, or as the only one that differs in case."""
     if not isinstance(said, str):
         return None
-    said = said.strip()
-    if said in known:
-        return said
-    alike = [word for word in known if word.casefold() == said.casefold()]
+    for exact in (said, said.strip()):
+        if exact in known:
+            return exact
+    alike = [word for word in known if word.casefold() == said.strip().casefold()]
     return alike[0] if len(alike) == 1 else None
 
 
 def _feedback(reply: dict[str, Any]) -> str | None:
     feedback = reply.get("feedback")
     return feedback if isinstance(feedback, str) else None
-
-
-def _number(value: object) -> float | None:
-    """Return a JSON number, or 1 and 0 for true and false; anything else is None."""
-    if not isinstance(value, int | float):
-        return None
-    return _bounded(float(value))
-
-
-def read_number(text: str) -> float | None:
-    """Return the number that `text` is, if it is one within `LARGEST_SCORE`."""
-    text = text.strip()
-    return _bounded(float(text)) if _NUMBER.fullmatch(text) else None
-
-
-def _bounded(number: float) -> float | None:
-    return number if abs(number) <= LARGEST_SCORE else None
-
-
-def read_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object a reply is, has in a code fence, or has in it first."""
-    candidates = (part for parts in ([text], _FENCED.findall(text), balanced_objects(text)) for part in parts)
-    for candidate in candidates:
-        try:
-            value = orjson.loads(candidate.strip())
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(value, dict):
-            return value
-    return None
-
-
-def balanced_objects(text: str) -> Iterator[str]:
-    """Yield each `{...}` of a text that opens like a JSON object and closes; braces in its strings do not count.
-
-    One that never closes is a reply cut short: nothing after its opening is taken for the verdict.
-    """
-    position = 0
-    while (start := _OBJECT_START.search(text, position)) is not None:
-        end = _closing(text, start.start())
-        if end is None:
-            return
-        yield text[start.start() : end]
-        position = end
-
-
-def _closing(text: str, start: int) -> int | None:
-    depth = 0
-    for token in _BRACES_AND_STRINGS.finditer(text, start):
-        if token[0] in {"{", "}"}:
-            depth += 1 if token[0] == "{" else -1
-            if depth == 0:
-                return token.end()
-    return None

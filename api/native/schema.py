@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, JsonValue, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from api.body import refuse_unportable
+from core.endpoint import Frozen
 from core.job import Face, Failure, Intent, JobStatus
 from core.result import Outcome
-from core.spec import EvaluationSpec, Frozen
+from core.spec import EvaluationSpec
 from store.secrets import seal
 
 EntityName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00/]+$")]

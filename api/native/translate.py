@@ -3,10 +3,11 @@
 from typing import Any
 
 from api.native.schema import JobRequest
+from core.endpoint import SecretRef
 from core.errors import SpecInvalid
 from core.job import NewJob, random_id
 from core.settings import Settings
-from core.spec import EvaluationSpec, ModelTarget, SecretRef
+from core.spec import EvaluationSpec, ModelTarget
 from store.secrets import STORED
 
 REFERENCES = ("env:", "store:", "model:")

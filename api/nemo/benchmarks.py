@@ -6,17 +6,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from core.spec import (
-    F1,
-    Accuracy,
-    Bleu,
-    ExactMatch,
-    FilesDataset,
-    FunctionCall,
-    MetricSpec,
-    NumberCheck,
-    Rouge,
-)
+from core.metric import F1, Accuracy, Bleu, ExactMatch, FunctionCall, MetricSpec, NumberCheck, Rouge
+from core.spec import FilesDataset
 
 SOLVE: Final = """\
 Question: {{ item.question }}

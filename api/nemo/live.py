@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -28,6 +28,7 @@ PATIENCE_S: Final = 50.0
 """Clients wait for 60 s."""
 
 LOOK_S: Final = 0.1
+TOO_SLOW: Final = f"The evaluation was not done after {PATIENCE_S:g} s and is cancelled; create a job for it"
 FORGOTTEN: Final = timedelta(seconds=2 * PATIENCE_S)
 """A live evaluation that is so old has lost the process that waited for it."""
 
@@ -37,7 +38,7 @@ router = APIRouter(prefix="/v1/evaluation", tags=["NeMo v1"])
 
 
 @router.post("/live", response_model=wire.LiveEvaluation)
-async def evaluate(asked: JobCreateV1, attempt: CurrentAttempt, state: CurrentState) -> Response:
+async def evaluate(request: Request, asked: JobCreateV1, attempt: CurrentAttempt, state: CurrentState) -> Response:
     """Evaluate rows or a small dataset, and answer with the scores and all samples once they are there."""
     job = await run_in_threadpool(_add_job, state, asked, attempt)
     state.wake()
@@ -46,7 +47,7 @@ async def evaluate(asked: JobCreateV1, attempt: CurrentAttempt, state: CurrentSt
             await _ending(state, job.id)
         return await run_in_threadpool(_answer, state, job.id)
     except TimeoutError:
-        return answer(504, f"The evaluation was not done after {PATIENCE_S:g} s and is cancelled; create a job for it")
+        return answer(request.url.path, 504, TOO_SLOW)
     except NotFound:
         raise Conflict("This evaluation was answered to another attempt at the same request") from None
     finally:

@@ -14,6 +14,7 @@ from api.nemo.schema_target import Entity, Model
 from api.nemo.schema_target import Target as WireTarget
 from api.nemo.translate_metric import to_metric
 from api.nemo.translate_model import endpoint_of, generation_of, missing, prompt_of, reasoning_of, sampling_of
+from core.endpoint import Prompt
 from core.errors import NotFound, SpecInvalid, Unsupported
 from core.job import Face, Failure, NewJob
 from core.spec import (
@@ -23,7 +24,6 @@ from core.spec import (
     FilesDataset,
     ModelTarget,
     Params,
-    Prompt,
     RecordedTarget,
     RowsDataset,
     Target,

@@ -6,7 +6,7 @@ from typing import Final, get_args
 from api.nemo import schema_metric as wire
 from api.nemo.translate_model import endpoint_of, generation_of, missing, prompt_of, reasoning_of
 from core.errors import SpecInvalid, Unsupported
-from core.spec import (
+from core.metric import (
     F1,
     OUTPUT,
     Accuracy,

@@ -3,8 +3,8 @@
 from pydantic import JsonValue
 
 from api.nemo import schema_target as wire
+from core.endpoint import Endpoint, Prompt, Reasoning
 from core.errors import SpecInvalid
-from core.spec import Endpoint, Prompt, Reasoning
 
 
 def endpoint_of(model: str | wire.Model, field: str) -> Endpoint:

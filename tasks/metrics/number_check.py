@@ -8,7 +8,7 @@ from collections import deque
 from decimal import Decimal
 from typing import assert_never
 
-from core.spec import NumberOperator
+from core.metric import NumberOperator
 from tasks.metrics.unparsable import Unparsable
 
 _NUMBER = re.compile(

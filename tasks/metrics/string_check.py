@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from core.spec import StringOperator
+from core.metric import StringOperator
 
 
 def string_check(left: str, operator: StringOperator, right: str) -> float:

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from core.spec import Endpoint
+from core.endpoint import Endpoint
 
 
 @pytest.mark.parametrize("url", ["http://user:key@model.example/v1", "https://key@model.example", "//a:b@host"])

@@ -3,23 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.spec import (
-    Endpoint,
-    EvaluationSpec,
-    Judge,
-    MetricSpec,
-    ModelTarget,
-    Params,
-    Preference,
-    Prompt,
-    Range,
-    RecordedTarget,
-    RowsDataset,
-    Scale,
-    StringCheck,
-    Target,
-    TaskSpec,
-)
+from core.endpoint import Endpoint, Prompt
+from core.metric import Judge, MetricSpec, Preference, Range, Scale, StringCheck
+from core.spec import EvaluationSpec, ModelTarget, Params, RecordedTarget, RowsDataset, Target, TaskSpec
 
 CORRECT = StringCheck(name="correct", left="{{ sample.output_text }}", operator="equals", right="{{ item.answer }}")
 GRADES = Range(minimum=0, maximum=4, threshold=3)

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import AssayError, EndpointFailed, EndpointRefused
+from core.metric import Bleu, StringCheck
 from core.plan import Shard
 from core.result import CallOutcome, Outcome, Output, Score, Summary
-from core.spec import Bleu, EvaluationSpec, RecordedTarget, RowsDataset, StringCheck, TaskSpec
+from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results import CallEnd
-from tasks.aggregate import Aggregator, bleu_metrics, describe, silent_models, summarise
+from tasks.aggregate import NOT_HAD, Aggregator, Failures, bleu_metrics, describe, silent_models, summarise
 from tasks.computed import computed_scores
 from tasks.generate import recorded_outputs
 from tasks.subject import subjects
@@ -164,3 +165,51 @@ def test_the_metrics_with_a_corpus_are_those_of_bleu() -> None:
     spec = EvaluationSpec(targets=(RecordedTarget(),), tasks=(task,))
     assert bleu_metrics(spec) == {("qa", "bleu")}
     assert bleu_metrics(spec.model_copy(update={"tasks": ()})) == set()
+
+
+# Which failures fail a job.
+
+
+def test_one_of_several_models_may_be_silent() -> None:
+    ends = [CallEnd("qa", "dead", "", "transient", "no answer"), CallEnd("qa", "alive", "", "answered", None)]
+    assert list(silent_models(ends)) == []
+    other_task = CallEnd("other", "dead", "", "transient", "no answer")
+    assert [error.message for error in silent_models([*ends, other_task])] == [
+        "task 'other': the target 'dead' answered no request: no answer"
+    ]
+
+
+def test_a_silent_reference_is_missed_whatever_the_targets_say() -> None:
+    ends = [CallEnd("qa", "gold", "", "error", "HTTP 401"), CallEnd("qa", "alive", "", "answered", None)]
+    assert list(silent_models(ends)) == []
+    assert [type(error) for error in silent_models(ends, reference="gold")] == [EndpointRefused]
+
+
+def test_a_silent_judge_is_no_silent_target() -> None:
+    ends = [CallEnd("qa", "model", "", "answered", None), CallEnd("qa", "model", "graded", "error", "HTTP 401")]
+    assert [type(error) for error in silent_models(ends)] == [EndpointRefused]
+
+
+@pytest.mark.parametrize("outcome", sorted(NOT_HAD))
+def test_more_failed_samples_than_allowed_fail_the_job(outcome: Outcome) -> None:
+    failures = Failures(0.3)
+    failures.add([score(i, outcome, error="HTTP 500") if i < 3 else score(i, "scored", 1.0) for i in range(10)])
+    failures.check()
+    failures.add([score(10, outcome, error="HTTP 500")])
+    with pytest.raises(EndpointFailed, match="4 of 11 samples could not be generated or judged, more than 30%: HTTP"):
+        failures.check()
+
+
+def test_replies_that_cannot_be_read_fail_no_job() -> None:
+    failures = Failures(0.0)
+    failures.add([score(i, "judge_unparsable") for i in range(10)])
+    failures.check()
+    failures.add([score(10, "target_error"), score(10, "judge_unparsable")])
+    with pytest.raises(EndpointFailed, match="1 of 11 samples"):
+        failures.check()
+
+
+def test_without_a_bound_all_samples_may_fail() -> None:
+    failures = Failures(None)
+    failures.add([score(i, "judge_error", error="HTTP 500") for i in range(3)])
+    assert failures.check() is None

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.errors import EndpointRefused
 from core.job import Job
-from core.result import Call, CallKey
+from core.metric import JsonParser, Judge, Parsed, RegexParser
+from core.result import Call, CallKey, Score
 from store.journal import parse_journal, read_journal
 from tasks.breaker import IDENTICAL_ERRORS
 from tasks.calls import Ask, ShardIncomplete, fulfil, prepare
@@ -38,7 +40,7 @@ def pay(lab: Lab, job: Job) -> dict[CallKey, Call]:
         template = compile_body(prompt.body, where="prompt")
         route = engine.route(target.endpoint, prompt)  # type: ignore[union-attr]  # it is a model
         wanted = [
-            prepare(CallKey("qa", i, "target", 0, "target", "", 0), route, template, context(row, None), {})
+            prepare(CallKey("qa", i, "target", 0, "target", "", 0), route, template, context(row, None), defaults={})
             for i, row in enumerate(engine.folder.read_samples(shard))
         ]
         return fulfil(engine, "generate", shard, wanted, final=False)
@@ -227,7 +229,9 @@ def test_a_judge_s_errors_do_not_stop_another_judge(lab: Lab) -> None:
 
 def asked(body: dict[str, object], row: dict[str, object], defaults: dict[str, object]) -> Ask | Call:
     template = compile_body(body, where="prompt")  # type: ignore[arg-type]  # plain JSON
-    return prepare(CallKey("qa", 0, "target", 0, "target", "", 0), ROUTE, template, context(row, None), defaults)
+    return prepare(
+        CallKey("qa", 0, "target", 0, "target", "", 0), ROUTE, template, context(row, None), defaults=defaults
+    )
 
 
 def test_a_prompt_s_fields_win_over_the_target_s() -> None:
@@ -255,3 +259,68 @@ def test_a_busy_endpoint_is_not_given_up(lab: Lab, headers: dict[str, str], made
     with pytest.raises(ShardIncomplete, match="8 of 8 calls failed for now"):
         generate(lab, job_of(lab, size=8))
     assert len(lab.model.calls) == made
+
+
+# Replies in a form.
+
+SCHEMA = {"type": "object", "properties": {"score": {"type": "number"}}, "required": ["score"]}
+
+
+def formed_judge(lab: Lab) -> Judge:
+    grading = judge(lab.model.url, scale=Parsed(scores={"score": JsonParser(path="score")}))
+    return grading.model_copy(update={"reply_schema": SCHEMA})
+
+
+def judge_recorded(lab: Lab, metric: Judge, size: int = 4) -> list[Score]:
+    job = lab.add(spec(recorded("answer"), rows(size), metric))
+    lab.carry_out(job)
+    return lab.scores(job)
+
+
+def test_a_judge_is_asked_for_a_reply_by_its_schema(lab: Lab) -> None:
+    lab.model.script = lambda _call: text('{"score": 3}')
+    scores = judge_recorded(lab, formed_judge(lab))
+    assert [score.value for score in scores] == [3.0] * 4
+    assert {call["body"]["response_format"]["json_schema"]["schema"]["required"][0] for call in lab.model.calls} == {
+        "score"
+    }
+
+
+@pytest.mark.parametrize(
+    "unformed", [failure(400, "response_format is not supported"), text(" ")], ids=["refused", "empty"]
+)
+def test_an_endpoint_that_takes_no_schema_is_asked_once_more_and_then_plainly(lab: Lab, unformed: Answer) -> None:
+    lab.model.script = lambda call: unformed if "response_format" in call["body"] else text('{"score": 3}')
+    scores = judge_recorded(lab, formed_judge(lab))
+    assert [score.value for score in scores] == [3.0] * 4
+    assert [("response_format" in call["body"]) for call in lab.model.calls] == [True] + [False] * 4
+
+
+def test_an_endpoint_that_refuses_both_is_not_taken_for_one_without_schemas(lab: Lab) -> None:
+    lab.model.script = lambda _call: failure(400, "no such model")
+    with pytest.raises(EndpointRefused, match="no such model"):
+        judge_recorded(lab, formed_judge(lab), size=2)
+    assert [("response_format" in call["body"]) for call in lab.model.calls] == [True, False] * 2
+
+
+def test_what_both_requests_cost_is_one_call_s(lab: Lab) -> None:
+    lab.model.script = lambda call: text(" " if "response_format" in call["body"] else '{"score": 1}')
+    job = lab.add(spec(recorded("answer"), rows(1), formed_judge(lab)))
+    lab.carry_out(job)
+    (call,) = lab.workspace.folder(job.id).read_calls("judge", lab.shards(job)[0])
+    assert (call.attempts, call.usage.total_tokens) == (2, 20)
+    assert "response_format" not in call.request
+
+
+# Bounds of a model's own.
+
+
+def test_each_model_has_at_most_its_own_calls_in_flight(lab: Lab) -> None:
+    lab.model.script = lambda call: text("SCORE: 3" if call["body"]["model"] == "j" else "x", delay_s=0.02)
+    target = model(lab.model.url).model_copy(update={"parallelism": 3})
+    grading = judge(lab.model.url, scale=Parsed(scores={"score": RegexParser(pattern=r"SCORE: (\d)", method="search")}))
+    job = lab.add(spec(target, rows(12), grading.model_copy(update={"parallelism": 2}), parallelism=1))
+    (summary,) = lab.carry_out(job)
+    most = {name: max(c["in_flight"] for c in lab.model.calls if c["body"]["model"] == name) for name in ("m", "j")}
+    assert most == {"m": 3, "j": 2}
+    assert summary.mean == 3.0

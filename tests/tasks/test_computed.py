@@ -3,8 +3,7 @@ from typing import Any, get_args
 
 import pytest
 
-from core.result import Output, Score
-from core.spec import (
+from core.metric import (
     F1,
     Accuracy,
     Bleu,
@@ -16,6 +15,7 @@ from core.spec import (
     StringCheck,
     ToolCalling,
 )
+from core.result import Output, Score
 from tasks.computed import computed_scores
 from tasks.subject import Subject
 

@@ -8,10 +8,11 @@ from typing import Literal
 import pytest
 from pydantic import SecretStr
 
+from core.endpoint import Endpoint
 from core.errors import EndpointRefused, ServiceError, SpecInvalid, StorageFull
 from core.job import Count, Job
 from core.settings import ModelSettings, Settings
-from core.spec import Endpoint, EvaluationSpec
+from core.spec import EvaluationSpec
 from store.journal import read_journal
 from store.workspace import Workspace
 from tasks.engine import Engine, Stopped

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import EndpointFailed, EndpointRefused
 from core.job import Job
+from core.metric import Judge
 from core.result import Outcome
 from core.spec import RecordedTarget, Target
 from tasks.breaker import IDENTICAL_ERRORS
@@ -88,6 +89,47 @@ def test_a_pair_of_which_one_output_could_not_be_had_is_not_judged(lab: Lab) -> 
     assert sum(call["body"]["model"] == "j" for call in lab.model.calls) == 6
 
 
+# References and images.
+
+
+def test_outputs_are_judged_against_those_of_a_reference(lab: Lab) -> None:
+    lab.model.script = lambda call: (
+        verdict(score=4)
+        if call["body"]["model"] == "j"
+        else failure(400, "too long")
+        if last_content(call["body"]) == "x2"
+        else text(f"best {last_content(call['body'])}")
+    )
+    targets: list[Target] = [*recorded("y"), model(lab.model.url, "best")]
+    against = judge(lab.model.url, "{{ sample.output_text }} / {{ sample.reference_text }}")
+    wanted = spec(targets, PAIRS, against, CORRECT.model_copy(update={"right": "y1"}), prompt="{{ item.x }}")
+    job = lab.add(wanted.model_copy(update={"reference": "best"}))
+    summaries = {summary.metric: summary for summary in lab.carry_out(job)}
+    assert [asked for asked in lab.asked if "/" in asked] == [f"y{i} / best x{i}" for i in (0, 1, 3)]
+    assert {score.target for score in lab.scores(job)} == {"y"}
+    assert summaries["graded"].outcomes == {"scored": 3, "target_error": 1}
+    assert (summaries["correct"].count, summaries["correct"].sum) == (3, 1.0)
+    lost = [score.error for score in lab.scores(job) if score.outcome != "scored"]
+    assert lost == ["the reference 'best' gave no output: HTTP 400: too long"] * 2
+
+
+def test_a_target_and_its_judge_see_the_images_of_a_row(lab: Lab) -> None:
+    lab.model.script = lambda call: verdict(score=4) if call["body"]["model"] == "j" else text("a cat")
+    url = "data:image/png;base64,eA=="
+    wanted = spec(model(lab.model.url), [{"picture": url}, {}], judge(lab.model.url), prompt="What is it?")
+    (task,) = wanted.tasks
+    seen = {"prompts": {"target": task.prompts["target"].model_copy(update={"images": "picture"})}}
+    (grading,) = (metric for metric in task.metrics if isinstance(metric, Judge))
+    prompt = grading.prompt.model_copy(update={"images": "picture"})
+    task = task.model_copy(update={**seen, "metrics": (grading.model_copy(update={"prompt": prompt}),)})
+    lab.carry_out(lab.add(wanted.model_copy(update={"tasks": (task,)})))
+    contents = [call["body"]["messages"][-1]["content"] for call in lab.model.calls]
+    image = {"type": "image_url", "image_url": {"url": url}}
+    assert [{"type": "text", "text": "What is it?"}, image] in contents
+    assert [{"type": "text", "text": "grade a cat"}, image] in contents
+    assert [content for content in contents if isinstance(content, str)] == ["What is it?", "grade a cat"]
+
+
 # A judge that fails never lowers a score.
 
 
@@ -99,7 +141,8 @@ def test_a_pair_of_which_one_output_could_not_be_had_is_not_judged(lab: Lab) -> 
         (failure(400, "too long"), "judge_error"),
         (failure(503), "judge_error"),
         (text("", finish_reason="content_filter"), "judge_error"),
-        (text("<think>let me see"), "judge_unparsable"),
+        (text("<think>let me see"), "judge_error"),
+        (text(" "), "judge_error"),
     ],
 )
 def test_a_judge_that_fails_gives_no_score(lab: Lab, answer: Answer, outcome: Outcome) -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.endpoint import Reasoning
 from core.result import Call, CallKey, CallOutcome, Output
-from core.spec import Reasoning
 from tasks.reply import answer_text, split_reasoning, to_output
 
 KEY = CallKey("qa", 3, "target", 0, "target", "", 0)

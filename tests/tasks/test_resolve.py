@@ -8,20 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.endpoint import Endpoint, Prompt
 from core.errors import DatasetUnreadable, InvalidInput, TemplateInvalid
+from core.metric import StringCheck
 from core.plan import Manifest
-from core.spec import (
-    Endpoint,
-    EvaluationSpec,
-    FilesDataset,
-    ModelTarget,
-    Params,
-    Prompt,
-    RecordedTarget,
-    RowsDataset,
-    StringCheck,
-    TaskSpec,
-)
+from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
 from store.results import JobFolder
 from tasks.dataset import Sources
 from tasks.resolve import freeze, resolve

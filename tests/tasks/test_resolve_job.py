@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from core.errors import AssayError
-from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, StringCheck, TaskSpec
+from core.metric import StringCheck
+from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
 from tests.tasks.conftest import Lab
 
 ALONE = RecordedTarget()

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.endpoint import Prompt
 from core.errors import TemplateInvalid
-from tasks.templates import MissingField, Template, aliases, compile_body, compile_template, context
+from tasks.templates import (
+    MissingField,
+    Template,
+    aliases,
+    compile_body,
+    compile_prompt,
+    compile_template,
+    context,
+    literal,
+)
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -150,6 +160,71 @@ def test_what_a_template_reads_of_the_sample_is_known(source: str, names: str, p
     assert found.reads_sample == bool(names)
     assert found.reads_response == bool({"response", "sample"} & found.sample_names)
     assert found.probes_sample == probes
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("{{ item.a | default('x') }}{% if b is defined %}{{ c }}{% endif %}", "a b c"),
+        ("{% if 'a' in item %}x{% endif %}{{ item.get('b', c) }}", "a b c"),
+        ("{{ item.a.b[d] }}{{ info.question }}", "a d info"),
+        ("{% for x in xs %}{{ x }}{{ item.z }}{% endfor %}", "xs z"),
+        ("{{ sample.output_text }}{{ output_text }}", ""),
+        ("{{ item | tojson }}", None),
+        ("{% for k, v in item.items() %}{{ k }}{% endfor %}", None),
+        ("{{ item[key] }}", None),
+        ("{{ item.get(key) }}", None),
+        ("{% set row = item %}{{ row.a }}", None),
+        ("{% for item in rows %}{{ item }}{{ item.get('x') }}{{ 'y' in item }}{% endfor %}", "rows"),
+    ],
+)
+def test_the_columns_a_template_names_are_known_and_whether_it_reads_others(source: str, named: str | None) -> None:
+    reads = template(source).reads
+    assert reads.whole_row == (named is None)
+    assert named is None or reads.named == frozenset(named.split())
+
+
+def test_without_sample_names_only_columns_stand_at_the_top() -> None:
+    source = "{{ response }} {{ sample.response }} {{ output_text | default('none') }}"
+    plain = compile_template(source, where="p", sample_names=False)
+    row, sample = {"response": "column"}, {"response": "reply", "output_text": "out"}
+    assert plain.render(context(row, sample, sample_names=False)) == "column reply none"
+    assert plain.columns == plain.sample_names == {"response"}
+    assert plain.reads.named == {"response", "output_text"}
+    named = compile_template(source, where="p")
+    assert named.render(context(row, sample)) == "reply reply out"
+    assert not named.columns
+    assert named.sample_names == {"response", "output_text"}
+
+
+@given(st.text() | st.text(alphabet="{}%#-+raw \r\n'\"\\\\"), st.text(alphabet="{}%# \r\n"))
+def test_a_literal_gives_just_its_text_wherever_it_stands(text: str, other: str) -> None:
+    assert render(literal(text)) == text
+    assert render(literal(text) + literal(other)) == text + other
+    assert render(f"{literal(text)}{{{{ x }}}}{literal(other)}", {"x": "-"}) == f"{text}-{other}"
+    assert compile_body({"prompt": literal(text)}, where="p").render(context({}, None)) == {"prompt": text}
+
+
+@pytest.mark.parametrize("text", ["{% raw %}{{ x }}{% endraw %}", "a\r\nb\r", "{# no #}\n\n", "{{{", '{"a": {"b": 1}}'])
+def test_a_literal_keeps_markup_and_line_ends(text: str) -> None:
+    assert render(literal(text), {"x": 1}) == text
+    assert template(literal(text)).columns == frozenset()
+
+
+def test_the_images_of_a_row_go_with_its_prompt() -> None:
+    url = "data:image/png;base64,eA=="
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": "{{ question }}"}]}
+    prompt = compile_prompt(Prompt(body=body, images="pictures"), where="p")
+    told = prompt.render(context({"question": "What?", "pictures": url}, None))["messages"]
+    assert told[0]["content"] == [
+        {"type": "text", "text": "What?"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    for row in ({"question": "What?"}, {"question": "What?", "pictures": None}):
+        assert prompt.render(context(row, None)) == {"messages": [{"role": "user", "content": "What?"}]}
+    completion = compile_prompt(Prompt(body={"prompt": "x"}, images="pictures"), where="the prompt")
+    with pytest.raises(TemplateInvalid, match="the prompt: there is no message of the user"):
+        completion.render(context({"pictures": [url]}, None))
 
 
 @pytest.mark.parametrize("source", ["{{ item.nope }}", "{{ nope }}", "{{ item.a.nope }}", "{{ item['nope'] | upper }}"])

@@ -54,7 +54,7 @@ def test_a_key_in_clear_is_sealed_and_never_shown(service):
     assert job["spec"]["targets"][0]["endpoint"]["api_key"] == "******"
     assert endpoint.api_key.startswith("store:")
     assert service.state.vault.reveal(endpoint.api_key) == KEY
-    assert KEY.encode() not in service.database.read_bytes()
+    assert KEY.encode() not in service.kept()
 
 
 def test_on_this_machine_a_key_may_be_named_by_its_variable(service):

@@ -9,8 +9,10 @@ from api.nemo.benchmarks import BENCHMARKS, SOLVE
 from api.nemo.schema import BENCHMARKS as NAMES
 from api.nemo.schema import JobCreate
 from api.nemo.translate import carried_out, to_spec
+from core.endpoint import Prompt
 from core.errors import NotFound, SpecInvalid
-from core.spec import F1, EvaluationSpec, FilesDataset, FunctionCall, ModelTarget, Prompt
+from core.metric import F1, FunctionCall
+from core.spec import EvaluationSpec, FilesDataset, ModelTarget
 
 VENDOR_EXAMPLE = json.loads((Path(__file__).parent / "bodies" / "vendor_example.json").read_text())
 

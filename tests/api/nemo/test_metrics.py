@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.nemo import schema_metric as wire
 from api.nemo.translate_metric import to_metric
 from core.errors import SpecInvalid, Unsupported
-from core.spec import F1, Accuracy, Bleu, ExactMatch, MetricSpec, NumberCheck, Rouge, ToolCalling
+from core.metric import F1, Accuracy, Bleu, ExactMatch, MetricSpec, NumberCheck, Rouge, ToolCalling
 
 METRIC: TypeAdapter[wire.Metric] = TypeAdapter(wire.Metric)
 

@@ -7,24 +7,10 @@ from pydantic import ValidationError
 
 from api.nemo.schema import JobCreate
 from api.nemo.translate import to_new_job, to_spec
+from core.endpoint import Endpoint, Prompt, Reasoning
 from core.errors import NotFound, SpecInvalid
-from core.spec import (
-    Endpoint,
-    EvaluationSpec,
-    FilesDataset,
-    JsonParser,
-    Judge,
-    ModelTarget,
-    Params,
-    Parsed,
-    Prompt,
-    Reasoning,
-    RecordedTarget,
-    RegexParser,
-    RowsDataset,
-    StringCheck,
-    TaskSpec,
-)
+from core.metric import JsonParser, Judge, Parsed, RegexParser, StringCheck
+from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
 
 BODIES = Path(__file__).parent / "bodies"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.spec import NumberOperator
+from core.metric import NumberOperator
 from tasks.metrics.number_check import last_number, number_check
 from tasks.metrics.unparsable import Unparsable
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.spec import StringOperator
+from core.metric import StringOperator
 from tasks.metrics.string_check import string_check
 
 
