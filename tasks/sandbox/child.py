@@ -1,0 +1,275 @@
+"""The sandbox's own process, which gives evaluators to workers of the Monty interpreter, one at a time.
+
+`tasks.sandbox.process` starts it as an isolated script: it imports nothing of ours. Messages come and go by the socket
+that is its standard input. The first wall is Monty, which has no files, environment, network or host objects to give;
+the second are the kernel's limits, for one who finds a way through the first.
+"""
+
+import ast
+import json
+import os
+import resource
+import secrets
+import select
+import signal
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic_monty import (
+    Monty,
+    MontyCrashedError,
+    MontyError,
+    MontyRuntimeError,
+    MontySession,
+    MontySyntaxError,
+    ResourceLimits,
+)
+
+SESSIONS_A_WORKER: Final = 100
+GRACE_S: Final = 0.5
+"""How long after its time a worker is killed that is in the midst of one long operation."""
+
+SHOWN_CHARACTERS: Final = 300
+KEPT_CHARACTERS: Final = 1_000
+OWN_LIMITS: Final = {
+    resource.RLIMIT_AS: 1 << 30,
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_FSIZE: 0,
+    resource.RLIMIT_NOFILE: 64,
+}
+WORKER_LIMITS: Final = {
+    resource.RLIMIT_AS: 1 << 29,
+    resource.RLIMIT_CPU: 600,
+    resource.RLIMIT_NOFILE: 0,
+    resource.RLIMIT_NPROC: 0,
+}
+"""A worker can open nothing: no file, no socket, no process. What it has open already is its talk with us."""
+
+SOURCE_FILES: Final = ("<python-input-1>", "main.py")
+"""How tracebacks name the source: by its place among the feeds, or, if it could not be read, by the session."""
+
+OURS: Final = f"_{secrets.token_hex(16)}"
+"""Begins the names that no source can know, and so none can take."""
+
+PRELUDE: Final = """
+run_evaluation = None
+
+def OURS_read(result, isinstance=isinstance, type=type, dict=dict, str=str, int=int, float=float, abs=abs):
+    if isinstance(result, dict):
+        if "score" not in result:
+            return "a dict without 'score'"
+        result = result["score"]
+    if isinstance(result, float):
+        return result if abs(result) <= 1e100 else f"{result}"
+    if isinstance(result, int):
+        return float(result) if abs(result) <= 10**100 else "an int beyond 1e100"
+    if isinstance(result, str):
+        return f"the str {result[:40]!r}"
+    return f"a value of type {type(result).__name__}"
+
+def OURS_is_function(value, type=type):
+    return type(value).__name__ == "function"
+""".replace("OURS", OURS)
+"""Comes before the source. Only a float or a short text leaves the interpreter, however large the result."""
+
+_LENGTH = struct.Struct("!I")
+_UNREAD_SYNTAX = "NotImplementedError: The monty syntax parser does not yet support "
+_TIME: Final = "it ran for more than {seconds:g} s"
+_MEMORY: Final = "it needs more than {megabytes:g} MB of memory"
+_LIMITS: Final = {
+    "TimeoutError: feed time limit exceeded": ("time", _TIME),
+    "MemoryError: memory limit exceeded": ("memory", _MEMORY),
+    "MemoryError: the worker exceeded its memory limit": ("memory", _MEMORY),
+    "RecursionError: maximum recursion depth exceeded": ("recursion", "it calls itself more than {depth:,} deep"),
+}
+"""The interpreter's words for a limit, by which it is known, and ours."""
+
+Reply = dict[str, Any]
+
+
+class _Flood(Exception):
+    """An evaluator printed too much."""
+
+
+class _Printed:
+    """Takes what an evaluator prints, and keeps the beginning."""
+
+    def __init__(self, limit: int) -> None:
+        self.kept = ""
+        self.left = limit
+
+    def __call__(self, stream: str, text: str) -> None:
+        self.left -= len(text)
+        self.kept += text[: KEPT_CHARACTERS - len(self.kept)]
+        if self.left < 0:
+            raise _Flood
+
+
+def main() -> None:
+    """Answer requests until the parent is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    channel = socket.socket(fileno=0)
+    try:
+        for limit, bound in OWN_LIMITS.items():
+            resource.setrlimit(limit, (bound, bound))
+        with _workers():
+            _send(channel, None)
+    except Exception as error:
+        _send(channel, {"error": f"{type(error).__name__}: {error}"})
+        raise
+    while True:
+        _serve(channel)
+
+
+def _end_with_parent() -> None:
+    """End this process and its worker when the other end of the channel is closed, whatever they are at."""
+    ended = select.poll()
+    ended.register(0, 0)
+    ended.poll()
+    os.killpg(0, signal.SIGKILL)
+
+
+def _workers() -> Monty:
+    """Return a pool of one worker, which is renewed now and then."""
+    return Monty(
+        min_processes=1,
+        max_processes=1,
+        max_checkouts_per_worker=SESSIONS_A_WORKER,
+        feed_duration_limit_grace=GRACE_S,
+    )
+
+
+def _serve(channel: socket.socket) -> None:
+    """Answer requests until a limit has stopped the worker, of whose state nothing is certain then."""
+    with _workers() as workers:
+        stopped = False
+        while not stopped:
+            reply = _answer(workers, _receive(channel))
+            _send(channel, reply)
+            stopped = reply is not None and reply.get("cause") in ("time", "memory", "print", "lost")
+
+
+def _receive(channel: socket.socket) -> bytes:
+    prefix = channel.recv(_LENGTH.size, socket.MSG_WAITALL)
+    if len(prefix) < _LENGTH.size:
+        raise SystemExit
+    (length,) = _LENGTH.unpack(prefix)
+    return channel.recv(length, socket.MSG_WAITALL)
+
+
+def _send(channel: socket.socket, reply: Reply | None) -> None:
+    text = json.dumps(reply).encode()
+    channel.sendall(_LENGTH.pack(len(text)) + text)
+
+
+# One evaluation.
+
+
+def _answer(workers: Monty, message: bytes) -> Reply | None:
+    """Carry out a request in a session of its own; None says that a source can be run."""
+    try:
+        request = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        return {"cause": "request", "error": f"its item cannot be read: {error}"}
+    printed = _Printed(request["printed"])
+    limits: ResourceLimits = {
+        "max_feed_duration_secs": request["seconds"],
+        "max_memory": request["memory"],
+        "max_recursion_depth": request["depth"],
+    }
+    try:
+        with workers.checkout(limits=limits, os_policy={"sleep": "zero", "random_start": {"seed": 0}}) as session:
+            _confine(session)
+            reply = _evaluate(session, request, printed)
+    except MontyError as error:
+        reply = _failure(error, request, flooded=printed.left < 0)
+    return None if reply is None else {**reply, "printed": printed.kept}
+
+
+def _evaluate(session: MontySession, request: Mapping[str, Any], printed: _Printed) -> Reply | None:
+    """Run the source, and its function on the item, if there is one."""
+    session.feed_run(PRELUDE)
+    session.feed_run(f"{request['source']}\n\nNone", print_callback=printed)
+    if "item" not in request:
+        return _checked(session, request["source"])
+    inputs = {"item": request["item"]}
+    result = session.feed_run(f"{OURS}_read(run_evaluation(item))", inputs=inputs, print_callback=printed)
+    if isinstance(result, float):
+        return {"value": result}
+    return {"cause": "result", "error": f"it returned {result}, not a number"[:SHOWN_CHARACTERS]}
+
+
+def _checked(session: MontySession, source: str) -> Reply | None:
+    """Tell whether a source that ran defines the function, and can have the modules that this will ask for."""
+    if not session.feed_run(f"{OURS}_is_function(run_evaluation)"):
+        return {"cause": "exception", "error": "it defines no function run_evaluation(item)"}
+    for node in _later_imports(source):
+        try:
+            session.feed_run(ast.unparse(node))
+        except MontyRuntimeError as error:
+            return {"cause": "exception", "error": f"line {node.lineno}: {_shown(error)}"}
+    return None
+
+
+def _later_imports(source: str) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports that only a call carries out, but for those under a condition or a `try`."""
+    try:
+        pending = deque[ast.AST]([ast.parse(source)])
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return  # the interpreter reads what this Python does not
+    while pending:
+        node = pending.popleft()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif not isinstance(node, ast.If | ast.Try):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def _confine(session: MontySession) -> None:
+    """Take from the worker, before it sees a source, what it does not need."""
+    assert session.worker_pid is not None
+    for limit, bound in WORKER_LIMITS.items():
+        resource.prlimit(session.worker_pid, limit, (bound, bound))
+
+
+# What went wrong.
+
+
+def _failure(error: MontyError, request: Mapping[str, Any], *, flooded: bool) -> Reply:
+    """Tell which limit stopped an evaluation, or which exception at which line."""
+    if flooded:
+        return {"cause": "print", "error": f"it printed more than {request['printed']:,} characters"}
+    if isinstance(error, MontyCrashedError):
+        return _stopped("time", _TIME, request) if error.timed_out else {"cause": "lost", "error": "its process ended"}
+    shown = _shown(error)
+    for words, (cause, ours) in _LIMITS.items():
+        if shown.startswith(words):
+            return _stopped(cause, ours, request)
+    return {"cause": "exception", "error": _line(error, request["source"]) + shown}
+
+
+def _stopped(cause: str, ours: str, request: Mapping[str, Any]) -> Reply:
+    return {"cause": cause, "error": ours.format(**request, megabytes=request["memory"] / 1e6)}
+
+
+def _shown(error: MontyError) -> str:
+    """Return type and message of an exception."""
+    text = error.display("type-msg") if isinstance(error, MontyRuntimeError | MontySyntaxError) else str(error)
+    if text.startswith(_UNREAD_SYNTAX):
+        return f"the sandbox does not run {text.removeprefix(_UNREAD_SYNTAX)}"
+    return text[:SHOWN_CHARACTERS]
+
+
+def _line(error: MontyError, source: str) -> str:
+    """Return `line n: ` for the innermost line of the source that an exception passed."""
+    frames = error.traceback() if isinstance(error, MontyRuntimeError | MontySyntaxError) else []
+    lines = [frame.line for frame in frames if frame.filename in SOURCE_FILES]
+    return f"line {min(lines[-1], source.count(chr(10)) + 1)}: " if lines else ""
+
+
+if __name__ == "__main__":
+    main()

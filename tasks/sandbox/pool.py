@@ -1,0 +1,111 @@
+"""The first tier of the sandbox: a few warm processes, each with a Monty interpreter."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from queue import Empty, LifoQueue
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from core.errors import ServiceError, SpecInvalid, Unsupported
+from tasks.sandbox.contract import LIMITS, Cause, Evaluated, Failed, Limits
+from tasks.sandbox.process import Lost, Process
+
+T = TypeVar("T")
+
+SLACK_S: Final = 5.0
+"""How much later than its limits a process may answer before it is killed: it may have had to wait for a core."""
+
+QUICKLY_S: Final = 0.1
+
+_PROOFS: Final[dict[str, float | Cause]] = {
+    "return {'score': item['a'] / 4}": 0.25,
+    "return len(open('/etc/passwd').read())": "exception",
+    "return __import__('os').getpid()": "exception",
+    "return len([0] * 10**9)": "memory",
+    "while True: pass": "time",
+}
+"""What bodies of an evaluator must come to, with `{"a": 1}`, where code is to be run."""
+
+_checked: Final[TypeAdapter[Failed | None]] = TypeAdapter(Failed | None)
+_evaluated: Final[TypeAdapter[Evaluated | Failed]] = TypeAdapter(Evaluated | Failed)
+
+
+class Pool:
+    """At most `size` processes, started when they are wanted and shared by all threads.
+
+    One that overruns, dies or answers nonsense is killed, and another takes its place; only its evaluation fails.
+    """
+
+    def __init__(self, limits: Limits = LIMITS, *, size: int = 2) -> None:
+        """Start nothing yet."""
+        self.limits = limits
+        self._idle = LifoQueue[Process | None]()  # None: a process may be started
+        for _ in range(size):
+            self._idle.put(None)
+
+    def check(self, source: str) -> None:
+        """Raise SpecInvalid naming the line and construct of a source that cannot be run; see `Sandbox`."""
+        if failed := self._ask(_checked, self.limits, {"source": source}):
+            raise SpecInvalid(f"the source cannot be run: {failed.error}", field="source")
+
+    def run(self, source: str, item: Any) -> Evaluated | Failed:
+        """Evaluate one item; see `Sandbox`."""
+        return self._ask(_evaluated, self.limits, {"source": source, "item": item})
+
+    def prove(self) -> None:
+        """Raise Unsupported unless a known evaluator gives its score, and hostile ones are stopped."""
+        hurried = replace(self.limits, seconds=QUICKLY_S)
+        for body, expected in _PROOFS.items():
+            request = {"source": f"def run_evaluation(item):\n    {body}", "item": {"a": 1}}
+            try:
+                answer = self._ask(_evaluated, hurried if expected == "time" else self.limits, request)
+            except ServiceError as error:
+                raise Unsupported(f"code evaluators cannot be run here: {error.message}") from error
+            if expected != (answer.value if isinstance(answer, Evaluated) else answer.cause):
+                raise Unsupported(f"code evaluators cannot be run here: of {body!r} came {answer}")
+
+    def close(self) -> None:
+        """End the processes that have nothing to do."""
+        try:
+            while True:
+                if process := self._idle.get_nowait():
+                    process.kill()
+        except Empty:
+            pass
+
+    def _ask(self, answers: TypeAdapter[T], limits: Limits, request: Mapping[str, Any]) -> T | Failed:
+        """Put a request to a process; one that it cannot take, or that ends it, has failed."""
+        try:
+            message = json.dumps({**asdict(limits), **request}).encode()
+        except (RecursionError, ValueError) as error:
+            return Failed("request", f"its item cannot be written as JSON: {error}")
+        if len(message) > limits.request:
+            return Failed("request", f"source and item have {len(message):,} characters of {limits.request:,} at most")
+        try:
+            with self._process() as process:
+                return answers.validate_json(process.ask(message, 2 * limits.seconds + SLACK_S))
+        except TimeoutError:
+            return Failed("time", f"it ran for more than {limits.seconds:g} s")
+        except (Lost, ValidationError):
+            return Failed("lost", "its process ended")
+
+    @contextmanager
+    def _process(self) -> Iterator[Process]:
+        """Lend a process that runs; one with which anything goes wrong is killed."""
+        process = self._idle.get()
+        try:
+            if process and not process.alive:
+                process.kill()
+                process = None
+            process = process or Process()
+            yield process
+        except BaseException:
+            if process:
+                process.kill()
+            process = None
+            raise
+        finally:
+            self._idle.put(process)

@@ -1,0 +1,31 @@
+import os
+import select
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tasks.sandbox.contract import Limits
+from tasks.sandbox.pool import Pool
+
+NARROW = Limits(seconds=0.2, memory=8_000_000, depth=100, printed=10_000, request=100_000)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with closing(Pool(NARROW)) as pool:
+        yield pool
+
+
+def children(pid: int) -> list[int]:
+    """The processes that any thread of a process has started."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return sorted(int(child) for listed in threads for child in listed.read_text().split())
+
+
+def has_ended(watched: int, within_s: float = 10.0) -> bool:
+    """Whether the process of a pidfd ends soon."""
+    ended, _, _ = select.select([watched], [], [], within_s)
+    os.close(watched)
+    return bool(ended)
