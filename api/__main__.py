@@ -10,6 +10,7 @@ from api.app import create_app
 from api.nemo.complete import complete
 from api.nemo.live import FORGOTTEN
 from api.state import State
+from api.together.result_file import publish
 from core.job import utcnow
 from core.settings import Settings
 from flows.control import Control
@@ -21,18 +22,10 @@ def main() -> None:
     settings = Settings()
     workspace = Workspace.open(settings)
     workspace.jobs.drop_ephemeral(utcnow() - FORGOTTEN)
-    control = Control(workspace, lambda job: complete(state, job))
-    state = State(
-        settings=settings,
-        jobs=workspace.jobs,
-        vault=workspace.vault,
-        targets=workspace.targets,
-        configs=workspace.configs,
-        results_table=workspace.results_table,
-        results=workspace.results,
-        wake=control.wake,
-        ready=lambda: control.ready,
-    )
+    workspace.files.drop_drafts()
+    workspace.uploads.sweep()
+    control = Control(workspace, complete=lambda job: complete(state, job), publish=lambda job: publish(workspace, job))
+    state = State.over(workspace, wake=control.wake, ready=lambda: control.ready)
     control.start()
     config = uvicorn.Config(create_app(state), settings.host, settings.port, log_level="warning", access_log=False)
     listeners = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]

@@ -2,30 +2,31 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, cast
+from functools import cached_property
+from typing import Annotated, Self, cast
 
 from fastapi import Depends, Request
 
-from core.settings import Settings
-from store.entities import Entities, Results
-from store.jobs import Jobs
-from store.secrets import Vault
+from store.workspace import Workspace
+from tasks.forward import Forwarder
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """The stores behind the routes; `wake` tells the dispatcher that there is work, `ready` whether a job can run."""
+@dataclass(frozen=True)
+class State(Workspace):
+    """The workspace; `wake` tells the dispatcher that there is work, `ready` whether a job can run."""
 
-    settings: Settings
-    jobs: Jobs
-    vault: Vault
-    targets: Entities
-    configs: Entities
-    results_table: Results
-    results: Path
     wake: Callable[[], None]
     ready: Callable[[], bool]
+
+    @classmethod
+    def over(cls, workspace: Workspace, *, wake: Callable[[], None], ready: Callable[[], bool]) -> Self:
+        """Return the state of an application that works on `workspace`."""
+        return cls(**vars(workspace), wake=wake, ready=ready)
+
+    @cached_property
+    def forwarder(self) -> Forwarder:
+        """What passes on single calls to models."""
+        return Forwarder(self)
 
 
 def current_state(request: Request) -> State:

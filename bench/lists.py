@@ -124,17 +124,7 @@ def _row(face: Face, n: int, created_at: datetime, chance: random.Random) -> dic
 @contextmanager
 def serving(workspace: Workspace) -> Iterator[httpx.Client]:
     """Serve the API in a thread, and yield a client of it."""
-    state = State(
-        settings=workspace.settings,
-        jobs=workspace.jobs,
-        vault=workspace.vault,
-        targets=workspace.targets,
-        configs=workspace.configs,
-        results_table=workspace.results_table,
-        results=workspace.results,
-        wake=lambda: None,
-        ready=lambda: True,
-    )
+    state = State.over(workspace, wake=lambda: None, ready=lambda: True)
     server = uvicorn.Server(uvicorn.Config(create_app(state), log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -15,6 +15,7 @@ from core.job import Job
 from flows.adopt import adopt, unregistered
 from flows.deploy import Deployed, close_form, our_deployments, set_up, wait_for_server
 from flows.dispatch import dispatch
+from flows.publish import Publisher
 from flows.reconcile import Reconciler
 from flows.worker import has_listener
 from store.workspace import Workspace
@@ -29,13 +30,17 @@ logger = logging.getLogger("assay.control")
 class Control:
     """Starts flow runs for new jobs and keeps the job records in step, until it is stopped."""
 
-    def __init__(self, workspace: Workspace, complete: Callable[[Job], None]) -> None:
+    def __init__(
+        self, workspace: Workspace, *, complete: Callable[[Job], None], publish: Callable[[Job], None]
+    ) -> None:
         """Prepare; nothing runs before `start`.
 
-        `complete` gives a job that came from Prefect the specification that it names.
+        `complete` gives a job that came from Prefect the specification that it names; `publish` writes what the
+        face of a job shows, once all its results are there.
         """
         self._workspace = workspace
         self._complete = complete
+        self._publisher = Publisher(workspace, publish, self.wake)
         self._adopted_at = float("-inf")
         self._deployed: Deployed | None = None
         self._loop = asyncio.new_event_loop()
@@ -82,7 +87,7 @@ class Control:
     async def _carry_on(self) -> None:
         await asyncio.to_thread(wait_for_server)
         async with get_client() as client:
-            reconciler = Reconciler(client, self._workspace)
+            reconciler = Reconciler(client, self._workspace, self._publisher)
             self._deployed = await set_up(client, self._workspace.settings)
             while not self._stopping:
                 self._news.clear()

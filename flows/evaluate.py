@@ -2,11 +2,12 @@
 
 import asyncio
 from contextlib import closing, nullcontext
+from functools import partial
 from threading import BoundedSemaphore
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from prefect import Task, flow, get_run_logger, task
+from prefect import Flow, Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import State, TaskRun
@@ -18,6 +19,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from core.errors import ServiceError
 from core.job import TERMINAL, Job
+from core.job import Stage as StageName
 from core.plan import Shard, in_flight
 from core.result import Summary
 from core.settings import Settings
@@ -38,6 +40,7 @@ from flows.form import (
     StoredTarget,
 )
 from flows.register import completed, job_id_of, register
+from flows.runner import task_runner
 from flows.worker import worker_name
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
@@ -56,7 +59,21 @@ def run_name() -> str:
     return flow_run.parameters.get("job_id") or job_id_of(UUID(flow_run.id))
 
 
-@flow(name="evaluate", flow_run_name=run_name, persist_result=False)
+class EvaluationFlow(Flow[..., Any]):
+    """A flow whose `spec` is no parameter to Prefect, which would keep it before it is checked, with any key in it."""
+
+    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return what Prefect keeps of a run's parameters."""
+        return super().serialize_parameters({name: value for name, value in parameters.items() if name != "spec"})
+
+
+@partial(
+    EvaluationFlow,
+    name="evaluate",
+    flow_run_name=run_name,
+    persist_result=False,
+    task_runner=task_runner(Settings()),
+)
 async def evaluate(  # noqa: PLR0913 - the fields of a form
     target: StoredTarget = DEMO_TARGET,
     config: StoredConfig = DEMO_CONFIG,
@@ -152,6 +169,8 @@ def generate_and_judge(engine: Engine) -> None:
         generated = generate.submit(generate_shard, engine, shard)
         judged = judge.submit(judge_shard, engine, shard, wait_for=[generated], return_state=False)
         judged.add_done_callback(lambda _: free.release())
+        generated.add_done_callback(partial(_note_passed, engine, "generate", shard))
+        judged.add_done_callback(partial(_note_passed, engine, "judge", shard))
         futures += [generated, judged]
     wait(futures)
     for future in futures:
@@ -159,6 +178,12 @@ def generate_and_judge(engine: Engine) -> None:
             future.result()
     if not (engine.stop or all(future.state.is_completed() for future in futures)):
         raise ServiceError("a shard ended neither in success nor in an error")
+
+
+def _note_passed(engine: Engine, stage: StageName, shard: Shard, _: PrefectFuture[Any]) -> None:
+    """Count a shard that another process has carried out."""
+    if engine.folder.is_finished(stage, shard):
+        engine.passed(stage, shard, len(shard))
 
 
 class Stage(Protocol):

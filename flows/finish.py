@@ -9,10 +9,19 @@ from store.jobs import Change
 from store.workspace import Workspace
 
 
-def finish(workspace: Workspace, job: Job | OpenJob, status: JobStatus, report: Progress | None) -> None:
-    """Record that a job has ended; one that completed without results has failed."""
+def finish(
+    workspace: Workspace,
+    job: Job | OpenJob,
+    status: JobStatus,
+    report: Progress | None,
+    *,
+    unpublished: Failure | None = None,
+) -> None:
+    """Record that a job has ended; one that completed without results, or could not be published, has failed."""
     folder = workspace.folder(job.id)
-    failure = job.failure or (report.failure if report else None)
+    failure = unpublished or job.failure or (report.failure if report else None)
+    if unpublished:
+        status = "failed"
     if status == "completed" and folder.read_summaries() is None:
         status = "failed"
         failure = Failure(blame="service", code="results_missing", message="The job ended without its results.")

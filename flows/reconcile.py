@@ -16,6 +16,7 @@ from prefect.states import Cancelled, Completed, Failed, Scheduled
 
 from core.job import TERMINAL, Failure, JobStatus, OpenJob, Progress, utcnow
 from flows.finish import finish
+from flows.publish import Publisher
 from flows.status import next_status, run_state
 from flows.watch import Watch
 from flows.worker import wake, was_stopped
@@ -30,10 +31,11 @@ BATCH = 200
 class Reconciler:
     """Watches the open jobs of a workspace."""
 
-    def __init__(self, client: PrefectClient, workspace: Workspace) -> None:
+    def __init__(self, client: PrefectClient, workspace: Workspace, publisher: Publisher) -> None:
         """Begin with no memory: what is remembered may be lost at any time."""
         self._client = client
         self._workspace = workspace
+        self._publisher = publisher
         self._watches: dict[str, Watch] = {}
         self._polled_at = float("-inf")
 
@@ -80,9 +82,18 @@ class Reconciler:
         if job.intent == "delete" and status in TERMINAL:
             await asyncio.to_thread(self._remove, job)
         elif status in TERMINAL:
-            await asyncio.to_thread(finish, self._workspace, job, status, report)
+            await self._finish(job, status, report)
         elif change := self._change(job, watch, status):
             await asyncio.to_thread(self._workspace.jobs.settle, job.id, seen=job.status, **change)
+
+    async def _finish(self, job: OpenJob, status: JobStatus, report: Progress | None) -> None:
+        """Record that a job has ended; one that completed is published first, which later looks see the end of."""
+        unpublished = None
+        if status == "completed":
+            if not self._publisher.is_done(job.id):
+                return
+            unpublished = self._publisher.take(job.id)
+        await asyncio.to_thread(finish, self._workspace, job, status, report, unpublished=unpublished)
 
     def _change(self, job: OpenJob, watch: Watch, status: JobStatus) -> Change:
         """Return what is to be recorded of a job that goes on."""
@@ -147,7 +158,7 @@ class Reconciler:
     def _remove(self, job: OpenJob) -> None:
         """Remove a deleted job; its files first, so that a record points at what is left to do."""
         folder = self._workspace.folder(job.id)
-        if not folder.is_held():
+        if not (folder.is_held() or self._publisher.is_at_work(job.id)):
             folder.remove()
             self._workspace.jobs.remove(job.id)
 

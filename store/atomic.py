@@ -13,7 +13,7 @@ from core.errors import StorageFull
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def publish(path: Path, write: Callable[[Path], None]) -> None:
+def publish(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file, then put that in the place of `path`, durably.
 
     Folders are made as needed. On failure `path` is as it was, and nothing else is left.

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from core.errors import SpecInvalid, StorageFull
+from core.errors import InvalidInput, SpecInvalid, StorageFull
 
 BUSY_S = 30
 """How long SQLite waits for another writer."""
@@ -41,8 +41,11 @@ def connect(url: str) -> sa.Engine:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection in a transaction that only reads, and so waits for no writer."""
-    with engine.connect().execution_options(only_reads=True) as connection, connection.begin():
+    """Give a connection in a transaction that only reads, and so waits for no writer.
+
+    Raises InvalidInput for a value that the database cannot compare with.
+    """
+    with _refusing(), engine.connect().execution_options(only_reads=True) as connection, connection.begin():
         yield connection
 
 
@@ -51,15 +54,24 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a connection in a transaction that is committed at the end, or rolled back on an error.
 
     On SQLite it is the only writer from its beginning, so what it reads cannot change before it writes.
-    Raises StorageFull when the database's disk is full.
+    Raises StorageFull when the database's disk is full, and InvalidInput for a value that it cannot keep.
     """
     try:
-        with engine.begin() as connection:
+        with _refusing(), engine.begin() as connection:
             yield connection
     except sa.exc.DBAPIError as error:
         if _is_disk_full(error.orig):
             raise StorageFull("The disk of the job tables is full; free some space, then try again") from error
         raise
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Have a value that the database does not take be the user's error; Postgres' texts hold no NUL."""
+    try:
+        yield
+    except sa.exc.DataError as error:
+        raise InvalidInput(f"The database does not take a value of this request: {error.orig}") from error
 
 
 def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

@@ -1,6 +1,6 @@
-"""What users store by name: targets and configs, and the results of evaluations by id."""
+"""What users store by name: targets, configs and the like, and the results of evaluations by id."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -13,21 +13,29 @@ from core.listing import Field, Listing
 from store.connect import insert_into, reading, writing
 from store.listing import Kept, columns_of, page_of
 from store.secrets import forget, keep, references
-from store.tables import configs, results, targets
+from store.tables import configs, containers, evaluators, results, targets
 
-EntityKind = Literal["target", "config"]
+EntityKind = Literal["target", "config", "evaluator", "container"]
 JsonDict = dict[str, Any]
 
 COMMON: Final = ("id", "namespace", "name", "type", "project", "description", "created_at", "updated_at")
 PARTS: Final[Mapping[EntityKind, tuple[str, ...]]] = {
     "target": ("cached_outputs", "dataset", "rag", "retriever", "rows"),
     "config": ("groups", "params", "tasks"),
+    "evaluator": (),
+    "container": (),
+}
+TABLES: Final[Mapping[EntityKind, sa.Table]] = {
+    "target": targets,
+    "config": configs,
+    "evaluator": evaluators,
+    "container": containers,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntity:
-    """A target or config as its user describes it; `body` has references in place of keys.
+    """A target, config, evaluator or container as its user describes it; `body` has references in place of keys.
 
     `model` is that of a target, by which it is found.
     """
@@ -46,19 +54,19 @@ class NewEntity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity(NewEntity):
-    """A stored target or config."""
+    """What is stored by name."""
 
     created_at: datetime
     updated_at: datetime
 
 
 class Entities:
-    """The stored targets, or configs, of a database. Each method is one transaction."""
+    """The stored targets of a database, or what else is stored by name. Each method is one transaction."""
 
     def __init__(self, engine: sa.Engine, kind: EntityKind) -> None:
         self._engine = engine
         self._kind = kind
-        self._table = targets if kind == "target" else configs
+        self._table = TABLES[kind]
         self._places = _entity_places(self._table, kind)
 
     def add(self, entity: NewEntity, secrets: Mapping[str, bytes] = {}) -> Entity:
@@ -80,6 +88,20 @@ class Entities:
         """Return an entity. Raises NotFound."""
         with reading(self._engine) as connection:
             return self._find(connection, self._named(namespace, name))
+
+    def find(self, reference: str) -> Entity:
+        """Return the entity with this id, or of this name in the default namespace. Raises NotFound."""
+        table = self._table
+        named = (table.c.namespace == "default") & (table.c.name == reference)
+        wanted = sa.select(table).where((table.c.id == reference) | named)
+        with reading(self._engine) as connection:
+            return self._find(connection, wanted.order_by(table.c.id != reference).limit(1))
+
+    def names(self, ids: Collection[str]) -> dict[str, str]:
+        """Return the names of those of the entities that there are, by id."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(self._table.c.id, self._table.c.name).where(self._table.c.id.in_(ids)))
+            return {row.id: row.name for row in rows}
 
     def update(
         self, namespace: str, name: str, revise: Callable[[Entity], Entity], secrets: Mapping[str, bytes] = {}

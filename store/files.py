@@ -1,9 +1,7 @@
 """Uploaded files: records in a table, contents once each under the name of their sha256."""
 
-import hashlib
-import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +12,13 @@ from core.errors import NotFound
 from core.job import utcnow
 from store.atomic import storing, sync
 from store.connect import reading, writing
+from store.draft import PATTERN, Draft
 from store.tables import files
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What is known of an upload. A last line without a line break counts as a line."""
+    """What is known of an upload."""
 
     id: str
     filename: str
@@ -38,28 +37,50 @@ class Files:
         self._engine = engine
         self._root = root
 
-    def save(self, chunks: Iterable[bytes], *, filename: str, purpose: str, file_type: str) -> FileRecord:
-        """Keep an upload and return its record; nothing is left of one that breaks off.
+    def draft(self) -> Draft:
+        """Return an empty file, to be filled and then given to `keep`."""
+        return Draft(self._root)
 
-        Raises StorageFull if the disk is full.
+    def save(
+        self, chunks: Iterable[bytes], *, filename: str, purpose: str, file_type: str, file_id: str | None = None
+    ) -> FileRecord:
+        """Keep a file and return its record; nothing is left of one that breaks off.
+
+        An id that is taken stands for the file that has it. Raises StorageFull if the disk is full.
         """
-        draft = self._root / f".{uuid.uuid4().hex}.tmp"
-        with storing(self._root / filename):
-            try:
-                content = _receive(chunks, draft)
-                record = FileRecord(
-                    id=f"file-{uuid.uuid4()}",
-                    filename=filename,
-                    purpose=purpose,
-                    file_type=file_type,
-                    bytes=content.bytes,
-                    line_count=content.line_count,
-                    sha256=content.sha256,
-                    created_at=utcnow(),
-                )
-                self._publish(draft, record)
-            finally:
-                draft.unlink(missing_ok=True)
+        with self.draft() as draft:
+            for chunk in chunks:
+                draft.write(chunk)
+            return self.keep(draft, filename=filename, purpose=purpose, file_type=file_type, file_id=file_id)
+
+    def keep(
+        self, draft: Draft, *, filename: str, purpose: str, file_type: str, file_id: str | None = None
+    ) -> FileRecord:
+        """Keep what was written to a draft, as `save` does."""
+        record = FileRecord(
+            id=file_id or new_id(),
+            filename=filename,
+            purpose=purpose,
+            file_type=file_type,
+            **asdict(draft.finish()),
+            created_at=utcnow(),
+        )
+        with writing(self._engine) as connection:
+            return self.add(connection, record, draft)
+
+    def add(self, connection: sa.Connection, record: FileRecord, draft: Draft) -> FileRecord:
+        """Keep a draft, which is finished, as part of a transaction; return the record that has its id."""
+        _lock(connection)
+        taken = connection.execute(sa.select(files).where(files.c.id == record.id)).one_or_none()
+        if taken is not None:
+            return FileRecord(**taken._mapping)
+        path = self.path(record)
+        with storing(path):
+            path.parent.mkdir(exist_ok=True)
+            sync(self._root)
+            connection.execute(sa.insert(files).values(asdict(record)))
+            draft.move(path)
+            sync(path.parent)
         return record
 
     def get(self, file_id: str) -> FileRecord:
@@ -69,6 +90,18 @@ class Files:
         if row is None:
             raise NotFound("File not found")
         return FileRecord(**row._mapping)
+
+    def newest(
+        self, *, purposes: Collection[str] | None = None, filename: str | None = None, limit: int | None = None
+    ) -> list[FileRecord]:
+        """Return the records of the uploads, the newest first: all, or those for some purposes or of some name."""
+        query = sa.select(files).order_by(files.c.created_at.desc(), files.c.id.desc()).limit(limit)
+        if purposes is not None:
+            query = query.where(files.c.purpose.in_(purposes))
+        if filename is not None:
+            query = query.where(files.c.filename == filename)
+        with reading(self._engine) as connection:
+            return [FileRecord(**row._mapping) for row in connection.execute(query)]
 
     def path(self, record: FileRecord) -> Path:
         """Return where an upload's content lies."""
@@ -86,40 +119,15 @@ class Files:
             if connection.scalar(same) == 0:
                 self.path(record).unlink(missing_ok=True)
 
-    def _publish(self, draft: Path, record: FileRecord) -> None:
-        path = self.path(record)
-        path.parent.mkdir(exist_ok=True)
-        sync(self._root)
-        with writing(self._engine) as connection:
-            _lock(connection)
-            connection.execute(sa.insert(files).values(asdict(record)))
-            draft.replace(path)
-            sync(path.parent)
+    def drop_drafts(self) -> None:
+        """Delete the drafts that a process has left behind; no other may be writing any."""
+        for draft in self._root.glob(PATTERN):
+            draft.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    bytes: int
-    line_count: int
-    sha256: str
-
-
-def _receive(chunks: Iterable[bytes], path: Path) -> _Content:
-    """Write the chunks to a new file, durably, and measure them on the way."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    size = breaks = 0
-    last = b"\n"
-    with path.open("xb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-            breaks += chunk.count(b"\n")
-            last = chunk[-1:] or last
-        file.flush()
-        os.fsync(file.fileno())
-    return _Content(size, breaks + (last != b"\n"), digest.hexdigest())
+def new_id() -> str:
+    """Return an id for an upload."""
+    return f"file-{uuid.uuid4()}"
 
 
 def _lock(connection: sa.Connection) -> None:

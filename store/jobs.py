@@ -12,11 +12,24 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from core.errors import Conflict, NotFound
-from core.job import TERMINAL, Count, Face, Failure, Intent, Job, JobStatus, NewJob, OpenJob, Progress, utcnow
+from core.job import (
+    TERMINAL,
+    Count,
+    Face,
+    Failure,
+    Intent,
+    Job,
+    JobStatus,
+    NewJob,
+    OpenJob,
+    Progress,
+    Transition,
+    utcnow,
+)
 from core.listing import Field, Listing
 from core.spec import EvaluationSpec
 from store.connect import insert_into, reading, writing
-from store.listing import Kept, columns_of, page_of, position
+from store.listing import Kept, columns_of, page_of, part_of, position
 from store.secrets import forget, keep
 from store.tables import job_progress, jobs, results
 
@@ -45,6 +58,8 @@ def _places() -> dict[Field, Kept]:
         ("result",): Kept((result.limit(1).scalar_subquery(),)),
         ("output_files_url",): Kept(document=jobs.c.request, path=("output_files_url",)),
         ("status_details",): Kept((jobs.c.note, sa.type_coerce(jobs.c.failure, sa.Text()))),
+        # Empty for a job that has not failed.
+        ("blame",): Kept((sa.func.replace(sa.func.coalesce(part_of(jobs.c.failure, "blame"), ""), '"', ""),)),
     }
 
 
@@ -78,9 +93,10 @@ class Jobs:
         with another digest.
         """
         now = utcnow()
-        record = Job(**_fields(job), created_at=now, updated_at=now)
+        record = Job(**_fields(job), created_at=now, updated_at=now, history=(Transition("created", now),))
         if job.failure is not None:
-            record = replace(record, status="failed", finished_at=now)
+            history = (*record.history, Transition("failed", now))
+            record = replace(record, status="failed", finished_at=now, history=history)
         with writing(self._engine) as connection:
             if (earlier := _earlier(connection, job, repeats_since)) is not None:
                 return _job(earlier)
@@ -98,7 +114,8 @@ class Jobs:
         Raises Conflict if the face has another job of that name in that namespace.
         """
         now = utcnow()
-        record = Job(**_fields(job), flow_run_id=flow_run_id, created_at=now, updated_at=now)
+        history = (Transition("created", now),)
+        record = Job(**_fields(job), flow_run_id=flow_run_id, created_at=now, updated_at=now, history=history)
         with writing(self._engine) as connection:
             connection.execute(insert_into(connection, jobs).values(_columns(_fields(record))).on_conflict_do_nothing())
             row = connection.execute(sa.select(jobs).where(jobs.c.id == job.id)).one_or_none()
@@ -151,6 +168,16 @@ class Jobs:
             raise NotFound("Job not found")
         return status
 
+    def intent(self, job_id: str) -> Intent:
+        """Return what the user wants of a job; "cancel" of one that has ended, "delete" of one that is gone."""
+        found = sa.select(jobs.c.intent, jobs.c.status).where(jobs.c.id == job_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(found).one_or_none()
+        if row is None:
+            return "delete"
+        intent: Intent = "cancel" if row.status in TERMINAL else row.intent
+        return intent
+
     def page(self, face: Face | None, listing: Listing) -> tuple[list[Job], int]:
         """Return the page that is asked for of a face's jobs, or of all, and how many are on all its pages.
 
@@ -202,7 +229,8 @@ class Jobs:
         has paused or cancelled it since. A terminal status deletes the job's keys.
         """
         with writing(self._engine) as connection:
-            current = _locked(connection, job_id, jobs.c.id, *(jobs.c[name] for name in Change.__annotations__))
+            needed = ("id", "history", *Change.__annotations__)
+            current = _locked(connection, job_id, *(jobs.c[name] for name in needed))
             if current is None or current.status in TERMINAL or (seen is not None and current.status != seen):
                 return False
             changed = _change(connection, current, **_columns(changes))
@@ -272,16 +300,16 @@ def passing_status(status: JobStatus, intent: Intent) -> JobStatus:
 
 
 def _earlier(connection: sa.Connection, job: NewJob, since: datetime | None) -> sa.Row[Any] | None:
-    """Return the job that the same request has made before."""
+    """Return the job that the same request has made before; another may be at the same request now."""
+    if connection.dialect.name == "postgresql" and job.digest is not None:
+        turn = sa.func.hashtext(job.idempotency_key or job.digest)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
     if job.idempotency_key is not None:
         same = jobs.c.idempotency_key == job.idempotency_key
     elif since is not None:
         same = (jobs.c.digest == job.digest) & (jobs.c.created_at >= since)
     else:
         return None
-    if connection.dialect.name == "postgresql":
-        turn = sa.func.hashtext(job.idempotency_key or job.digest)  # another may be at the same request now
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
     found = sa.select(jobs).where(jobs.c.face == job.face, jobs.c.intent != "delete", same)
     row = connection.execute(found.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(1)).one_or_none()
     if row is not None and row.digest != job.digest:
@@ -297,8 +325,10 @@ def _change(connection: sa.Connection, current: sa.Row[Any], **columns: Any) -> 
     """Write those of the columns that differ, with the time, and return what was written."""
     changed = {name: value for name, value in columns.items() if current._mapping[name] != value}
     if changed:
-        changed["updated_at"] = utcnow()
-        connection.execute(sa.update(jobs).where(jobs.c.id == current.id).values(changed))
+        changed["updated_at"] = now = utcnow()
+        if "status" in changed:
+            changed["history"] = (*_history(current), Transition(changed["status"], now))
+        connection.execute(sa.update(jobs).where(jobs.c.id == current.id).values(_columns(changed)))
     return changed
 
 
@@ -307,14 +337,22 @@ def _fields(job: NewJob) -> dict[str, Any]:
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value for name, value in values.items()
-    }
+    return {name: _column(name, value) for name, value in values.items()}
+
+
+def _column(name: str, value: Any) -> Any:
+    if name == "history":
+        return [(status, at.isoformat()) for status, at in value]
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 def _job(row: sa.Row[Any]) -> Job:
     spec = None if row.spec is None else EvaluationSpec.model_validate(row.spec)
-    return Job(**{**row._mapping, "spec": spec, "failure": _failure(row)})
+    return Job(**{**row._mapping, "spec": spec, "failure": _failure(row), "history": _history(row)})
+
+
+def _history(row: sa.Row[Any]) -> tuple[Transition, ...]:
+    return tuple(Transition(status, datetime.fromisoformat(at)) for status, at in row.history or ())
 
 
 def _progress(row: sa.Row[Any]) -> Progress:

@@ -6,10 +6,11 @@ line breaks, so a newline always ends a record, and what follows a damaged one c
 
 import mmap
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 from zlib import crc32
 
 import orjson
@@ -19,6 +20,9 @@ from store.atomic import storing, sync
 from store.rows import call_of, call_row, well_formed
 
 HEADER_BYTES = 18
+
+_HEADER: Final = re.compile(rb"[0-9a-f]{8} [0-9a-f]{8} ")
+_NO_HEADER: Final = b"ffffffff ffffffff "
 
 
 class JournalRead(NamedTuple):
@@ -107,6 +111,17 @@ def parse_journal(data: bytes) -> JournalRead:
     return JournalRead(calls, len(payloads) - len(calls))
 
 
+def damage(data: bytes, *, may_be_torn: bool) -> str | None:
+    """Return what is wrong first with a journal's content; None if nothing is, besides a torn end that `may_be`."""
+    *lines, tail = data.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if _payload(line) is None:
+            return f"record {number} is damaged"
+    if tail and not (may_be_torn and _is_torn(tail)):
+        return f"record {len(lines) + 1} is {'damaged' if may_be_torn else 'torn'}"
+    return None
+
+
 def render_call(call: Call) -> bytes:
     """Return the record of a call, its newline included."""
     row = call_row(call)
@@ -120,6 +135,17 @@ def render_call(call: Call) -> bytes:
 def _payload(line: bytes) -> bytes | None:
     payload = line[HEADER_BYTES:]
     return payload if line[:HEADER_BYTES] == b"%08x %08x " % (len(payload), crc32(payload)) else None
+
+
+def _is_torn(tail: bytes) -> bool:
+    """Tell whether `tail` can be the beginning of a record, or all of it but the newline."""
+    if len(tail) < HEADER_BYTES:
+        tail += _NO_HEADER[len(tail) :]
+    header, missing = tail[:HEADER_BYTES], HEADER_BYTES - len(tail)
+    if not _HEADER.fullmatch(header):
+        return False
+    missing += int(header[:8], 16)
+    return missing > 0 or (missing == 0 and _payload(tail) is not None)
 
 
 def _intact(descriptor: int, size: int) -> int:

@@ -40,7 +40,7 @@ def page_of(
     order: list[sa.ColumnElement[Any]] = [table.c[listing.sort.removeprefix("-")], table.c.id]
     if listing.sort.startswith("-"):
         order = [column.desc() for column in order]
-    skipped = (listing.page - 1) * listing.page_size
+    skipped = listing.offset + (listing.page - 1) * listing.page_size
     # The ids first: an index alone tells them, where it holds all that is asked; rows are long.
     ids = sa.select(table.c.id).where(*conditions).order_by(*order).limit(listing.page_size).offset(skipped)
     total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions))
@@ -72,6 +72,11 @@ class part(FunctionElement[str]):  # noqa: N801 - it reads as the SQL function t
 
     type = sa.Text()
     inherit_cache = True
+
+
+def part_of(column: sa.Column[Any], *path: str) -> Text:
+    """Return the JSON text of what a path leads to in a JSON column."""
+    return _part(Kept(document=column, path=path))
 
 
 def _column(column: sa.Column[Any]) -> Kept:

@@ -159,7 +159,87 @@ SPECLESS: Migration = (
     "ALTER TABLE jobs DROP COLUMN spec_before",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (JOBS, LISTS, REPEATS, SPECLESS)
+HISTORY: Migration = ("ALTER TABLE jobs ADD COLUMN history TEXT",)
+
+UPLOADS: Migration = (
+    "CREATE INDEX files_created ON files (created_at, id)",
+    """
+    CREATE TABLE uploads (
+        file_id TEXT NOT NULL PRIMARY KEY,
+        token_digest TEXT NOT NULL,
+        filename TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        file_type TEXT NOT NULL,
+        sha256 TEXT,
+        bytes BIGINT,
+        parts INTEGER,
+        created_at TIMESTAMP NOT NULL,
+        expires_at TIMESTAMP NOT NULL
+    )
+    """,
+    "CREATE INDEX uploads_token ON uploads (token_digest)",
+    "CREATE INDEX uploads_expires ON uploads (expires_at)",
+)
+
+BENCHMARKS: Migration = (
+    """
+    CREATE TABLE benchmarks (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        description TEXT,
+        documents TEXT NOT NULL,
+        filename TEXT,
+        sha256 TEXT NOT NULL,
+        num_questions INTEGER NOT NULL,
+        created_at TIMESTAMP NOT NULL,
+        questions TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX benchmarks_created ON benchmarks (created_at, id)",
+)
+
+CONTAINERS: Migration = (
+    f"CREATE TABLE evaluators ({ENTITY} CONSTRAINT evaluators_name UNIQUE (namespace, name))",
+    "CREATE INDEX evaluators_created ON evaluators (created_at, id)",
+    "CREATE INDEX evaluators_updated ON evaluators (updated_at, id)",
+    f"CREATE TABLE containers ({ENTITY} CONSTRAINT containers_name UNIQUE (namespace, name))",
+    "CREATE INDEX containers_created ON containers (created_at, id)",
+    "CREATE INDEX containers_updated ON containers (updated_at, id)",
+    """
+    CREATE TABLE completions (
+        id TEXT NOT NULL PRIMARY KEY,
+        container TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+        model TEXT,
+        created_at TIMESTAMP NOT NULL,
+        tags TEXT,
+        metadata TEXT,
+        input TEXT NOT NULL,
+        output TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX completions_container ON completions (container, created_at, id)",
+    "CREATE INDEX completions_created ON completions (created_at, id)",
+    """
+    CREATE TABLE datasets (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        description TEXT,
+        container TEXT NOT NULL,
+        requested_size INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        filters TEXT,
+        tags TEXT,
+        metadata TEXT,
+        file TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        created_at TIMESTAMP NOT NULL
+    )
+    """,
+    "CREATE INDEX datasets_created ON datasets (created_at, id)",
+    "CREATE INDEX datasets_container ON datasets (container, created_at, id)",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (JOBS, LISTS, REPEATS, SPECLESS, HISTORY, UPLOADS, BENCHMARKS, CONTAINERS)
 
 
 def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.result import Call, CallOutcome, Output, Score, Summary
 from store import schemas
 from store.atomic import publish, storing
 from store.schemas import SCHEMAS, VERSION_KEY, Kind
+from store.seal import sealed
 
 
 class CallEnd(NamedTuple):
@@ -31,6 +33,15 @@ class CallEnd(NamedTuple):
     metric: str
     outcome: CallOutcome
     error: str | None
+
+
+class ScoreOf(NamedTuple):
+    """What a score is of, and its name."""
+
+    task: str
+    target: str
+    metric: str
+    name: str
 
 
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
@@ -91,6 +102,14 @@ class JobFolder:
             os.close(descriptor)
         return False
 
+    def file(self, kind: Kind, index: int) -> Path:
+        """Return where a shard's rows of a kind other than calls lie, or with index 0 the summaries."""
+        return self.path / kind / f"{index:05}.parquet"
+
+    def calls_file(self, stage: Stage, shard: Shard) -> Path:
+        """Return where the calls of a shard's stage lie."""
+        return self.path / "calls" / f"{stage}-{shard.index:05}.parquet"
+
     def read_manifest(self) -> Manifest | None:
         """Return the frozen plan; None if resolve has not finished."""
         path = self.path / "manifest.json"
@@ -104,7 +123,7 @@ class JobFolder:
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the frozen plan, after all samples: it says that they are whole."""
         text = manifest.model_dump_json(indent=2)
-        publish(self.path / "manifest.json", lambda path: _write_text(path, text))
+        publish(self.path / "manifest.json", lambda file: file.write_text(text, encoding="utf-8"))
 
     def write_samples(self, shard: Shard, items: Sequence[str]) -> None:
         """Write a shard's rows, given as JSON texts."""
@@ -114,8 +133,15 @@ class JobFolder:
         """Return a shard's rows."""
         table = self._read("samples", shard.index)
         if table is None:
-            raise ResultsMissing(f"{self._file('samples', shard.index)} is missing")
+            raise ResultsMissing(f"{self.file('samples', shard.index)} is missing")
         return [orjson.loads(item) for item in table["item"].to_pylist()]
+
+    def read_places(self, shard: Shard) -> list[tuple[str, int]]:
+        """Return the task and number of a shard's rows."""
+        table = self._read("samples", shard.index)
+        return (
+            [] if table is None else list(zip(*(table[name].to_pylist() for name in ("task", "sample")), strict=True))
+        )
 
     def journal(self, stage: Stage, shard: Shard) -> Path:
         """Return where the calls of an unfinished shard are written down."""
@@ -123,7 +149,7 @@ class JobFolder:
 
     def is_finished(self, stage: Stage, shard: Shard) -> bool:
         """Whether a shard has passed a stage."""
-        return self._file(FINISHED_BY[stage], shard.index).exists()
+        return self.file(FINISHED_BY[stage], shard.index).exists()
 
     def finish_generate(self, shard: Shard, outputs: Sequence[Output], calls: Sequence[Call]) -> None:
         """Turn a generated shard into Parquet; its journal goes."""
@@ -133,7 +159,7 @@ class JobFolder:
 
     def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
         """Return the calls of a finished shard's stage."""
-        table = _read_parquet(self._calls_file(stage, shard), SCHEMAS["calls"])
+        table = _read_parquet(self.calls_file(stage, shard), SCHEMAS["calls"])
         return [] if table is None else schemas.calls_of(table)
 
     def call_ends(self) -> list[CallEnd]:
@@ -163,6 +189,16 @@ class JobFolder:
         table = self._read("scores", shard.index)
         return None if table is None else schemas.scores_of(table)
 
+    def count_passed(self) -> Counter[ScoreOf]:
+        """Count the scores that passed, over all finished shards."""
+        passed = Counter[ScoreOf]()
+        for file in sorted((self.path / "scores").glob("*.parquet")):
+            table = _read_parquet(file, SCHEMAS["scores"], [*ScoreOf._fields, "passed"])
+            if table is not None:
+                counts = table.group_by(list(ScoreOf._fields)).aggregate([("passed", "sum")])
+                passed.update({ScoreOf(*key): count or 0 for *key, count in map(dict.values, counts.to_pylist())})
+        return passed
+
     def write_summaries(self, summaries: Sequence[Summary]) -> None:
         """Write the aggregates, those of an earlier attempt being replaced."""
         self._write("summaries", 0, schemas.summaries_table(summaries))
@@ -176,6 +212,19 @@ class JobFolder:
         """Write what the `jobs` view shows of the job."""
         _write_parquet(self.path / "job.parquet", schemas.job_table(job))
 
+    def read_status(self) -> str | None:
+        """Return the status that the job ended in; None before that."""
+        table = _read_parquet(self.path / "job.parquet", schemas.JOB, ["status"])
+        return None if table is None else str(table["status"][0].as_py())
+
+    def parquet_files(self) -> list[Path]:
+        """Return all Parquet files that are there."""
+        return sorted(self.path.rglob("*.parquet"))
+
+    def journals(self) -> list[Path]:
+        """Return the journals that are there."""
+        return sorted(self.path.glob("journal/*.journal"))
+
     def remove(self) -> None:
         """Remove the folder, which is out of sight at once; may be repeated after a crash."""
         with suppress(FileNotFoundError):
@@ -184,20 +233,14 @@ class JobFolder:
             self.path.rename(self._tombstone)
             shutil.rmtree(self._tombstone)
 
-    def _file(self, kind: Kind, index: int) -> Path:
-        return self.path / kind / f"{index:05}.parquet"
-
     def _write(self, kind: Kind, index: int, table: pa.Table) -> None:
-        _write_parquet(self._file(kind, index), table)
+        _write_parquet(self.file(kind, index), table)
 
     def _write_calls(self, stage: Stage, shard: Shard, calls: Sequence[Call]) -> None:
-        _write_parquet(self._calls_file(stage, shard), schemas.calls_table(calls))
-
-    def _calls_file(self, stage: Stage, shard: Shard) -> Path:
-        return self.path / "calls" / f"{stage}-{shard.index:05}.parquet"
+        _write_parquet(self.calls_file(stage, shard), schemas.calls_table(calls))
 
     def _read(self, kind: Kind, index: int) -> pa.Table | None:
-        return _read_parquet(self._file(kind, index), SCHEMAS[kind])
+        return _read_parquet(self.file(kind, index), SCHEMAS[kind])
 
     def _is_lock(self, descriptor: int) -> bool:
         try:
@@ -207,7 +250,7 @@ class JobFolder:
 
     def _tidy(self) -> None:
         """Remove what an engine left that was killed between two steps."""
-        for temporary in self.path.glob("*/.*.tmp"):
+        for temporary in (*self.path.glob("*/.*.tmp"), *self.path.glob(".manifest.json.*.tmp")):
             temporary.unlink(missing_ok=True)
         if not (self.path / "manifest.json").exists():
             shutil.rmtree(self.path / "samples", ignore_errors=True)  # of a plan that was never made
@@ -218,12 +261,16 @@ class JobFolder:
                     journal.unlink(missing_ok=True)
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def job_ids(results: Path) -> list[str]:
+    """Return the jobs that have a folder."""
+    return sorted(path.name.removeprefix("job_id=") for path in results.glob("job_id=*"))
 
 
 def _write_parquet(path: Path, table: pa.Table) -> None:
-    publish(path, lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    content = sealed(sink.getvalue().to_pybytes())
+    publish(path, lambda file: file.write_bytes(content))
 
 
 def _read_parquet(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table | None:

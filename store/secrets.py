@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from core.endpoint import SecretRef
 from core.errors import NotFound, ServiceError, SpecInvalid
 from core.job import random_id, utcnow
-from core.spec import SecretRef
 from store.atomic import storing, sync
 from store.connect import reading
 from store.tables import secrets as keys
@@ -31,7 +31,7 @@ KEY_FIELDS: Final = frozenset(
 DATA_FIELDS: Final = frozenset({"rows"})
 """The lists of a user's samples: a column `token` there is data, and is left as it is."""
 
-Owner = Literal["job", "target", "config"]
+Owner = Literal["job", "target", "config", "evaluator", "container"]
 """What a key is kept for; it goes with its owner."""
 
 STORED: Final = "store:"
@@ -53,9 +53,9 @@ def seal(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     return _seal_mapping(body, found, 0), found
 
 
-def mask(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a sealed body in which each key is `MASK`, as it is shown to the user."""
-    return {name: _mask(name, value) for name, value in body.items()}
+def mask(body: Mapping[str, Any], text: str = MASK) -> dict[str, Any]:
+    """Return a copy of a sealed body in which each key is `text`, as it is shown to the user."""
+    return {name: _mask(name, value, text) for name, value in body.items()}
 
 
 def references(body: Any) -> set[str]:
@@ -238,15 +238,15 @@ def _split_url(text: str) -> tuple[str, list[str]]:
     return scheme + text[match.end() :], [clear] if clear else []
 
 
-def _mask(name: str, value: Any) -> Any:
+def _mask(name: str, value: Any, text: str) -> Any:
     match value:
         case None:
             return None
         case list() if not _is_data(name, value):
-            return [_mask("", item) for item in value]
+            return [_mask("", item, text) for item in value]
         case dict():
-            return mask(value)
-    return MASK if name in KEY_FIELDS else value
+            return mask(value, text)
+    return text if name in KEY_FIELDS else value
 
 
 def _is_data(name: str, value: Any) -> bool:

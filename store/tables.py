@@ -75,6 +75,7 @@ jobs = sa.Table(
     sa.Column("ephemeral", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("digest", sa.Text),
     sa.Column("idempotency_key", sa.Text),
+    sa.Column("history", JsonText),
     sa.UniqueConstraint("face", "namespace", "name", name="jobs_name"),
     _listed("jobs_created", "created_at", "id"),
     _listed("jobs_updated", "updated_at", "id"),
@@ -127,6 +128,8 @@ def _entities(name: str, *columns: sa.Column[Any]) -> sa.Table:
 
 targets = _entities("targets", sa.Column("model", sa.Text))
 configs = _entities("configs")
+evaluators = _entities("evaluators")
+containers = _entities("containers")
 
 results = sa.Table(
     "results",
@@ -171,4 +174,71 @@ files = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("created_at", sa.DateTime, nullable=False),
     sa.Index("files_sha256", "sha256"),
+    sa.Index("files_created", "created_at", "id"),
+)
+
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("token_digest", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("file_type", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("parts", sa.Integer),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Index("uploads_token", "token_digest"),
+    sa.Index("uploads_expires", "expires_at"),
+)
+
+benchmarks = sa.Table(
+    "benchmarks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("documents", JsonText, nullable=False),
+    sa.Column("filename", sa.Text),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("num_questions", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("questions", JsonText, nullable=False),
+    sa.Index("benchmarks_created", "created_at", "id"),
+)
+
+completions = sa.Table(
+    "completions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("container", sa.Text, sa.ForeignKey("containers.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("model", sa.Text),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("tags", JsonText),
+    sa.Column("metadata", JsonText),
+    sa.Column("input", JsonText, nullable=False),
+    sa.Column("output", JsonText, nullable=False),
+    sa.Index("completions_container", "container", "created_at", "id"),
+    sa.Index("completions_created", "created_at", "id"),
+)
+
+datasets = sa.Table(
+    "datasets",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("container", sa.Text, nullable=False),
+    sa.Column("requested_size", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("filters", JsonText),
+    sa.Column("tags", JsonText),
+    sa.Column("metadata", JsonText),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Index("datasets_created", "created_at", "id"),
+    sa.Index("datasets_container", "container", "created_at", "id"),
 )

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.settings import Settings
+from store.benchmarks import Benchmarks
+from store.completions import Completions
 from store.connect import connect
+from store.datasets import Datasets
 from store.entities import Entities, Results
 from store.files import Files
 from store.jobs import Jobs
 from store.migrations import check_version, migrate
 from store.results import JobFolder
 from store.secrets import Vault, load_key
+from store.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,15 @@ class Workspace:
     jobs: Jobs
     vault: Vault
     files: Files
+    uploads: Uploads
     targets: Entities
     configs: Entities
     results_table: Results
+    evaluators: Entities
+    containers: Entities
+    completions: Completions
+    datasets: Datasets
+    benchmarks: Benchmarks
     results: Path
 
     @classmethod
@@ -40,15 +50,22 @@ class Workspace:
             migrate(engine)
         check_version(engine)
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
+        files = Files(engine, settings.home / "files")
         return cls(
             settings=settings,
             close=engine.dispose,
             jobs=Jobs(engine),
             vault=Vault(engine, load_key(secret, settings.home)),
-            files=Files(engine, settings.home / "files"),
+            files=files,
+            uploads=Uploads(engine, files, settings.home / "files" / "parts"),
             targets=Entities(engine, "target"),
             configs=Entities(engine, "config"),
             results_table=Results(engine),
+            benchmarks=Benchmarks(engine),
+            evaluators=Entities(engine, "evaluator"),
+            containers=Entities(engine, "container"),
+            completions=Completions(engine),
+            datasets=Datasets(engine, files),
             results=settings.home / "results",
         )
 

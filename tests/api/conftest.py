@@ -1,22 +1,22 @@
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 import uvicorn
 
 from api.app import create_app
 from api.state import State
 from core.settings import Settings
-from store.connect import connect
-from store.entities import Entities, Results
-from store.jobs import Jobs
-from store.migrations import migrate
-from store.secrets import Vault, load_key
+from store.connect import connect, reading
+from store.tables import metadata
+from store.workspace import Workspace
+from tests import postgres
 
 MAX_BODY = 200_000
 
@@ -28,35 +28,42 @@ class Service:
     url: str
     state: State
     http: httpx.Client
-    database: Path
     woken: list[str] = field(default_factory=list)
     is_ready: bool = True
 
+    def kept(self) -> bytes:
+        """Return all that it keeps: every file, and every row of the database."""
+        files = [path.read_bytes() for path in self.state.settings.home.rglob("*") if path.is_file()]
+        engine = connect(self.state.settings.jobs_url)
+        with reading(engine) as connection:
+            rows = [row for table in metadata.sorted_tables for row in connection.execute(sa.select(table))]
+        engine.dispose()
+        return b"".join(files) + repr(rows).encode()
+
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def database_url() -> Iterator[str | None]:
+    """SQLite in the home (None), or Postgres where there is a server for tests."""
+    if (server := os.environ.get(postgres.VARIABLE)) is None:
+        yield None
+        return
+    with postgres.schema(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("home")
-    settings = Settings(home=home, max_body=MAX_BODY)
-    engine = connect(settings.jobs_url)
-    migrate(engine)
+    settings = Settings(home=home, max_body=MAX_BODY, database_url=database_url)
+    workspace = Workspace.open(settings, migrating=True)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with httpx.Client(base_url=url) as http:
-            state = State(
-                settings=settings,
-                jobs=Jobs(engine),
-                vault=Vault(engine, load_key(None, home)),
-                targets=Entities(engine, "target"),
-                configs=Entities(engine, "config"),
-                results_table=Results(engine),
-                results=home / "results",
-                wake=lambda: service.woken.append("woken"),
-                ready=lambda: service.is_ready,
-            )
-            service = Service(url, state, http, home / "assay.db")
+            state = State.over(workspace, wake=lambda: service.woken.append("woken"), ready=lambda: service.is_ready)
+            service = Service(url, state, http)
             with running(state, listening):
                 yield service
-    engine.dispose()
+    workspace.close()
 
 
 @contextmanager

@@ -21,6 +21,13 @@ SPEC = {
 AGAIN = {"x-stainless-retry-count": "1"}
 
 
+@pytest.fixture
+def database(service):
+    engine = connect(service.state.settings.jobs_url)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture(params=[V1, V2])
 def post(service, request: pytest.FixtureRequest) -> Callable[..., httpx.Response]:
     """Ask for a job of this test's own."""
@@ -54,10 +61,10 @@ def test_a_retry_of_what_never_arrived_makes_the_job(post):
     assert post({"x-stainless-retry-count": "2"}).json()["id"] == made.json()["id"]
 
 
-def test_a_retry_of_another_body_or_an_old_or_deleted_job_makes_a_job(service, post):
+def test_a_retry_of_another_body_or_an_old_or_deleted_job_makes_a_job(service, post, database):
     first = post().json()
     assert post(AGAIN, project="other").json()["id"] != first["id"]
-    with writing(connect(f"sqlite:///{service.database}")) as connection:
+    with writing(database) as connection:
         then = utcnow() - timedelta(minutes=11)
         connection.execute(sa.update(jobs).where(jobs.c.id == first["id"]).values(created_at=then))
     second = post(AGAIN).json()
@@ -82,9 +89,9 @@ def test_an_idempotency_key_names_one_request(post, request):
     assert "Idempotency-Key" in other.json()["detail"]
 
 
-def test_what_was_sent_is_known_after_a_restart_and_its_keys_are_not_told(service, post):
+def test_what_was_sent_is_known_after_a_restart_and_its_keys_are_not_told(post, database):
     first = post({"Idempotency-Key": f"restart {post}"}).json()
-    record = Jobs(connect(f"sqlite:///{service.database}")).get(first["id"])
+    record = Jobs(database).get(first["id"])
     assert record.digest is not None
     assert len(record.digest) == 64
     assert record.idempotency_key not in (None, f"restart {post}")

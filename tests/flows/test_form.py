@@ -57,3 +57,9 @@ def test_parameters_that_went_around_the_form_fail_without_being_repeated() -> N
     assert failure.blame == "user"
     assert "limit_samples" in failure.message
     assert "sk-secret" not in failure.message
+
+
+def test_a_specification_is_nothing_that_prefect_keeps() -> None:
+    asked = {"target": "a/b", "spec": {"targets": [{"endpoint": {"api_key": "MARKER"}}]}}
+    assert evaluate.serialize_parameters(asked) == {"target": "a/b"}
+    assert "spec" in evaluate.fn.__kwdefaults__

@@ -1,13 +1,13 @@
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from store.connect import connect, writing
+from store.connect import connect
 from store.migrations import migrate
+from tests import postgres
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -16,17 +16,11 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'home' / 'assay.db'}"
         return
-    server = os.environ.get("ASSAY_TEST_POSTGRES")
+    server = os.environ.get(postgres.VARIABLE)
     if server is None:
-        pytest.skip("ASSAY_TEST_POSTGRES is not set")
-    schema = f"test_{uuid.uuid4().hex}"
-    owner = connect(server)
-    with writing(owner) as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-    yield f"{server}?options=-csearch_path%3D{schema}"
-    with writing(owner) as connection:
-        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-    owner.dispose()
+        pytest.skip(f"{postgres.VARIABLE} is not set")
+    with postgres.schema(server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
-from core.errors import SpecInvalid, StorageFull
+from core.errors import InvalidInput, SpecInvalid, StorageFull
 from store.connect import connect, reading, writing
 
 
@@ -120,3 +120,15 @@ def test_engines_that_meet_over_a_new_file_all_get_in(tmp_path: Path) -> None:
         modes = [mode for i in range(20) for mode in pool.map(first_write, [f"sqlite:///{tmp_path / str(i)}.db"] * 8)]
     assert len(modes) == 160
     assert set(modes) == {"wal"}
+
+
+def test_a_value_that_the_database_does_not_take_is_the_user_s_error(engine: sa.Engine) -> None:
+    kept = sa.text("SELECT CAST(:value AS TEXT)")
+    if engine.dialect.name == "postgresql":
+        with pytest.raises(InvalidInput, match="NUL"), reading(engine) as connection:
+            connection.scalar(kept, {"value": "a\x00b"})
+        with pytest.raises(InvalidInput, match="NUL"), writing(engine) as connection:
+            connection.scalar(kept, {"value": "a\x00b"})
+    else:
+        with reading(engine) as connection:
+            assert connection.scalar(kept, {"value": "a\x00b"}) == "a\x00b"

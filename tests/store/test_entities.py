@@ -87,6 +87,18 @@ class TestEntities:
         assert [each.name for each in targets.page(Listing((Contains(("model",), ("LLAMA",)),)))[0]] == ["t"]
         assert [each.name for each in targets.page(Listing((Contains(("rows",), ("llama?",)),)))[0]] == ["u"]
 
+    def test_an_entity_is_found_by_its_id_before_another_that_has_it_for_a_name(self, engine: sa.Engine) -> None:
+        evaluators = Entities(engine, "evaluator")
+        first = evaluators.add(described("first"))
+        second = evaluators.add(described(first.id))
+        assert evaluators.find("first") == evaluators.find(first.id) == first
+        assert evaluators.find(second.id) == second
+        assert evaluators.names([first.id, second.id, "none"]) == {first.id: "first", second.id: first.id}
+        evaluators.add(replace(described("elsewhere"), namespace="other"))
+        with pytest.raises(NotFound, match="Evaluator not found"):
+            evaluators.find("elsewhere")
+        assert Entities(engine, "container").names([first.id]) == {}
+
 
 class TestResults:
     def test_a_result_lives_by_its_id(self, engine: sa.Engine) -> None:

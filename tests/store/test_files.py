@@ -89,15 +89,45 @@ def test_saving_and_deleting_the_same_content_at_once_never_loses_it(files: File
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_named_and_nothing_is_left(files: Files, root: Path, engine: sa.Engine, code: int) -> None:
-    def chunks() -> Iterator[bytes]:
-        yield b"begun"
+def test_a_full_disk_is_named_and_nothing_is_left(
+    files: Files, root: Path, engine: sa.Engine, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
         raise OSError(code, os.strerror(code))
 
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageFull, match="no space is left"):
-        files.save(chunks(), filename="big", purpose="eval", file_type="csv")
+        save(files, b"begun")
     assert contents(root) == []
     assert records(engine) == 0
+
+
+def test_an_id_that_is_given_stands_for_one_file(files: Files, root: Path, engine: sa.Engine) -> None:
+    first = files.save([b"a"], filename="r.jsonl", purpose="eval-output", file_type="jsonl", file_id="file-of-job")
+    again = files.save([b"b"], filename="s.jsonl", purpose="eval-output", file_type="jsonl", file_id="file-of-job")
+    assert first.id == "file-of-job"
+    assert again == first
+    assert contents(root) == [files.path(first)]
+    assert records(engine) == 1
+
+
+def test_the_newest_come_first_by_purpose_and_name(files: Files) -> None:
+    kinds = [("a", "eval"), ("b", "eval-output"), ("a", "batch-api")]
+    first, second, third = (
+        files.save([b""], filename=name, purpose=purpose, file_type="jsonl") for name, purpose in kinds
+    )
+    assert files.newest() == [third, second, first]
+    assert files.newest(purposes=["eval", "eval-output"]) == [second, first]
+    assert files.newest(filename="a", limit=1) == [third]
+    assert files.newest(purposes=[]) == []
+
+
+def test_drafts_that_were_left_behind_can_be_dropped(files: Files, root: Path) -> None:
+    record = save(files, b"kept")
+    with files.draft():
+        assert len(contents(root)) == 2
+        files.drop_drafts()
+        assert contents(root) == [files.path(record)]
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(files: Files, root: Path, engine: sa.Engine) -> None:

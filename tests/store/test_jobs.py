@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Count, Face, Failure, Intent, Job, JobStatus, NewJob, Progress, Stage, random_id, utcnow
 from core.listing import Listing
-from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, StringCheck, TaskSpec
+from core.metric import StringCheck
+from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store import tables
 from store.connect import reading, writing
 from store.jobs import Jobs, passing_status
@@ -222,6 +223,7 @@ class TestSettle:
             crashes=2,
             finished_at=ended,
             updated_at=settled.updated_at,
+            history=(*job.history, ("failed", settled.updated_at)),
         )
         assert settled.updated_at > job.updated_at
 

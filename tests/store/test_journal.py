@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import StorageFull
 from core.result import Call, CallKey, Usage
-from store.journal import Journal, parse_journal, read_journal, render_call
+from store.journal import Journal, damage, parse_journal, read_journal, render_call
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TIMES = st.floats(allow_nan=False, allow_infinity=False)
@@ -42,6 +42,7 @@ def call(sample: int, response: str = '{"a": "x"}') -> Call:
 
 THREE = [call(0), call(1, "line\nbreak\r\0 \u2028 é 🎈"), call(2)]
 THREE_LINES = b"".join(map(render_call, THREE))
+NEWLINE = b"\n"
 
 
 @given(st.lists(calls(st.text()), max_size=4))
@@ -77,6 +78,24 @@ def test_a_journal_cut_anywhere_holds_the_calls_before_the_cut() -> None:
     for cut in range(len(THREE_LINES) + 1):
         whole = sum(end <= cut for end in ends[1:])
         assert parse_journal(THREE_LINES[:cut]) == (THREE[:whole], 0)
+
+
+def test_any_flipped_bit_is_damage_that_is_named_by_its_record() -> None:
+    ends = [sum(len(render_call(one)) for one in THREE[:n]) for n in (1, 2, 3)]
+    assert damage(THREE_LINES, may_be_torn=False) is None
+    for at in range(8 * len(THREE_LINES)):
+        data = bytearray(THREE_LINES)
+        data[at // 8] ^= 1 << at % 8
+        record = 1 + sum(end <= at // 8 for end in ends)
+        assert damage(bytes(data), may_be_torn=True) == f"record {record} is damaged"
+
+
+def test_a_cut_is_damage_only_where_a_journal_may_not_be_torn() -> None:
+    for cut in range(len(THREE_LINES) + 1):
+        data = THREE_LINES[:cut]
+        assert damage(data, may_be_torn=True) is None
+        torn = f"record {data.count(NEWLINE) + 1} is torn"
+        assert damage(data, may_be_torn=False) == (torn if data and not data.endswith(NEWLINE) else None)
 
 
 def test_a_journal_cut_anywhere_is_continued_after_its_last_whole_call(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -277,6 +278,18 @@ def test_a_job_is_written_anew_as_its_status_changes(folder: JobFolder) -> None:
     [row] = pq.ParquetFile(folder.path / "job.parquet").read().to_pylist()
     assert (row["id"], row["name"], row["status"]) == ("job-1", "first", "completed")
     assert files(folder) == {"job.parquet"}
+
+
+def test_scores_that_passed_are_counted_over_all_shards(folder: JobFolder) -> None:
+    assert folder.count_passed() == {}
+    for start in (50, 52):
+        shard = SHARD.model_copy(update={"index": start, "start": start, "stop": start + 2})
+        passed = [replace(score, sample=start + n, passed=n == 0) for n, score in enumerate(SCORES)]
+        unknown = [replace(score, name="other") for score in SCORES]
+        folder.finish_judge(shard, passed + unknown, [])
+    counts = folder.count_passed()
+    assert counts["qa", "target", "exact", "exact"] == 2
+    assert counts["qa", "target", "exact", "other"] == 0
 
 
 def test_the_log_lies_in_the_folder(folder: JobFolder) -> None:

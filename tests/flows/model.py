@@ -1,0 +1,143 @@
+"""A small model of Prefect and of a worker: a flow run is its state, an engine a lock and its reports."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid5
+
+import httpx
+from prefect.client.schemas import State
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled, Completed, Failed, Paused, Running, Scheduled
+
+from core.errors import NotFound
+from core.job import TERMINAL, Count, Failure, Intent, Progress, Stage, utcnow
+from store.workspace import Workspace
+
+SAMPLES = 4
+NAMESPACE = UUID(int=7)
+
+STOPPED: Mapping[Intent, Callable[[], State[Any]]] = {
+    "pause": partial(Paused, name="Suspended"),
+    "cancel": Cancelled,
+    "delete": Cancelled,
+}
+"""How a run ends that its user no longer wants to go on."""
+
+
+class Prefect:
+    """What our control loop calls of Prefect's client; it may be out of reach, before a call or for its answer."""
+
+    def __init__(self) -> None:
+        self.runs: dict[UUID, State[Any]] = {}
+        self.jobs: dict[UUID, str] = {}
+        self.is_down = False
+        self.loses_answers = False
+
+    async def create_flow_run_from_deployment(
+        self, _deployment: UUID, *, idempotency_key: str, **_: Any
+    ) -> SimpleNamespace:
+        with self._answering():
+            run_id = uuid5(NAMESPACE, idempotency_key)
+            if run_id not in self.jobs:
+                self.runs[run_id], self.jobs[run_id] = Scheduled(), idempotency_key
+            return SimpleNamespace(id=run_id)
+
+    async def read_flow_runs(self, *, flow_run_filter: Any, limit: int) -> list[SimpleNamespace]:
+        with self._answering():
+            wanted = flow_run_filter.id.any_
+            assert len(wanted) <= limit
+            return [SimpleNamespace(id=each, state=self.runs[each]) for each in wanted if each in self.runs]
+
+    async def resume_flow_run(self, run_id: UUID) -> None:
+        with self._answering():
+            self.resume(self._known(run_id))
+
+    async def set_flow_run_state(self, run_id: UUID, state: State[Any], *, force: bool) -> None:
+        assert force
+        with self._answering():
+            self.runs[self._known(run_id)] = state
+
+    def resume(self, run_id: UUID) -> None:
+        """Start a suspended run again; Prefect refuses it for any other."""
+        if self.runs[run_id].is_paused():
+            self.runs[run_id] = Scheduled(name="Resuming")
+
+    def propose(self, run_id: UUID, state: State[Any]) -> None:
+        """Set a state as a run's own engine does: what has ended stays as it is."""
+        if run_id in self.runs and not self.runs[run_id].is_final():
+            self.runs[run_id] = state
+
+    def of_type(self, *types: str) -> list[UUID]:
+        """Return the runs in a state of one of the types, in the order of their creation."""
+        return [run_id for run_id, state in self.runs.items() if state.type.value in types]
+
+    def _known(self, run_id: UUID) -> UUID:
+        if run_id not in self.runs:
+            raise ObjectNotFound(KeyError(run_id))
+        return run_id
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        if self.is_down:
+            raise httpx.ConnectError("Prefect's server is down")
+        yield
+        if self.loses_answers:
+            self.loses_answers = False
+            raise httpx.ReadError("the connection broke before the answer")
+
+
+@dataclass
+class Engine:
+    """An engine at work on a job: it holds the folder until it lets go, or its process dies."""
+
+    workspace: Workspace
+    prefect: Prefect
+    run_id: UUID
+    worker: str
+    held: ExitStack = field(default_factory=ExitStack)
+    done: int = 0
+
+    @property
+    def job_id(self) -> str:
+        return self.prefect.jobs[self.run_id]
+
+    def begin(self) -> bool:
+        """Begin as the flow does, and tell whether there is anything to be done."""
+        self.prefect.propose(self.run_id, Running())
+        try:
+            job = self.workspace.jobs.get(self.job_id)
+        except NotFound:
+            self.prefect.propose(self.run_id, Failed())
+            return False
+        if job.status in TERMINAL:
+            self.prefect.propose(self.run_id, Completed())
+            return False
+        if job.status == "paused":
+            self.workspace.jobs.want(job.id, "run")
+        self.held.enter_context(self.workspace.folder(self.job_id).held())
+        earlier = self.workspace.jobs.progress([self.job_id]).get(self.job_id)
+        self.done = earlier.counts["qa"]["judge"].done if earlier else 0
+        self.report()
+        return True
+
+    def report(self, *, is_ready: bool = False, failure: Failure | None = None) -> Intent:
+        """Report how far the job is; returns what the user wants of it."""
+        stages: dict[Stage, Count] = {"generate": Count(SAMPLES, SAMPLES), "judge": Count(self.done, SAMPLES)}
+        ready_at = utcnow() if is_ready else None
+        progress = Progress(self.job_id, 1, self.worker, utcnow(), {"qa": stages}, ready_at, failure)
+        return self.workspace.jobs.report(progress)
+
+    def complete(self) -> None:
+        """Have all results there, and say so; Prefect is told by `let_go`."""
+        self.done = SAMPLES
+        self.workspace.folder(self.job_id).write_summaries([])
+        self.report(is_ready=True)
+
+    def let_go(self, state: State[Any]) -> None:
+        """End the flow run in a state."""
+        self.held.close()
+        self.prefect.propose(self.run_id, state)

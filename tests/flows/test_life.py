@@ -1,0 +1,402 @@
+"""A job's life in random order: whatever is done to it, and whatever dies, it keeps to the documented ways.
+
+The store, the control loop's steps and the locks are real; Prefect and the workers are small models.
+`ASSAY_LIVES` and `ASSAY_STEPS` set how many lives are led, and how long they are.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from prefect.exceptions import PrefectException
+from prefect.states import Cancelling, Completed, Crashed, Failed, Paused, Pending
+
+from core.errors import Conflict, NotFound
+from core.job import TERMINAL, Failure, Intent, Job, JobStatus, NewJob, Transition, random_id
+from core.listing import Listing, OneOf
+from core.settings import Settings
+from flows import reconcile, watch
+from flows.dispatch import dispatch
+from flows.publish import Publisher
+from flows.reconcile import MAX_CRASHES, Reconciler
+from flows.watch import UNSTARTED_S, Watch
+from flows.worker import was_stopped
+from store.connect import connect, reading
+from store.jobs import CAN_PAUSE, CAN_RESUME, OPEN
+from store.tables import job_progress, secrets
+from store.workspace import Workspace
+from tests.flows.model import SAMPLES, STOPPED, Engine, Prefect
+
+LIVES: Final = int(os.environ.get("ASSAY_LIVES", "25"))
+STEPS: Final = int(os.environ.get("ASSAY_STEPS", "60"))
+
+ENDS: Final = frozenset({"cancelled", "completed", "failed", "unknown"})
+ONWARD: Final = frozenset({"running", "pausing", "paused", "resuming", "cancelling"}) | ENDS
+
+DOCUMENTED: Final[Mapping[JobStatus, frozenset[str]]] = {
+    "created": ONWARD | {"pending"},
+    "pending": ONWARD,
+    "running": ONWARD - {"running"},
+    "pausing": ONWARD - {"pausing"},
+    "paused": ONWARD - {"paused"},
+    "resuming": ONWARD - {"resuming"},
+    "cancelling": ENDS,
+    **dict.fromkeys(TERMINAL, frozenset()),
+}
+"""Where each status may lead: onward, past what came and went between two looks, and never back."""
+
+
+class Clock:
+    """Time that passes only when it is told to, besides the little that the test takes."""
+
+    def __init__(self) -> None:
+        self.passed_s = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.passed_s
+
+
+class Life(RuleBasedStateMachine):
+    """Users, workers, Prefect and the control loop at a few jobs; `workspace` and `clock` are set from outside."""
+
+    workspace: Workspace
+    engine: sa.Engine
+    clock: Clock
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prefect, self.loop = Prefect(), asyncio.Runner()
+        self.ids: list[str] = []
+        self.deleted: set[str] = set()
+        self.seen: dict[str, tuple[Transition, ...]] = {}
+        self.engines: list[Engine] = []
+        self.workers = 1
+        self._start_control()
+
+    def teardown(self) -> None:
+        """Let all go on that can; then every job has ended, and what was deleted is gone."""
+        self.prefect.is_down = False
+        for _ in range(12 * (MAX_CRASHES + 2)):
+            self._resume_all()
+            self._work()
+            self._pass(UNSTARTED_S + 1)
+            self._look()
+            self.life_is_as_documented()
+            if not self.workspace.jobs.open():
+                break
+        left = [(job.id, job.status, job.intent) for job in self.workspace.jobs.open()]
+        assert not left, (left, self.prefect.runs)
+        for job_id in self.ids:
+            self._check_end(job_id)
+            self.workspace.folder(job_id).remove()
+            self.workspace.jobs.remove(job_id)
+        self.loop.close()
+
+    # What users do.
+
+    @precondition(lambda self: len(self.ids) < 4)
+    @rule()
+    def create(self) -> None:
+        job_id = random_id("job-")
+        job = NewJob(job_id, "nemo-v2", None, {}, job_id)
+        added = self.workspace.jobs.add(job, self.workspace.vault.encrypt({random_id(""): "a key"}))
+        assert (added.status, added.intent) == ("created", "run")
+        self.ids.append(job_id)
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data(), intent=st.sampled_from(["cancel", "pause", "run", "delete"]))
+    def want(self, data: st.DataObject, intent: Intent) -> None:
+        job_id = data.draw(st.sampled_from(self.ids))
+        allowed = {"cancel": OPEN, "pause": CAN_PAUSE, "run": CAN_RESUME, "delete": OPEN | TERMINAL}[intent]
+        before = self._find(job_id)
+        try:
+            job = self.workspace.jobs.want(job_id, intent)
+        except NotFound:
+            assert before is None or job_id in self.deleted
+        except Conflict:
+            assert before is not None
+            assert before.status not in allowed
+        else:
+            assert before is not None
+            assert before.status in allowed
+            assert job.intent == intent
+            self.deleted |= {job_id} if intent == "delete" else set()
+
+    # What is done in Prefect's UI.
+
+    @precondition(lambda self: self.prefect.of_type("RUNNING", "PAUSED", "PENDING"))
+    @rule(data=st.data())
+    def cancel_in_prefect(self, data: st.DataObject) -> None:
+        run_id = self._draw_run(data, "RUNNING", "PAUSED", "PENDING")
+        self.prefect.runs[run_id] = Cancelling()
+
+    @precondition(lambda self: self.prefect.of_type("RUNNING"))
+    @rule(data=st.data())
+    def suspend_in_prefect(self, data: st.DataObject) -> None:
+        self.prefect.runs[self._draw_run(data, "RUNNING")] = Paused(name="Suspended")
+
+    @precondition(lambda self: self.prefect.of_type("PAUSED"))
+    @rule(data=st.data())
+    def resume_in_prefect(self, data: st.DataObject) -> None:
+        self.prefect.resume(self._draw_run(data, "PAUSED"))
+
+    @precondition(lambda self: self.prefect.runs)
+    @rule(data=st.data())
+    def delete_in_prefect(self, data: st.DataObject) -> None:
+        del self.prefect.runs[data.draw(st.sampled_from(list(self.prefect.runs)))]
+
+    # What workers do.
+
+    @precondition(lambda self: self.prefect.of_type("SCHEDULED"))
+    @rule(data=st.data())
+    def take_up(self, data: st.DataObject) -> None:
+        self.prefect.runs[self._draw_run(data, "SCHEDULED")] = Pending()
+
+    @precondition(lambda self: self._free_runs())
+    @rule(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        self._begin(data.draw(st.sampled_from(self._free_runs())))
+
+    @precondition(lambda self: self.engines)
+    @rule(data=st.data(), more=st.integers(0, 2))
+    def report(self, data: st.DataObject, more: int) -> None:
+        self._report(data.draw(st.sampled_from(self.engines)), more)
+
+    @precondition(lambda self: self.engines)
+    @rule(data=st.data(), dies=st.booleans())
+    def complete(self, data: st.DataObject, dies: bool) -> None:
+        """Have all done; a worker may die before it could tell Prefect."""
+        engine = data.draw(st.sampled_from(self.engines))
+        engine.complete()
+        if dies:
+            self._die()
+        else:
+            self._let_go(engine, Completed())
+
+    @precondition(lambda self: self.engines)
+    @rule(data=st.data(), says_why=st.booleans())
+    def fail(self, data: st.DataObject, says_why: bool) -> None:
+        engine = data.draw(st.sampled_from(self.engines))
+        if says_why:
+            engine.report(failure=Failure(blame="user", code="dataset_unreadable", message="no rows"))
+        self._let_go(engine, Failed())
+
+    @precondition(lambda self: self.engines)
+    @rule(stopped=st.booleans())
+    def kill_worker(self, stopped: bool) -> None:
+        """Let go of all locks, and say nothing to Prefect; a worker that is stopped leaves word of it."""
+        if stopped:
+            word = self.workspace.settings.home / "run" / "stopped" / self._worker
+            word.parent.mkdir(parents=True, exist_ok=True)
+            word.touch()
+            assert was_stopped(self.workspace.settings.home, self._worker)
+        self._die()
+
+    @precondition(lambda self: self._orphans())
+    @rule(data=st.data())
+    def miss_heartbeats(self, data: st.DataObject) -> None:
+        self.prefect.runs[data.draw(st.sampled_from(self._orphans()))] = Crashed()
+
+    # What the service does, and what befalls it.
+
+    @rule()
+    def look(self) -> None:
+        self._look()
+
+    @rule(seconds=st.sampled_from([1.0, 4.0, 11.0, 16.0]))
+    def wait(self, seconds: float) -> None:
+        self._pass(seconds)
+        self._look()
+
+    @rule()
+    def restart_service(self) -> None:
+        self._start_control()
+
+    @rule(is_down=st.booleans())
+    def stop_or_start_prefect(self, is_down: bool) -> None:
+        self.prefect.is_down = is_down
+
+    @rule()
+    def lose_an_answer_of_prefect(self) -> None:
+        self.prefect.loses_answers = True
+
+    # What always holds.
+
+    @invariant()
+    def life_is_as_documented(self) -> None:
+        for job_id in self.ids:
+            job = self._find(job_id)
+            if job is None:
+                assert job_id in self.deleted
+                continue
+            known = self.seen.get(job_id, ())
+            assert job.history[: len(known)] == known
+            self.seen[job_id] = job.history
+            _check_history(job)
+            assert job.crashes <= MAX_CRASHES + 1
+
+    @invariant()
+    def what_was_deleted_is_not_found(self) -> None:
+        for job_id in self.deleted:
+            with pytest.raises(NotFound):
+                self.workspace.jobs.get(job_id, "nemo-v2")
+            with pytest.raises(NotFound):
+                self.workspace.jobs.status(job_id)
+
+    @invariant()
+    def counts_add_up(self) -> None:
+        shown = set(self.ids) - self.deleted
+        page, total = self.workspace.jobs.page("nemo-v2", Listing())
+        assert (total, {job.id for job in page}) == (len(shown), shown)
+        of_status = [Listing((OneOf(("status",), (status,)),)) for status in DOCUMENTED]
+        assert sum(self.workspace.jobs.page("nemo-v2", each)[1] for each in of_status) == total
+        for report in self.workspace.jobs.progress(self.ids).values():
+            assert all(0 <= count.done <= count.total for count in report.counts["qa"].values())
+
+    # How it is done.
+
+    @property
+    def _worker(self) -> str:
+        return f"worker-{self.workers}"
+
+    def _start_control(self) -> None:
+        self.woken = threading.Event()
+        self.publisher = Publisher(self.workspace, lambda _: None, self.woken.set)
+        self.reconciler = Reconciler(self.prefect, self.workspace, self.publisher)  # type: ignore[arg-type]
+
+    def _look(self) -> None:
+        """Go once through the control loop, which begins anew where Prefect fails it."""
+        try:
+            self.loop.run(dispatch(self.prefect, self.workspace, UUID(int=0)))  # type: ignore[arg-type]
+            self.loop.run(self.reconciler.look())
+        except (httpx.HTTPError, PrefectException):
+            self.reconciler = Reconciler(self.prefect, self.workspace, self.publisher)  # type: ignore[arg-type]
+        while any(map(self.publisher.is_at_work, self.ids)):
+            self.woken.wait(0.01)
+
+    def _pass(self, seconds: float) -> None:
+        """Let time pass; an engine that is alive reports within it."""
+        self.clock.passed_s += seconds
+        for engine in list(self.engines):
+            self._report(engine, 0)
+
+    def _find(self, job_id: str) -> Job | None:
+        try:
+            return self.workspace.jobs.get(job_id)
+        except NotFound:
+            return None
+
+    def _draw_run(self, data: st.DataObject, *types: str) -> UUID:
+        return data.draw(st.sampled_from(self.prefect.of_type(*types)))
+
+    def _free_runs(self) -> list[UUID]:
+        """Return the runs that a worker may begin: the lock of no other engine is in their way."""
+        at_work = {engine.run_id for engine in self.engines}
+        return [run_id for run_id in self.prefect.of_type("PENDING") if run_id not in at_work]
+
+    def _orphans(self) -> list[UUID]:
+        """Return the runs that Prefect may come to take for dead; late, they may be scheduled again."""
+        at_work = {engine.run_id for engine in self.engines}
+        return [run_id for run_id in self.prefect.of_type("RUNNING", "CANCELLING") if run_id not in at_work]
+
+    def _begin(self, run_id: UUID) -> None:
+        engine = Engine(self.workspace, self.prefect, run_id, self._worker)
+        if engine.begin():
+            self.engines.append(engine)
+
+    def _report(self, engine: Engine, more: int) -> None:
+        engine.done = min(SAMPLES, engine.done + more)
+        intent = engine.report()
+        if intent != "run":
+            self._let_go(engine, STOPPED[intent]())
+
+    def _let_go(self, engine: Engine, state: Any) -> None:
+        self.engines.remove(engine)
+        engine.let_go(state)
+
+    def _die(self) -> None:
+        for engine in self.engines:
+            engine.held.close()
+        self.engines.clear()
+        self.workers += 1
+
+    def _resume_all(self) -> None:
+        for job in self.workspace.jobs.open():
+            if job.status in CAN_RESUME and job.intent != "delete":
+                self.workspace.jobs.want(job.id, "run")
+
+    def _work(self) -> None:
+        """Have a healthy worker do all that there is."""
+        for run_id in self.prefect.of_type("SCHEDULED"):
+            self.prefect.runs[run_id] = Pending()
+        for run_id in self._free_runs():
+            self._begin(run_id)
+        for engine in list(self.engines):
+            self._report(engine, SAMPLES)
+        for engine in list(self.engines):
+            engine.complete()
+            self._let_go(engine, Completed())
+
+    def _check_end(self, job_id: str) -> None:
+        """Check that a job has ended as its record says, and kept no key, or has left nothing."""
+        folder = self.workspace.folder(job_id)
+        with reading(self.engine) as connection:
+            keys = connection.scalar(
+                sa.select(sa.func.count()).select_from(secrets).where(secrets.c.owner_id == job_id)
+            )
+            reports = connection.scalar(
+                sa.select(sa.func.count()).select_from(job_progress).where(job_progress.c.job_id == job_id)
+            )
+        assert keys == 0
+        job = self._find(job_id)
+        if job_id in self.deleted:
+            assert (job, reports) == (None, 0)
+            assert not list(self.workspace.results.glob(f"*{job_id}*"))
+            return
+        assert job is not None
+        assert job.status in TERMINAL
+        assert job.finished_at is not None
+        assert folder.read_status() == job.status
+        assert (job.failure is not None) == (job.status == "failed")
+        assert job.status != "completed" or folder.read_summaries() is not None
+
+
+def _check_history(job: Job) -> None:
+    statuses = [status for status, _ in job.history]
+    assert statuses[0] == "created"
+    assert statuses[-1] == job.status
+    for before, after in pairwise(statuses):
+        assert after in DOCUMENTED[before], statuses
+    assert sum(status in TERMINAL for status in statuses) <= 1
+    times = [at for _, at in job.history]
+    assert times == sorted(times)
+
+
+def test_whatever_happens_a_job_lives_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, home = Clock(), Settings(home=tmp_path)
+    for module in (reconcile, watch):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(reconcile, "Watch", lambda: Watch(heartbeat_since=clock.monotonic()))
+    workspace, engine = Workspace.open(home, migrating=True), connect(home.jobs_url)
+    with closing(workspace):
+        surroundings = {"workspace": workspace, "engine": engine, "clock": clock}
+        run_state_machine_as_test(
+            type("LifeHere", (Life,), surroundings),
+            settings=settings(
+                max_examples=LIVES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+            ),
+        )
+    engine.dispose()
