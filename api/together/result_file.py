@@ -1,0 +1,97 @@
+"""What a completed job leaves for its user: a file with a line for each row, and beside its results the counters.
+
+Both are made once, from the stored rows: the counters of a job are asked for again and again.
+"""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import orjson
+from pydantic import TypeAdapter
+
+from api.together import responses as wire
+from api.together.grades import Graded, Tally, columns, graded, to_results
+from api.together.translate import FACE
+from core.errors import ResultsMissing
+from core.job import Job
+from core.metric import Judge
+from core.plan import Manifest
+from store.atomic import publish as put
+from store.results import JobFolder
+from store.workspace import Workspace
+
+PURPOSE: Final = "eval-output"
+COUNTERS: Final = "together.json"
+
+_RESULTS: Final[TypeAdapter[wire.Results]] = TypeAdapter(wire.Results)
+_OF_JOBS: Final = uuid.UUID("6e5d2f4e-5b57-4b0a-9d0e-2f1b1c6a7d3c")
+"""The namespace of the ids of result files, so that a job has one, however often it is published."""
+
+
+def file_id(job_id: str) -> str:
+    """Return the id of a job's result file."""
+    return f"file-{uuid.uuid5(_OF_JOBS, job_id)}"
+
+
+def publish(workspace: Workspace, job: Job) -> None:
+    """Write the result file of a job that has all its scores, then its counters; those of other faces have none.
+
+    It may be done again, and changes nothing then. Raises ResultsMissing.
+    """
+    if job.face == FACE and not _counters(workspace, job).exists():
+        _publish(workspace, job)
+
+
+def results_of(workspace: Workspace, job: Job) -> wire.Results:
+    """Return what a completed job came to. Raises ResultsMissing."""
+    publish(workspace, job)
+    return _RESULTS.validate_json(_counters(workspace, job).read_bytes())
+
+
+def _publish(workspace: Workspace, job: Job) -> None:
+    folder = workspace.folder(job.id)
+    manifest, summaries = folder.read_manifest(), folder.read_summaries()
+    if manifest is None or not summaries:
+        raise ResultsMissing(f"job {job.id} has no results")
+    judge, tally = _judge(manifest), Tally()
+    workspace.files.save(
+        _lines(judge, folder, manifest, tally),
+        filename=f"{job.id}.jsonl",
+        purpose=PURPOSE,
+        file_type="jsonl",
+        file_id=file_id(job.id),
+    )
+    text = to_results(judge.scale, tally, summaries[0], file_id(job.id)).model_dump_json()
+    put(_counters(workspace, job), lambda path: _write(path, text))
+
+
+def _lines(judge: Judge, folder: JobFolder, manifest: Manifest, tally: Tally) -> Iterator[bytes]:
+    """Yield the lines of the result file, a shard at a time, and count their rows."""
+    for rows in _shards(judge, folder, manifest):
+        for row in rows:
+            tally.add(row)
+        yield b"".join(orjson.dumps(columns(judge.scale, row)) + b"\n" for row in rows)
+
+
+def _shards(judge: Judge, folder: JobFolder, manifest: Manifest) -> Iterator[list[Graded]]:
+    for shard in manifest.shards:
+        items, outputs, scores = folder.read_samples(shard), folder.read_outputs(shard), folder.read_scores(shard)
+        if outputs is None or scores is None:
+            raise ResultsMissing(f"shard {shard.index} of job {folder.job_id} has no scores")
+        yield list(graded(judge, items, outputs, scores, folder.read_calls("judge", shard)))
+
+
+def _judge(manifest: Manifest) -> Judge:
+    (metric,) = manifest.spec.tasks[0].metrics
+    assert isinstance(metric, Judge)
+    return metric
+
+
+def _counters(workspace: Workspace, job: Job) -> Path:
+    return workspace.folder(job.id).path / COUNTERS
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

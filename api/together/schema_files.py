@@ -1,0 +1,178 @@
+"""Together's wire classes of files and uploads, and of who is asking."""
+
+import re
+import unicodedata
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+
+Purpose = Literal["fine-tune", "batch-api", "batch-generated", "eval", "eval-sample", "eval-output", "eval-summary"]
+LISTED: Final[tuple[Purpose, ...]] = ("fine-tune", "batch-api", "eval", "eval-output")
+"""The purposes that the oldest client knows; any other in a list is an error to it."""
+
+FileType = Literal["jsonl", "csv", "parquet"]
+
+MAX_PARTS: Final = 10_000
+SEPARATOR: Final = re.compile(r"[/\\]")
+
+
+def bare_name(name: str) -> str:
+    """Return the last part of a path, without characters that cannot be seen.
+
+    Raises ValueError if nothing is left.
+    """
+    visible = "".join(each for each in SEPARATOR.split(name)[-1] if not unicodedata.category(each).startswith("C"))
+    if visible.strip(" .") == "":
+        raise ValueError("names no file")
+    return visible
+
+
+FileName = Annotated[str, AfterValidator(bare_name), Field(max_length=255)]
+Checksum = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class Announced(BaseModel):
+    """What is said of a file: `checksum` is the sha256 of its content, `file_type` by default the name's ending."""
+
+    purpose: Purpose
+    file_name: FileName
+    file_type: FileType
+    checksum: Checksum | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_type(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or fields.get("file_type") or not isinstance(fields.get("file_name"), str):
+            return fields
+        return fields | {"file_type": fields["file_name"].rpartition(".")[2].lower()}
+
+
+class AnnouncedParts(Announced):
+    """What is said of a file that comes in parts."""
+
+    file_size: Annotated[int, Field(ge=1, lt=2**63)]
+    num_parts: Annotated[int, Field(ge=1, le=MAX_PARTS)]
+
+    @model_validator(mode="after")
+    def _fills_its_parts(self) -> Self:
+        if self.num_parts > self.file_size:
+            raise ValueError(f"{self.file_size} bytes do not fill {self.num_parts} parts")
+        return self
+
+
+class FileObject(BaseModel):
+    """A file; one that was announced and has not come is not `Processed`."""
+
+    id: str
+    object: Literal["file"] = "file"
+    created_at: int
+    type: None = None
+    purpose: str
+    filename: str
+    bytes: int
+    line_count: Annotated[int, Field(serialization_alias="LineCount")]
+    processed: Annotated[bool, Field(serialization_alias="Processed")]
+    file_type: Annotated[str, Field(serialization_alias="FileType")]
+
+
+class FileList(BaseModel):
+    """The files, the newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[FileObject]
+
+
+class FileDeleted(BaseModel):
+    """What became of a file."""
+
+    id: str
+    object: Literal["file"] = "file"
+    deleted: Literal[True] = True
+
+
+class PartURL(BaseModel):
+    """Where a part of a file is put, counted from 1."""
+
+    part_number: Annotated[int, Field(serialization_alias="PartNumber")]
+    url: Annotated[str, Field(serialization_alias="URL")]
+    headers: Annotated[dict[str, str], Field(serialization_alias="Headers")] = {}
+
+
+class PartsAwaited(BaseModel):
+    """Where the parts of a file are put."""
+
+    upload_id: str
+    file_id: str
+    parts: list[PartURL]
+
+
+class UploadNamed(BaseModel):
+    """An upload in parts."""
+
+    upload_id: str
+    file_id: str
+
+
+class PartSent(BaseModel):
+    """A part, and the ETag with which it was answered."""
+
+    part_number: Annotated[int, Field(ge=1, le=MAX_PARTS)]
+    etag: str
+
+
+class PartsSent(UploadNamed):
+    """All parts of a file."""
+
+    parts: Annotated[list[PartSent], Field(max_length=MAX_PARTS)]
+
+
+class FileCompleted(BaseModel):
+    """A file that came in parts."""
+
+    file: FileObject
+
+
+class UploadAborted(BaseModel):
+    """An upload that is awaited no longer."""
+
+    file_id: str
+    aborted: Literal[True] = True
+
+
+class Named(BaseModel):
+    """A thing with an id and a name."""
+
+    id: str = "local"
+    name: str = "local"
+
+
+class Project(Named):
+    """A project."""
+
+    slug: str = "local"
+
+
+class ApiKey(BaseModel):
+    """A key, by its id."""
+
+    id: str = "local"
+
+
+class Whoami(BaseModel):
+    """Who is asking: there is one project here, and whoever may ask is in it."""
+
+    type: Literal["project_api_key"] = "project_api_key"
+    api_key: ApiKey = ApiKey()
+    organization: Named = Named()
+    project: Project = Project()
+
+
+class WhoamiV1(Whoami):
+    """The same, also as the second generation of the client reads it."""
+
+    api_key_id: str = ApiKey().id
+    organization_id: str = Named().id
+    organization_name: str = Named().name
+    project_id: str = Project().id
+    project_name: str = Project().name
+    project_slug: str = Project().slug
