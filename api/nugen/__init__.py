@@ -1,0 +1,1 @@
+"""Nugen's evaluations and benchmarks."""

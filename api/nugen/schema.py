@@ -1,0 +1,81 @@
+"""What Nugen's clients send: requests for evaluations, and the questions in a benchmark's file."""
+
+from typing import Annotated, Any, Self
+
+from fastapi import Path, Query
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StringConstraints,
+    model_validator,
+)
+
+from api.body import refuse_unportable
+
+NO_NUL = r"^[^\x00]*$"
+"""Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
+
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Id = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=255)]
+MetricName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=100)]
+Filled = Annotated[str, StringConstraints(pattern=r"\S")]
+PathId = Annotated[str, Path(pattern=NO_NUL)]
+QueryId = Annotated[str | None, Query(pattern=NO_NUL)]
+
+
+class Described(BaseModel):
+    """What a custom metric grades, in words."""
+
+    description: str | None = None
+
+
+class CreateEvaluation(BaseModel):
+    """The request for an evaluation; it compares two models if it names a second one, or a baseline."""
+
+    model_id: Id
+    benchmark_id: Id
+    model_id_2: Id | None = None
+    baseline_model_id: Id | None = None
+    custom_metrics: list[MetricName] | dict[MetricName, str | Described | None] | None = None
+    judge_provider: Text = "anthropic"
+    evaluation_name: Text | None = None
+
+    _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        refuse_unportable(body)
+        request = read(body)
+        request._sent = body
+        return request
+
+    @model_validator(mode="after")
+    def _has_one_comparison(self) -> Self:
+        if self.model_id_2 and self.baseline_model_id:
+            raise ValueError("give model_id_2 or baseline_model_id, not both")
+        return self
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The body as it was sent."""
+        return self._sent
+
+    @property
+    def models(self) -> list[str]:
+        """The models that are asked: the base first where two are compared."""
+        both = [self.baseline_model_id, self.model_id, self.model_id_2]
+        return [model for model in both if model is not None]
+
+
+class Question(BaseModel):
+    """A question of a benchmark; what else its author says of it is kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    question_num: int | None = None
+    question: Filled
+    answer: Filled
+    image_url: str | None = None
