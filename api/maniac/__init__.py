@@ -1,0 +1,1 @@
+"""The face of Maniac: evaluators, evaluation runs, and the containers that they draw on."""

@@ -1,0 +1,71 @@
+"""The routes of stored evaluators."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from api.maniac import responses as wire
+from api.maniac import stored
+from api.maniac.lists import find_container, find_evaluator, in_container, part
+from api.maniac.parts import InContainer, Limit, Offset, Reference
+from api.maniac.schema import EvaluatorCreate, EvaluatorPatch
+from api.state import CurrentState, State
+from store.entities import Entity
+from tasks.sandbox import check
+
+router = APIRouter(prefix="/v1/evaluators", tags=["Maniac"])
+
+
+@router.get("")
+def list_evaluators(
+    state: CurrentState, container: InContainer = None, limit: Limit = 20, offset: Offset = 0
+) -> wire.Listed[wire.Evaluator]:
+    """List evaluators, the newest first."""
+    found, total = state.evaluators.page(part(limit, offset, *in_container(state, "project", container)))
+    return wire.Listed(data=_all_shown(state, found), total=total)
+
+
+@router.post("")
+def create_evaluator(asked: EvaluatorCreate, state: CurrentState) -> wire.Evaluator:
+    """Store an evaluator, whose code is checked first."""
+    container = find_container(state, asked.container) if asked.container else None
+    evaluator = stored.new_evaluator(asked, container)
+    if asked.source:
+        check(asked.source)
+    return _shown(state, state.evaluators.add(evaluator))
+
+
+@router.get("/{evaluator:path}")
+def get_evaluator(evaluator: Reference, state: CurrentState) -> wire.Evaluator:
+    """Return an evaluator by its id or name."""
+    return _shown(state, find_evaluator(state, evaluator))
+
+
+@router.patch("/{evaluator:path}")
+def update_evaluator(evaluator: Reference, change: EvaluatorPatch, state: CurrentState) -> wire.Evaluator:
+    """Change an evaluator; runs keep what they have of it."""
+    found = find_evaluator(state, evaluator)
+    container = find_container(state, change.container) if change.container else None
+    stored.revised_evaluator(found, change, container)
+    if change.source:
+        check(change.source)
+    revised = state.evaluators.update(
+        found.namespace, found.name, lambda entity: stored.revised_evaluator(entity, change, container)
+    )
+    return _shown(state, revised)
+
+
+@router.delete("/{evaluator:path}")
+def delete_evaluator(evaluator: Reference, state: CurrentState) -> wire.EvaluatorDeleted:
+    """Delete an evaluator; runs keep what they have of it."""
+    found = find_evaluator(state, evaluator)
+    return wire.EvaluatorDeleted(id=state.evaluators.delete(found.namespace, found.name).id)
+
+
+def _shown(state: State, evaluator: Entity) -> wire.Evaluator:
+    return _all_shown(state, [evaluator])[0]
+
+
+def _all_shown(state: State, evaluators: Sequence[Entity]) -> list[wire.Evaluator]:
+    labels = state.containers.names({each.project for each in evaluators if each.project})
+    return [stored.to_evaluator(each, labels) for each in evaluators]
