@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from cli.client import JOBS
 from cli.demo_model import ROWS, scripted_model
-from cli.serve import TEND_INTERVAL_S, CannotServe, Service, service
+from cli.serve import TEND_INTERVAL_S, CannotServe, Service, service, stop_signals
 from core.settings import Settings
 from store.query import query
 
@@ -26,21 +25,25 @@ GROUP BY topic ORDER BY correct, topic"""
 
 
 def demo(settings: Settings, say: Callable[[str], None], *, stay: bool = False) -> int:
-    """Run the demo in a folder of its own below the home, to its end or until Ctrl-C; return the exit code."""
+    """Run the demo in a folder of its own, to its end or until SIGTERM or Ctrl-C; return the exit code."""
     settings = demo_settings(settings)
-    try:
-        with scripted_model() as model, service(settings, say) as running:
-            say(f"Model      {model} (scripted)")
-            job_id = run_job(running.url, model, say)
-            show_results(running.url, job_id)
-            show_query(settings, job_id)
-            if stay:
-                store_pair(running.url, model)
-                show_links(running, settings, job_id, say)
-                keep_up(running)
-    except CannotServe as error:
-        say(str(error))
-        return 2
+    with stop_signals() as stopping:
+        try:
+            with scripted_model() as model, service(settings, say) as running:
+                say(f"Model      {model} (scripted)")
+                job_id = run_job(running.url, model, say)
+                show_results(running.url, job_id)
+                show_query(settings, job_id)
+                if stay:
+                    store_pair(running.url, model)
+                    show_links(running, settings, job_id, say)
+                while stay and not stopping.wait(TEND_INTERVAL_S):
+                    running.tend()
+        except CannotServe as error:
+            say(str(error))
+            return 2
+        except KeyboardInterrupt:
+            pass
     say("Stopped")
     return 0
 
@@ -116,14 +119,6 @@ def show_links(running: Service, settings: Settings, job_id: str, say: Callable[
     say(f"Results    {settings.home / 'results' / f'job_id={job_id}'}")
     say(f"Commands   ASSAY_URL={running.url} ASSAY_HOME={settings.home} assay jobs list")
     say("Ctrl-C ends it")
-
-
-def keep_up(running: Service) -> None:
-    """Keep the service running until Ctrl-C."""
-    with suppress(KeyboardInterrupt):
-        while True:
-            running.tend()
-            time.sleep(TEND_INTERVAL_S)
 
 
 def run_job(url: str, model: str, say: Callable[[str], None]) -> str:

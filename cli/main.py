@@ -15,7 +15,7 @@ from cli.jobs import AsJson
 from cli.jobs import app as jobs
 from cli.results import BadCondition, Format
 from cli.specs import BadFile
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.settings import Settings
 
 app = App(
@@ -117,6 +117,30 @@ def sql(query: str, *, as_json: AsJson = False) -> int:
 
 
 @app.command
+def fsck(
+    job: str | None = None,
+    *,
+    all_jobs: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Check that a job's results are whole and agree with each other; no service need run.
+
+    Every score and aggregate is computed once more from what it derives from. Exits with 0 if nothing differs, and with
+    4 and the first difference otherwise.
+
+    Args:
+        job: The job's id.
+        all_jobs: Check all jobs that have results.
+        as_json: Print lines of JSON, for a script to read.
+    """
+    from cli.fsck import check
+
+    if (job is None) != all_jobs:
+        return _refuse("name one job, or --all", BAD_INPUT)
+    return check(settings().home / "results", job, as_json=as_json)
+
+
+@app.command
 def schema() -> int:
     """Print the JSON Schema of a specification."""
     from core.spec import EvaluationSpec
@@ -161,7 +185,7 @@ def answer(arguments: list[str] | None = None) -> int:
         return code or 0
     except CycloptsError:
         return BAD_INPUT  # it is told already
-    except (BadFile, BadCondition, InvalidInput, CannotServe) as error:
+    except (BadFile, BadCondition, InvalidInput, NotFound, CannotServe) as error:
         return _refuse(str(error), BAD_INPUT)
     except Refused as error:
         return _refuse(str(error), BAD_INPUT if error.status < 500 else FAILED)

@@ -162,7 +162,7 @@ class Service:
 
 def serve(settings: Settings, say: Say) -> int:
     """Run the service until SIGTERM or Ctrl-C; return the exit code."""
-    with _stop_signals() as stopping:
+    with stop_signals() as stopping:
         try:
             with service(settings, say) as supervised:
                 while not stopping.wait(TEND_INTERVAL_S):
@@ -177,7 +177,7 @@ def serve(settings: Settings, say: Say) -> int:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Event]:
+def stop_signals() -> Iterator[Event]:
     """Have SIGTERM and Ctrl-C end what runs: at first by KeyboardInterrupt, so that starting up ends too."""
     stopping = Event()
 

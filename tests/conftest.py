@@ -82,8 +82,16 @@ def serving(home: Path, **environment: str) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("home")) as served:
+def default_endpoint() -> Iterator[ScriptedEndpoint]:
+    """What is behind the names of models that come without a URL; a test gives it its script."""
+    with ScriptedEndpoint() as scripted:
+        yield scripted
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, default_endpoint: ScriptedEndpoint) -> Iterator[Served]:
+    models = {"ASSAY_DEFAULT_ENDPOINT": default_endpoint.url, "ASSAY_DEFAULT_JUDGE": "judge"}
+    with serving(tmp_path_factory.mktemp("home"), **models) as served:
         yield served
 
 

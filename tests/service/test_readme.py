@@ -1,13 +1,18 @@
 """What the README says is run, and prints what the README shows."""
 
-import contextlib
-import io
+import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
-import duckdb
+import pytest
+
+from cli.demo import store_pair
+from cli.demo_model import ROWS
+from tests.conftest import Served
+from tests.scripted import ScriptedEndpoint, text
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -17,20 +22,71 @@ def fences(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_example_of_the_sdk_prints_what_is_shown(served) -> None:
-    [example] = [fence for fence in fences("python") if "NeMoMicroservices" in fence]
-    [shown] = re.findall(re.escape(example) + r"```\n\n```text\n(.*?)```", README, re.DOTALL)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(example.replace("http://127.0.0.1:7331", served.url), {})
-    assert printed.getvalue() == shown
+def example(naming: str) -> tuple[str, str]:
+    """Return the Python example with these words in it, and what it is said to print."""
+    [code] = [fence for fence in fences("python") if naming in fence]
+    [shown] = re.findall(re.escape(code) + r"```\n\n```text\n(.*?)```", README, re.DOTALL)
+    return code, shown
 
 
-def test_the_query_over_plain_parquet_finds_the_results(served, monkeypatch) -> None:
-    monkeypatch.chdir(served.home)
-    [query] = fences("sql")
-    rows = duckdb.sql(query).fetchall()
-    assert any(row[:4][1:] == ("capitals", "correct", "string-check") for row in rows)
+def printed_by(code: str, folder: Path, **environment: str) -> str:
+    settings = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    script = folder / "example.py"
+    script.write_text(code)
+    done = subprocess.run([sys.executable, script], cwd=folder, env=settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def qa(tmp_path: Path) -> Path:
+    [content] = fences("yaml")
+    (tmp_path / "qa.yaml").write_text(content)
+    return tmp_path
+
+
+def test_the_example_of_the_sdk_prints_what_is_shown(served: Served, tmp_path: Path) -> None:
+    code, shown = example("NeMoMicroservices")
+    assert "$ export EVALUATOR_BASE_URL=http://127.0.0.1:7331\n" in README
+    assert printed_by(code, tmp_path, EVALUATOR_BASE_URL=served.url) == shown
+
+
+def test_a_deployment_is_run_as_shown(served: Served, endpoint: ScriptedEndpoint, tmp_path: Path) -> None:
+    code, shown = example("run_deployment")
+    assert len(code.splitlines()) <= 6
+    (served.home / "datasets/demo/trivia").mkdir(parents=True, exist_ok=True)
+    (served.home / "datasets/demo/trivia/qa.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    endpoint.script = lambda _: text("SCORE: 3")
+    store_pair(served.url, endpoint.url)
+    assert printed_by(code, tmp_path, PREFECT_API_URL=served.prefect_api) == shown
+    assert len(endpoint.calls) == 8
+
+
+def test_the_flow_is_called_as_shown(served: Served, qa: Path) -> None:
+    code, shown = example("flows.evaluate")
+    assert printed_by(code, qa, ASSAY_HOME=str(qa / "home"), PREFECT_API_URL=served.prefect_api) == shown
+
+
+def test_the_commands_of_the_shell_print_what_is_shown(served: Served, qa: Path) -> None:
+    [query] = re.findall(r"^\$ assay sql \"(.*)\"$", README, re.MULTILINE)
+    [shown] = re.findall(re.escape(query) + r"\"\n```\n\n```text\n(.*?)```", README, re.DOTALL)
+    assay = [sys.executable, "-m", "cli"]
+    home = {"ASSAY_URL": served.url, "ASSAY_HOME": str(served.home), "COLUMNS": "120"}
+    run = subprocess.run(
+        [*assay, "run", "qa.yaml"],
+        cwd=qa,
+        env=os.environ | home | {"PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    [job_id] = re.findall(r"Job (job-\w+)", run.stdout + run.stderr)
+    # Of the one job alone: the service of the tests has others.
+    own = f"{query} WHERE job_id = '{job_id}'"
+    sql = subprocess.run(
+        [*assay, "sql", own], cwd=ROOT, env=os.environ | home, check=True, capture_output=True, text=True
+    )
+    assert sql.stdout == shown
 
 
 def test_the_commands_are_targets_of_make() -> None:

@@ -1,0 +1,32 @@
+"""`assay fsck`: whether the results of jobs are whole and agree with each other."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from store.results import JobFolder, job_ids
+from tasks.fsck import Report, fsck
+
+DIFFERS = 4
+
+
+def check(results: Path, job_id: str | None, *, as_json: bool) -> int:
+    """Check a job, or with None all that have results; return the exit code. Raises NotFound and SpecInvalid."""
+    reports = (fsck(JobFolder(results, each)) for each in ([job_id] if job_id else job_ids(results)))
+    return _tell(reports, as_json=as_json)
+
+
+def _tell(reports: Iterable[Report], *, as_json: bool) -> int:
+    code = 0
+    for report in reports:
+        if report.difference:
+            code = DIFFERS
+        print(json.dumps(asdict(report), default=str) if as_json else _line(report))
+    return code
+
+
+def _line(report: Report) -> str:
+    counted = f"{report.samples:,} samples, {report.scores:,} scores, {report.calls:,} calls"
+    found = f"DIFFERS: {report.difference}" if report.difference else f"{counted}: nothing differs"
+    return f"{report.job_id} ({report.status or 'has not ended'}): {found}"
