@@ -7,6 +7,7 @@ says whether an engine is at work, whatever became of its process.
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -14,12 +15,14 @@ from prefect.client.schemas import State
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelled, Completed, Failed, Scheduled
 
+from core.errors import NotFound
 from core.job import TERMINAL, Failure, JobStatus, OpenJob, Progress, utcnow
 from flows.finish import finish
 from flows.publish import Publisher
 from flows.status import next_status, run_state
 from flows.watch import Watch
 from flows.worker import wake, was_stopped
+from store.files import input_id
 from store.jobs import Change
 from store.workspace import Workspace
 
@@ -160,6 +163,8 @@ class Reconciler:
         folder = self._workspace.folder(job.id)
         if not (folder.is_held() or self._publisher.is_at_work(job.id)):
             folder.remove()
+            with suppress(NotFound):  # few jobs have samples that were made for them
+                self._workspace.files.delete(input_id(job.id))
             self._workspace.jobs.remove(job.id)
 
 

@@ -125,6 +125,11 @@ class Files:
             draft.unlink(missing_ok=True)
 
 
+def input_id(job_id: str) -> str:
+    """Return the id of the file of samples that was made for a job, and goes with it."""
+    return f"file-{job_id}"
+
+
 def new_id() -> str:
     """Return an id for an upload."""
     return f"file-{uuid.uuid4()}"

@@ -15,7 +15,7 @@ from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.metric import Judge
 from core.plan import Manifest, Shard
 from core.result import CallKey
-from core.settings import ModelSettings, Settings
+from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.journal import Journal
 from store.log import JobLog
@@ -24,6 +24,7 @@ from store.secrets import MASK
 from store.workspace import Workspace
 from tasks.breaker import Breaker
 from tasks.endpoint import Lane, Policy, Route, io_loop, route_url
+from tasks.place import Place, place_of
 
 T = TypeVar("T")
 
@@ -150,23 +151,17 @@ class Engine:
 
     def route(self, endpoint: Endpoint, prompt: Prompt) -> Route:
         """Return how `endpoint` is asked with `prompt`: its URL, key and bounds."""
-        settings = self.workspace.settings
         params = self.spec.params
-        model = settings.models.get(endpoint.model, ModelSettings())
-        url = endpoint.url or model.url or settings.default_endpoint
-        if url is None:
-            raise SpecInvalid(
-                f"model {endpoint.model!r} has no URL: give one, or set ASSAY_DEFAULT_ENDPOINT or the model's url"
-            )
+        place = place_of(endpoint, self.workspace.settings)
         return Route(
-            url=route_url(url, prompt.route),
+            url=route_url(place.url, prompt.route),
             model=endpoint.model,
-            api_key=self._key(endpoint, model),
+            api_key=self._key(place),
             timeout_s=params.request_timeout_s,
             max_retries=params.max_retries,
             retry_window_s=params.retry_window_s,
-            concurrency=model.concurrency,
-            requests_per_minute=model.requests_per_minute,
+            concurrency=place.model.concurrency,
+            requests_per_minute=place.model.requests_per_minute,
         )
 
     def lane(self, key: CallKey) -> Lane:
@@ -292,16 +287,10 @@ class Engine:
 
     # Keys.
 
-    def _key(self, endpoint: Endpoint, model: ModelSettings) -> str | None:
-        settings = self.workspace.settings
-        if endpoint.api_key:
-            return self.reveal(endpoint.api_key)
-        # The service's own keys go only to the URLs in its settings, not to one that came with a job.
-        if model.api_key_env and endpoint.url in (None, model.url):
-            return self.reveal(f"env:{model.api_key_env}")
-        if settings.default_api_key and endpoint.url is None and model.url is None:
-            return self._keys.setdefault("default", settings.default_api_key.get_secret_value())
-        return None
+    def _key(self, place: Place) -> str | None:
+        if place.reference:
+            return self.reveal(place.reference)
+        return self._keys.setdefault("default", place.key) if place.key else None
 
     def reveal(self, reference: str) -> str:
         """Return the key behind a reference."""

@@ -3,10 +3,11 @@
 import asyncio
 from typing import Final
 
-from core.errors import NotFound
-from core.settings import ModelSettings
+from core.endpoint import Endpoint
+from core.errors import NotFound, SpecInvalid
 from store.workspace import Workspace
 from tasks.endpoint import Lane, Policy, Reply, Route, io_loop, route_url
+from tasks.place import place_of
 
 PARALLELISM: Final = 32
 """Calls at a time."""
@@ -23,31 +24,20 @@ class Forwarder:
         self._workspace = workspace
         self._lane = Lane(PARALLELISM)
 
-    def url(self, model: str) -> str:
-        """Return where a model is asked. Raises NotFound for one that the settings have no URL for."""
-        settings = self._workspace.settings
-        url = settings.models.get(model, ModelSettings()).url or settings.default_endpoint
-        if url is None:
-            raise NotFound(f"Model {model!r} has no URL: set ASSAY_DEFAULT_ENDPOINT or the model's url")
-        return url
-
     def route(self, model: str) -> Route:
-        """Return how a model is asked to chat. Raises NotFound as `url` does."""
-        settings = self._workspace.settings
-        own = settings.models.get(model, ModelSettings())
-        key = None
-        if own.api_key_env:
-            key = self._workspace.vault.reveal(f"env:{own.api_key_env}")
-        elif settings.default_api_key and own.url is None:
-            key = settings.default_api_key.get_secret_value()
+        """Return how a model is asked to chat. Raises NotFound for one that the settings have no URL for."""
+        try:
+            place = place_of(Endpoint(model=model), self._workspace.settings)
+        except SpecInvalid as error:
+            raise NotFound(error.message) from error
         return Route(
-            url=route_url(self.url(model), "chat/completions"),
+            url=route_url(place.url, "chat/completions"),
             model=model,
-            api_key=key,
+            api_key=self._workspace.vault.reveal(place.reference) if place.reference else place.key,
             max_retries=0,
             retry_window_s=PATIENCE_S,
-            concurrency=own.concurrency,
-            requests_per_minute=own.requests_per_minute,
+            concurrency=place.model.concurrency,
+            requests_per_minute=place.model.requests_per_minute,
         )
 
     async def ask(self, route: Route, request: bytes) -> Reply:

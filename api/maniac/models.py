@@ -25,5 +25,5 @@ def called(state: State, slug: str) -> Called:
     match = CONTAINER_SLUG.fullmatch(slug)
     container = find_container(state, match[1]) if match else None
     model = str(container.body["initial_model"]) if container else slug
-    state.forwarder.url(model)
+    state.forwarder.route(model)
     return Called(model, container)

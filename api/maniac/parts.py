@@ -3,18 +3,13 @@
 They are read leniently: keys that are not named here are left alone, a wrong type is refused.
 """
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     JsonValue,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     StringConstraints,
-    model_validator,
 )
 
 from api.body import refuse_unportable
@@ -60,27 +55,3 @@ def refuse_reserved(parameters: JsonDict) -> JsonDict:
 
 
 Parameters = Annotated[dict[str, JsonValue], AfterValidator(refuse_reserved), AfterValidator(refuse_keys)]
-
-
-class Wire(BaseModel):
-    """A part of a request."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
-
-
-class Request(Wire):
-    """A request's whole body, which is kept as it was sent."""
-
-    _sent: JsonDict = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        request = read(portable(body))
-        request._sent = body
-        return request
-
-    @property
-    def sent(self) -> JsonDict:
-        """The body as it was sent."""
-        return self._sent

@@ -20,7 +20,7 @@ from api.repeat import CurrentAttempt, add_once
 from api.state import CurrentState, State
 from core.job import Job
 from core.listing import OneOf, Term
-from store.files import FileRecord
+from store.files import FileRecord, input_id
 from store.results import JobFolder
 
 PURPOSE: Final = "evaluation-run"
@@ -54,7 +54,7 @@ def create_run(asked: RunCreate, attempt: CurrentAttempt, state: CurrentState) -
     """Record a run and have it started; what it names is kept as it is now."""
     plan, job_id, tally = plan_of(state, asked), str(uuid.uuid4()), Tally()
     with ExitStack() as undo:
-        file = _keep_rows(state, f"file-{job_id}", plan, tally)
+        file = _keep_rows(state, input_id(job_id), plan, tally)
         undo.callback(state.files.delete, file.id)
         job = to_new_job(job_id, asked, plan, file, tally)
         added = add_once(state, job, {}, sent=asked.sent, attempt=attempt)

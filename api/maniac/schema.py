@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
-from api.maniac.parts import Metadata, Name, Parameters, Request, Text
+from api.maniac.parts import Metadata, Name, Parameters, Text
+from api.wire import Body
 
 Mode = Literal["pointwise", "reference", "pairwise"]
 Api = Literal[
@@ -22,7 +23,7 @@ Api = Literal[
 ]
 
 
-class EvaluatorPatch(Request):
+class EvaluatorPatch(Body):
     """What may be changed of an evaluator."""
 
     container: Name | None = None
@@ -45,7 +46,7 @@ class EvaluatorCreate(EvaluatorPatch):
     type: Literal["judge", "code"]
 
 
-class ContainerPatch(Request):
+class ContainerPatch(Body):
     """What may be changed of a container."""
 
     default_model: Name | None = None
@@ -53,7 +54,7 @@ class ContainerPatch(Request):
     default_system_prompt: str | None = None
 
 
-class ContainerCreate(Request):
+class ContainerCreate(Body):
     """A new container."""
 
     label: Name

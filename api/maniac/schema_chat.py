@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from fastapi import Body
+from fastapi import Body as InBody
 from pydantic import BeforeValidator, Field, FiniteFloat, JsonValue, StringConstraints, model_validator
 
-from api.maniac.parts import Metadata, Name, Request, Tags, Text, Wire, portable, refuse_keys
+from api.maniac.parts import Metadata, Name, Tags, Text, portable, refuse_keys
+from api.wire import Body, Wire
 
 
 class Message(Wire):
@@ -47,19 +48,19 @@ MetadataKey = Annotated[str, StringConstraints(pattern=r'^[^\x00"\\]*$')]
 """What both databases can look up in JSON."""
 
 HavingMetadata = Annotated[
-    dict[MetadataKey, Text | int | FiniteFloat | bool | None] | None, BeforeValidator(portable), Body()
+    dict[MetadataKey, Text | int | FiniteFloat | bool | None] | None, BeforeValidator(portable), InBody()
 ]
 """What the metadata of completions shall hold; the client sends it as the body of a GET."""
 
 
-class Register(Request):
+class Register(Body):
     """Completed chats for a container; each is read by itself."""
 
     container: Name
     items: Annotated[list[JsonValue], Field(min_length=1)]
 
 
-class Chat(Request, ChatInput):
+class Chat(Body, ChatInput):
     """A chat request to be made; what is not named here goes to the model."""
 
     container: Name | None = None
@@ -99,7 +100,7 @@ class Filter(Wire):
     value: JsonValue = None
 
 
-class DatasetCreate(Request):
+class DatasetCreate(Body):
     """A new dataset: completions of a container."""
 
     name: Name

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from api.maniac.parts import Metadata, Name, Request, Wire
+from api.maniac.parts import Metadata, Name
+from api.wire import Body, Wire
 
 RANGE: Final = re.compile(r"(\d{1,9}):(\d{1,9})")
 DEFAULT_RANGE: Final = "0:100"
@@ -69,7 +70,7 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-class RunCreate(Request):
+class RunCreate(Body):
     """A new evaluation run; older clients say `models` and `dataset` in the place of the two sources."""
 
     container: Name

@@ -3,24 +3,19 @@
 They are read leniently: keys that are not named here are left alone, a wrong type is refused.
 """
 
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Path
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     JsonValue,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     StringConstraints,
     Tag,
-    model_validator,
 )
 
-from api.body import refuse_unportable
+from api.wire import Body
 
 JsonDict = dict[str, Any]
 
@@ -56,31 +51,6 @@ TextOr = Annotated[
 """An object, or a text in its place: the name of a stored one, or a template."""
 
 Template = TextOr[dict[str, JsonValue]]
-
-
-class Wire(BaseModel):
-    """A part of a request."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
-
-
-class Body(Wire):
-    """A request's whole body, which is kept as it was sent."""
-
-    _sent: JsonDict = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        refuse_unportable(body)
-        request = read(body)
-        request._sent = body
-        return request
-
-    @property
-    def sent(self) -> JsonDict:
-        """The body as it was sent, with all its keys."""
-        return self._sent
 
 
 class Described(Body):

@@ -4,9 +4,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag
 
-from api.nemo.parts import Described, Filled, Key, Limit, Template, Text, TextOr, Wire, type_of
+from api.nemo.parts import Described, Filled, Key, Limit, Template, Text, TextOr, type_of
 from api.nemo.schema_metric import Metric
 from api.nemo.schema_target import Dataset, Entity, Sampling, Target
+from api.wire import Wire
 
 
 class TaskParams(Wire):

@@ -4,9 +4,10 @@ from typing import Annotated, Final
 
 from pydantic import Discriminator, Tag, TypeAdapter
 
-from api.nemo.parts import Body, Described
+from api.nemo.parts import Described
 from api.nemo.schema import BenchmarkConfig, CustomConfig, OtherConfig, config_form
 from api.nemo.schema_target import Target
+from api.wire import Body
 
 
 class TargetCreate(Described, Target):

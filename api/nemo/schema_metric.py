@@ -5,8 +5,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from api.nemo.parts import Filled, Key, Template, TextOr, Wire, type_of
+from api.nemo.parts import Filled, Key, Template, TextOr, type_of
 from api.nemo.schema_target import Model
+from api.wire import Wire
 
 
 class CheckParams(Wire):

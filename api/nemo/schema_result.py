@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import JsonValue, StringConstraints
 
-from api.nemo.parts import Body, EntityName, Text, Wire
+from api.nemo.parts import EntityName, Text
+from api.wire import Body, Wire
 
 
 class ScoreValue(Wire):

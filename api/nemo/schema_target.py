@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from api.nemo.parts import Filled, Limit, Text, TextOr, Wire
+from api.nemo.parts import Filled, Limit, Text, TextOr
+from api.wire import Wire
 
 
 class Sampling(Wire):

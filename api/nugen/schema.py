@@ -1,18 +1,16 @@
 """What Nugen's clients send: requests for evaluations, and the questions in a benchmark's file."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from fastapi import Path, Query
 from pydantic import (
     BaseModel,
     ConfigDict,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     StringConstraints,
     model_validator,
 )
 
-from api.body import refuse_unportable
+from api.wire import Body
 
 NO_NUL = r"^[^\x00]*$"
 """Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
@@ -31,7 +29,7 @@ class Described(BaseModel):
     description: str | None = None
 
 
-class CreateEvaluation(BaseModel):
+class CreateEvaluation(Body):
     """The request for an evaluation; it compares two models if it names a second one, or a baseline."""
 
     model_id: Id
@@ -42,26 +40,11 @@ class CreateEvaluation(BaseModel):
     judge_provider: Text = "anthropic"
     evaluation_name: Text | None = None
 
-    _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        refuse_unportable(body)
-        request = read(body)
-        request._sent = body
-        return request
-
     @model_validator(mode="after")
     def _has_one_comparison(self) -> Self:
         if self.model_id_2 and self.baseline_model_id:
             raise ValueError("give model_id_2 or baseline_model_id, not both")
         return self
-
-    @property
-    def sent(self) -> dict[str, Any]:
-        """The body as it was sent."""
-        return self._sent
 
     @property
     def models(self) -> list[str]:

@@ -11,6 +11,7 @@ from api.repeat import Attempt, CurrentAttempt, add_once
 from api.state import CurrentState, State
 from api.together import present, schema
 from api.together import responses as wire
+from api.together.files import PURPOSES, own_file
 from api.together.result_file import results_of
 from api.together.translate import FACE, new_id, to_new_job
 from core.errors import Conflict, NotFound, SpecInvalid
@@ -107,9 +108,9 @@ def _is_taken(state: State, job_id: str) -> bool:
 def _file(state: State, given: str) -> FileRecord:
     """Return an upload by its id, or the newest by its name. Raises SpecInvalid."""
     try:
-        return state.files.get(given)
+        return own_file(state, given)
     except NotFound:
-        named = state.files.newest(filename=given, limit=1)
+        named = state.files.newest(purposes=PURPOSES, filename=given, limit=1)
     if not named:
         raise SpecInvalid(f"there is no file {given!r}; upload it first, and give its id", field=FILE_FIELD)
     return named[0]

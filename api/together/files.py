@@ -13,11 +13,15 @@ from api.together import present_files as present
 from api.together import schema_files as wire
 from api.together.form import Form, drafting, read_form
 from api.together.uploads import upload_url
-from core.errors import SpecInvalid
+from core.errors import NotFound, SpecInvalid
 from store.draft import Draft
+from store.files import FileRecord
 from store.uploads import Announcement
 
 FileId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
+
+PURPOSES: Final[tuple[str, ...]] = get_args(wire.Purpose)
+"""What files are for here; those of other purposes belong to other faces."""
 
 AWAITED: Final[dict[int | str, dict[str, Any]]] = {302: {"description": "Put the file at `Location`"}}
 FORM: Final[dict[str, Any]] = {
@@ -29,7 +33,7 @@ FORM: Final[dict[str, Any]] = {
                     "required": ["purpose"],
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
-                        "purpose": {"type": "string", "enum": list(get_args(wire.Purpose))},
+                        "purpose": {"type": "string", "enum": list(PURPOSES)},
                         "file_name": {"type": "string"},
                         "file_type": {"type": "string", "enum": list(get_args(wire.FileType))},
                         "checksum": {"type": "string"},
@@ -76,7 +80,7 @@ def list_files(state: CurrentState) -> wire.FileList:
 def get_file(file_id: FileId, state: CurrentState) -> wire.FileObject:
     """Return what is known of a file, also before it has come."""
     upload = state.uploads.find(file_id)
-    return present.to_awaited(upload) if upload else present.to_file(state.files.get(file_id))
+    return present.to_awaited(upload) if upload else present.to_file(own_file(state, file_id))
 
 
 @router.post("/{file_id}/preprocess")
@@ -88,7 +92,7 @@ def preprocess_file(file_id: FileId, state: CurrentState) -> wire.FileObject:
 @router.get("/{file_id}/content", response_class=FileResponse, responses=CONTENT)
 def get_content(file_id: FileId, state: CurrentState) -> FileResponse:
     """Return the bytes of a file."""
-    record = state.files.get(file_id)
+    record = own_file(state, file_id)
     return FileResponse(state.files.path(record), media_type="application/octet-stream", filename=record.filename)
 
 
@@ -99,7 +103,7 @@ def delete_file(file_id: FileId, state: CurrentState) -> wire.FileDeleted:
     if upload:
         state.uploads.drop(upload)
     else:
-        state.files.delete(file_id)
+        state.files.delete(own_file(state, file_id).id)
     return wire.FileDeleted(id=file_id)
 
 
@@ -124,3 +128,11 @@ def _read(fields: dict[str, Any]) -> wire.Announced:
     except ValidationError as error:
         details = [each | {"loc": ("body", *each["loc"])} for each in error.errors()]
         raise RequestValidationError(details, body=fields) from None
+
+
+def own_file(state: State, file_id: str) -> FileRecord:
+    """Return a file of a purpose that there is here; others are those of other faces. Raises NotFound."""
+    record = state.files.get(file_id)
+    if record.purpose not in PURPOSES:
+        raise NotFound("File not found")
+    return record

@@ -4,25 +4,20 @@ They are read leniently: keys that are not named here are left alone, and an exp
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     StringConstraints,
     Tag,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
-from api.body import refuse_unportable
+from api.wire import Body, Wire
 
 JsonDict = dict[str, Any]
 Source = Literal["serverless", "dedicated", "external"]
@@ -35,12 +30,6 @@ Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Tokens = Annotated[int, Field(ge=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
-
-
-class Wire(BaseModel):
-    """A part of a request."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
 
 
 class Model(Wire):
@@ -153,25 +142,6 @@ class CompareParameters(Parameters):
     model_a: ModelOrColumn
     model_b: ModelOrColumn
     disable_position_bias_correction: bool | None = None
-
-
-class Body(Wire):
-    """A request's whole body, which is kept as it was sent."""
-
-    _sent: JsonDict = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        refuse_unportable(body)
-        request = read(body)
-        request._sent = body
-        return request
-
-    @property
-    def sent(self) -> JsonDict:
-        """The body as it was sent, with all its keys."""
-        return self._sent
 
 
 class ClassifyRequest(Body):

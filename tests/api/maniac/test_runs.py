@@ -112,7 +112,7 @@ class TestCreate:
             asked = {"container": "support", "evaluators": evaluator, "sample": side}
             response = service.http.post(RUNS, json=asked)
             assert response.status_code == 404
-            assert response.json()["error"]["message"].startswith(f"Model '{model}' has no URL")
+            assert response.json()["error"]["message"].startswith(f"model '{model}' has no URL")
 
     def test_what_older_clients_say_is_understood(self, maniac):
         dataset = maniac.post("/v1/datasets", {"name": "d", "container": "support", "size": 3})["id"]

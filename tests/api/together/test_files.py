@@ -212,6 +212,13 @@ def test_a_deleted_file_is_gone(service):
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
+def test_the_files_of_other_faces_are_not_found(service):
+    file = service.state.files.save([ROWS], filename="rows.jsonl", purpose="evaluation-run", file_type="jsonl")
+    for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
+        assert service.http.request(method, f"/v1/files/{file.id}{path}").status_code == 404
+    assert service.state.files.get(file.id) == file
+
+
 def test_a_file_that_was_announced_can_be_deleted_before_it_comes(service):
     response = announce(service)
     assert service.http.delete(f"/v1/files/{response.headers['x-together-file-id']}").json()["deleted"] is True
