@@ -25,7 +25,7 @@ TEND_INTERVAL_S = 0.1
 
 Say = Callable[[str], None]
 
-PREFECT_DEFAULTS = {
+DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLI_PROMPT": "false",
@@ -33,7 +33,10 @@ PREFECT_DEFAULTS = {
     # The recorder takes a third of the server's time per task run if it works in batches.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    # Arrow's own allocator holds on to 45 MB more in a worker at 6,000 samples.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
+"""Of the environment of all processes, where it does not say otherwise."""
 
 
 class CannotServe(Exception):
@@ -88,7 +91,7 @@ class Service:
         settings = settings.model_copy(update={"port": api.getsockname()[1]})
         self._settings = settings
         self._say = say
-        environment = PREFECT_DEFAULTS | os.environ | settings.environment()
+        environment = DEFAULTS | os.environ | settings.environment()
         environment.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
         commands: list[tuple[str, list[str], socket.socket | None]] = []
         self.prefect_url = environment.get("PREFECT_API_URL", "")

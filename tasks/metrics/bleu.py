@@ -5,12 +5,12 @@ Source: Papineni et al. 2002, as sacrebleu computes it by default (Post 2018): t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
-from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
-
-_SENTENCE = BLEU(effective_order=True)
+# sacrebleu is imported on first use: it takes 12 MB of every worker, and few jobs need it.
+if TYPE_CHECKING:
+    from sacrebleu.metrics.bleu import BLEU
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,38 @@ def sentence_bleu(candidate: str, references: Sequence[str]) -> tuple[float, Ble
 
     Orders for which the candidate is too short are left out, as sacrebleu advises for sentences.
     """
-    score = _SENTENCE.sentence_score(candidate, references)
-    # The tokenizers remember 65,536 texts of any length each, for the life of the process.
-    Tokenizer13a.__call__.cache_clear()
-    TokenizerRegexp.__call__.cache_clear()
+    score = _scorer().sentence_score(candidate, references)
+    _forget_texts()
     return score.score, BleuCounts(score.counts, score.totals, score.sys_len, score.ref_len)
 
 
 def corpus_bleu(sentences: Iterable[BleuCounts]) -> float:
     """Return the BLEU of a corpus from the counts of its sentences in any order, from 0 to 100."""
     rows = list(sentences)
-    return BLEU.compute_bleu(
-        correct=[sum(column) for column in zip(*(row.counts for row in rows), strict=True)],
-        total=[sum(column) for column in zip(*(row.totals for row in rows), strict=True)],
-        sys_len=sum(row.sys_len for row in rows),
-        ref_len=sum(row.ref_len for row in rows),
-        smooth_method="exp",
-    ).score
+    return (
+        _scorer()
+        .compute_bleu(
+            correct=[sum(column) for column in zip(*(row.counts for row in rows), strict=True)],
+            total=[sum(column) for column in zip(*(row.totals for row in rows), strict=True)],
+            sys_len=sum(row.sys_len for row in rows),
+            ref_len=sum(row.ref_len for row in rows),
+            smooth_method="exp",
+        )
+        .score
+    )
+
+
+@cache
+def _scorer() -> "BLEU":
+    from sacrebleu.metrics.bleu import BLEU
+
+    return BLEU(effective_order=True)
+
+
+def _forget_texts() -> None:
+    """Clear the tokenizers' memories, of 65,536 texts of any length each for the life of the process."""
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+    from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
+
+    Tokenizer13a.__call__.cache_clear()
+    TokenizerRegexp.__call__.cache_clear()
