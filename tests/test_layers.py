@@ -18,6 +18,7 @@ HOMES = {
     "starlette": {"api"},
     "aiohttp": {"tasks/endpoint.py"},
     "httpx_aiohttp": {"tasks/endpoint.py"},
+    "uvloop": {"tasks/endpoint.py"},
     "huggingface_hub": {"tasks/hub.py"},
     "sacrebleu": {"tasks/metrics/bleu.py"},
     "pydantic_monty": {"tasks/sandbox/child.py"},
