@@ -5,7 +5,11 @@ CLIENTS := together-1 together-2 together-3 maniac
 
 PREFECT_API_URL ?= http://127.0.0.1:4200/api
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres prefect-ways check bench
+KILLS ?= 20
+FAULTS ?= 1000
+SEED ?= 1
+
+.PHONY: install demo serve deploy test test-slow test-clients test-postgres prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test
 
 install: .venv/installed
 
@@ -59,5 +63,39 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: install
-	$(BIN)/python -m bench
+.venv/bench: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+	touch $@
+
+# The goals of speed; writes its section of BENCHMARKS.md, as the next ones do.
+bench: .venv/bench
+	$(BIN)/python -m bench --write BENCHMARKS.md
+
+# All cases, about 25 minutes; any part of it can be run by itself.
+bench-long: bench-0 bench-50 bench-300 bench-samples bench-lists bench-sandbox
+
+bench-0 bench-50 bench-300: bench-%: install
+	$(BIN)/python -m bench.grid $* --write BENCHMARKS.md
+
+bench-samples bench-lists bench-sandbox: bench-%: install
+	$(BIN)/python -m bench.printed $* --write BENCHMARKS.md
+
+# Kill -9 of any process of the service at any moment; writes its section of RELIABILITY.md, as the next one does.
+crash-test: install
+	$(BIN)/python -m bench.crash --kills $(KILLS) --seed $(SEED) --write RELIABILITY.md
+
+# A model endpoint that fails in every way.
+fault-test: install
+	$(BIN)/python -m bench.faults --faults $(FAULTS) --seed $(SEED) --write RELIABILITY.md
+
+# Random lives of jobs, requests from the schema, and keys: the tests of the suite, in their long forms.
+life-test http-test secrets-test: %-test: install
+	$(BIN)/python -m bench.long $* --write RELIABILITY.md
+
+# What one job's trouble costs another.
+isolation-test: install
+	$(BIN)/python -m bench.isolation --write RELIABILITY.md
+
+# Many jobs created at once.
+create-test: install
+	$(BIN)/python -m bench.creates --write RELIABILITY.md

@@ -143,14 +143,15 @@ def _error(status: int, detail: str | list[dict[str, Any]]) -> dict[str, Any]:
     kind, code = KINDS.get(status, ("internal_error", "internal_error"))
     if isinstance(detail, str):
         return {"message": detail, "type": kind, "param": None, "code": code, "details": None}
-    param = _param(detail[0]["loc"])
-    message = "; ".join(f"{_param(each['loc']) or 'the request'}: {each['msg']}" for each in detail)
+    param = _param(detail[0])
+    message = "; ".join(f"{_param(each) or 'the request'}: {each['msg']}" for each in detail)
     return {"message": message, "type": kind, "param": param, "code": code, "details": detail}
 
 
-def _param(loc: Sequence[int | str]) -> str | None:
-    """Return the dotted path of a field in the request."""
-    return ".".join(map(str, loc[1:])) or None
+def _param(detail: Mapping[str, Any]) -> str | None:
+    """Return the dotted path of a field in the request; where broken JSON breaks off is none."""
+    path = [] if detail["type"] == "json_invalid" else detail["loc"][1:]
+    return ".".join(map(str, path)) or None
 
 
 def _answer_job_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,70 +1,77 @@
-"""`make bench`: a running service beside a raw client loop, by turns in one run (on Linux).
+"""`make bench`: the goals of speed, on a running service beside a raw client loop (on Linux).
 
-Both ask a scripted endpoint in a process of its own; figures are medians over the rounds.
+Both ask a scripted endpoint in a process of its own. `bench.grid` measures other cases.
 """
 
 import argparse
-import subprocess
+import importlib.util
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from bench.cases import Case
-from bench.report import report
-from bench.run import Bench, Measured
-from cli.serve import service
-from core.settings import Settings
+from bench.cases import STEADY, goal_cases
+from bench.goals import goals, goals_table
+from bench.peers import PROVENANCE, beside_peers
+from bench.reliability import verdict
+from bench.report import LEGEND, figures, limits, machine, marginals, noise, write
+from bench.run import Outcome, measure
 
-SIZES = (1, 2_000)
+HEADING: Final = "The goals: `make bench`"
+PICTURE: Final = Path("docs/growth.png")
 
 
 def main() -> None:
-    """Run the cases and print the report."""
-    options = _options()
-    text = report(_measure(_cases(options), options.latency, options.rounds))
+    """Measure, print what came of it, and write it down; exits with 1 if a case failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="of the smaller cases")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="BENCHMARKS.md, or another such file")
+    options = parser.parse_args()
+    outcome = measure(goal_cases(options.rounds), STEADY)
+    text = report(outcome)
     print(text)
     if options.write:
-        options.write.write_text(text + "\n")
+        write(options.write, HEADING, f"{text}\n{_picture(outcome, options.write.parent)}")
+    sys.exit(bool(outcome.failures))
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--n", type=int, nargs="+", default=SIZES, help="numbers of samples")
-    parser.add_argument("--latency", type=float, default=0.05, help="seconds before each answer")
-    parser.add_argument("--concurrency", type=int, default=128, help="calls at a time")
-    parser.add_argument("--judge", action=argparse.BooleanOptionalAction, help="only with, or only without a judge")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="where to write the report besides")
-    return parser.parse_args()
+def report(outcome: Outcome) -> str:
+    """Return what was measured as Markdown."""
+    measured = outcome.measured
+    return f"""
+The endpoint takes 50 ms for a call, and is asked 128 at a time.
+
+{goals_table(goals(measured))}
+
+{verdict(outcome.failures)}
+
+### What was measured
+
+{figures(measured)}
+
+{LEGEND}
+
+{limits(measured)} {noise(measured)}
+
+{marginals(measured)}
+
+{machine()}
+
+### Beside other runners
+
+{beside_peers(measured)}
+
+{PROVENANCE}
+"""
 
 
-def _cases(options: argparse.Namespace) -> list[Case]:
-    judges = (False, True) if options.judge is None else (options.judge,)
-    return [Case(n, judge, options.latency, options.concurrency) for judge in judges for n in options.n]
+def _picture(outcome: Outcome, folder: Path) -> str:
+    """Draw how time and memory grow; return what shows it."""
+    if not importlib.util.find_spec("matplotlib"):
+        return "### Growth\n\nNot drawn: matplotlib is not installed (the extra `bench`)."
+    from bench.plot import draw_growth
 
-
-def _measure(cases: Sequence[Case], latency_s: float, rounds: int) -> list[Measured]:
-    """Measure all cases on a service with a home of its own."""
-    with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder, _endpoint(latency_s) as endpoint:
-        home = Path(folder)
-        settings = Settings(home=home, port=0, datasets=home / "datasets")
-        with service(settings, lambda _: None) as running:
-            bench = Bench(running, settings, endpoint)
-            return [bench.measure(case) for _ in range(rounds) for case in cases]
-
-
-@contextmanager
-def _endpoint(latency_s: float) -> Iterator[str]:
-    """Run the scripted endpoint in a process of its own; yields its URL."""
-    command = [sys.executable, "-m", "tests.scripted", "--latency", str(latency_s)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
+    draw_growth(outcome.measured, folder / PICTURE)
+    return f"### Growth\n\n![time, CPU time and memory by the number of samples]({PICTURE})"
 
 
 if __name__ == "__main__":

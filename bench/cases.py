@@ -1,10 +1,12 @@
 """What is measured: the cases, their samples, and the requests that both sides make for them."""
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 MODEL = "bench/model"
 JUDGE = "Reference: {answer}\nOutput: {output}\nIs the output right? ANSWER: SCORE: 1"
@@ -15,12 +17,46 @@ MAX_TOKENS = 1024
 
 
 @dataclass(frozen=True)
+class Latency:
+    """What the endpoint takes for a call: always `median_s`, or with a `sigma` log-normal around it."""
+
+    median_s: float
+    sigma: float = 0.0
+
+    @property
+    def mean_s(self) -> float:
+        """The mean."""
+        return self.median_s * math.exp(self.sigma**2 / 2)
+
+    @property
+    def label(self) -> str:
+        """The latency in words."""
+        return f"{'log-normal around ' if self.sigma else ''}{self.median_s * 1e3:g} ms"
+
+
+AT_ONCE: Final = Latency(0.0)
+STEADY: Final = Latency(0.05)
+SPREAD: Final = Latency(0.3, 0.5)
+LATENCIES: Final = {"0": AT_ONCE, "50": STEADY, "300": SPREAD}
+
+SMALL: Final = 2_000
+EQUAL_SHARDS: Final = 6_000
+"""From here on a job's shards have the same size, so that it has no more samples in its hands at a time."""
+
+LARGE: Final = 20_000
+SIZES: Final = (1, SMALL, LARGE)
+CONCURRENCIES: Final = (32, 128, 512)
+LONGEST_S: Final = 60.0
+"""Cases of the grid that take longer even without us are left out."""
+
+
+@dataclass(frozen=True)
 class Case:
     """`n` samples of one call each, and one more with a judge, at `concurrency` calls at a time."""
 
     n: int
     judge: bool
-    latency_s: float = 0.05
+    latency: Latency = STEADY
     concurrency: int = 128
 
     @property
@@ -29,10 +65,35 @@ class Case:
         return self.n * (1 + self.judge)
 
     @property
+    def least_s(self) -> float:
+        """The seconds that the endpoint takes for the calls, however fast they are made."""
+        return max(self.calls / self.concurrency, 1 + self.judge) * self.latency.mean_s
+
+    @property
     def label(self) -> str:
         """The case in words."""
-        judge = ", judge" if self.judge else ""
-        return f"N = {self.n:,}{judge}, {self.latency_s * 1e3:g} ms, c = {self.concurrency}"
+        return f"N = {self.n:,}{', judge' if self.judge else ''}, {self.latency.label}, c = {self.concurrency}"
+
+
+def goal_cases(rounds: int) -> list[Case]:
+    """Return the cases that the goals are about, by turns; the large ones, which vary least, once."""
+    once = [Case(n, judge) for n in (EQUAL_SHARDS, LARGE) for judge in (False, True)]
+    return [Case(n, judge) for _ in range(rounds) for n in (1, SMALL) for judge in (False, True)] + once
+
+
+def grid_cases(
+    latency: Latency, sizes: Sequence[int], concurrencies: Sequence[int], judges: Sequence[bool]
+) -> tuple[list[Case], list[Case]]:
+    """Return the cases to measure, and those that are left out for their length.
+
+    A single sample is measured at one concurrency only.
+    """
+    every = [
+        Case(n, judge, latency, concurrency)
+        for n, concurrency, judge in product(sizes, concurrencies, judges)
+        if n > 1 or concurrency == concurrencies[0]
+    ]
+    return [case for case in every if case.least_s <= LONGEST_S], [case for case in every if case.least_s > LONGEST_S]
 
 
 def rows(n: int) -> Iterator[dict[str, Any]]:

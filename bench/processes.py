@@ -1,8 +1,7 @@
 """What processes cost, as Linux counts it: CPU time and memory."""
 
 import os
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -22,12 +21,17 @@ def cpu_s(pids: Iterable[int]) -> float:
     return sum(sum(map(int, _stat(Path(f"/proc/{pid}"))[11:15])) for pid in pids) / _TICKS
 
 
-def idle_rate(pids: Iterable[int], seconds: float) -> float:
-    """Watch processes that have nothing to do; return the CPU seconds they use a second."""
-    pids = list(pids)
-    before = cpu_s(pids)
-    time.sleep(seconds)
-    return (cpu_s(pids) - before) / seconds
+def family_cpu_s(roots: Mapping[str, int]) -> dict[str, float]:
+    """Return the CPU time that each named process and all that it started have used until now."""
+    return {name: cpu_s(family([root])) for name, root in roots.items()}
+
+
+def machine_cpu_s() -> float:
+    """Return the CPU time that all processes of the machine have used until now, and what its host took from it."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / _TICKS
 
 
 def forget_peak(pid: int) -> None:

@@ -1,37 +1,88 @@
-"""The bench's report: a table of medians, and what they were measured on."""
+"""What BENCHMARKS.md says: tables of medians, what limited them, and what they were measured on."""
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Final
 
+from bench.goals import Reading, cpu_s, marginal_ms, number, peak_mb, ratio, seconds
+from bench.reliability import table, write_section
 from bench.run import Measured
 
+TITLE: Final = "# Benchmarks\n\nWhat was measured, by the commands named below, which write this file.\n"
 PACKAGES = ("assay-evals", "prefect", "aiohttp", "httpx", "pyarrow")
 
-COLUMNS: dict[str, Callable[[Measured], float]] = {
-    "create to results, s": lambda row: row.seconds,
+ENDPOINT_LIMITS_AT: Final = 0.8
+SHORTEST_TELLING_S: Final = 0.2
+"""CPU time is counted in hundredths of a second."""
+
+COLUMNS: dict[str, Reading] = {
+    "create to results, s": seconds,
     "window, s": lambda row: row.served.seconds,
     "raw window, s": lambda row: row.raw.seconds,
     "calls/s": lambda row: row.served.rate,
     "raw calls/s": lambda row: row.raw.rate,
-    "x raw": lambda row: row.served.rate / row.raw.rate,
-    "CPU ms/sample": lambda row: 1e3 * row.cpu_s / row.case.n,
-    "worker peak MB": lambda row: row.peak_mb,
+    "x raw": ratio,
+    "CPU ms/sample": lambda row: 1e3 * cpu_s(row) / row.case.n,
+    "raw CPU ms/call": lambda row: 1e3 * row.raw_cpu_s / row.case.calls,
+    "worker peak MB": peak_mb,
+    "endpoint, core": lambda row: row.served.endpoint_share,
+    "at raw, core": lambda row: row.raw.endpoint_share,
+    "others, core": lambda row: row.others,
 }
 
+LEGEND: Final = """\
+Medians, with their range where there are several rounds; the raw loop and the service take turns. *Window*: from the
+first request to the last reply, as the endpoint saw it. *Raw*: nothing but aiohttp on uvloop and JSON, in a process of
+its own. *CPU*: of the worker, the API and the Prefect server together, what they take when idle subtracted. *Core*: the
+share of one that the endpoint took, beside the service and beside the raw loop, and that processes of neither side
+took, which is noise."""
 
-def report(measured: Sequence[Measured]) -> str:
-    """Return the medians of each case's rounds as a Markdown table, with their range, and the machine."""
-    lines = ["| case | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
-    for case in dict.fromkeys(row.case for row in measured):
+
+def write(file: Path, heading: str, text: str) -> None:
+    """Put a section in the place of the one with its heading, or at the end."""
+    if not file.exists():
+        file.write_text(TITLE)
+    write_section(file, heading, text)
+
+
+def figures(measured: Sequence[Measured]) -> str:
+    """Return the medians of each case's rounds as a Markdown table, with their range."""
+    cases = sorted({row.case for row in measured}, key=lambda case: (case.judge, case.n, case.concurrency))
+    rows = []
+    for case in cases:
         rounds = [row for row in measured if row.case == case]
-        cells = [_cell([figure(row) for row in rounds]) for figure in COLUMNS.values()]
-        lines.append(f"| {case.label} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", machine()])
+        rows.append((case.label, *(_cell([figure(row) for row in rounds]) for figure in COLUMNS.values())))
+    return table(("case", *COLUMNS), rows)
+
+
+def limits(measured: Sequence[Measured]) -> str:
+    """Return in which cases the endpoint was the limit, and of whom."""
+    telling = [row for row in measured if min(row.raw.seconds, row.served.seconds) >= SHORTEST_TELLING_S]
+    sides: dict[str, Reading] = {
+        "raw loop": lambda row: row.raw.endpoint_share,
+        "service": lambda row: row.served.endpoint_share,
+    }
+    said = []
+    for side, share in sides.items():
+        limited = dict.fromkeys(row.case.label for row in telling if share(row) >= ENDPOINT_LIMITS_AT)
+        said += [f"The endpoint was the limit of the {side} in: {'; '.join(limited)}."] if limited else []
+    return "\n".join(said) or f"The endpoint never took {ENDPOINT_LIMITS_AT:.0%} of a core: it was no limit."
+
+
+def marginals(measured: Sequence[Measured]) -> str:
+    """Return by process what a sample more costs, as a Markdown table."""
+    processes = list(measured[0].cpu_s) if measured else []
+    each = [_cpu_of(name) for name in processes]
+    rows = [
+        (title, *(_or_dash(marginal_ms(measured, judge, of)) for of in (*each, cpu_s)))
+        for title, judge in (("one call a sample", False), ("with a judge, two calls", True))
+    ]
+    return table(("CPU ms a sample more", *processes, "together"), rows)
 
 
 def machine() -> str:
@@ -47,10 +98,23 @@ def machine() -> str:
     )
 
 
+def noise(measured: Sequence[Measured]) -> str:
+    """Return how much other processes did meanwhile."""
+    if not measured:
+        return ""
+    shares = [row.others for row in measured]
+    middle, most = median(shares), max(shares)
+    return f"Other processes took {middle:.2f} of a core meanwhile (median of the cases; {most:.2f} at most)."
+
+
+def _cpu_of(process: str) -> Reading:
+    return lambda row: row.cpu_s[process]
+
+
 def _cell(figures: Sequence[float]) -> str:
-    middle, low, high = map(_short, (median(figures), min(figures), max(figures)))
-    return middle if low == high else f"{middle} ({low}-{high})"
+    middle, low, high = map(number, (median(figures), min(figures), max(figures)))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def _short(figure: float) -> str:
-    return f"{figure:,.0f}" if figure >= 100 else f"{figure:.2f}"
+def _or_dash(figure: float | None) -> str:
+    return "-" if figure is None else number(figure)

@@ -47,12 +47,14 @@ class Prompt(Frozen):
 
     Other fields of `body` are request fields, and win over the target's `generation`. The data URLs of images in
     the column `images`, one or a list, go with the last message of the user. Unless `sample_names`, templates find
-    the values of the sample as `sample.<name>` alone, so that they hide no column.
+    the values of the sample as `sample.<name>` alone, so that they hide no column. Unless `json_values`, what a
+    template writes with `tojson` stays text, also where it is JSON and nothing else.
     """
 
     body: dict[str, JsonValue]
     images: str | None = None
     sample_names: bool = True
+    json_values: bool = True
 
     @model_validator(mode="after")
     def _is_a_request(self) -> Self:

@@ -90,7 +90,8 @@ class Params(Frozen):
     """How a job is carried out; None means the service's default.
 
     A job fails of which more than `max_failed` (a share, 0 to 1) of the samples could not be generated or judged.
-    With `strict_columns` a dataset may have no column that nothing reads.
+    With `needs_scores` it fails if there is not a single score. With `strict_columns` a dataset may have no column
+    that nothing reads.
     """
 
     parallelism: Annotated[int, Field(ge=1, le=4096)] | None = None
@@ -99,6 +100,7 @@ class Params(Frozen):
     max_retries: Annotated[int, Field(ge=0, le=100)] = 5
     retry_window_s: Annotated[float, Field(gt=0)] = 600.0
     max_failed: Annotated[float, Field(ge=0, le=1)] | None = None
+    needs_scores: bool = False
     strict_columns: bool = False
 
 

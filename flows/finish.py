@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from core.job import Failure, Job, JobStatus, OpenJob, Progress, utcnow
+from core.job import Failure, Job, JobStatus, OpenJob, utcnow
 from store.jobs import Change
 from store.workspace import Workspace
 
@@ -13,12 +13,12 @@ def finish(
     workspace: Workspace,
     job: Job | OpenJob,
     status: JobStatus,
-    report: Progress | None,
     *,
     unpublished: Failure | None = None,
 ) -> None:
     """Record that a job has ended; one that completed without results, or could not be published, has failed."""
     folder = workspace.folder(job.id)
+    report = workspace.jobs.progress([job.id]).get(job.id)  # read last: an engine reports, and then its run ends
     failure = unpublished or job.failure or (report.failure if report else None)
     if unpublished:
         status = "failed"
@@ -41,5 +41,4 @@ def settled(workspace: Workspace, job: Job) -> Iterator[None]:
         yield
         status = "cancelled" if workspace.folder(job.id).read_summaries() is None else "completed"
     finally:
-        report = workspace.jobs.progress([job.id]).get(job.id)
-        finish(workspace, workspace.jobs.get(job.id), status, report)
+        finish(workspace, workspace.jobs.get(job.id), status)

@@ -85,18 +85,18 @@ class Reconciler:
         if job.intent == "delete" and status in TERMINAL:
             await asyncio.to_thread(self._remove, job)
         elif status in TERMINAL:
-            await self._finish(job, status, report)
+            await self._finish(job, status)
         elif change := self._change(job, watch, status):
             await asyncio.to_thread(self._workspace.jobs.settle, job.id, seen=job.status, **change)
 
-    async def _finish(self, job: OpenJob, status: JobStatus, report: Progress | None) -> None:
+    async def _finish(self, job: OpenJob, status: JobStatus) -> None:
         """Record that a job has ended; one that completed is published first, which later looks see the end of."""
         unpublished = None
         if status == "completed":
             if not self._publisher.is_done(job.id):
                 return
             unpublished = self._publisher.take(job.id)
-        await asyncio.to_thread(finish, self._workspace, job, status, report, unpublished=unpublished)
+        await asyncio.to_thread(finish, self._workspace, job, status, unpublished=unpublished)
 
     def _change(self, job: OpenJob, watch: Watch, status: JobStatus) -> Change:
         """Return what is to be recorded of a job that goes on."""
@@ -135,7 +135,9 @@ class Reconciler:
     async def _bury(self, job: OpenJob, watch: Watch, report: Progress | None) -> None:
         """Start the run of a dead engine again, unless it was done, is unwanted, or has died too often."""
         stopped = report is not None and was_stopped(self._workspace.settings.home, report.worker)
-        crashes = job.crashes if stopped else job.crashes + 1
+        watch.note_death(await asyncio.to_thread(self._workspace.folder(job.id).extent))
+        before = 0 if watch.has_advanced else job.crashes  # only deaths that keep a job from coming further count
+        crashes = before if stopped else before + 1
         change: Change = {"crashes": crashes}
         watch.has_advanced = False
         if report and report.results_ready_at:

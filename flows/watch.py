@@ -22,13 +22,17 @@ UNCONFIRMED_S = 10.0
 
 @dataclass
 class Watch:
-    """The state of a job's flow run, the age of its engine's last report, and how far any report was."""
+    """The state of a job's flow run, the age of its engine's last report, and how far the job had come by then.
+
+    `extent` is how far it was on disk when an engine died last.
+    """
 
     run: RunState = "none"
     run_since: float = 0.0
     heartbeat: datetime | None = None
     heartbeat_since: float = field(default_factory=time.monotonic)
     most_done: int | None = None
+    extent: tuple[int, int] | None = None
     has_advanced: bool = False
 
     def note_run(self, run: RunState) -> None:
@@ -43,6 +47,11 @@ class Watch:
             done = sum(count.done for stages in report.counts.values() for count in stages.values())
             self.has_advanced = self.has_advanced or (self.most_done is not None and done > self.most_done)
             self.most_done = max(done, self.most_done or 0)
+
+    def note_death(self, extent: tuple[int, int]) -> None:
+        """Take note of how far the job is on disk; an engine may have died before it could report that."""
+        self.has_advanced = self.has_advanced or (self.extent is not None and extent > self.extent)
+        self.extent = extent
 
     @property
     def waits_for_a_worker(self) -> bool:

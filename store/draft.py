@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from core.errors import SpecInvalid
 from store.atomic import storing
 
 PATTERN: Final = ".*.tmp"
@@ -20,6 +21,12 @@ class Content:
     bytes: int
     line_count: int
     sha256: str
+
+    def check(self, announced: str | None) -> None:
+        """Raise SpecInvalid if another sha256 was announced."""
+        if announced not in (None, self.sha256):
+            message = f"what came has the sha256 {self.sha256}, announced was {announced}; send the file again"
+            raise SpecInvalid(message, field="checksum")
 
 
 class Draft:

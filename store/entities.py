@@ -150,7 +150,10 @@ class Entities:
         return {column.name: getattr(entity, column.name) for column in self._table.columns}
 
     def _taken(self, entity: Entity) -> Conflict:
-        return Conflict(f"A {self._kind} named {entity.namespace}/{entity.name} exists already; choose another name")
+        article = "An" if self._kind[0] in "aeiou" else "A"
+        return Conflict(
+            f"{article} {self._kind} named {entity.namespace}/{entity.name} exists already; choose another name"
+        )
 
 
 @dataclass(frozen=True, slots=True)

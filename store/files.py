@@ -54,15 +54,24 @@ class Files:
             return self.keep(draft, filename=filename, purpose=purpose, file_type=file_type, file_id=file_id)
 
     def keep(
-        self, draft: Draft, *, filename: str, purpose: str, file_type: str, file_id: str | None = None
+        self,
+        draft: Draft,
+        *,
+        filename: str,
+        purpose: str,
+        file_type: str,
+        file_id: str | None = None,
+        sha256: str | None = None,
     ) -> FileRecord:
-        """Keep what was written to a draft, as `save` does."""
+        """Keep what was written to a draft, as `save` does. Raises SpecInvalid if `sha256` is given and not its own."""
+        content = draft.finish()
+        content.check(sha256)
         record = FileRecord(
             id=file_id or new_id(),
             filename=filename,
             purpose=purpose,
             file_type=file_type,
-            **asdict(draft.finish()),
+            **asdict(content),
             created_at=utcnow(),
         )
         with writing(self._engine) as connection:

@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
 from core.job import Job, Stage
 from core.plan import SCHEMA_VERSION, Manifest, Shard
-from core.result import Call, CallOutcome, Output, Score, Summary
+from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
 from store import schemas
 from store.atomic import publish, storing
+from store.journal import count_records
 from store.schemas import SCHEMAS, VERSION_KEY, Kind
 from store.seal import sealed
 
@@ -162,6 +163,11 @@ class JobFolder:
         table = _read_parquet(self.calls_file(stage, shard), SCHEMAS["calls"])
         return [] if table is None else schemas.calls_of(table)
 
+    def extent(self) -> tuple[int, int]:
+        """Return how far the job has come: the stages that shards have finished, and the calls that others made."""
+        finished = {path.stem for path in self.path.glob("calls/*.parquet")}
+        return len(finished), sum(count_records(path) for path in self.journals() if path.stem not in finished)
+
     def call_ends(self) -> list[CallEnd]:
         """Return the ways in which the calls to each model have ended, over all finished shards."""
         keys = ["task", "target", "metric", "outcome"]
@@ -198,6 +204,19 @@ class JobFolder:
                 counts = table.group_by(list(ScoreOf._fields)).aggregate([("passed", "sum")])
                 passed.update({ScoreOf(*key): count or 0 for *key, count in map(dict.values, counts.to_pylist())})
         return passed
+
+    def unscored(self) -> dict[ScoreOf, dict[Outcome, str | None]]:
+        """Return an error for each outcome of the scores that have no value, over all finished shards."""
+        keys = [*ScoreOf._fields, "outcome"]
+        files = sorted((self.path / "scores").glob("*.parquet"))
+        read = (_read_parquet(file, SCHEMAS["scores"], [*keys, "error"]) for file in files)
+        errors: dict[ScoreOf, dict[Outcome, str | None]] = {}
+        for table in read:
+            ends = [] if table is None else table.group_by(keys).aggregate([("error", "min")]).to_pylist()
+            for *key, outcome, error in map(dict.values, ends):
+                if outcome != "scored":
+                    errors.setdefault(ScoreOf(*key), {}).setdefault(outcome, error)
+        return errors
 
     def write_summaries(self, summaries: Sequence[Summary]) -> None:
         """Write the aggregates, those of an earlier attempt being replaced."""

@@ -38,9 +38,10 @@ def aggregate(engine: Engine) -> list[Summary]:
     """Publish and return the job's summaries.
 
     Raises EndpointRefused or EndpointFailed, after they are published, if the models gave no answer at all, and
-    EndpointFailed if more samples failed than the specification allows.
+    EndpointFailed if more samples failed than the specification allows, or it needs a score and there is none.
     """
-    failures = Failures(engine.manifest.spec.params.max_failed)
+    params = engine.manifest.spec.params
+    failures = Failures(params.max_failed, needs_scores=params.needs_scores)
     aggregator = Aggregator(bleu_metrics(engine.manifest.spec))
     for shard in engine.manifest.shards:
         scores = engine.folder.read_scores(shard)
@@ -83,14 +84,20 @@ def _part(task: str, target: str, metric: str, reference: str | None) -> tuple[s
 
 
 class Failures:
-    """Counts the samples that could not be generated or judged, against the share that may be (None: all)."""
+    """Counts the samples that could not be generated or judged, against the share that may be (None: all).
 
-    def __init__(self, allowed: float | None) -> None:
+    With `needs_scores` at least one score must be there.
+    """
+
+    def __init__(self, allowed: float | None, *, needs_scores: bool = False) -> None:
         """Begin with nothing."""
         self._allowed = allowed
+        self._needs_scores = needs_scores
         self._samples = 0
         self._failed = 0
+        self._scored = 0
         self._error: str | None = None
+        self._complaint: str | None = None
 
     def add(self, scores: Iterable[Score]) -> None:
         """Take the scores of a shard."""
@@ -98,6 +105,8 @@ class Failures:
         failed: dict[tuple[str, int], str | None] = {}
         for score in scores:
             samples.add((score.task, score.sample))
+            self._scored += score.outcome == "scored"
+            self._complaint = self._complaint or score.error
             if score.outcome in NOT_HAD:
                 failed.setdefault((score.task, score.sample), score.error)
         self._samples += len(samples)
@@ -105,12 +114,14 @@ class Failures:
         self._error = self._error or next(iter(failed.values()), None)
 
     def check(self) -> None:
-        """Raise EndpointFailed if too many failed."""
+        """Raise EndpointFailed if too many failed, or nothing was scored that must be."""
         if self._allowed is not None and self._failed > self._allowed * self._samples:
             raise EndpointFailed(
                 f"{self._failed} of {self._samples} samples could not be generated or judged, "
                 f"more than {self._allowed:.0%}: {self._error}"
             )
+        if self._needs_scores and not self._scored:
+            raise EndpointFailed(f"none of {self._samples} samples has a score: {self._complaint}")
 
 
 def describe(summary: Summary) -> str:

@@ -1,9 +1,10 @@
-"""End a task early when its endpoint answers nothing but one and the same error."""
+"""End early what comes to nothing but one and the same error: a task's endpoint, or an evaluator."""
 
 import re
 from dataclasses import dataclass
 
 IDENTICAL_ERRORS = 5
+STOPS_IN_A_ROW = 10
 
 _VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
@@ -34,3 +35,19 @@ class Breaker:
         same = self.error is not None and _VARYING.sub("#", error) == _VARYING.sub("#", self.error)
         self._identical = self._identical + 1 if same else 1
         self.error = error
+
+
+@dataclass(slots=True)
+class Fuse:
+    """Blows for good when one and the same limit has stopped `STOPS_IN_A_ROW` evaluations in a row; `error` says so."""
+
+    error: str | None = None
+    _limit: str | None = None
+    _stops: int = 0
+
+    def note(self, limit: str | None) -> None:
+        """Take note of an evaluation, and of the limit that stopped it, if one did."""
+        self._stops = 1 if limit is None or limit != self._limit else self._stops + 1
+        self._limit = limit
+        if limit is not None and self._stops == STOPS_IN_A_ROW:
+            self.error = f"it was stopped {STOPS_IN_A_ROW} times in a row and is run no more: {limit}"

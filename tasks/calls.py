@@ -106,8 +106,16 @@ def _recorded(engine: Engine, stage: Stage, shard: Shard, asks: Mapping[CallKey,
 
 
 def _refuse_transient(engine: Engine, calls: dict[CallKey, Call]) -> None:
-    """Raise ShardIncomplete if a later attempt at the shard may get more answers."""
-    transient = [call for call in calls.values() if call.outcome == "transient" and not engine.breaker(call.key).open]
+    """Raise ShardIncomplete if a later attempt at the shard may get more answers.
+
+    Not those of calls that were tried for as long as a call may be.
+    """
+    window_s = engine.spec.params.retry_window_s
+    transient = [
+        call
+        for call in calls.values()
+        if call.outcome == "transient" and call.seconds < window_s and not engine.breaker(call.key).open
+    ]
     if transient:
         raise ShardIncomplete(f"{len(transient)} of {len(calls)} calls failed for now, e.g. {transient[0].error}")
 

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from core.errors import DatasetUnreadable
+from core.errors import DatasetUnreadable, NotFound
 from core.spec import Dataset, FileFormat, FilesDataset, RowsDataset
 from store.parquet import json_value
 from tasks import bfcl, hub
@@ -89,7 +89,10 @@ def _label(file: Path, path: Path, dataset: FilesDataset) -> str:
 def _find(dataset: FilesDataset, sources: Sources) -> Path:
     """Return the file or folder of a dataset, fetching it if it is elsewhere."""
     if dataset.url.startswith(UPLOAD_SCHEME) and "/" not in dataset.url:
-        return sources.uploads(dataset.url.removeprefix(UPLOAD_SCHEME))
+        try:
+            return sources.uploads(dataset.url.removeprefix(UPLOAD_SCHEME))
+        except NotFound:
+            raise DatasetUnreadable(f"{dataset.url} is not here: it was deleted, or never uploaded") from None
     if not dataset.url.startswith(hub.SCHEME):
         raise DatasetUnreadable(
             f"{dataset.url} is no dataset: "

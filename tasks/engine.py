@@ -22,7 +22,7 @@ from store.log import JobLog
 from store.results import JobFolder
 from store.secrets import MASK
 from store.workspace import Workspace
-from tasks.breaker import Breaker
+from tasks.breaker import Breaker, Fuse
 from tasks.endpoint import Lane, Policy, Route, io_loop, route_url
 from tasks.place import Place, place_of
 
@@ -61,6 +61,7 @@ class Engine:
         self._lane = Lane(self.parallelism)
         self._lanes = own_lanes(self.spec)
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
+        self._fuses: dict[tuple[str, str, str], Fuse] = {}
         self._passed: dict[tuple[Stage, Shard], int] = {}
         self._attempt = attempt
         self._worker = worker
@@ -172,6 +173,10 @@ class Engine:
     def breaker(self, key: CallKey) -> Breaker:
         """Return the breaker of a task's target, or of one of its judges."""
         return self._breakers.setdefault((key.task, key.target, key.metric), Breaker())
+
+    def fuse(self, task: str, target: str, metric: str) -> Fuse:
+        """Return the fuse of an evaluator, for the outputs of one target."""
+        return self._fuses.setdefault((task, target, metric), Fuse())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the I/O loop and wait for its end; raises Stopped if the job stops first."""

@@ -51,7 +51,7 @@ def _scores(
         case Judge():
             yield from verdicts(metric, about, calls)
         case Code():
-            yield from code_scores(sandbox(), metric, _until_stopped(engine, about))
+            yield from code_scores(sandbox(), metric, _until_stopped(engine, about), fuse_of=engine.fuse)
         case _:
             assert_never(metric)
 

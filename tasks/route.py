@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 
 MASK: Final = b"******"
 MIN_KEY_LENGTH: Final = 6
@@ -89,11 +90,16 @@ class Route:
 
     @cached_property
     def _echoes(self) -> tuple[bytes, ...]:
-        """The key as it may stand in a JSON answer; some encoders escape the slash."""
-        key = (self.api_key or "").strip().encode()
-        if len(key) < MIN_KEY_LENGTH:
-            return ()
-        return (key, key.replace(b"/", rb"\/")) if b"/" in key else (key,)
+        key = (self.api_key or "").strip()
+        return spellings(key) if len(key) >= MIN_KEY_LENGTH else ()
+
+
+def spellings(key: str) -> tuple[bytes, ...]:
+    """Return how a key may stand in an answer: as it is, or as one of the encoders of JSON escapes it."""
+    plain, json = key.encode(), orjson.dumps(key)[1:-1]
+    for_html = json.replace(b"&", rb"\u0026").replace(b"<", rb"\u003c").replace(b">", rb"\u003e")
+    escaped = (json, for_html)
+    return tuple(dict.fromkeys((plain, *escaped, *(each.replace(b"/", rb"\/") for each in escaped))))
 
 
 def route_url(url: str, route: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import jinja2
 import orjson
-from jinja2 import nodes
+from jinja2 import meta, nodes
 from pydantic import JsonValue
 
 from core.endpoint import Prompt
@@ -123,6 +123,15 @@ def literal(text: str) -> str:
     return _NOT_LITERAL.sub(lambda found: f"{{{{ {found[0]!r} }}}}", text)
 
 
+def of_columns(source: str) -> str:
+    """Return a template to which `item` and `sample` are columns by these names, as all other names are."""
+    names = sorted(meta.find_undeclared_variables(bounded.parse(source)) & {"item", "sample"})
+    if not names:
+        return source
+    columns = ", ".join(f"{name} = item[{name!r}]" for name in names)
+    return f"{{% with {columns} %}}{source}{{% endwith %}}"
+
+
 def _failing_line(template: jinja2.Template, error: Exception) -> str:
     """Return `line n: ` for the innermost line of the template that an error passed."""
     line, traceback = "", error.__traceback__
@@ -169,13 +178,15 @@ class BodyTemplate(_Compiled):
 
 def compile_prompt(prompt: Prompt, *, where: str) -> BodyTemplate:
     """Compile a prompt, whose context is to have its `sample_names`; raises as `compile_body` does."""
-    compiled = compile_body(prompt.body, where=where, sample_names=prompt.sample_names)
+    compiled = compile_body(prompt.body, where=where, sample_names=prompt.sample_names, json_values=prompt.json_values)
     return replace(compiled, images=prompt.images)
 
 
-def compile_body(body: Mapping[str, JsonValue], *, where: str, sample_names: bool = True) -> BodyTemplate:
+def compile_body(
+    body: Mapping[str, JsonValue], *, where: str, sample_names: bool = True, json_values: bool = True
+) -> BodyTemplate:
     """Compile a request body; raises TemplateInvalid naming `where` and the path of the string in it."""
-    compiler = _BodyCompiler(sample_names)
+    compiler = _BodyCompiler(sample_names=sample_names, json_values=json_values)
     fields = {name: compiler.compile(value, f"{where} ({name}") for name, value in body.items()}
     if isinstance(body.get("messages"), str) and not any(each.program.gives_json for each in compiler.templates):
         _refuse_messages(where)
@@ -185,9 +196,10 @@ def compile_body(body: Mapping[str, JsonValue], *, where: str, sample_names: boo
 class _BodyCompiler:
     """Compiles the values of a body, keeping the templates that it meets."""
 
-    def __init__(self, sample_names: bool) -> None:
+    def __init__(self, *, sample_names: bool, json_values: bool) -> None:
         self.templates: list[Template] = []
         self._sample_names = sample_names
+        self._json_values = json_values
 
     def compile(self, value: JsonValue, path: str) -> _Render:
         """Return what renders a value."""
@@ -195,7 +207,7 @@ class _BodyCompiler:
             case str() if _MARKUP.search(value):
                 template = compile_template(value, where=f"{path})", sample_names=self._sample_names)
                 self.templates.append(template)
-                return template.render_value
+                return template.render_value if self._json_values else template.render
             case list():
                 items = [self.compile(item, f"{path}[{i}]") for i, item in enumerate(value)]
                 return lambda context: [item(context) for item in items]

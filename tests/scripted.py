@@ -27,7 +27,10 @@ import orjson
 
 
 class Received(TypedDict):
-    """A request: `body` is its JSON, `time` Unix time, `in_flight` the calls then open, itself included."""
+    """A request: `body` is its JSON, `time` Unix time, `in_flight` the calls then open, itself included.
+
+    `ended` is when it was answered or given up; 0 until then.
+    """
 
     path: str
     headers: dict[str, str]
@@ -35,6 +38,7 @@ class Received(TypedDict):
     raw: bytes
     time: float
     in_flight: int
+    ended: float
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,7 @@ class _Connection(asyncio.Protocol):
         self._endpoint = endpoint
         self._buffer = b""
         self._answering = False
+        self._call: Received | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
@@ -180,6 +185,8 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         self._endpoint.open.discard(self)
         self._answer(False)
+        if self._call and not self._call["ended"]:
+            self._call["ended"] = time.time()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -215,7 +222,10 @@ class _Connection(asyncio.Protocol):
     def _receive(self, path: str, headers: dict[str, str], raw: bytes) -> None:
         self._answer(True)
         body, in_flight = orjson.loads(raw), self._endpoint.in_flight
-        call = Received(path=path, headers=headers, body=body, raw=raw, time=time.time(), in_flight=in_flight)
+        call = Received(
+            path=path, headers=headers, body=body, raw=raw, time=time.time(), in_flight=in_flight, ended=0.0
+        )
+        self._call = call
         self._endpoint.calls.append(call)
         answer = self._endpoint.script(call)
         delay_s = answer.delay_s or self._endpoint.latency_s
@@ -240,6 +250,8 @@ class _Connection(asyncio.Protocol):
 
     def _end(self, call: Received, answer: Answer) -> None:
         self._answer(answer.end == "hang")
+        if answer.end != "hang":
+            call["ended"] = call["ended"] or time.time()
         if answer.cut is None and not self.transport.is_closing():
             self._endpoint.answered(call)
         if answer.end == "close":

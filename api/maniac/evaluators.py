@@ -1,8 +1,12 @@
 """The routes of stored evaluators."""
 
+import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 
 from api.maniac import responses as wire
 from api.maniac import stored
@@ -12,6 +16,9 @@ from api.maniac.schema import EvaluatorCreate, EvaluatorPatch
 from api.state import CurrentState, State
 from store.entities import Entity
 from tasks.sandbox import check
+
+_checkers: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="check-source")
+"""Check sources, each of which may take seconds; the threads that answer all else are not theirs to hold."""
 
 router = APIRouter(prefix="/v1/evaluators", tags=["Maniac"])
 
@@ -26,13 +33,12 @@ def list_evaluators(
 
 
 @router.post("")
-def create_evaluator(asked: EvaluatorCreate, state: CurrentState) -> wire.Evaluator:
+async def create_evaluator(asked: EvaluatorCreate, state: CurrentState) -> wire.Evaluator:
     """Store an evaluator, whose code is checked first."""
-    container = find_container(state, asked.container) if asked.container else None
+    container = await run_in_threadpool(_container, state, asked)
     evaluator = stored.new_evaluator(asked, container)
-    if asked.source:
-        check(asked.source)
-    return _shown(state, state.evaluators.add(evaluator))
+    await _check(asked)
+    return await run_in_threadpool(lambda: _shown(state, state.evaluators.add(evaluator)))
 
 
 @router.get("/{evaluator:path}")
@@ -42,17 +48,17 @@ def get_evaluator(evaluator: Reference, state: CurrentState) -> wire.Evaluator:
 
 
 @router.patch("/{evaluator:path}")
-def update_evaluator(evaluator: Reference, change: EvaluatorPatch, state: CurrentState) -> wire.Evaluator:
+async def update_evaluator(evaluator: Reference, change: EvaluatorPatch, state: CurrentState) -> wire.Evaluator:
     """Change an evaluator; runs keep what they have of it."""
-    found = find_evaluator(state, evaluator)
-    container = find_container(state, change.container) if change.container else None
-    stored.revised_evaluator(found, change, container)
-    if change.source:
-        check(change.source)
-    revised = state.evaluators.update(
-        found.namespace, found.name, lambda entity: stored.revised_evaluator(entity, change, container)
-    )
-    return _shown(state, revised)
+    found = await run_in_threadpool(find_evaluator, state, evaluator)
+    container = await run_in_threadpool(_container, state, change)
+
+    def revised(entity: Entity) -> Entity:
+        return stored.revised_evaluator(entity, change, container)
+
+    revised(found)
+    await _check(change)
+    return await run_in_threadpool(lambda: _shown(state, state.evaluators.update(found.namespace, found.name, revised)))
 
 
 @router.delete("/{evaluator:path}")
@@ -60,6 +66,16 @@ def delete_evaluator(evaluator: Reference, state: CurrentState) -> wire.Evaluato
     """Delete an evaluator; runs keep what they have of it."""
     found = find_evaluator(state, evaluator)
     return wire.EvaluatorDeleted(id=state.evaluators.delete(found.namespace, found.name).id)
+
+
+def _container(state: State, asked: EvaluatorPatch) -> Entity | None:
+    return find_container(state, asked.container) if asked.container else None
+
+
+async def _check(asked: EvaluatorPatch) -> None:
+    """Raise SpecInvalid for a source that cannot be run."""
+    if asked.source:
+        await asyncio.wrap_future(_checkers.submit(check, asked.source))
 
 
 def _shown(state: State, evaluator: Entity) -> wire.Evaluator:

@@ -23,6 +23,9 @@ NO_NUL: Final = r"^[^\x00]*$"
 RESERVED: Final = frozenset({"model", "messages", "prompt", "stream"})
 """The fields of a request to a model that no parameter may change."""
 
+HEADERS: Final = frozenset({"headers", "extra_headers", "default_headers"})
+"""How clients call the headers of their own requests; in a body they mean nothing."""
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Tags = list[str] | None
@@ -41,8 +44,8 @@ def portable(body: Any) -> Any:
 
 
 def refuse_keys(parameters: JsonDict) -> JsonDict:
-    """Raise ValueError for what holds a key: it would have to be sent on as it is."""
-    if seal(parameters)[1]:
+    """Raise ValueError for what holds a key, or headers, which are for keys: it would have to be sent on as it is."""
+    if seal(parameters)[1] or HEADERS & parameters.keys():
         raise ValueError("a key has no place here: the endpoints of models, and their keys, are in the settings")
     return parameters
 

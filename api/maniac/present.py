@@ -7,8 +7,8 @@ from api.maniac import responses as wire
 from api.maniac.lists import to_time
 from api.maniac.translate import SCORE, TASK
 from core.job import Job, JobStatus
-from core.result import Summary
-from store.results import CallEnd, JobFolder, ScoreOf
+from core.result import Outcome, Summary
+from store.results import JobFolder, ScoreOf
 
 RunStatus = Literal["pending", "running", "completed", "error", "cancelled"]
 
@@ -59,14 +59,14 @@ def to_results(resolved: Mapping[str, Any], folder: JobFolder) -> wire.Results |
     if summaries is None:
         return None
     scored = {ScoreOf(each.task, each.target, each.metric, each.name): each for each in summaries}
-    passed, ends = folder.count_passed(), folder.call_ends()
+    passed, unscored = folder.count_passed(), folder.unscored()
     per_model = []
     for index, launch in enumerate(resolved["launches"]):
         per_eval = {}
         for evaluator in resolved["evaluators"]:
             key = ScoreOf(TASK, launch["target"], evaluator["name"], SCORE)
             if key in scored:
-                reason = break_reason(key, ends)
+                reason = break_reason(scored[key], unscored.get(key, {}))
                 per_eval[evaluator["id"]] = to_per_eval(scored[key], passed[key], resolved["expected_count"], reason)
         means = _means(per_eval.values())
         per_model.append(wire.PerModel(model={"slug": launch["slug"]}, per_eval=per_eval, launch_index=index, **means))
@@ -92,10 +92,14 @@ def to_per_eval(summary: Summary, passed: int, expected: int, reason: str | None
     )
 
 
-def break_reason(key: ScoreOf, ends: Iterable[CallEnd]) -> str | None:
-    """Return why a model, or the judge of it, was no longer asked; None if all calls were made."""
-    of_key = (end for end in ends if end.target == key.target and end.metric in ("", key.metric))
-    return next((end.error for end in of_key if end.outcome == "not_attempted"), None)
+def break_reason(summary: Summary, unscored: Mapping[Outcome, str | None]) -> str | None:
+    """Return why an evaluator was stopped early, or scored nothing at all; None if it went through.
+
+    `unscored` has an error for each outcome of what has no score.
+    """
+    if summary.count and "not_attempted" not in unscored:
+        return None
+    return unscored.get("not_attempted") or next(iter(unscored.values()), None)
 
 
 def to_metrics(results: wire.Results) -> dict[str, float | None]:

@@ -18,6 +18,7 @@ from api.maniac.sources import Tally, examples, rows
 from api.maniac.translate import FACE, to_new_job
 from api.repeat import CurrentAttempt, add_once
 from api.state import CurrentState, State
+from core.errors import NotFound
 from core.job import Job
 from core.listing import OneOf, Term
 from store.files import FileRecord, input_id
@@ -67,15 +68,22 @@ def create_run(asked: RunCreate, attempt: CurrentAttempt, state: CurrentState) -
 @router.get("/{run_id}")
 def get_run(run_id: RunId, state: CurrentState) -> wire.Run:
     """Return a run, with its results once it has ended."""
-    return _shown(state, state.jobs.get(run_id, FACE))
+    return _shown(state, _find(state, run_id))
 
 
 @router.post("/{run_id}/cancel")
 def cancel_run(run_id: RunId, state: CurrentState) -> wire.Run:
     """Have a run stopped; what it has done so far is kept."""
-    job = state.jobs.want(state.jobs.get(run_id, FACE).id, "cancel")
+    job = state.jobs.want(_find(state, run_id).id, "cancel")
     state.wake()
     return _shown(state, job)
+
+
+def _find(state: State, run_id: str) -> Job:
+    try:
+        return state.jobs.get(run_id, FACE)
+    except NotFound:
+        raise NotFound(f"Evaluation run {run_id!r} not found") from None
 
 
 def _keep_rows(state: State, file_id: str, plan: Plan, tally: Tally) -> FileRecord:

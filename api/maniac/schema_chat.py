@@ -13,6 +13,7 @@ class Message(Wire):
     """A message of a chat request; the rest of it is kept as it is."""
 
     role: str
+    content: str | list[JsonValue] | None = None
 
 
 class ChatInput(Wire):

@@ -33,7 +33,7 @@ VERDICT: Final = FirstParser(
         JsonParser(path="score"),
         JsonParser(path="result"),
         WordParser(values={"TRUE": 1.0, "FALSE": 0.0}),
-        RegexParser(pattern=r"([-+]?(?:\d+\.?\d*|\.\d+))", method="search"),
+        RegexParser(pattern=r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", method="search"),
     )
 )
 """How a judge's reply is read."""

@@ -7,10 +7,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
 from api.wire import Body
+from tasks.images import image_urls
 
 NO_NUL = r"^[^\x00]*$"
 """Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
@@ -37,7 +39,7 @@ class CreateEvaluation(Body):
     model_id_2: Id | None = None
     baseline_model_id: Id | None = None
     custom_metrics: list[MetricName] | dict[MetricName, str | Described | None] | None = None
-    judge_provider: Text = "anthropic"
+    judge_provider: Text | None = None
     evaluation_name: Text | None = None
 
     @model_validator(mode="after")
@@ -62,3 +64,9 @@ class Question(BaseModel):
     question: Filled
     answer: Filled
     image_url: str | None = None
+
+    @field_validator("image_url")
+    @classmethod
+    def _can_be_sent(cls, url: str | None) -> str | None:
+        image_urls(url)
+        return url

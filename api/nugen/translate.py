@@ -20,9 +20,10 @@ TASK: Final = "benchmark"
 BUILT_IN: Final = {"accuracy": CORRECTNESS, "relevance": RELEVANCE, CORRECTNESS: CORRECTNESS, RELEVANCE: RELEVANCE}
 """The names by which a request may ask for what is always graded."""
 
+DEFAULT_PROVIDER: Final = "anthropic"
 TARGETS: Final = {1: ("model",), 2: ("base", "evaluated")}
-PARAMS: Final = Params(max_retries=2, retry_window_s=60.0)
-"""A model that is down must not take minutes over each question."""
+PARAMS: Final = Params(request_timeout_s=60.0, max_retries=2, retry_window_s=60.0, needs_scores=True)
+"""A model that is down, or says nothing, must not take minutes; figures of nothing are no results."""
 
 QUESTION: Final = Prompt(
     body={"messages": [{"role": "user", "content": "{{ item.question }}"}]}, images="image_url", sample_names=False
@@ -48,7 +49,11 @@ def to_new_job(
         id=job_id,
         face=FACE,
         spec=to_spec(asked, questions, settings),
-        request={**sealed, "judge_provider": asked.judge_provider, "benchmark_sha256": benchmark.sha256},
+        request={
+            **sealed,
+            "judge_provider": asked.judge_provider or DEFAULT_PROVIDER,
+            "benchmark_sha256": benchmark.sha256,
+        },
         name=job_id,
         description=asked.evaluation_name,
         config=benchmark.id,

@@ -58,7 +58,7 @@ def list_jobs(
 
 
 @router.get("/evaluation/model-list")
-def list_models(state: CurrentState, model_source: schema.Source | Literal["all"] = "all") -> wire.ModelList:
+def list_models(state: CurrentState, model_source: Literal[schema.Source, "all"] = "all") -> wire.ModelList:
     """List the models that have an address in the settings; those that answer elsewhere are not known."""
     return wire.ModelList(model_list=[] if model_source == "external" else sorted(state.settings.models))
 

@@ -109,7 +109,13 @@ def delete_file(file_id: FileId, state: CurrentState) -> wire.FileDeleted:
 
 def _keep(state: State, form: Form, draft: Draft) -> wire.FileObject:
     given = _read({"file_name": form.filename, **form.fields})
-    record = state.files.keep(draft, filename=given.file_name, purpose=given.purpose, file_type=given.file_type)
+    record = state.files.keep(
+        draft,
+        filename=given.file_name,
+        purpose=given.purpose,
+        file_type=given.file_type,
+        sha256=given.checksum,
+    )
     return present.to_file(record)
 
 

@@ -2,9 +2,17 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Purpose = Literal["fine-tune", "batch-api", "batch-generated", "eval", "eval-sample", "eval-output", "eval-summary"]
 LISTED: Final[tuple[Purpose, ...]] = ("fine-tune", "batch-api", "eval", "eval-output")
@@ -42,9 +50,10 @@ class Announced(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _has_a_type(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict) or fields.get("file_type") or not isinstance(fields.get("file_name"), str):
+        if not isinstance(fields, dict) or fields.get("file_type"):
             return fields
-        return fields | {"file_type": fields["file_name"].rpartition(".")[2].lower()}
+        ending = str(fields.get("file_name")).rpartition(".")[2].lower()
+        return fields | {"file_type": ending} if ending in get_args(FileType) else fields
 
 
 class AnnouncedParts(Announced):
@@ -53,11 +62,12 @@ class AnnouncedParts(Announced):
     file_size: Annotated[int, Field(ge=1, lt=2**63)]
     num_parts: Annotated[int, Field(ge=1, le=MAX_PARTS)]
 
-    @model_validator(mode="after")
-    def _fills_its_parts(self) -> Self:
-        if self.num_parts > self.file_size:
-            raise ValueError(f"{self.file_size} bytes do not fill {self.num_parts} parts")
-        return self
+    @field_validator("num_parts")
+    @classmethod
+    def _are_filled(cls, parts: int, info: ValidationInfo) -> int:
+        if parts > info.data.get("file_size", parts):
+            raise ValueError(f"{info.data['file_size']} bytes do not fill {parts} parts")
+        return parts
 
 
 class FileObject(BaseModel):

@@ -16,7 +16,7 @@ from core.metric import Judge, Labels, Preference, Range, Scale
 from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, Target, TaskSpec
 from tasks.scales import instruction, reply_schema
-from tasks.templates import compile_template, literal
+from tasks.templates import compile_template, literal, of_columns
 
 FACE: Final[Face] = "together"
 IMAGES: Final = "image_data_urls"
@@ -74,7 +74,10 @@ def to_spec(asked: wire.EvaluationRequest, dataset: FilesDataset, settings: Sett
             TaskSpec(
                 name=asked.type,
                 dataset=dataset,
-                prompts={name: _prompt(model.system_template, model.input_template) for name, model in models.items()},
+                prompts={
+                    name: _prompt(of_columns(model.system_template), of_columns(model.input_template))
+                    for name, model in models.items()
+                },
                 metrics=(_judge(asked, list(models.values()), settings),),
             ),
         ),
@@ -130,7 +133,7 @@ def _judge(asked: wire.EvaluationRequest, models: list[wire.EvaluatedModel], set
     return Judge(
         name="judge",
         endpoint=_endpoint(given, "parameters.judge", settings),
-        prompt=_prompt(f"{given.system_template}\n\n{literal(instruction(scale))}", _shown(scale, models)),
+        prompt=_prompt(f"{of_columns(given.system_template)}\n\n{literal(instruction(scale))}", _shown(scale, models)),
         generation=_generation(given, JUDGE_MAX_TOKENS),
         scale=scale,
         reply_schema=reply_schema(scale),
@@ -143,7 +146,7 @@ def _shown(scale: Scale, models: list[wire.EvaluatedModel]) -> str:
 
     Of two models with prompts of their own the first one's is shown, to both passes alike.
     """
-    prompt = f"Prompt:\n{models[0].input_template}\n\n" if models else ""
+    prompt = f"Prompt:\n{of_columns(models[0].input_template)}\n\n" if models else ""
     if scale.kind == "preference":
         return prompt + "Response A:\n{{ sample.output_a }}\n\nResponse B:\n{{ sample.output_b }}"
     return prompt + "Response:\n{{ sample.output_text }}"
@@ -153,7 +156,7 @@ def _prompt(system: str, user: str) -> Prompt:
     messages: list[JsonValue] = [{"role": "user", "content": user}]
     if system:
         messages.insert(0, {"role": "system", "content": system})
-    return Prompt(body={"messages": messages}, images=IMAGES, sample_names=False)
+    return Prompt(body={"messages": messages}, images=IMAGES, sample_names=False, json_values=False)
 
 
 def _generation(given: wire.Model, max_tokens: int) -> dict[str, JsonValue]:

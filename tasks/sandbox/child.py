@@ -88,6 +88,8 @@ _LIMITS: Final = {
 }
 """The interpreter's words for a limit, by which it is known, and ours."""
 
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 Reply = dict[str, Any]
 
 
@@ -207,7 +209,15 @@ def _checked(session: MontySession, source: str) -> Reply | None:
     """Tell whether a source that ran defines the function, and can have the modules that this will ask for."""
     if not session.feed_run(f"{OURS}_is_function(run_evaluation)"):
         return {"cause": "exception", "error": "it defines no function run_evaluation(item)"}
-    for node in _later_imports(source):
+    try:
+        read = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # the interpreter reads what this Python does not
+    defined = [node for node in read.body if isinstance(node, _FUNCTIONS) and node.name == "run_evaluation"]
+    if defined and not _takes_an_item(defined[-1]):
+        error = f"line {defined[-1].lineno}: run_evaluation is not a plain function of one argument, the item"
+        return {"cause": "exception", "error": error}
+    for node in _later_imports(read):
         try:
             session.feed_run(ast.unparse(node))
         except MontyRuntimeError as error:
@@ -215,12 +225,17 @@ def _checked(session: MontySession, source: str) -> Reply | None:
     return None
 
 
-def _later_imports(source: str) -> Iterator[ast.Import | ast.ImportFrom]:
+def _takes_an_item(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Tell whether a function can be called with one argument, and then gives its result."""
+    given = function.args
+    places = len(given.posonlyargs) + len(given.args)
+    takes_one = bool(places or given.vararg) and places - len(given.defaults) <= 1
+    return takes_one and None not in given.kw_defaults and isinstance(function, ast.FunctionDef)
+
+
+def _later_imports(source: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
     """Yield the imports that only a call carries out, but for those under a condition or a `try`."""
-    try:
-        pending = deque[ast.AST]([ast.parse(source)])
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return  # the interpreter reads what this Python does not
+    pending = deque[ast.AST]([source])
     while pending:
         node = pending.popleft()
         if isinstance(node, ast.Import | ast.ImportFrom):

@@ -27,6 +27,9 @@ class Limits:
 
 LIMITS: Final = Limits()
 
+COSTLY: Final[frozenset[Cause]] = frozenset({"time", "memory", "print", "lost"})
+"""The causes by which an evaluation takes long, or its process with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:

@@ -13,25 +13,25 @@ from tests.scripted import Answer, Received, ScriptedEndpoint, last_content, tex
 pytestmark = pytest.mark.clients
 
 
-@pytest.fixture(autouse=True)
-def _models(default_endpoint: ScriptedEndpoint) -> Iterator[None]:
+def models(call: Received) -> Answer:
     """A good model, which repeats what it is told, a bad one, and a judge that compares two responses."""
+    said = last_content(call["body"])
+    if call["body"]["model"] != "judge":
+        return text(said if call["body"]["model"] == "good" else "nonsense")
+    sample, truth = said.partition("Response A:\n")[2].split("\n\nResponse B:\n")
+    return text("TRUE" if sample == truth else "FALSE")
 
-    def script(call: Received) -> Answer:
-        said = last_content(call["body"])
-        if call["body"]["model"] != "judge":
-            return text(said if call["body"]["model"] == "good" else "nonsense")
-        sample, truth = said.partition("Response A:\n")[2].split("\n\nResponse B:\n")
-        return text("TRUE" if sample == truth else "FALSE")
 
-    usual, default_endpoint.script = default_endpoint.script, script
+@pytest.fixture(autouse=True)
+def _scripted(default_endpoint: ScriptedEndpoint) -> Iterator[None]:
+    usual, default_endpoint.script = default_endpoint.script, models
     yield
     default_endpoint.script = usual
 
 
 def test_the_client_evaluates_what_it_has_logged(served: Served, tmp_path: Path) -> None:
     python = environment("maniac") / "bin" / "python"
-    seen = json.loads(run([python, SCRIPTS / "maniac_05.py", served.url], tmp_path))
+    seen = json.loads(run([python, SCRIPTS / "maniac_05.py", served.url, "sdk"], tmp_path))
     assert seen["container"]["label"] == "sdk"
     assert seen["registered"] == {
         "ok": True,

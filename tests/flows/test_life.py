@@ -8,8 +8,10 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +22,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelling, Completed, Crashed, Failed, Paused, Pending
 
@@ -31,7 +40,7 @@ from core.settings import Settings
 from flows import reconcile, watch
 from flows.dispatch import dispatch
 from flows.publish import Publisher
-from flows.reconcile import MAX_CRASHES, Reconciler
+from flows.reconcile import MAX_CRASHES, POLL_INTERVAL_S, Reconciler
 from flows.watch import UNSTARTED_S, Watch
 from flows.worker import was_stopped
 from store.connect import connect, reading
@@ -40,8 +49,8 @@ from store.tables import job_progress, secrets
 from store.workspace import Workspace
 from tests.flows.model import SAMPLES, STOPPED, Engine, Prefect
 
-LIVES: Final = int(os.environ.get("ASSAY_LIVES", "25"))
-STEPS: Final = int(os.environ.get("ASSAY_STEPS", "60"))
+LIVES: Final = int(os.environ.get("ASSAY_LIVES", "20"))
+STEPS: Final = int(os.environ.get("ASSAY_STEPS", "40"))
 
 ENDS: Final = frozenset({"cancelled", "completed", "failed", "unknown"})
 ONWARD: Final = frozenset({"running", "pausing", "paused", "resuming", "cancelling"}) | ENDS
@@ -57,6 +66,11 @@ DOCUMENTED: Final[Mapping[JobStatus, frozenset[str]]] = {
     **dict.fromkeys(TERMINAL, frozenset()),
 }
 """Where each status may lead: onward, past what came and went between two looks, and never back."""
+
+LOOKS: Final = 12
+"""By then every job has ended that all is well with."""
+
+INTENTS: Final = st.sampled_from(["pause", "pause", "run", "run", "cancel", "delete"])
 
 
 class Clock:
@@ -75,6 +89,7 @@ class Life(RuleBasedStateMachine):
     workspace: Workspace
     engine: sa.Engine
     clock: Clock
+    counted: Counter[str]
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,30 +97,45 @@ class Life(RuleBasedStateMachine):
         self.ids: list[str] = []
         self.deleted: set[str] = set()
         self.seen: dict[str, tuple[Transition, ...]] = {}
+        self.listed: dict[str, int] = {}
         self.engines: list[Engine] = []
         self.workers = 1
+        self.has_lost_a_run = False
         self._start_control()
 
     def teardown(self) -> None:
         """Let all go on that can; then every job has ended, and what was deleted is gone."""
+        try:
+            self._live_out()
+            for job_id in self.ids:
+                self._check_end(job_id)
+        finally:  # the next life begins with nothing
+            self._die()
+            for job_id in self.ids:
+                self.workspace.folder(job_id).remove()
+                self.workspace.jobs.remove(job_id)
+            self.counted["lives"] += 1
+            self.loop.close()
+
+    def _live_out(self) -> None:
         self.prefect.is_down = False
-        for _ in range(12 * (MAX_CRASHES + 2)):
+        for _ in range(LOOKS):
+            if not self.workspace.jobs.open():
+                return
             self._resume_all()
             self._work()
             self._pass(UNSTARTED_S + 1)
             self._look()
             self.life_is_as_documented()
-            if not self.workspace.jobs.open():
-                break
-        left = [(job.id, job.status, job.intent) for job in self.workspace.jobs.open()]
-        assert not left, (left, self.prefect.runs)
-        for job_id in self.ids:
-            self._check_end(job_id)
-            self.workspace.folder(job_id).remove()
-            self.workspace.jobs.remove(job_id)
-        self.loop.close()
+        assert not self.workspace.jobs.open(), self.prefect.runs
 
     # What users do.
+
+    @initialize()
+    def begin_two(self) -> None:
+        self.create()
+        self.create()
+        self.go_on()
 
     @precondition(lambda self: len(self.ids) < 4)
     @rule()
@@ -116,24 +146,15 @@ class Life(RuleBasedStateMachine):
         assert (added.status, added.intent) == ("created", "run")
         self.ids.append(job_id)
 
-    @precondition(lambda self: self.ids)
-    @rule(data=st.data(), intent=st.sampled_from(["cancel", "pause", "run", "delete"]))
+    @rule(data=st.data(), intent=INTENTS)
     def want(self, data: st.DataObject, intent: Intent) -> None:
-        job_id = data.draw(st.sampled_from(self.ids))
-        allowed = {"cancel": OPEN, "pause": CAN_PAUSE, "run": CAN_RESUME, "delete": OPEN | TERMINAL}[intent]
-        before = self._find(job_id)
-        try:
-            job = self.workspace.jobs.want(job_id, intent)
-        except NotFound:
-            assert before is None or job_id in self.deleted
-        except Conflict:
-            assert before is not None
-            assert before.status not in allowed
-        else:
-            assert before is not None
-            assert before.status in allowed
-            assert job.intent == intent
-            self.deleted |= {job_id} if intent == "delete" else set()
+        self._want(data.draw(st.sampled_from(self.ids)), intent)
+
+    @rule(data=st.data(), intent=INTENTS)
+    def want_during_a_look(self, data: st.DataObject, intent: Intent) -> None:
+        self.prefect.meanwhile = partial(self._want, data.draw(st.sampled_from(self.ids)), intent)
+        self._pass(POLL_INTERVAL_S)
+        self._look()
 
     # What is done in Prefect's UI.
 
@@ -153,12 +174,22 @@ class Life(RuleBasedStateMachine):
     def resume_in_prefect(self, data: st.DataObject) -> None:
         self.prefect.resume(self._draw_run(data, "PAUSED"))
 
-    @precondition(lambda self: self.prefect.runs)
+    @precondition(lambda self: self.prefect.runs and not self.has_lost_a_run)
     @rule(data=st.data())
     def delete_in_prefect(self, data: st.DataObject) -> None:
+        self.has_lost_a_run = True
         del self.prefect.runs[data.draw(st.sampled_from(list(self.prefect.runs)))]
 
     # What workers do.
+
+    @rule()
+    def go_on(self) -> None:
+        """Have all healthy for a while: what is to begin begins, and what is wanted is heard."""
+        self.prefect.is_down = False
+        self._look()
+        self._begin_all()
+        self._pass(1.0)
+        self._look()
 
     @precondition(lambda self: self.prefect.of_type("SCHEDULED"))
     @rule(data=st.data())
@@ -212,11 +243,7 @@ class Life(RuleBasedStateMachine):
 
     # What the service does, and what befalls it.
 
-    @rule()
-    def look(self) -> None:
-        self._look()
-
-    @rule(seconds=st.sampled_from([1.0, 4.0, 11.0, 16.0]))
+    @rule(seconds=st.sampled_from([0.0, 1.0, 4.0, 11.0, 16.0]))
     def wait(self, seconds: float) -> None:
         self._pass(seconds)
         self._look()
@@ -225,9 +252,9 @@ class Life(RuleBasedStateMachine):
     def restart_service(self) -> None:
         self._start_control()
 
-    @rule(is_down=st.booleans())
-    def stop_or_start_prefect(self, is_down: bool) -> None:
-        self.prefect.is_down = is_down
+    @rule()
+    def stop_prefect(self) -> None:
+        self.prefect.is_down = True
 
     @rule()
     def lose_an_answer_of_prefect(self) -> None:
@@ -237,6 +264,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def life_is_as_documented(self) -> None:
+        self.counted["steps"] += 1
         for job_id in self.ids:
             job = self._find(job_id)
             if job is None:
@@ -245,6 +273,7 @@ class Life(RuleBasedStateMachine):
             known = self.seen.get(job_id, ())
             assert job.history[: len(known)] == known
             self.seen[job_id] = job.history
+            self.counted.update(f"times {status}" for status, _ in job.history[len(known) :])
             _check_history(job)
             assert job.crashes <= MAX_CRASHES + 1
 
@@ -261,10 +290,17 @@ class Life(RuleBasedStateMachine):
         shown = set(self.ids) - self.deleted
         page, total = self.workspace.jobs.page("nemo-v2", Listing())
         assert (total, {job.id for job in page}) == (len(shown), shown)
-        of_status = [Listing((OneOf(("status",), (status,)),)) for status in DOCUMENTED]
-        assert sum(self.workspace.jobs.page("nemo-v2", each)[1] for each in of_status) == total
         for report in self.workspace.jobs.progress(self.ids).values():
             assert all(0 <= count.done <= count.total for count in report.counts["qa"].values())
+
+    @rule()
+    def list_by_status(self) -> None:
+        for status in DOCUMENTED:
+            page, total = self.workspace.jobs.page("nemo-v2", Listing((OneOf(("status",), (status,)),)))
+            assert len(page) == total
+            assert {job.status for job in page} <= {status}
+            self.listed[status] = total
+        assert sum(self.listed.values()) == len(set(self.ids) - self.deleted)
 
     # How it is done.
 
@@ -288,9 +324,9 @@ class Life(RuleBasedStateMachine):
             self.woken.wait(0.01)
 
     def _pass(self, seconds: float) -> None:
-        """Let time pass; an engine that is alive reports within it."""
+        """Let time pass; an engine that is alive reports once a second."""
         self.clock.passed_s += seconds
-        for engine in list(self.engines):
+        for engine in list(self.engines) if seconds else ():
             self._report(engine, 0)
 
     def _find(self, job_id: str) -> Job | None:
@@ -311,6 +347,29 @@ class Life(RuleBasedStateMachine):
         """Return the runs that Prefect may come to take for dead; late, they may be scheduled again."""
         at_work = {engine.run_id for engine in self.engines}
         return [run_id for run_id in self.prefect.of_type("RUNNING", "CANCELLING") if run_id not in at_work]
+
+    def _want(self, job_id: str, intent: Intent) -> None:
+        """Want something of a job, which is taken exactly where it makes sense."""
+        allowed = {"cancel": OPEN, "pause": CAN_PAUSE, "run": CAN_RESUME, "delete": OPEN | TERMINAL}[intent]
+        before = self._find(job_id)
+        try:
+            job = self.workspace.jobs.want(job_id, intent)
+        except NotFound:
+            assert before is None or job_id in self.deleted
+        except Conflict:
+            assert before is not None
+            assert before.status not in allowed
+        else:
+            assert before is not None
+            assert before.status in allowed
+            assert job.intent == intent
+            self.deleted |= {job_id} if intent == "delete" else set()
+
+    def _begin_all(self) -> None:
+        for run_id in self.prefect.of_type("SCHEDULED"):
+            self.prefect.runs[run_id] = Pending()
+        for run_id in self._free_runs():
+            self._begin(run_id)
 
     def _begin(self, run_id: UUID) -> None:
         engine = Engine(self.workspace, self.prefect, run_id, self._worker)
@@ -340,10 +399,7 @@ class Life(RuleBasedStateMachine):
 
     def _work(self) -> None:
         """Have a healthy worker do all that there is."""
-        for run_id in self.prefect.of_type("SCHEDULED"):
-            self.prefect.runs[run_id] = Pending()
-        for run_id in self._free_runs():
-            self._begin(run_id)
+        self._begin_all()
         for engine in list(self.engines):
             self._report(engine, SAMPLES)
         for engine in list(self.engines):
@@ -385,18 +441,27 @@ def _check_history(job: Job) -> None:
     assert times == sorted(times)
 
 
-def test_whatever_happens_a_job_lives_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_happens_a_job_lives_as_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
     clock, home = Clock(), Settings(home=tmp_path)
     for module in (reconcile, watch):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(reconcile, "Watch", lambda: Watch(heartbeat_since=clock.monotonic()))
     workspace, engine = Workspace.open(home, migrating=True), connect(home.jobs_url)
     with closing(workspace):
-        surroundings = {"workspace": workspace, "engine": engine, "clock": clock}
+        surroundings: dict[str, Any] = {"workspace": workspace, "engine": engine, "clock": clock, "counted": Counter()}
         run_state_machine_as_test(
             type("LifeHere", (Life,), surroundings),
             settings=settings(
-                max_examples=LIVES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=LIVES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                derandomize="ASSAY_LIVES" not in os.environ,
+                suppress_health_check=list(HealthCheck),
             ),
         )
     engine.dispose()
+    for what, count in sorted(surroundings["counted"].items()):
+        record_property(what, count)
+    assert surroundings["counted"]["times running"] > LIVES

@@ -67,6 +67,6 @@ def test_a_job_that_cannot_be_published_has_failed(workspace, error, failure):
     assert woken.wait(10)
     found = publisher.take(job_id)
     assert found == failure
-    finish(workspace, open_job(workspace, job_id), "completed", None, unpublished=found)
+    finish(workspace, open_job(workspace, job_id), "completed", unpublished=found)
     job = workspace.jobs.get(job_id)
     assert (job.status, job.failure) == ("failed", failure)

@@ -105,3 +105,11 @@ def test_a_job_has_advanced_once_it_is_further_than_ever_seen() -> None:
     watch.note_report(counted(51, 9))
     assert watch.has_advanced
     assert watch.most_done == 51
+
+
+def test_a_job_has_advanced_if_more_is_on_disk_than_at_the_death_before_though_nothing_was_reported() -> None:
+    watch = Watch()
+    for extent, has_advanced in (((0, 7), False), ((0, 7), False), ((0, 8), True), ((1, 0), True), ((1, 0), False)):
+        watch.has_advanced = False
+        watch.note_death(extent)
+        assert watch.has_advanced == has_advanced

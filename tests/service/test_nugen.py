@@ -100,6 +100,14 @@ def test_what_a_model_or_the_judge_fails_at_is_left_out_and_said(http, models):
     assert "no such sum" in rows[0]["error"]
 
 
+def test_an_evaluation_of_which_nothing_could_be_graded_fails_and_says_why(http, models):
+    models(lambda number, _: text(str(2 * number)), lambda *_: text("all fine"))
+    status = evaluate(http, model_id="m")
+    assert status["status"] == "FAILED"
+    assert "none of 8 samples has a score" in status["error"]
+    assert "all fine" in status["error"]
+
+
 def test_an_evaluation_whose_model_is_down_fails_soon_and_says_why(http, models):
     endpoint = models(lambda *_: failure(404, "there is no such model"), lambda *_: ALL_RIGHT)
     started = time.monotonic()

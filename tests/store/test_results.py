@@ -13,7 +13,7 @@ import pytest
 from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
 from core.job import Job, utcnow
 from core.plan import DatasetDigest, Manifest, Shard
-from core.result import Call, CallKey, Output, Score, Summary
+from core.result import Call, CallKey, Outcome, Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.journal import Journal, read_journal
 from store.results import JobFolder
@@ -122,6 +122,19 @@ def test_whoever_takes_the_folder_clears_what_a_killed_engine_left(folder: JobFo
         assert unfinished.exists()
     assert os.listdir(folder.path / "outputs") == ["00003.parquet"]
     assert folder.read_outputs(SHARD) == OUTPUTS
+
+
+def test_a_job_is_further_with_each_call_and_each_shard_that_is_finished(folder: JobFolder) -> None:
+    extents = [folder.extent()]
+    with Journal(folder.journal("generate", SHARD)) as journal:
+        for call in CALLS:
+            journal.append(call)
+            extents.append(folder.extent())
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    extents.append(folder.extent())
+    Journal(folder.journal("generate", SHARD)).close()  # as one that a killed engine left
+    assert extents == [(0, 0), (0, 1), (0, 2), (1, 0)]
+    assert folder.extent() == (1, 0)
 
 
 def test_summaries_are_replaced_by_those_of_a_later_attempt(folder: JobFolder) -> None:
@@ -290,6 +303,18 @@ def test_scores_that_passed_are_counted_over_all_shards(folder: JobFolder) -> No
     counts = folder.count_passed()
     assert counts["qa", "target", "exact", "exact"] == 2
     assert counts["qa", "target", "exact", "other"] == 0
+
+
+def test_what_has_no_score_says_why_for_each_outcome(folder: JobFolder) -> None:
+    assert folder.unscored() == {}
+    ends: list[tuple[Outcome, str | None]] = [("judge_error", "b"), ("judge_error", "a"), ("refused", None)]
+    for index, (outcome, error) in enumerate(ends):
+        shard = SHARD.model_copy(update={"index": index, "start": index, "stop": index + 1})
+        lost = replace(SCORES[0], sample=index, outcome=outcome, value=None, error=error)
+        folder.finish_judge(shard, [lost, replace(lost, name="other", outcome="scored", value=1.0)], [])
+    errors = folder.unscored()
+    assert {key.name for key in errors} == {SCORES[0].name}
+    assert list(errors.values()) == [{"judge_error": "b", "refused": None}]
 
 
 def test_the_log_lies_in_the_folder(folder: JobFolder) -> None:

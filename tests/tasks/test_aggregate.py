@@ -209,6 +209,15 @@ def test_replies_that_cannot_be_read_fail_no_job() -> None:
         failures.check()
 
 
+def test_a_job_that_needs_scores_fails_without_a_single_one() -> None:
+    failures = Failures(None, needs_scores=True)
+    failures.add([score(i, "judge_unparsable", error="the reply is 'well'") for i in range(3)])
+    with pytest.raises(EndpointFailed, match="none of 3 samples has a score: the reply is 'well'"):
+        failures.check()
+    failures.add([score(3, "scored", 0.0)])
+    failures.check()
+
+
 def test_without_a_bound_all_samples_may_fail() -> None:
     failures = Failures(None)
     failures.add([score(i, "judge_error", error="HTTP 500") for i in range(3)])

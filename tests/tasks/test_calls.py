@@ -15,15 +15,15 @@ from tasks.endpoint import Route
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.templates import compile_body, context
-from tests.scripted import Answer, Received, Script, failure, last_content, text
+from tests.scripted import Answer, Received, Script, failure, last_content, silence, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, recorded, rows, spec
 
 ROUTE = Route("http://model/v1/chat/completions", "m")
 
 
-def job_of(lab: Lab, size: int = 6) -> Job:
-    return lab.add(spec(model(lab.model.url), rows(size), CORRECT))
+def job_of(lab: Lab, size: int = 6, **params: float) -> Job:
+    return lab.add(spec(model(lab.model.url), rows(size), CORRECT, **params))
 
 
 def generate(lab: Lab, job: Job, *, final: bool = False) -> None:
@@ -205,6 +205,14 @@ def test_an_endpoint_that_is_down_is_not_waited_for_again(lab: Lab) -> None:
     generate(lab, job)
     assert len(lab.model.calls) == IDENTICAL_ERRORS
     assert outcomes(lab, job) == ["target_error"] * 5 + ["not_attempted"] * 15
+
+
+def test_a_call_that_was_tried_for_as_long_as_it_may_be_is_not_tried_again(lab: Lab) -> None:
+    job = job_of(lab, 1, request_timeout_s=0.1, retry_window_s=0.1)
+    lab.model.script = lambda _: silence()
+    generate(lab, job)
+    assert outcomes(lab, job) == ["target_error"]
+    assert len(lab.model.calls) == 1
 
 
 def test_a_judge_s_errors_do_not_stop_another_judge(lab: Lab) -> None:

@@ -8,6 +8,7 @@ import pytest
 from core.metric import Code
 from core.result import Output, Score
 from core.spec import RecordedTarget
+from tasks.breaker import STOPS_IN_A_ROW, Fuse
 from tasks.code import code_scores
 from tasks.engine import Stopped
 from tasks.generate import generate_shard
@@ -47,7 +48,7 @@ def code(source: str = SAME, **fields: Any) -> Code:
 
 def score(pool: Pool, metric: Code, text: str | None = "4 cats", row: dict[str, Any] = ROW, **output: Any) -> Score:
     made = Output("qa", 3, "target", text=text, response=output.pop("response", RESPONSE), **output)
-    [scored] = code_scores(pool, metric, [Subject("qa", 3, "target", 0, row, (made,))])
+    [scored] = code_scores(pool, metric, [Subject("qa", 3, "target", 0, row, (made,))], fuse_of=lambda *_: Fuse())
     return scored
 
 
@@ -124,3 +125,28 @@ def test_a_job_that_stops_does_not_wait_for_its_evaluators(lab: Lab) -> None:
         with pytest.raises(Stopped):
             judge_shard(engine, shard, final=True)
         assert not engine.folder.is_finished("judge", shard)
+
+
+def test_an_evaluator_that_a_limit_stops_every_time_is_run_no_more_for_that_target(lab: Lab) -> None:
+    source = "def run_evaluation(item):\n    while item['said'] == 'loop': pass\n    return 1\n"
+    metric = code(source, item={"said": "{{ sample.output_text }}"})
+    said = [("good", "ok"), ("bad", "loop")] * (STOPS_IN_A_ROW + 2)
+    about = [
+        Subject("qa", n, target, 0, ROW, (Output("qa", n, target, text=text),)) for n, (target, text) in enumerate(said)
+    ]
+    with (
+        closing(Pool(Limits(seconds=0.05))) as hurried,
+        lab.engaged(lab.add(spec(RecordedTarget(), rows(1)))) as engine,
+    ):
+        scores = list(code_scores(hurried, metric, about, fuse_of=engine.fuse))
+    good, bad = scores[::2], scores[1::2]
+    assert {each.outcome for each in good} == {"scored"}
+    assert [each.outcome for each in bad] == ["metric_error"] * STOPS_IN_A_ROW + ["not_attempted"] * 2
+    assert str(bad[-1].error).startswith("metric 'same': it was stopped 10 times in a row")
+
+
+def test_an_evaluator_that_raises_every_time_is_run_on_all(lab: Lab) -> None:
+    raising = code("def run_evaluation(item):\n    return item['nope']\n")
+    job = lab.add(spec(RecordedTarget(column="question"), rows(2 * STOPS_IN_A_ROW), raising))
+    (summary,) = lab.carry_out(job)
+    assert summary.outcomes == {"metric_error": 2 * STOPS_IN_A_ROW}

@@ -14,7 +14,7 @@ from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import DatasetUnreadable
+from core.errors import DatasetUnreadable, NotFound
 from core.spec import FilesDataset, RowsDataset
 from store.parquet import json_value
 from tasks.dataset import Sources, read_rows
@@ -256,6 +256,15 @@ def test_an_upload_is_found_by_its_id_and_named_by_it(tmp_path: Path) -> None:
         list(read_rows(dataset, stored, limit=None))
     with pytest.raises(DatasetUnreadable, match=r"file:file-1 does not end in .*; say its format"):
         list(read_rows(FilesDataset(url="file:file-1"), stored, limit=None))
+
+
+def test_an_upload_that_was_deleted_is_named() -> None:
+    def find(_: str) -> Path:
+        raise NotFound("File not found")
+
+    with pytest.raises(DatasetUnreadable, match="file:file-1 is not here: it was deleted") as caught:
+        list(read_rows(FilesDataset(url="file:file-1", format="jsonl"), sources(None, uploads=find), limit=None))
+    assert caught.value.blame == "user"
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,7 @@ class TestCreate:
             ({"model": "m"}, 422, "messages"),
             ({"model": "m", "messages": []}, 422, "messages"),
             ({"model": "m", "messages": [{"content": "x"}]}, 422, "messages.0.role"),
+            ({"model": "m", "messages": [{"role": "user", "content": 5}]}, 422, "messages.0.content"),
             ({"model": "m", "messages": HELLO, "stream": True}, 501, "stream"),
             ({"model": "m", "messages": HELLO, "api_key": "MARKER"}, 422, "key"),
             ({"model": "maniac:none", "messages": HELLO}, 404, "Container 'none' not found"),

@@ -108,6 +108,8 @@ def test_a_deleted_evaluator_is_gone_by_name_and_by_id(maniac):
         ({"type": "code", "source": "def run_evaluation(item):\n    yield 1"}, "source"),
         ({"type": "code", "source": "import numpy\ndef run_evaluation(item):\n    return 1"}, "source"),
         ({"type": "code", "source": "def evaluate(item):\n    return 1"}, "source"),
+        ({"type": "code", "source": "def run_evaluation():\n    return 1"}, "source"),
+        ({"type": "code", "source": "async def run_evaluation(item):\n    return 1"}, "source"),
         ({"type": "code", "source": SAME, "prompt": "p"}, "prompt"),
         ({"type": "other"}, "type"),
         ({}, "type"),
@@ -116,6 +118,7 @@ def test_a_deleted_evaluator_is_gone_by_name_and_by_id(maniac):
         ({**JUDGE, "name": "a\x00b"}, "name"),
         ({**JUDGE, "inference_parameters": {"model": "other"}}, "inference_parameters"),
         ({**JUDGE, "inference_parameters": {"extra": {"api_key": "MARKER"}}}, "inference_parameters"),
+        ({**JUDGE, "inference_parameters": {"extra_headers": {"X-Key": "MARKER"}}}, "inference_parameters"),
     ],
 )
 def test_what_is_no_evaluator_is_refused_by_its_field(maniac, asked, field):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from api.maniac.present import STATUS, RunStatus, break_reason, to_per_eval
 from core.job import JobStatus
 from core.result import Summary
-from store.results import CallEnd, ScoreOf
+from store.results import ScoreOf
 
 KEY = ScoreOf("evaluation", "m", "helpful", "score")
 
@@ -31,16 +31,16 @@ def test_the_counts_of_an_evaluator_add_up(scored, errors, missing, data):
 
 
 @pytest.mark.parametrize(
-    ("end", "reason"),
+    ("scored", "unscored", "reason"),
     [
-        (CallEnd("evaluation", "m", "helpful", "not_attempted", "401"), "401"),
-        (CallEnd("evaluation", "m", "", "not_attempted", "401"), "401"),
-        (CallEnd("evaluation", "m", "other", "not_attempted", "401"), None),
-        (CallEnd("evaluation", "n", "helpful", "not_attempted", "401"), None),
-        (CallEnd("evaluation", "m", "helpful", "error", "401"), None),
+        (0, {"target_error": "HTTP 404", "not_attempted": "gone"}, "gone"),
+        (3, {"metric_error": "2 s", "not_attempted": "stopped"}, "stopped"),
+        (0, {"judge_unparsable": "well"}, "well"),
+        (3, {"judge_unparsable": "well"}, None),
+        (3, {}, None),
+        (0, {}, None),
     ],
 )
-def test_an_evaluator_was_stopped_if_its_judge_or_the_model_was_no_longer_asked(end, reason):
-    answered = CallEnd("evaluation", "m", "helpful", "answered", None)
-    assert break_reason(KEY, [answered, end]) == reason
-    assert break_reason(KEY, [answered]) is None
+def test_an_evaluator_that_was_stopped_or_scored_nothing_says_why(scored, unscored, reason):
+    summary = Summary(*KEY, scored, 2, None, None, None, None, None, None, None, None, {})
+    assert break_reason(summary, unscored) == reason

@@ -271,7 +271,7 @@ class TestResults:
         def script(request):
             said = contents(request)[-1]
             if request["body"]["model"] == "judge":
-                return text("well..." if "q1" in said else '{"score": 8}' if "q2" in said else "Rating: 3 of 10")
+                return text("well..." if "q1" in said else '{"score": 8}' if "q2" in said else "Rating: 0.3e1 of 10")
             return failure(400) if said == "q0" else text("said")
 
         model.script = script
@@ -292,6 +292,7 @@ class TestResults:
         (figures,) = results["per_model"][0]["per_eval"].values()
         assert [figures[name] for name in ("accuracy", "avg_accuracy", "avg_score")] == [None] * 3
         assert (figures["num_errors"], figures["num_passed"]) == (6, 0)
+        assert figures["break_reason"] == "the judge's reply has no 'score': 'I cannot say'"
         assert results["overall"] == {"avg_score": None, "avg_accuracy": None}
 
     def test_what_decides_the_kind_of_an_answer_is_asked_for_again(self, maniac, model):

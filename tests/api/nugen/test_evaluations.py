@@ -76,6 +76,11 @@ class TestCreate:
         assert (job.request["judge_provider"], job.description, job.config) == ("openai", "nightly", stored.id)
         assert job.spec.tasks[0].dataset.rows == nugen.state.benchmarks.questions(stored.id)  # type: ignore[union-attr]
 
+    def test_a_judge_provider_of_null_is_the_usual_one(self, nugen: Nugen) -> None:
+        created = nugen.create(judge_provider=None, model_id_2=None, custom_metrics=None)
+        detail = nugen.http.get(f"/api/v3/evaluations/{created['evaluation_id']}").json()
+        assert (detail["judge_provider"], detail["model_id_2"]) == ("anthropic", None)
+
     def test_a_request_that_is_sent_again_makes_no_second_evaluation(self, nugen: Nugen) -> None:
         body = {"benchmark_id": nugen.upload().json()["id"], "model_id": "m"}
         sent = [nugen.http.post(EVALUATIONS, json=body, headers={"Idempotency-Key": "k"}).json() for _ in range(2)]

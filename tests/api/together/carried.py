@@ -42,4 +42,4 @@ def carry_out(workspace: Workspace, job_id: str, **params: Any) -> None:
             status = "failed"
     if status == "completed":
         publish(workspace, job)
-    finish(workspace, workspace.jobs.get(job_id), status, workspace.jobs.progress([job_id]).get(job_id))
+    finish(workspace, workspace.jobs.get(job_id), status)

@@ -131,6 +131,14 @@ def test_a_model_that_nobody_knows_is_refused(service, http):
     assert http.get(f"{EVALUATION}/model-list?model_source=external").json() == {"model_list": []}
 
 
+def test_a_body_that_is_no_json_is_no_fields_fault(http):
+    refused = http.post(EVALUATION, content=b"{", headers={"content-type": "application/json"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, None)
+    assert refused.json()["error"]["message"] == "the request: JSON decode error"
+    refused = http.get(f"{EVALUATION}/model-list?model_source=own")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "model_source")
+
+
 def test_labels_lose_the_blanks_that_the_command_line_leaves(service, http):
     job_id = http.post(EVALUATION, json=changed(CLASSIFY, labels=["a", " b"], pass_labels=[" b"])).json()["workflow_id"]
     scale = service.state.jobs.get(job_id).spec.tasks[0].metrics[0].scale

@@ -72,6 +72,19 @@ def test_a_file_is_announced_then_put_then_processed(service, way, path):
 
 
 @pytest.mark.parametrize("path", ["/v1/files", "/v1/files/upload"])
+def test_a_file_in_a_form_is_checked_against_its_checksum(service, path):
+    def send(checksum: str) -> httpx.Response:
+        return service.http.post(path, data={**FIELDS, "checksum": checksum}, files={"file": ("d.jsonl", ROWS)})
+
+    before = kept(service), service.http.get("/v1/files").json()
+    refused = send("0" * 64)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "checksum")
+    assert SHA256 in refused.json()["error"]["message"]
+    assert (kept(service), service.http.get("/v1/files").json()) == before
+    assert send(SHA256).json()["bytes"] == len(ROWS)
+
+
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/files/upload"])
 @pytest.mark.parametrize("fields", [FIELDS, {"purpose": "eval"}], ids=["named twice", "named by the part"])
 def test_a_file_in_a_form_is_kept_at_once(service, path, fields):
     response = service.http.post(path, data=fields, files={"file": ("d.jsonl", ROWS, "text/plain")})
@@ -138,6 +151,15 @@ def test_a_field_that_is_wrong_is_named(service, name):
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param
     assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("name", ["d", "d.txt", "jsonl.d"])
+def test_a_type_that_the_name_does_not_tell_must_be_given(service, name):
+    fields = {"purpose": "eval", "file_name": name}
+    refused = service.http.post("/v1/files", data=fields).json()["error"]
+    assert (refused["param"], refused["message"]) == ("file_type", "file_type: Field required")
+    assert service.http.post("/v1/files", data={**fields, "file_type": "csv"}).status_code == 302
+    assert service.http.post("/v1/files", data={**fields, "file_name": "d.JSONL"}).status_code == 302
 
 
 def test_an_upload_without_a_file_is_refused(service):

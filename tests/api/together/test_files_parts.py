@@ -89,8 +89,9 @@ def test_the_two_kinds_of_upload_urls_are_told_apart(service):
     [
         ({"file_size": 6_000_000_000}, 413, None),
         ({"num_parts": 0}, 400, "num_parts"),
-        ({"num_parts": len(WHOLE) + 1}, 400, None),
+        ({"num_parts": len(WHOLE) + 1}, 400, "num_parts"),
         ({"purpose": "cook"}, 400, "purpose"),
+        ({"file_name": "d.txt", "file_type": None}, 400, "file_type"),
     ],
 )
 def test_what_cannot_be_uploaded_is_refused_at_the_beginning(service, changed, status, param):

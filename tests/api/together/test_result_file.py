@@ -82,6 +82,16 @@ def test_a_job_is_published_once_however_often_that_is_begun(workspace):
     assert workspace.files.get(file_id(job.id)) == record
 
 
+def test_a_line_ends_only_at_its_end_however_its_lines_are_told(service, workspace):
+    breaks = "a\x85b\u2028c\u2029d\ne"
+    with ScriptedEndpoint(lambda _: text(said(label="good"))) as endpoint:
+        body = bodies.classify(bodies.judge(endpoint.url), rows_file(workspace, [{"response": breaks}] * 2))
+        job_id = service.http.post("/v1/evaluation", json=body).json()["workflow_id"]
+        carry_out(workspace, job_id)
+    content = service.http.get(f"/v1/files/{file_id(job_id)}/content").text.splitlines()
+    assert [json.loads(line)["MODEL_TO_EVALUATE_OUTPUT"] for line in content] == [breaks] * 2
+
+
 def test_a_job_without_results_is_not_published(workspace):
     job = workspace.jobs.add(NewJob("eval-ffff-0", "together", None, {}, "eval-ffff-0"))
     with pytest.raises(ResultsMissing, match="eval-ffff-0"):

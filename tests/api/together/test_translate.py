@@ -1,3 +1,4 @@
+import json
 import re
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget
 from store.secrets import seal
 from tasks.scales import instruction, reply_schema
-from tasks.templates import compile_body, context
+from tasks.templates import compile_body, compile_prompt, context
 from tests.api.together import bodies
 
 DATASET = FilesDataset(url="file:file-abc123", format="jsonl")
@@ -111,6 +112,30 @@ def test_the_judge_sees_the_prompt_that_was_answered():
     spec = spec_of(bodies.score(bodies.judge(URL), "f", bodies.model(URL, "Say {{ info.word }}")))
     _, user = asked(spec, {"info": {"word": "x"}}, output_text="y")
     assert user["content"] == "Prompt:\nSay x\n\nResponse:\ny"
+
+
+ODD = {"response": "r", "output_text": "o", "output_a": "a", "sample": ["s"], "item": {"x": 1}}
+NAMED = "{{ response }} {{ output_text }} {{ output_a }} {{ sample[0] }} {{ item.x }}"
+
+
+def test_every_name_in_a_template_is_a_columns():
+    model = bodies.model(URL, NAMED, system_template=NAMED)
+    spec = spec_of(bodies.score(bodies.judge(URL, NAMED), "f", model))
+    target = compile_prompt(spec.tasks[0].prompts["target"], where="target")
+    assert [each["content"] for each in target.render(context(ODD, None))["messages"]] == ["r o a s 1"] * 2
+    judge = compile_prompt(judge_of(spec).prompt, where="judge")
+    assert judge.columns == ODD.keys()
+    system, user = judge.render(context(ODD, {"output_text": "said"}, sample_names=False))["messages"]
+    assert system["content"].startswith("r o a s 1\n\n")
+    assert user["content"] == "Prompt:\nr o a s 1\n\nResponse:\nsaid"
+
+
+@pytest.mark.parametrize("value", [{"a": [1]}, ["x"], 5, None])
+def test_what_a_template_gives_is_text_also_where_it_is_json(value):
+    model = bodies.model(URL, "{{ info | tojson }}", system_template="{{ info | tojson }}")
+    prompt = spec_of(bodies.score(bodies.judge(URL), "f", model)).tasks[0].prompts["target"]
+    messages = compile_prompt(prompt, where="target").render(context({"info": value}, None))["messages"]
+    assert [each["content"] for each in messages] == [json.dumps(value)] * 2
 
 
 @pytest.mark.parametrize(

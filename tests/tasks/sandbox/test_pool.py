@@ -185,6 +185,8 @@ def test_a_sleep_costs_nothing_and_the_line_of_an_exception_is_the_sources(pool:
 
 # Sources that cannot be run.
 
+UNCALLABLE = "run_evaluation is not a plain function of one argument, the item"
+
 
 @pytest.mark.parametrize(
     ("source", "error"),
@@ -204,6 +206,10 @@ def test_a_sleep_costs_nothing_and_the_line_of_an_exception_is_the_sources(pool:
         ("x = 1\n1 / 0\n" + evaluator("return 1"), "line 2: ZeroDivisionError: division by zero"),
         ("def evaluate(item):\n    return 1", "it defines no function run_evaluation(item)"),
         ("run_evaluation = 3", "it defines no function run_evaluation(item)"),
+        ("def run_evaluation(): pass", f"line 1: {UNCALLABLE}"),
+        ("x = 1\ndef run_evaluation(item, model): pass", f"line 2: {UNCALLABLE}"),
+        ("def run_evaluation(item, *, model): pass", f"line 1: {UNCALLABLE}"),
+        ("async def run_evaluation(item): pass", f"line 1: {UNCALLABLE}"),
         ("", "it defines no function run_evaluation(item)"),
         ("while True: pass", "it ran for more than 0.2 s"),
         ("x = '\ud800'", "SyntaxError: source code is not valid UTF-8 (contains lone surrogates)"),
@@ -222,6 +228,8 @@ def test_a_source_that_cannot_be_run_is_refused_by_construct_and_line(pool: Pool
     [
         evaluator(QUARTER),
         "run_evaluation = lambda item: 1",
+        "def run_evaluation(): pass\ndef run_evaluation(item, model=None): return 1",
+        "def run_evaluation(*items): return 1",
         "import re, json, math, datetime, collections, itertools, functools, random, unicodedata\n"
         + evaluator(QUARTER),
         evaluator("import json\nfrom math import sqrt\nreturn sqrt(4)"),

@@ -1,0 +1,160 @@
+"""`make crash-test KILLS=20 SEED=1`: kill -9 of any process of the service at any moment, while it works on jobs.
+
+The scripted endpoint, in a process of its own, notes every call. Exits with 1 if a sample is missing or there twice, if
+a call was paid again after it was recorded, or if a figure does not add up. Writes its section of RELIABILITY.md.
+"""
+
+import argparse
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final, TypeVar
+
+from bench.reliability import table, verdict, write_section
+from bench.report import machine
+from bench.trial import PARALLELISM, TOKENS_A_CALL, Findings, Kill, Moment, Trial
+from bench.victims import Service, Victim, endpoint_process
+from cli.children import LONGEST_BACKOFF_S, STEADY_S
+
+T = TypeVar("T")
+
+HEADING: Final = "Sudden death: `make crash-test`"
+LATENCY_S: Final = 0.1
+SAMPLES: Final = 1_000
+LONGEST_WAIT_S: Final = 4.0
+RECOVERY_S: Final = 3.0
+WORKER_BACK_WITHIN_S: Final = 15.0
+SECONDS_A_KILL: Final = 60.0
+"""The whole test ends after so long for each death, and the time that its last jobs take."""
+
+ODDS: Final[dict[Victim, int]] = {"worker": 7, "api": 3, "prefect": 4, "service": 4}
+MOMENTS: Final[dict[Moment, int]] = {"any": 5, "promotion": 3, "aggregation": 3}
+RECOVERY_SHARE: Final = 0.25
+"""Of the deaths that another follows before the next request."""
+
+
+def main() -> None:
+    """Kill, print what came of it, and write it down."""
+    parser = argparse.ArgumentParser(prog="python -m bench.crash", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service is stopped
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-crash-", ignore_cleanup_errors=True) as home,
+        endpoint_process(LATENCY_S) as endpoint,
+    ):
+        began = time.monotonic()
+        found = torment(Path(home), endpoint, options.kills, options.seed)
+        text = report(found, options.seed, time.monotonic() - began)
+    print(text)
+    if options.write:
+        write_section(options.write, HEADING, text)
+    sys.exit(bool(found.failures))
+
+
+def torment(home: Path, endpoint: str, kills: int, seed: int) -> Findings:
+    """Kill so many processes of a service on `home`, then let its jobs come to their end."""
+    chance = random.Random(seed)
+    deadline = time.monotonic() + kills * SECONDS_A_KILL
+    service = Service(home, _free_port())
+    try:
+        trial = Trial(service.url, home / "results", endpoint, service.kill, samples=SAMPLES)
+        followed = False
+        while len(trial.found.kills) < kills and time.monotonic() < deadline:
+            if not followed:
+                trial.top_up()
+            moment: Moment = "recovery" if followed else _draw(chance, MOMENTS)
+            followed = not followed and chance.random() < RECOVERY_SHARE and len(trial.found.kills) + 1 < kills
+            after_s = chance.uniform(0, RECOVERY_S if moment == "recovery" else LONGEST_WAIT_S)
+            trial.strike(_draw(chance, ODDS), moment, after_s, awaited=not followed)
+            print(_told(trial.found.kills[-1]), file=sys.stderr, flush=True)
+        found = trial.finish()
+    finally:
+        service.stop()
+    if len(found.kills) < kills:
+        found.failures.append(f"there was time for {len(found.kills)} deaths of {kills}")
+    found.failures += [
+        f"{kill.resumed_s:.1f} s passed from the death of a worker to the next request"
+        for number, kill in enumerate(found.kills)
+        if kill.victim == "worker" and (kill.resumed_s or 0) > _allowed_s(found.kills[:number], kill)
+    ]
+    return found
+
+
+def _allowed_s(before: Sequence[Kill], kill: Kill) -> float:
+    """Return how long the next request may take; the supervisor lets a child wait that has died a short while ago."""
+    recent = any(each.victim == kill.victim and kill.died_at - each.died_at < 2 * STEADY_S for each in before)
+    return WORKER_BACK_WITHIN_S + (LONGEST_BACKOFF_S if recent else 0.0)
+
+
+def report(found: Findings, seed: int, seconds: float) -> str:
+    """Return what came of the deaths as Markdown."""
+    calls, tokens = (sum(getattr(each, name) for each in found.reports) for name in ("calls", "total_tokens"))
+    back = [kill.resumed_s for kill in found.kills if kill.victim == "worker" and kill.resumed_s is not None]
+    again = sum(each.calls for each in found.repaid)
+    claims = [
+        ("samples without both of their scores, or with a score twice", found.missing + found.duplicated, "0"),
+        ("calls paid again after they were recorded", sum(len(each.wrong) for each in found.repaid), "0"),
+        ("calls that the endpoint was asked", f"{found.asked:,}", ""),
+        ("of these paid again, having been in flight at a death", again, ""),
+        ("calls in the results", f"{calls:,}", f"{found.asked - again:,}"),
+        ("tokens in the results", f"{tokens:,}", f"{TOKENS_A_CALL * (found.asked - again):,}"),
+        ("jobs in which `assay fsck` finds a difference", sum(bool(each.difference) for each in found.reports), "0"),
+        ("seconds from a worker's death to the next request", _span(back), f"{WORKER_BACK_WITHIN_S:.0f}, see below"),
+    ]
+    rows = [
+        (number, kill.victim, kill.moment, _seconds(kill.resumed_s), len(kill.death.in_flight), each.calls)
+        for number, (kill, each) in enumerate(zip(found.kills, found.repaid, strict=True), start=1)
+    ]
+    return f"""
+{len(found.kills)} deaths by kill -9 (seed {seed}) in {len(found.reports)} jobs of {found.samples:,} samples,
+each generated and judged, with {PARALLELISM} calls at a time; {seconds:.0f} s.
+
+{table(("", "found", "should be"), claims)}
+
+{verdict(found.failures)}
+
+The moments: *promotion* while a journal becomes Parquet, *aggregation* once all scores are there and the job has not
+ended, *recovery* within {RECOVERY_S:g} s of the death before, whose next request was not waited for. In flight is
+what was asked and not recorded when the process was dead; a worker that lives goes on with it. A child of the service
+that dies again and again is started again after up to {LONGEST_BACKOFF_S:g} s, which is allowed besides.
+
+{table(("", "victim", "moment", "s to the next request", "in flight", "paid again"), rows)}
+
+{machine()}, load average {os.getloadavg()[1]:.1f}
+"""
+
+
+def _draw(chance: random.Random, odds: Mapping[T, int]) -> T:
+    return chance.choices(list(odds), weights=list(odds.values()))[0]
+
+
+def _told(kill: Kill) -> str:
+    return f"{kill.victim:8} {kill.moment:12} {_seconds(kill.resumed_s)} s, {len(kill.death.in_flight)} in flight"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.2f}"
+
+
+def _span(figures: Sequence[float]) -> str:
+    return f"{min(figures):.1f} to {max(figures):.1f}, median {median(figures):.1f}" if figures else "-"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The processes of a service, and their sudden death (on Linux)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal, TypeVar, get_args
+
+import httpx
+
+T = TypeVar("T")
+Victim = Literal["worker", "api", "prefect", "service"]
+
+VICTIMS: Final[tuple[Victim, ...]] = get_args(Victim)
+MODULES: Final = {"worker": "flows", "api": "api", "prefect": "flows.server"}
+STARTED_WITHIN_S: Final = 120.0
+
+
+def kill_child(supervisor: int, victim: Victim) -> None:
+    """Kill the child that is the victim, and wait until it is gone; one that is not up yet is waited for."""
+    pid = wait_for(lambda: child(supervisor, victim), 30.0)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_alive(pid), 10.0)
+
+
+def child(supervisor: int, victim: Victim) -> int | None:
+    """Return the process of the service that is the victim."""
+    for pid in children(supervisor):
+        if f"-m\0{MODULES[victim]}\0" in Path(f"/proc/{pid}/cmdline").read_text():
+            return pid
+    return None
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_for(check: Callable[[], T | None], timeout_s: float) -> T:
+    """Return what `check` returns once that is something; raises TimeoutError."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := check()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it was not so in {timeout_s:.0f} s")
+        time.sleep(0.01)
+    return found
+
+
+@contextmanager
+def endpoint_process(latency_s: float) -> Iterator[str]:
+    """Run the scripted endpoint in a process of its own; yields its URL."""
+    command = [sys.executable, "-m", "tests.scripted", "--latency", str(latency_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+class Service:
+    """`assay serve` on a home and a port of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        """Start it, and wait until it is ready."""
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = home / "serve.log"
+        self._environment = os.environ | {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port)}
+        self._process = self._start()
+        wait_for(self.is_ready, STARTED_WITHIN_S)
+
+    def is_ready(self) -> bool:
+        """Whether a job can run."""
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self, victim: Victim) -> None:
+        """Kill one of its processes, or the supervisor, with which all others go; then it is started again."""
+        if victim != "service":
+            kill_child(self._process.pid, victim)
+            return
+        all_pids = [self._process.pid, *children(self._process.pid)]
+        self._process.kill()
+        self._process.wait()
+        wait_for(lambda: not any(map(is_alive, all_pids)), 10.0)
+        self._process = self._start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as log:
+            return subprocess.Popen([sys.executable, "-m", "cli", "serve"], env=self._environment, stdout=log)

@@ -1,0 +1,28 @@
+from bench.printed import PRINTED, report, slowest_filtered_ms
+
+OUTPUT = """\
+1000 samples, pages of 50
+  median      p95  milliseconds
+by typed columns
+   450.0    470.0  the first page
+    12.5     14.0  filter[truncated]=true
+   301.0    310.0  filter[passed]=false
+in the text of items and outputs
+   900.0    990.0  filter[item.topic]=physics
+"""
+
+
+def test_the_goal_is_about_filters_of_typed_columns_only() -> None:
+    assert slowest_filtered_ms(OUTPUT) == 301.0
+    assert slowest_filtered_ms("started in 0.1 s\n") is None
+
+
+def test_what_was_printed_is_kept_as_it_is_below_the_goal() -> None:
+    text = report(PRINTED["samples"], OUTPUT, 0, 12.0)
+    assert f"```\n{OUTPUT}```" in text
+    assert "missed by 1.00 ms" in text
+
+
+def test_a_benchmark_that_fails_says_so() -> None:
+    assert "FAILED: it ended with 1." in report(PRINTED["lists"], "half", 1, 3.0)
+    assert "FAILED" not in report(PRINTED["sandbox"], "whole", 0, 3.0)
