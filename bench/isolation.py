@@ -35,7 +35,7 @@ STUCK: Final = 64
 """Samples, and calls in flight, of a job whose calls are not answered for a minute."""
 
 BUSY_PARALLELISM: Final = 128
-LOOPING: Final = 400
+LOOPING: Final = 100
 LOOPS: Final = "{% set r = range(498) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}"
 """Almost all the steps that a template may take."""
 

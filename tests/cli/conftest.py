@@ -1,6 +1,7 @@
 import pytest
 
 from tests.api.conftest import Service
+from tests.api.conftest import database_url as database_url
 from tests.api.conftest import service as service
 
 

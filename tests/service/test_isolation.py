@@ -9,7 +9,7 @@ from bench.isolation import TROUBLES, Observed, Sizes, Trial
 from tests.conftest import Served
 from tests.scripted import ScriptedEndpoint
 
-SHORT = Sizes(huge=100_000, busy=2_000, rounds=1)
+SHORT = Sizes(huge=100_000, busy=8_000, rounds=1)
 TIMES_ALONE = 6.0
 """How much longer a small job may take; measured on two idle cores it is at most 2.6 times."""
 

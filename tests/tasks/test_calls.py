@@ -208,7 +208,7 @@ def test_an_endpoint_that_is_down_is_not_waited_for_again(lab: Lab) -> None:
 
 
 def test_a_call_that_was_tried_for_as_long_as_it_may_be_is_not_tried_again(lab: Lab) -> None:
-    job = job_of(lab, 1, request_timeout_s=0.1, retry_window_s=0.1)
+    job = job_of(lab, 1, request_timeout_s=0.5, retry_window_s=0.5)
     lab.model.script = lambda _: silence()
     generate(lab, job)
     assert outcomes(lab, job) == ["target_error"]

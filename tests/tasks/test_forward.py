@@ -42,9 +42,9 @@ def test_a_model_is_asked_where_the_settings_say_with_the_key_of_that_place(home
 
 
 def test_a_model_without_a_url_is_not_found(home):
-    with pytest.raises(NotFound, match="Model 'm' has no URL"):
+    with pytest.raises(NotFound, match="model 'm' has no URL"):
         forwarder(home).route("m")
-    with pytest.raises(NotFound, match="Model 'm' has no URL"):
+    with pytest.raises(NotFound, match="model 'm' has no URL"):
         forwarder(home, models={"m": ModelSettings(concurrency=1)}).route("m")
 
 
