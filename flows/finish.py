@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from core.job import Failure, Job, JobStatus, OpenJob, utcnow
+from core.job import Failure, Job, JobStatus, OpenJob, Progress, utcnow
 from store.jobs import Change
 from store.workspace import Workspace
 
@@ -19,6 +19,7 @@ def finish(
     """Record that a job has ended; one that completed without results, or could not be published, has failed."""
     folder = workspace.folder(job.id)
     report = workspace.jobs.progress([job.id]).get(job.id)  # read last: an engine reports, and then its run ends
+    seen = _begun(workspace, job, report)
     failure = unpublished or job.failure or (report.failure if report else None)
     if unpublished:
         status = "failed"
@@ -29,7 +30,15 @@ def finish(
         failure = Failure(blame="service", code="flow_run_failed", message="The flow run failed; see its log.")
     end: Change = {"status": status, "finished_at": utcnow(), "failure": failure if status == "failed" else None}
     folder.write_job(replace(workspace.jobs.get(job.id), **end))
-    workspace.jobs.settle(job.id, seen=job.status, **end)
+    workspace.jobs.settle(job.id, seen=seen, **end)
+
+
+def _begun(workspace: Workspace, job: Job | OpenJob, report: Progress | None) -> JobStatus:
+    """Return the status of a job that ends; one that was carried out between two looks at it has run for all that."""
+    if report is None or job.status not in ("created", "pending"):
+        return job.status
+    begun: Change = {"status": "running", "started_at": report.heartbeat_at}
+    return "running" if workspace.jobs.settle(job.id, seen=job.status, **begun) else job.status
 
 
 @contextmanager

@@ -24,9 +24,19 @@ from store.connect import reading
 from store.tables import secrets as keys
 
 KEY_FIELDS: Final = frozenset(
-    {"api_key", "hf_token", "external_api_token", "token", "access_token", "secret", "password"}
+    {
+        "api_key",
+        "hf_token",
+        "external_api_token",
+        "token",
+        "access_token",
+        "secret",
+        "password",
+        "authorization",
+        "x-api-key",
+    }
 )
-"""The fields of a request body whose values are keys."""
+"""The fields of a request body whose values are keys, whatever the case of their names."""
 
 DATA_FIELDS: Final = frozenset({"rows"})
 """The lists of a user's samples: a column `token` there is data, and is left as it is."""
@@ -63,7 +73,7 @@ def references(body: Any) -> set[str]:
     match body:
         case dict():
             parts = [(name, value) for name, value in body.items() if not _is_data(name, value)]
-            own = {value.removeprefix(STORED) for name, value in parts if name in KEY_FIELDS and _is_reference(value)}
+            own = {value.removeprefix(STORED) for name, value in parts if _holds_key(name) and _is_reference(value)}
             return own.union(*(references(value) for _, value in parts))
         case list():
             return set().union(*map(references, body))
@@ -123,7 +133,7 @@ class Vault:
                 return [self._unseal("", item) for item in value]
             case dict():
                 return self.unseal(value)
-        return self.reveal(value) if name in KEY_FIELDS and _is_reference(value) else value
+        return self.reveal(value) if _holds_key(name) and _is_reference(value) else value
 
     def _encrypt(self, key_id: str, clear: str) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
@@ -192,7 +202,7 @@ def _seal_mapping(body: Mapping[str, Any], found: dict[str, str], depth: int) ->
     for name, value in body.items():
         if _is_data(name, value):
             sealed[name] = value
-        elif name in KEY_FIELDS and isinstance(value, str) and value:
+        elif _holds_key(name) and isinstance(value, str) and value:
             sealed[name] = _refer(value, found)
         elif isinstance(value, str):
             sealed[name], clear = _split_url(value)
@@ -223,6 +233,10 @@ def _refer(clear: str, found: dict[str, str]) -> SecretRef:
     return STORED + key_id
 
 
+def _holds_key(name: str) -> bool:
+    return name.lower() in KEY_FIELDS
+
+
 def _is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(STORED)
 
@@ -246,7 +260,7 @@ def _mask(name: str, value: Any, text: str) -> Any:
             return [_mask("", item, text) for item in value]
         case dict():
             return mask(value, text)
-    return text if name in KEY_FIELDS else value
+    return text if _holds_key(name) else value
 
 
 def _is_data(name: str, value: Any) -> bool:

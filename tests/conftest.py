@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from nemo_microservices import NeMoMicroservices
 
 from tests.scripted import ScriptedEndpoint
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 ENDED = frozenset({"completed", "error", "cancelled"})
 

@@ -26,6 +26,15 @@ def test_a_job_has_failed_for_what_its_engine_said_last(workspace: Workspace) ->
     assert ended.finished_at is not None
 
 
+def test_a_job_that_is_carried_out_between_two_looks_has_run(workspace: Workspace) -> None:
+    job, at = added(workspace), utcnow()
+    workspace.jobs.report(Progress(job.id, 1, "worker", at))
+    finish(workspace, job, "failed")
+    ended = workspace.jobs.get(job.id)
+    assert [status for status, _ in ended.history] == ["created", "running", "failed"]
+    assert ended.started_at == at
+
+
 @pytest.mark.parametrize(("status", "code"), [("failed", "flow_run_failed"), ("completed", "results_missing")])
 def test_a_job_that_ends_without_a_word_or_results_is_the_services_fault(
     workspace: Workspace, status: JobStatus, code: str
@@ -35,3 +44,5 @@ def test_a_job_that_ends_without_a_word_or_results_is_the_services_fault(
     ended = workspace.jobs.get(job.id)
     assert ended.failure is not None
     assert (ended.status, ended.failure.blame, ended.failure.code) == ("failed", "service", code)
+    assert [status for status, _ in ended.history] == ["created", "failed"]
+    assert ended.started_at is None

@@ -255,3 +255,11 @@ class TestReferences:
             assert connection.scalars(left).all() == ["a", "c"]
             forget(connection, "target", "t")
             assert connection.scalars(left).all() == ["c"]
+
+
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "X-Api-Key", "API_KEY"])
+def test_a_header_s_key_is_one_whatever_the_case_of_its_name(name: str) -> None:
+    sealed, found = seal({"metadata": {name: "Bearer MARKER", "model": "m"}})
+    assert "MARKER" not in str(sealed)
+    assert list(found.values()) == ["Bearer MARKER"]
+    assert mask(sealed) == {"metadata": {name: MASK, "model": "m"}}
