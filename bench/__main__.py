@@ -38,7 +38,7 @@ def report(outcome: Outcome) -> str:
     """Return what was measured as Markdown."""
     measured = outcome.measured
     return f"""
-The endpoint takes 50 ms for a call, and is asked 128 at a time.
+The endpoint takes 50 ms for a call, and is asked 128 at a time. {noise(measured)}
 
 {goals_table(goals(measured))}
 
@@ -50,7 +50,7 @@ The endpoint takes 50 ms for a call, and is asked 128 at a time.
 
 {LEGEND}
 
-{limits(measured)} {noise(measured)}
+{limits(measured)}
 
 {marginals(measured)}
 

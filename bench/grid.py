@@ -34,6 +34,8 @@ def report(outcome: Outcome, left_out: Sequence[Case], seconds: float) -> str:
     """Return what was measured, and what was not, as Markdown."""
     absent = "; ".join(f"{case.label} ({case.least_s:.0f} s)" for case in left_out)
     return f"""
+{noise(outcome.measured)}
+
 {figures(outcome.measured)}
 
 {LEGEND} One round, {seconds:.0f} s in all.
@@ -42,7 +44,7 @@ def report(outcome: Outcome, left_out: Sequence[Case], seconds: float) -> str:
 
 Left out, since the endpoint alone takes more than {LONGEST_S:.0f} s: {absent or "nothing"}.
 
-{limits(outcome.measured)} {noise(outcome.measured)}
+{limits(outcome.measured)}
 
 {machine()}
 """

@@ -39,7 +39,8 @@ def draw_growth(measured: Sequence[Measured], file: Path) -> None:
             sizes, values = _points([row for row in measured if row.case.judge == judge], of)
             style = ":" if "raw" in label else "-"
             axis.plot(sizes, values, label=label, color=colour, marker="o", linestyle=style)
-        axis.set(title=title, xlabel="samples", ylabel=unit, xlim=0, ylim=0)
+        axis.set(title=title, xlabel="samples", ylabel=unit, xlim=0)
+        axis.set_ylim(0, 1.1 * axis.get_ylim()[1])
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)

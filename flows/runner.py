@@ -20,6 +20,7 @@ def task_runner(settings: Settings) -> TaskRunner[Any]:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
         raise SpecInvalid("ASSAY_TASK_RUNNER=dask needs the extra: pip install 'assay-evals[dask]'") from None
-    if settings.dask_address:
-        return DaskTaskRunner(address=settings.dask_address)
-    return DaskTaskRunner(cluster_kwargs={"n_workers": 2, "threads_per_worker": 8, "dashboard_address": None})
+    own = {"n_workers": 2, "threads_per_worker": 8, "dashboard_address": None}
+    cluster = {"address": settings.dask_address} if settings.dask_address else {"cluster_kwargs": own}
+    runner: TaskRunner[Any] = DaskTaskRunner(**cluster)
+    return runner
