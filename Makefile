@@ -33,7 +33,7 @@ deploy: install
 test: install .clients/together-3/installed
 	$(BIN)/pytest -m 'not slow and not clients'
 
-test-slow: install
+test-slow: .venv/dask
 	$(BIN)/pytest -m slow
 
 # With the clients of the vendors, each in an environment of its own: they do not go together with each other, or us.
@@ -63,8 +63,9 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-.venv/bench: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+# What is installed besides, by the name of its extra.
+.venv/bench .venv/dask: .venv/%: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,$*]'
 	touch $@
 
 # The goals of speed; writes its section of BENCHMARKS.md, as the next ones do.
