@@ -7,9 +7,9 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def family(roots: Iterable[int]) -> set[int]:
-    """Return the processes and all that they started."""
-    found = set(roots)
+def family(root: int) -> set[int]:
+    """Return a process and all that it started."""
+    found = {root}
     parents = {int(path.name): _stat(path)[1] for path in Path("/proc").glob("[0-9]*")}
     while more := {pid for pid, parent in parents.items() if int(parent) in found} - found:
         found |= more
@@ -23,7 +23,7 @@ def cpu_s(pids: Iterable[int]) -> float:
 
 def family_cpu_s(roots: Mapping[str, int]) -> dict[str, float]:
     """Return the CPU time that each named process and all that it started have used until now."""
-    return {name: cpu_s(family([root])) for name, root in roots.items()}
+    return {name: cpu_s(family(root)) for name, root in roots.items()}
 
 
 def machine_cpu_s() -> float:

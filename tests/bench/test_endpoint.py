@@ -15,7 +15,7 @@ def test_the_raw_loop_makes_the_calls_of_its_case_and_says_what_they_cost() -> N
         command = [sys.executable, "-m", "bench.raw", endpoint.url, str(case.n), str(case.concurrency), "True"]
         cpu_s = float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         window = httpx.get(f"{endpoint.url}/window", trust_env=False).json()
-        used_s = processes.cpu_s(processes.family([endpoint.pid]))
+        used_s = processes.cpu_s(processes.family(endpoint.pid))
     assert window["calls"] == case.calls
     assert 0 < cpu_s < 10
     assert 0 < used_s <= processes.machine_cpu_s()
