@@ -126,7 +126,7 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
 
 async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State[Any]:
     """Carry out a job's stages; returns its summaries, or that it was cancelled."""
-    if job.status == "paused":  # and yet its run is started: it was resumed in Prefect
+    if job.status == "paused" and job.intent == "pause":  # and yet its run is started: it was resumed in Prefect
         job = workspace.jobs.want(job.id, "run")
     attempt, worker = flow_run.run_count or 1, worker_name()
     job = await completed(workspace, job, attempt=attempt, worker=worker)

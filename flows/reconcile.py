@@ -15,8 +15,8 @@ from prefect.client.schemas import State
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelled, Completed, Failed, Scheduled
 
-from core.errors import NotFound
-from core.job import TERMINAL, Failure, JobStatus, OpenJob, Progress, utcnow
+from core.errors import Conflict, NotFound
+from core.job import TERMINAL, Failure, Intent, JobStatus, OpenJob, Progress, utcnow
 from flows.finish import finish
 from flows.publish import Publisher
 from flows.status import next_status, run_state
@@ -113,24 +113,28 @@ class Reconciler:
 
     async def _carry_out_intent(self, job: OpenJob, watch: Watch) -> bool:
         """Tell Prefect what the user wants, or heed what was wanted there; whether anything was done."""
-        jobs = self._workspace.jobs
         match job.intent, watch.run:
             case (("cancel" | "delete"), ("scheduled" | "pending" | "paused" | "resuming")):
                 await self._set(job, watch, Cancelled(message="Cancelled by the user."))
             case (("run" | "pause"), "cancelling"):
-                await asyncio.to_thread(jobs.want, job.id, "cancel")
+                await self._want(job, "cancel")
             case "pause", "resuming" if job.status == "paused":
-                await asyncio.to_thread(jobs.want, job.id, "run")
+                await self._want(job, "run")
                 wake(self._workspace.settings.home)
             case "run", "paused" if job.status == "resuming":
                 assert job.flow_run_id is not None
                 await self._client.resume_flow_run(UUID(job.flow_run_id))
                 wake(self._workspace.settings.home)
             case "run", "paused" if job.status == "running":
-                await asyncio.to_thread(jobs.want, job.id, "pause")
+                await self._want(job, "pause")
             case _:
                 return False
         return True
+
+    async def _want(self, job: OpenJob, intent: Intent) -> None:
+        """Want what was wanted in Prefect, unless the user has just wanted something else."""
+        with suppress(Conflict, NotFound):
+            await asyncio.to_thread(self._workspace.jobs.want, job.id, intent)
 
     async def _bury(self, job: OpenJob, watch: Watch, report: Progress | None) -> None:
         """Start the run of a dead engine again, unless it was done, is unwanted, or has died too often."""

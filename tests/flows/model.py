@@ -120,7 +120,7 @@ class Engine:
         if job.status in TERMINAL:
             self.prefect.propose(self.run_id, Completed())
             return False
-        if job.status == "paused":
+        if job.status == "paused" and job.intent == "pause":
             self.workspace.jobs.want(job.id, "run")
         self.held.enter_context(self.workspace.folder(self.job_id).held())
         earlier = self.workspace.jobs.progress([self.job_id]).get(self.job_id)
