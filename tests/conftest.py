@@ -23,14 +23,6 @@ hypothesis.settings.load_profile("suite")
 ENDED = frozenset({"completed", "error", "cancelled"})
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests of a whole service run one after another, and share one; all others run beside them."""
-    for item in items:
-        if {"service", "clients"} & set(item.path.parts):
-            item.add_marker(pytest.mark.xdist_group("service"))
-
-
 @dataclass(frozen=True)
 class Served:
     """A running `assay serve`, and what it printed."""
