@@ -82,6 +82,8 @@ class Reconciler:
             await self._bury(job, watch, report)
             return
         status = next_status(job.status, watch.run, job.intent)
+        if status == "paused" != job.status and await asyncio.to_thread(folder.is_held):
+            status = "pausing"  # its engine waits for the calls in flight
         if job.intent == "delete" and status in TERMINAL:
             await asyncio.to_thread(self._remove, job)
         elif status in TERMINAL:
@@ -118,7 +120,7 @@ class Reconciler:
                 await self._set(job, watch, Cancelled(message="Cancelled by the user."))
             case (("run" | "pause"), "cancelling"):
                 await self._want(job, "cancel")
-            case "pause", "resuming" if job.status == "paused":
+            case "pause", "resuming" if job.status in ("pausing", "paused"):
                 await self._want(job, "run")
                 wake(self._workspace.settings.home)
             case "run", "paused" if job.status == "resuming":
