@@ -98,6 +98,7 @@ def test_a_client_evaluates_a_file_that_it_uploads(
     assert "File not found" in seen["refused"]["message"]
 
 
+@pytest.mark.clients
 def test_the_newest_command_line_creates_and_reads_an_evaluation(
     served: Served, grading: ScriptedEndpoint, dataset: Path, tmp_path: Path
 ) -> None:

@@ -49,7 +49,7 @@ from store.tables import job_progress, secrets
 from store.workspace import Workspace
 from tests.flows.model import SAMPLES, STOPPED, Engine, Prefect
 
-LIVES: Final = int(os.environ.get("ASSAY_LIVES", "20"))
+LIVES: Final = int(os.environ.get("ASSAY_LIVES", "12"))
 STEPS: Final = int(os.environ.get("ASSAY_STEPS", "40"))
 
 ENDS: Final = frozenset({"cancelled", "completed", "failed", "unknown"})
