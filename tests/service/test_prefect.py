@@ -124,7 +124,7 @@ def test_suspend_and_resume_in_prefect_redo_nothing(served, prefect, slow_endpoi
     until(lambda: len(slow_endpoint.calls) > 20)
     prefect.suspend(run_id)
     job_id = job_of(served, run_id)
-    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=100)
+    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
     paused_at = len(slow_endpoint.calls)
     assert paused_at < N
     time.sleep(1)  # nothing may come now
@@ -139,13 +139,13 @@ def test_a_job_that_is_paused_in_the_api_can_be_resumed_in_prefect(served, prefe
     until(lambda: len(slow_endpoint.calls) > 20)
     job_id = job_of(served, run_id)
     httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", trust_env=False).raise_for_status()
-    until(lambda: prefect.run(run_id)["state_type"] == "PAUSED", timeout_s=100)
-    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=100)
+    until(lambda: prefect.run(run_id)["state_type"] == "PAUSED", timeout_s=15)
+    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
     prefect.resume(run_id)
     resumed_at = len(slow_endpoint.calls)
     until(lambda: len(slow_endpoint.calls) > resumed_at + 20)
     httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", trust_env=False).raise_for_status()
-    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=100)
+    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
     httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/resume", trust_env=False).raise_for_status()
     assert served.wait(job_id).status == "completed"
     assert len(asked(slow_endpoint)) == asked(slow_endpoint).total() == N
