@@ -7,13 +7,13 @@ import sys
 import uvicorn
 
 from api.app import create_app
-from api.nemo.complete import complete
-from api.nemo.live import FORGOTTEN
-from api.state import State
+from api.http.state import State
+from api.nemo.routes.live import FORGOTTEN
+from api.nemo.translate.complete import complete
 from api.together.result_file import publish
 from core.job import utcnow
 from core.settings import Settings
-from flows.control import Control
+from flows.control.loop import Control
 from store.workspace import Workspace
 
 

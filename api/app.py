@@ -6,30 +6,30 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
 
-from api.body import BodyLimit
-from api.errors import ERROR_REFUSALS, REFUSALS, add_error_answers
-from api.keys import RequireKey
-from api.maniac import completions as maniac_completions
-from api.maniac import containers as maniac_containers
-from api.maniac import datasets as maniac_datasets
-from api.maniac import evaluators as maniac_evaluators
-from api.maniac import runs as maniac_runs
-from api.native import routes as native_jobs
-from api.native import samples as native_samples
-from api.nemo import entities as nemo_entities
-from api.nemo import live as nemo_live
-from api.nemo import platform as nemo_platform
-from api.nemo import v1 as nemo_v1
-from api.nemo import v1_results as nemo_results
-from api.nemo import v2 as nemo_v2
-from api.nugen import benchmarks as nugen_benchmarks
-from api.nugen import evaluations as nugen_evaluations
-from api.state import CurrentState, State
-from api.together import evaluations as together_evaluations
-from api.together import files as together_files
-from api.together import uploads as together_uploads
-from api.together import whoami as together_whoami
-from api.together.paths import OnePath
+from api.http.body import BodyLimit
+from api.http.errors import ERROR_REFUSALS, REFUSALS, add_error_answers
+from api.http.keys import RequireKey
+from api.http.state import CurrentState, State
+from api.maniac.routes import completions as maniac_completions
+from api.maniac.routes import containers as maniac_containers
+from api.maniac.routes import datasets as maniac_datasets
+from api.maniac.routes import evaluators as maniac_evaluators
+from api.maniac.routes import runs as maniac_runs
+from api.native.routes import jobs as native_jobs
+from api.native.routes import samples as native_samples
+from api.nemo.routes import entities as nemo_entities
+from api.nemo.routes import live as nemo_live
+from api.nemo.routes import platform as nemo_platform
+from api.nemo.routes import v1 as nemo_v1
+from api.nemo.routes import v1_results as nemo_results
+from api.nemo.routes import v2 as nemo_v2
+from api.nugen.routes import benchmarks as nugen_benchmarks
+from api.nugen.routes import evaluations as nugen_evaluations
+from api.together.routes import evaluations as together_evaluations
+from api.together.routes import files as together_files
+from api.together.routes import uploads as together_uploads
+from api.together.routes import whoami as together_whoami
+from api.together.routes.paths import OnePath
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -41,11 +41,11 @@ from core.metric import OUTPUT, Judge, Range, StringCheck
 from core.result import CallOutcome, Outcome
 from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget, Params, RowsDataset, TaskSpec
-from store.results import JobFolder
+from store.results.folder import JobFolder
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.engine import Engine
-from tasks.fsck import fsck
+from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from core.job import STAGES
 from core.result import Call
-from store.journal import read_journal
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.journal import read_journal
 
 
 class Asked(NamedTuple):

@@ -21,12 +21,12 @@ import sqlalchemy as sa
 import uvicorn
 
 from api.app import create_app
-from api.state import State
+from api.http.state import State
 from core.job import Face, JobStatus, base58_id, utcnow
 from core.settings import Settings
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.connect import connect, writing
-from store.tables import jobs
+from store.db.connect import connect, writing
+from store.db.tables import jobs
 from store.workspace import Workspace
 
 FACES: tuple[Face, Face] = ("nemo-v1", "nemo-v2")

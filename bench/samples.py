@@ -19,7 +19,7 @@ from core.plan import DatasetDigest, Manifest, Shard, cut_shards
 from core.result import Output, Score
 from core.settings import Settings
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.results import JobFolder
+from store.results.folder import JobFolder
 from store.workspace import Workspace
 
 JOB = "job-samples"

@@ -16,8 +16,8 @@ from core.endpoint import Endpoint, Prompt
 from core.metric import OUTPUT, Judge, Range, StringCheck
 from core.result import Score
 from core.spec import EvaluationSpec, ModelTarget, Params, RowsDataset, TaskSpec
-from store.results import JobFolder
-from tasks.fsck import Report, fsck
+from store.results.folder import JobFolder
+from tasks.fsck.results import Report, fsck
 
 JOBS_AT_A_TIME: Final = 3
 PARALLELISM: Final = 16

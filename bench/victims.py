@@ -16,7 +16,7 @@ T = TypeVar("T")
 Victim = Literal["worker", "api", "prefect", "service"]
 
 VICTIMS: Final[tuple[Victim, ...]] = get_args(Victim)
-MODULES: Final = {"worker": "flows", "api": "api", "prefect": "flows.server"}
+MODULES: Final = {"worker": "flows", "api": "api", "prefect": "flows.worker.server"}
 STARTED_WITHIN_S: Final = 120.0
 
 

@@ -13,7 +13,7 @@ from cli.client import JOBS
 from cli.demo_model import ROWS, scripted_model
 from cli.serve import TEND_INTERVAL_S, CannotServe, Service, service, stop_signals
 from core.settings import Settings
-from store.query import query
+from store.results.views import query
 
 JOB_TIMEOUT_S = 120.0
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from store.results import JobFolder, job_ids
-from tasks.fsck import Report, fsck
+from store.results.folder import JobFolder, job_ids
+from tasks.fsck.results import Report, fsck
 
 DIFFERS = 4
 

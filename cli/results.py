@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cli.client import Client
 from cli.tables import plain_table, sample_table
-from store.query import query as ask
+from store.results.views import query as ask
 
 Format = Literal["table", "jsonl", "csv", "parquet"]
 

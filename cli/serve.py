@@ -106,7 +106,7 @@ class Service:
                 "PREFECT_SERVER_API_PORT": port,
                 "PREFECT_API_SSL_CERT_FILE": str(one_certificate(settings.home)),
             }
-            commands.append(("prefect", ["flows.server", str(prefect.fileno())], prefect))
+            commands.append(("prefect", ["flows.worker.server", str(prefect.fileno())], prefect))
         commands += [("worker", ["flows"], None), ("api", ["api", str(api.fileno())], api)]
         # The control loop tries again by itself, sooner than Prefect's client would.
         special = {"api": {"PREFECT_CLIENT_MAX_RETRIES": "0"}}

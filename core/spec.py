@@ -56,7 +56,7 @@ class RowsDataset(Frozen):
 class FilesDataset(Frozen):
     """Samples in files: `hf://datasets/<ns>/<name>[/<path>]`, or `file:<id>` for an upload.
 
-    Rows of the `layout` bfcl are those of the Berkeley Function-Calling Leaderboard; see `tasks.bfcl`.
+    Rows of the `layout` bfcl are those of the Berkeley Function-Calling Leaderboard; see `tasks.datasets.bfcl`.
     """
 
     kind: Literal["files"] = "files"

@@ -13,7 +13,8 @@ from prefect.client.orchestration import get_client
 import flows.evaluate  # noqa: F401 - before the first job rather than by it
 from core.settings import Settings
 from flows.deploy import set_up_pool, wait_for_server
-from flows.worker import AssayWorker, forget_stop, note_stop
+from flows.worker.wake import forget_stop, note_stop
+from flows.worker.worker import AssayWorker
 
 logger = logging.getLogger("assay.worker")
 

@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from core.settings import Settings
 from flows.evaluate import evaluate
 from flows.form import JOB_SCHEMA, form_schema
-from flows.worker import AssayWorker
+from flows.worker.worker import AssayWorker
 
 ENTRYPOINT: Final = "flows.evaluate.evaluate"
 

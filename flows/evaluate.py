@@ -25,8 +25,7 @@ from core.result import Summary
 from core.settings import Settings
 from core.spec import EvaluationSpec
 from flows.artifacts import publish_results
-from flows.dispatch import tags
-from flows.finish import settled
+from flows.control.finish import settled
 from flows.form import (
     DEMO_CONFIG,
     DEMO_TARGET,
@@ -39,9 +38,9 @@ from flows.form import (
     StoredConfig,
     StoredTarget,
 )
-from flows.register import completed, job_id_of, register
+from flows.register import completed, job_id_of, register, tags
 from flows.runner import task_runner
-from flows.worker import worker_name
+from flows.worker.wake import worker_name
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.calls import ShardIncomplete

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from core.errors import AssayError, Conflict, ServiceError, SpecInvalid
-from core.job import Failure, Job, NewJob, Progress, utcnow
+from core.job import Failure, Job, NewJob, OpenJob, Progress, utcnow
 from core.spec import EvaluationSpec, ModelTarget
 from flows.form import Asked
 from store.secrets import seal
@@ -161,3 +161,9 @@ def _overrides(request: Mapping[str, Any]) -> dict[str, int]:
 
 def _model(spec: EvaluationSpec) -> str | None:
     return next((target.endpoint.model for target in spec.targets if isinstance(target, ModelTarget)), None)
+
+
+def tags(job: Job | OpenJob) -> list[str]:
+    """Return what the flow run of a job is found by in Prefect."""
+    named = {"namespace": job.namespace, "config": job.config, "model": job.model}
+    return [job.face, *(f"{name}:{value}" for name, value in named.items() if value)]

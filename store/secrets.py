@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from core.endpoint import SecretRef
 from core.errors import NotFound, ServiceError, SpecInvalid
 from core.job import random_id, utcnow
-from store.atomic import storing, sync
-from store.connect import reading
-from store.tables import secrets as keys
+from store.db.connect import reading
+from store.db.tables import secrets as keys
+from store.files.atomic import storing, sync
 
 KEY_FIELDS: Final = frozenset(
     {

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.settings import Settings
-from store.benchmarks import Benchmarks
-from store.completions import Completions
-from store.connect import connect
-from store.datasets import Datasets
-from store.entities import Entities, Results
-from store.files import Files
-from store.jobs import Jobs
-from store.migrations import check_version, migrate
-from store.results import JobFolder
+from store.db.benchmarks import Benchmarks
+from store.db.completions import Completions
+from store.db.connect import connect
+from store.db.datasets import Datasets
+from store.db.entities import Entities, Results
+from store.db.jobs import Jobs
+from store.db.migrations import check_version, migrate
+from store.files.contents import Files
+from store.files.uploads import Uploads
+from store.results.folder import JobFolder
 from store.secrets import Vault, load_key
-from store.uploads import Uploads
 
 
 @dataclass(frozen=True)

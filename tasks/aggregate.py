@@ -15,7 +15,7 @@ from core.errors import AssayError, EndpointFailed, EndpointRefused, ResultsMiss
 from core.metric import Bleu
 from core.result import CallOutcome, Outcome, Score, Summary
 from core.spec import EvaluationSpec
-from store.results import CallEnd
+from store.results.folder import CallEnd
 from tasks.calls import ANSWERS
 from tasks.engine import Engine
 from tasks.metrics.bleu import BleuCounts, corpus_bleu

@@ -12,10 +12,10 @@ from core.errors import TemplateInvalid
 from core.job import Stage
 from core.plan import Shard
 from core.result import Call, CallKey, CallOutcome
-from store.journal import Journal, read_journal
-from tasks.endpoint import LaneClosed, Reply, Route
+from store.results.journal import Journal, read_journal
+from tasks.endpoint.loop import LaneClosed, Reply, Route
 from tasks.engine import Engine, Stopped
-from tasks.templates import BodyTemplate, MissingField
+from tasks.templates.template import BodyTemplate, MissingField
 
 TOO_MANY_REQUESTS: Final = 429
 
@@ -84,7 +84,7 @@ def fulfil(
     calls |= paid
     if missing:
         with engine.journal(stage, shard) as journal:
-            attempt = _Attempt(engine, stage, shard, missing, journal)
+            attempt = _Round(engine, stage, shard, missing, journal)
             calls |= {call.key: call for call in engine.run(attempt.ask_all())}
         if any(ask.key not in calls for ask in missing):
             raise Stopped
@@ -120,8 +120,8 @@ def _refuse_transient(engine: Engine, calls: dict[CallKey, Call]) -> None:
         raise ShardIncomplete(f"{len(transient)} of {len(calls)} calls failed for now, e.g. {transient[0].error}")
 
 
-class _Attempt:
-    """One attempt at the missing calls of a shard, carried out on the I/O loop."""
+class _Round:
+    """One round of asking for the missing calls of a shard, carried out on the I/O loop."""
 
     def __init__(self, engine: Engine, stage: Stage, shard: Shard, missing: Sequence[Ask], journal: Journal) -> None:
         self._engine, self._stage, self._shard = engine, stage, shard

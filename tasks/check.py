@@ -11,10 +11,10 @@ from core.errors import DatasetUnreadable, SpecInvalid, TemplateInvalid
 from core.metric import Code, Computed, FirstParser, Judge, Parsed, Parser, RegexParser
 from core.spec import ModelTarget, RecordedTarget, Target, TaskSpec
 from tasks import sandbox
-from tasks.columns import REFERENCE_KEYS, SAMPLE_KEYS
-from tasks.images import image_urls
-from tasks.parsers import compile_pattern
-from tasks.templates import (
+from tasks.judging.parsers import compile_pattern
+from tasks.templates.images import image_urls
+from tasks.templates.reads import REFERENCE_KEYS, SAMPLE_KEYS
+from tasks.templates.template import (
     BodyTemplate,
     MissingField,
     Template,

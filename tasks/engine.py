@@ -17,14 +17,14 @@ from core.plan import Manifest, Shard
 from core.result import CallKey
 from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
-from store.journal import Journal
-from store.log import JobLog
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.journal import Journal
+from store.results.log import JobLog
 from store.secrets import MASK
 from store.workspace import Workspace
-from tasks.breaker import Breaker, Fuse
-from tasks.endpoint import Lane, Policy, Route, io_loop, route_url
-from tasks.place import Place, place_of
+from tasks.endpoint.access import Access, access_to
+from tasks.endpoint.breaker import Breaker, Fuse
+from tasks.endpoint.loop import Lane, Policy, Route, io_loop, route_url
 
 T = TypeVar("T")
 
@@ -153,16 +153,16 @@ class Engine:
     def route(self, endpoint: Endpoint, prompt: Prompt) -> Route:
         """Return how `endpoint` is asked with `prompt`: its URL, key and bounds."""
         params = self.spec.params
-        place = place_of(endpoint, self.workspace.settings)
+        access = access_to(endpoint, self.workspace.settings)
         return Route(
-            url=route_url(place.url, prompt.route),
+            url=route_url(access.url, prompt.route),
             model=endpoint.model,
-            api_key=self._key(place),
+            api_key=self._key(access),
             timeout_s=params.request_timeout_s,
             max_retries=params.max_retries,
             retry_window_s=params.retry_window_s,
-            concurrency=place.model.concurrency,
-            requests_per_minute=place.model.requests_per_minute,
+            concurrency=access.model.concurrency,
+            requests_per_minute=access.model.requests_per_minute,
         )
 
     def lane(self, key: CallKey) -> Lane:
@@ -292,10 +292,10 @@ class Engine:
 
     # Keys.
 
-    def _key(self, place: Place) -> str | None:
-        if place.reference:
-            return self.reveal(place.reference)
-        return self._keys.setdefault("default", place.key) if place.key else None
+    def _key(self, access: Access) -> str | None:
+        if access.reference:
+            return self.reveal(access.reference)
+        return self._keys.setdefault("default", access.key) if access.key else None
 
     def reveal(self, reference: str) -> str:
         """Return the key behind a reference."""

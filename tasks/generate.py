@@ -9,9 +9,9 @@ from core.plan import Shard
 from core.result import Call, CallKey, Output
 from core.spec import EvaluationSpec, ModelTarget, RecordedTarget
 from tasks.calls import Ask, fulfil, prepare
+from tasks.endpoint.reply import to_output
 from tasks.engine import Engine
-from tasks.reply import to_output
-from tasks.templates import compile_prompt, context
+from tasks.templates.template import compile_prompt, context
 
 Row = dict[str, Any]
 

@@ -7,12 +7,12 @@ from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
 from core.result import Call, CallKey, Score
 from tasks.calls import fulfil
-from tasks.code import code_scores
-from tasks.computed import computed_scores
 from tasks.engine import Engine, Stopped
-from tasks.grade import judge_calls, verdicts
+from tasks.judging.grade import judge_calls, verdicts
+from tasks.metrics.code import code_scores
+from tasks.metrics.computed import computed_scores
+from tasks.metrics.subject import Subject, subjects
 from tasks.sandbox import sandbox
-from tasks.subject import Subject, subjects
 
 
 def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:

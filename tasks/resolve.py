@@ -10,9 +10,9 @@ import orjson
 from core.errors import DatasetUnreadable
 from core.plan import DatasetDigest, Manifest, cut_shards
 from core.spec import EvaluationSpec, ModelTarget
-from store.results import JobFolder
+from store.results.folder import JobFolder
 from tasks.check import check_templates
-from tasks.dataset import Sources, read_rows
+from tasks.datasets.rows import Sources, read_rows
 from tasks.engine import Engine
 
 

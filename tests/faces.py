@@ -9,7 +9,7 @@ from nemo_microservices import NeMoMicroservices
 
 from core.job import Face
 from core.metric import Range
-from tasks.scales import instruction
+from tasks.judging.scales import instruction
 from tests.questions import PASSING, Figures, Questions, Sample
 
 Json = dict[str, Any]

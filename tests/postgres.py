@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.connect import connect, writing
+from store.db.connect import connect, writing
 
 VARIABLE = "ASSAY_TEST_POSTGRES"
 

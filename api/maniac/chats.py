@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import orjson
 
-from api.maniac import responses as wire
 from api.maniac.lists import to_time
-from api.maniac.parts import JsonDict
-from api.maniac.schema_chat import Chat, Example
+from api.maniac.schema import responses as wire
+from api.maniac.schema.chats import Chat, Example
+from api.maniac.schema.fields import JsonDict
 from api.maniac.stored import without_keys
-from store.completions import Completion, NewCompletion
-from store.entities import Entity
+from store.db.completions import Completion, NewCompletion
+from store.db.entities import Entity
 
 OWN_FIELDS: Final = frozenset(
     {"container", "model", "models", "tags", "metadata", "store", "stream", "stream_options", "trace"}

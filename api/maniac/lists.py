@@ -4,10 +4,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from api.state import State
+from api.http.state import State
 from core.errors import NotFound
-from core.listing import Listing, OneOf, Sort, Term
-from store.entities import Entities, Entity
+from core.queries.lists import Listing, OneOf, Sort, Term
+from store.db.entities import Entities, Entity
 
 PROJECT: Final = "default"
 """The one project there is."""

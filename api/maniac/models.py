@@ -3,9 +3,9 @@
 import re
 from typing import Final, NamedTuple
 
+from api.http.state import State
 from api.maniac.lists import find_container
-from api.state import State
-from store.entities import Entity
+from store.db.entities import Entity
 
 CONTAINER_SLUG: Final = re.compile(r"maniac[:/](.+)", re.DOTALL)
 

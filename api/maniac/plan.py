@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from api.http.state import State
 from api.maniac.lists import find_container, find_evaluator
 from api.maniac.models import Called, called
-from api.maniac.schema_run import RunCreate
+from api.maniac.schema.runs import RunCreate
 from api.maniac.sources import Sides, find_dataset, sides_of
-from api.state import State
-from store.datasets import Dataset
-from store.entities import Entity
+from store.db.datasets import Dataset
+from store.db.entities import Entity
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from api.maniac import responses as wire
 from api.maniac.lists import to_time
+from api.maniac.schema import responses as wire
 from api.maniac.translate import SCORE, TASK
 from core.job import Job, JobStatus
 from core.result import Outcome, Summary
-from store.results import JobFolder, ScoreOf
+from store.results.folder import JobFolder, ScoreOf
 
 RunStatus = Literal["pending", "running", "completed", "error", "cancelled"]
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final, Literal
 
+from api.http.state import State
 from api.maniac import chats
 from api.maniac.lists import find_container
-from api.maniac.parts import JsonDict
-from api.maniac.schema_run import ContainerSource, DatasetSource, GenerateSource, RunCreate
-from api.state import State
+from api.maniac.schema.fields import JsonDict
+from api.maniac.schema.runs import ContainerSource, DatasetSource, GenerateSource, RunCreate
 from core.errors import NotFound, SpecInvalid
-from store.datasets import Dataset
+from store.db.datasets import Dataset
 
 Side = Literal["sample", "ground_truth"]
 RecordedSource = DatasetSource | ContainerSource

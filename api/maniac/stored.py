@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import orjson
 
-from api.maniac import responses as wire
 from api.maniac.lists import PROJECT, to_time
-from api.maniac.parts import JsonDict
-from api.maniac.schema import ContainerCreate, ContainerPatch, EvaluatorCreate, EvaluatorPatch
+from api.maniac.schema import responses as wire
+from api.maniac.schema.fields import JsonDict
+from api.maniac.schema.stored import ContainerCreate, ContainerPatch, EvaluatorCreate, EvaluatorPatch
 from core.errors import SpecInvalid, Unsupported
-from store.entities import Entity, NewEntity
+from store.db.entities import Entity, NewEntity
 from store.secrets import mask, seal
 
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"judge": ("model", "prompt"), "code": ("source",)}

@@ -7,17 +7,17 @@ from typing import Final
 from pydantic import JsonValue
 
 from api.maniac.models import Called
-from api.maniac.parts import JsonDict
 from api.maniac.plan import Grading, Plan
-from api.maniac.schema_run import ContainerSource, DatasetSource, GenerateSource, RunCreate
+from api.maniac.schema.fields import JsonDict
+from api.maniac.schema.runs import ContainerSource, DatasetSource, GenerateSource, RunCreate
 from api.maniac.sources import Side, Tally
 from api.maniac.stored import digest, without_keys
 from core.endpoint import Endpoint, Prompt
 from core.job import Face, NewJob
 from core.metric import Code, FirstParser, JsonParser, Judge, MetricSpec, Parsed, RegexParser, WordParser
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget, TaskSpec
-from store.files import FileRecord
-from tasks.templates import literal
+from store.files.contents import FileRecord
+from tasks.templates.template import literal
 
 FACE: Final[Face] = "maniac"
 TASK: Final = "evaluation"

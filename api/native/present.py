@@ -7,7 +7,7 @@ from typing import Any
 from api.native import schema as wire
 from core.job import Job, Progress
 from core.result import Summary
-from store.log import LogPage
+from store.results.log import LogPage
 from store.secrets import mask
 
 TIMES = ("created_at", "updated_at", "started_at", "finished_at")

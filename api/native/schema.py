@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, JsonValue, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
-from api.body import refuse_unportable
+from api.http.body import refuse_unportable
 from core.endpoint import Frozen
 from core.job import Face, Failure, Intent, JobStatus
 from core.result import Outcome

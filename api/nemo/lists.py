@@ -6,10 +6,10 @@ from typing import Annotated, Final, get_args
 
 from fastapi import Depends
 
-from api.listing import Exact, Filter, Grammar, Keyed, Named, Search, Span, Text, Time, Word, asking
-from api.moments import Operator
-from api.nemo import present
-from api.paging import Asked
+from api.lists.grammar import Exact, Filter, Grammar, Keyed, Named, Search, Span, Text, Time, Word, asking
+from api.lists.pages import Asked
+from api.lists.times import Operator
+from api.nemo.present import jobs as present
 from core.job import JobStatus
 
 ALL_OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from api.nemo.parts import JsonDict
-from api.nemo.present import to_time, without_nulls
-from api.nemo.schema_entity import EntityCreate
+from api.nemo.present.jobs import to_time, without_nulls
+from api.nemo.schema.entities import EntityCreate
+from api.nemo.schema.fields import JsonDict
 from core.errors import SpecInvalid
 from core.job import base58_id, utcnow
-from store.entities import Entity, EntityKind, NewEntity
+from store.db.entities import Entity, EntityKind, NewEntity
 from store.secrets import MASK, mask
 
 DESCRIBING: Final = ("name", "namespace", "type", "project", "description", "custom_fields", "ownership")

@@ -7,8 +7,8 @@ import orjson
 
 from core.endpoint import Endpoint, Prompt
 from core.metric import JsonParser, Judge, Parsed
-from tasks.scales import instruction, reply_schema
-from tasks.templates import literal
+from tasks.judging.scales import instruction, reply_schema
+from tasks.templates.template import literal
 
 CORRECTNESS: Final = "binary_correctness"
 RELEVANCE: Final = "answer_relevance"

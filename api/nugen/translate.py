@@ -5,15 +5,15 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from api.body import refuse_unportable
+from api.http.body import refuse_unportable
 from api.nugen.judging import CORRECTNESS, GRADED, RELEVANCE, to_judge
-from api.nugen.schema import CreateEvaluation, Described, Question
+from api.nugen.schema.requests import CreateEvaluation, Described, Question
 from core.endpoint import Endpoint, Prompt
 from core.errors import DatasetUnreadable, SpecInvalid, Unsupported
 from core.job import Face, NewJob
 from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec, ModelTarget, Params, RowsDataset, TaskSpec
-from store.benchmarks import Benchmark
+from store.db.benchmarks import Benchmark
 
 FACE: Face = "nugen"
 TASK: Final = "benchmark"

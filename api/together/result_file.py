@@ -11,15 +11,15 @@ from typing import Final
 import orjson
 from pydantic import TypeAdapter
 
-from api.together import responses as wire
-from api.together.grades import Graded, Row, Tally, columns, graded, to_results
+from api.together.present.grades import Graded, Row, Tally, columns, graded, to_results
+from api.together.schema import responses as wire
 from api.together.translate import FACE
 from core.errors import ResultsMissing
 from core.job import Job
 from core.metric import Judge
 from core.plan import Manifest
-from store.atomic import publish as put
-from store.results import JobFolder
+from store.files.atomic import publish as put
+from store.results.folder import JobFolder
 from store.workspace import Workspace
 
 PURPOSE: Final = "eval-output"

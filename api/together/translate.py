@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue, TypeAdapter
 
-from api.together import schema as wire
+from api.together.schema import evaluations as wire
 from core.endpoint import Endpoint, Prompt
 from core.errors import SpecInvalid, TemplateInvalid
 from core.job import Face, NewJob
 from core.metric import Judge, Labels, Preference, Range, Scale
 from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, Target, TaskSpec
-from tasks.scales import instruction, reply_schema
-from tasks.templates import compile_template, literal, of_columns
+from tasks.judging.scales import instruction, reply_schema
+from tasks.templates.template import compile_template, literal, of_columns
 
 FACE: Final[Face] = "together"
 IMAGES: Final = "image_data_urls"

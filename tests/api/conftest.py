@@ -11,10 +11,10 @@ import sqlalchemy as sa
 import uvicorn
 
 from api.app import create_app
-from api.state import State
+from api.http.state import State
 from core.settings import Settings
-from store.connect import connect, reading
-from store.tables import metadata
+from store.db.connect import connect, reading
+from store.db.tables import metadata
 from store.workspace import Workspace
 from tests import postgres
 

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.nemo import live
+from api.nemo.routes import live
 from core.job import random_id
 from tests.api.together import bodies as together
 from tests.tasks import specs

@@ -15,8 +15,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
-from api.owners import Owner, owner_of
-from api.state import State
+from api.http.faces import Owner, owner_of
+from api.http.state import State
 from tests.api.conftest import Service
 
 KEY = "a-key-0123456789"

@@ -3,8 +3,8 @@ from pathlib import Path
 from bench.ledger import Asked, Death, recorded_calls, repaid
 from core.plan import Shard
 from core.result import Call, CallKey
-from store.journal import Journal
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.journal import Journal
 
 FIRST = Death(10.0, frozenset("abc"), frozenset("ab"))
 BEFORE = [Asked(1.0, "a"), Asked(2.0, "b"), Asked(3.0, "c")]

@@ -8,7 +8,7 @@ from cli.specs import BadFile, read_request
 from core.job import random_id
 from core.result import Summary
 from core.spec import EvaluationSpec
-from store.results import JobFolder
+from store.results.folder import JobFolder
 from tests.tasks.specs import CORRECT, model, rows, spec
 
 BODY = {"spec": spec(model("http://127.0.0.1:1/v1"), rows(2), CORRECT).model_dump(mode="json", exclude_none=True)}

@@ -5,7 +5,7 @@ import pytest
 
 from cli.main import answer
 from core.settings import Settings
-from store.results import JobFolder
+from store.results.folder import JobFolder
 from store.workspace import Workspace
 from tests.scripted import ScriptedEndpoint
 from tests.tasks.conftest import Lab

@@ -14,8 +14,8 @@ from core.job import Job, NewJob, random_id
 from core.plan import Manifest, Shard
 from core.result import Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.query import query
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.views import query
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "results.md").read_text()
 FENCES = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)

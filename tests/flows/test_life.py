@@ -35,17 +35,17 @@ from prefect.states import Cancelling, Completed, Crashed, Failed, Paused, Pendi
 
 from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Failure, Intent, Job, JobStatus, NewJob, Transition, random_id
-from core.listing import Listing, OneOf
+from core.queries.lists import Listing, OneOf
 from core.settings import Settings
-from flows import reconcile, watch
-from flows.dispatch import dispatch
-from flows.publish import Publisher
-from flows.reconcile import MAX_CRASHES, POLL_INTERVAL_S, Reconciler
-from flows.watch import UNSTARTED_S, Watch
-from flows.worker import was_stopped
-from store.connect import connect, reading
-from store.jobs import CAN_PAUSE, CAN_RESUME, OPEN
-from store.tables import job_progress, secrets
+from flows.control import reconcile, watch
+from flows.control.dispatch import dispatch
+from flows.control.publish import Publisher
+from flows.control.reconcile import MAX_CRASHES, POLL_INTERVAL_S, Reconciler
+from flows.control.watch import UNSTARTED_S, Watch
+from flows.worker.wake import was_stopped
+from store.db.connect import connect, reading
+from store.db.jobs import CAN_PAUSE, CAN_RESUME, OPEN
+from store.db.tables import job_progress, secrets
 from store.workspace import Workspace
 from tests.flows.model import SAMPLES, STOPPED, Engine, Prefect
 

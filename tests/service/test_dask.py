@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store.results import JobFolder
+from store.results.folder import JobFolder
 from tests.conftest import Served, serving
 from tests.scripted import ScriptedEndpoint
 from tests.service.bodies import chat_task, job, model

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from store.query import query
+from store.results.views import query
 from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, failure, last_content, text
 from tests.service.bodies import CORRECT, chat_task, job, judge, model
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from store.connect import connect
-from store.migrations import migrate
+from store.db.connect import connect
+from store.db.migrations import migrate
 from tests import postgres
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from core.errors import Conflict, NotFound
 from core.job import Job, NewJob, random_id, utcnow
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.jobs import Jobs
+from store.db.jobs import Jobs
 
 SPEC = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[{"a": 1}])),))
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import NotFound, ServiceError, SpecInvalid
-from store import tables
-from store.connect import connect, writing
-from store.migrations import migrate
+from store.db import tables
+from store.db.connect import connect, writing
+from store.db.migrations import migrate
 from store.secrets import KEY_FIELDS, MASK, MAX_DEPTH, Vault, forget, keep, load_key, mask, seal
 from store.secrets import references as ids_of
 

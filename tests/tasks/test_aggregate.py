@@ -14,11 +14,11 @@ from core.metric import Bleu, StringCheck
 from core.plan import Shard
 from core.result import CallOutcome, Outcome, Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.results import CallEnd
+from store.results.folder import CallEnd
 from tasks.aggregate import NOT_HAD, Aggregator, Failures, bleu_metrics, describe, silent_models, summarise
-from tasks.computed import computed_scores
 from tasks.generate import recorded_outputs
-from tasks.subject import subjects
+from tasks.metrics.computed import computed_scores
+from tasks.metrics.subject import subjects
 
 KEY = ("qa", "target", "graded", "score")
 VALUES = st.floats(-1e6, 1e6)

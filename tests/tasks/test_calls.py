@@ -8,13 +8,13 @@ from core.errors import EndpointRefused
 from core.job import Job
 from core.metric import JsonParser, Judge, Parsed, RegexParser
 from core.result import Call, CallKey, Score
-from store.journal import parse_journal, read_journal
-from tasks.breaker import IDENTICAL_ERRORS
+from store.results.journal import parse_journal, read_journal
 from tasks.calls import Ask, ShardIncomplete, fulfil, prepare
-from tasks.endpoint import Route
+from tasks.endpoint.breaker import IDENTICAL_ERRORS
+from tasks.endpoint.loop import Route
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
-from tasks.templates import compile_body, context
+from tasks.templates.template import compile_body, context
 from tests.scripted import Answer, Received, Script, failure, last_content, silence, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, recorded, rows, spec

@@ -13,7 +13,7 @@ from core.errors import EndpointRefused, ServiceError, SpecInvalid, StorageFull
 from core.job import Count, Job
 from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec
-from store.journal import read_journal
+from store.results.journal import read_journal
 from store.workspace import Workspace
 from tasks.engine import Engine, Stopped
 from tasks.generate import generate_shard

@@ -12,7 +12,7 @@ from core.job import Job
 from core.metric import Judge
 from core.result import Outcome
 from core.spec import RecordedTarget, Target
-from tasks.breaker import IDENTICAL_ERRORS
+from tasks.endpoint.breaker import IDENTICAL_ERRORS
 from tests.scripted import Answer, Received, Script, failure, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, preferring, recorded, rows, spec

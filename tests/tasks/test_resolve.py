@@ -13,8 +13,8 @@ from core.errors import DatasetUnreadable, InvalidInput, TemplateInvalid
 from core.metric import StringCheck
 from core.plan import Manifest
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
-from store.results import JobFolder
-from tasks.dataset import Sources
+from store.results.folder import JobFolder
+from tasks.datasets.rows import Sources
 from tasks.resolve import freeze, resolve
 
 ALONE = RecordedTarget()

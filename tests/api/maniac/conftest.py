@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from api.state import State
+from api.http.state import State
 from core.job import Job, JobStatus, utcnow
 from tests.api.conftest import Service, running
 from tests.scripted import ScriptedEndpoint

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.maniac.filters import holds
-from api.maniac.schema_chat import Filter
+from api.maniac.schema.chats import Filter
 
 RECORD: dict[str, Any] = {
     "model": "gpt",

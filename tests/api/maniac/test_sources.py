@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.maniac.schema_run import RunCreate
+from api.maniac.schema.runs import RunCreate
 from api.maniac.sources import Side, Sides, Tally, rows, sides_of
 from core.errors import SpecInvalid
 from tests.api.maniac.conftest import chat

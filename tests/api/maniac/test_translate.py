@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from api.maniac.models import Called
 from api.maniac.plan import Grading, Plan
-from api.maniac.schema_run import RunCreate
+from api.maniac.schema.runs import RunCreate
 from api.maniac.sources import Sides, sides_of
 from api.maniac.translate import to_metric, to_spec
 from core.job import utcnow
 from core.metric import Code, Judge
-from store.entities import Entity
-from tasks.templates import compile_body, context
-from tasks.verdict import read_verdict
+from store.db.entities import Entity
+from tasks.judging.verdict import read_verdict
+from tasks.templates.template import compile_body, context
 
 NOW = utcnow()
 MESSAGES = [{"role": "user", "content": "hi"}]

@@ -5,8 +5,8 @@ import pytest
 from core.job import NewJob, Progress, random_id, utcnow
 from core.result import Summary
 from core.spec import EvaluationSpec
-from store.log import JobLog
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.log import JobLog
 from tests.tasks.specs import CORRECT, judge, model, rows, spec
 
 JOBS = "/api/assay/v1/jobs"

@@ -10,8 +10,8 @@ from core.job import NewJob, random_id
 from core.plan import Manifest, Shard
 from core.result import Output, Score
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.results import JobFolder
-from store.samples import ROWS
+from store.results.folder import JobFolder
+from store.results.samples import ROWS
 
 SIZE = 6
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.nemo.archive import TOP, Entry, entries, samples_json, tar_stream, zip_stream
+from api.nemo.present.archive import TOP, Entry, entries, samples_json, tar_stream, zip_stream
 from core.job import Job
 from core.plan import Manifest, Shard, cut_shards
 from core.result import Call, CallKey, Output, Score
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.log import JobLog
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.log import JobLog
 
 TIME = datetime.fromisoformat("2025-08-11T08:51:05.305123")
 NAMES = st.text("abc/._-", min_size=1, max_size=20).filter(lambda name: name.strip("/."))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from api.nemo.benchmarks import BENCHMARKS, SOLVE
-from api.nemo.schema import BENCHMARKS as NAMES
-from api.nemo.schema import JobCreate
-from api.nemo.translate import carried_out, to_spec
+from api.nemo.schema.jobs import BENCHMARKS as NAMES
+from api.nemo.schema.jobs import JobCreate
+from api.nemo.translate.benchmarks import BENCHMARKS, SOLVE
+from api.nemo.translate.jobs import carried_out, to_spec
 from core.endpoint import Prompt
 from core.errors import NotFound, SpecInvalid
 from core.metric import F1, FunctionCall

@@ -12,8 +12,8 @@ from nemo_microservices.types.evaluation import EvaluationJobsPage
 from nemo_microservices.types.v2.evaluation import EvaluatorV2JobsPage
 
 from core.job import JobStatus
-from store.connect import connect, writing
-from store.tables import jobs as table
+from store.db.connect import connect, writing
+from store.db.tables import jobs as table
 
 V1, V2 = "/v1/evaluation/jobs", "/v2/evaluation/jobs"
 TARGET = {"type": "model", "model": {"api_endpoint": {"url": "https://models.example/v1", "model_id": "llama-3"}}}

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from nemo_microservices import InternalServerError, NeMoMicroservices
 
-from api.nemo import live
+from api.nemo.routes import live
 from core.job import Failure, utcnow
 from core.plan import Manifest, cut_shards
 from core.result import Output, Score
-from store.results import JobFolder
+from store.results.folder import JobFolder
 from tasks.aggregate import Aggregator
 
 CHECK = {"type": "string-check", "params": {"check": ["{{a}}", "equals", "1"]}}

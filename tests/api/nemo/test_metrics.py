@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from api.nemo import schema_metric as wire
-from api.nemo.translate_metric import to_metric
+from api.nemo.schema import metrics as wire
+from api.nemo.translate.metrics import to_metric
 from core.errors import SpecInvalid, Unsupported
 from core.metric import F1, Accuracy, Bleu, ExactMatch, MetricSpec, NumberCheck, Rouge, ToolCalling
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nemo_microservices.types.jobs import PlatformJobStatusResponse
 
-from api.nemo.present import MESSAGES, STATUS, echo, percent, task_status, to_job, to_result, to_results, to_status
-from api.nemo.responses import Status, TaskStatus
+from api.nemo.present.jobs import MESSAGES, STATUS, echo, percent, task_status, to_job, to_result, to_results, to_status
+from api.nemo.schema.responses import Status, TaskStatus
 from core.job import TERMINAL, Count, Job, JobStatus, Progress
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 

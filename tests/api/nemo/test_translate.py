@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.nemo.schema import JobCreate
-from api.nemo.translate import to_new_job, to_spec
+from api.nemo.schema.jobs import JobCreate
+from api.nemo.translate.jobs import to_new_job, to_spec
 from core.endpoint import Endpoint, Prompt, Reasoning
 from core.errors import NotFound, SpecInvalid
 from core.metric import JsonParser, Judge, Parsed, RegexParser, StringCheck

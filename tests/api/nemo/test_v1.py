@@ -11,8 +11,8 @@ from nemo_microservices import AsyncNeMoMicroservices, ConflictError, NeMoMicros
 from core.job import Count, Failure, Progress, utcnow
 from core.plan import Manifest, cut_shards
 from core.result import Output, Score
-from store.log import JobLog
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.log import JobLog
 from tasks.aggregate import Aggregator
 
 JOBS = "/v1/evaluation/jobs"

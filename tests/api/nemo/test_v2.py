@@ -11,7 +11,7 @@ from nemo_microservices import ConflictError, NeMoMicroservices, NotFoundError
 
 from core.job import Count, Failure, Progress, utcnow
 from core.result import Summary
-from store.results import JobFolder
+from store.results.folder import JobFolder
 
 BODIES = Path(__file__).parent / "bodies"
 JOBS = "/v2/evaluation/jobs"

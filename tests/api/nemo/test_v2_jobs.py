@@ -17,8 +17,8 @@ from nemo_microservices import (
 from core.job import utcnow
 from core.plan import Manifest
 from core.result import Summary
-from store.log import JobLog
-from store.results import JobFolder
+from store.results.folder import JobFolder
+from store.results.log import JobLog
 
 JOBS = "/v2/evaluation/jobs"
 SPEC: dict[str, Any] = {

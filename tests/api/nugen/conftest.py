@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from api.state import State
+from api.http.state import State
 from core.job import Count, Job, Progress, utcnow
 from core.plan import Manifest, cut_shards
 from core.result import Output, Score

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.nugen.arithmetic import compare, metrics_of, statistics_of
+from api.nugen.present.arithmetic import compare, metrics_of, statistics_of
 from core.result import Summary
 from tasks.aggregate import summarise
 

@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.nugen.judging import to_judge
-from api.nugen.present import STATUS, WORDS, statuses
-from api.nugen.responses import Status
-from api.nugen.schema import CreateEvaluation
+from api.nugen.present.evaluations import STATUS, WORDS, statuses
+from api.nugen.schema.requests import CreateEvaluation
+from api.nugen.schema.responses import Status
 from api.nugen.translate import custom_metrics, to_spec
 from core.errors import SpecInvalid
 from core.job import TERMINAL, JobStatus
 from core.metric import Judge, Parsed
 from core.settings import Settings
-from tasks.templates import compile_body, context
-from tasks.verdict import read_verdict
+from tasks.judging.verdict import read_verdict
+from tasks.templates.template import compile_body, context
 
 SETTINGS = Settings(default_endpoint="http://127.0.0.1:1/v1", default_judge="judge")
 QUESTIONS: list[dict[str, Any]] = [{"question": "2 + 2? {{ 7 }}", "answer": "4"}]

@@ -6,7 +6,7 @@ from typing import Any
 from api.together.result_file import publish
 from core.errors import AssayError
 from core.job import JobStatus
-from flows.finish import finish
+from flows.control.finish import finish
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.engine import Engine

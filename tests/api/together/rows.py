@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from api.together.grades import Graded, Tally, graded, to_results
+from api.together.present.grades import Graded, Tally, graded, to_results
 from core.endpoint import Endpoint, Prompt
 from core.metric import Judge, Labels, Preference, Range, Scale
 from core.result import Call, CallKey, CallOutcome, Output, Score
 from tasks.aggregate import Aggregator
-from tasks.grade import verdicts
-from tasks.subject import subjects
+from tasks.judging.grade import verdicts
+from tasks.metrics.subject import subjects
 
 FAILED: CallOutcome = "transient"
 LABELS = Labels(labels=("good", "bad", "ugly"), passing=("good",))

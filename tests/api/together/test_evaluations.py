@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.repeat import Attempt
-from api.together.evaluations import add_under_free_id
+from api.http.repeat import Submission
+from api.together.routes.evaluations import add_under_free_id
 from core.job import NewJob, utcnow
 from core.settings import ModelSettings
 from tests.api.conftest import Service, running
@@ -169,9 +169,9 @@ def test_a_request_that_is_sent_again_makes_no_second_job(http):
 
 def test_an_id_that_is_taken_is_not_given_again(service, http):
     taken = service.state.jobs.get(http.post(EVALUATION, json=CLASSIFY).json()["workflow_id"])
-    attempt = Attempt(EVALUATION, None, is_retry=False)
+    submission = Submission(EVALUATION, None, is_retry=False)
     job = NewJob(taken.id, "together", taken.spec, taken.request, taken.name)
-    added = add_under_free_id(service.state, job, {}, sent=CLASSIFY, attempt=attempt)
+    added = add_under_free_id(service.state, job, {}, sent=CLASSIFY, submission=submission)
     assert added.id != taken.id
     assert added.name == added.id
     assert (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.together.grades import columns
+from api.together.present.grades import columns
 from core.metric import Preference, Scale
 from tests.api.together.rows import LABELS, SCORES, counted, graded_alone, graded_pairs, said
 

@@ -1,6 +1,6 @@
 import pytest
 
-from api.together.paths import canonical
+from api.together.routes.paths import canonical
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@ from typing import Any, get_args
 
 import pytest
 
-from api.together import present
-from api.together.schema import Status
+from api.together.present import evaluations as present
+from api.together.schema.evaluations import Status
 from core.errors import Blame
 from core.job import TERMINAL, Failure, Job, JobStatus, NewJob, Transition, random_id, utcnow
-from core.listing import Listing
+from core.queries.lists import Listing
 from store.workspace import Workspace
 
 AT = datetime.fromisoformat("2026-01-02T03:04:05.678901")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from api.together.schema import ID, EvaluationRequest
+from api.together.schema.evaluations import ID, EvaluationRequest
 from api.together.translate import base_url, new_id, to_new_job, to_spec
 from core.endpoint import Endpoint
 from core.errors import SpecInvalid
@@ -13,8 +13,8 @@ from core.metric import Judge, Labels, Preference, Range
 from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget
 from store.secrets import seal
-from tasks.scales import instruction, reply_schema
-from tasks.templates import compile_body, compile_prompt, context
+from tasks.judging.scales import instruction, reply_schema
+from tasks.templates.template import compile_body, compile_prompt, context
 from tests.api.together import bodies
 
 DATASET = FilesDataset(url="file:file-abc123", format="jsonl")

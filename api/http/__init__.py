@@ -1,0 +1,1 @@
+"""What the faces share of HTTP: bodies, keys, errors, and requests that come again."""

@@ -1,0 +1,61 @@
+"""Requests that clients send again: the second makes no second job.
+
+A client that got no answer sends the same request again, and cannot know whether the first one
+arrived. It says so by `x-stainless-retry-count`, or names the request by an `Idempotency-Key`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import Depends, Header, Request
+
+from api.http.state import State
+from core.job import TERMINAL, Job, NewJob, utcnow
+from store.results.folder import JobFolder
+
+RETRY_WINDOW: Final = timedelta(minutes=10)
+"""For so long a retry is taken for the request before it; SDKs give up sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a request says of itself: its path, its key if it has one, and whether it was sent before."""
+
+    path: str
+    key: str | None
+    is_retry: bool
+
+
+def current_submission(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header()] = None,
+    x_stainless_retry_count: Annotated[str | None, Header()] = None,
+) -> Submission:
+    """Read the headers; a retry count that is no number is left alone."""
+    count = (x_stainless_retry_count or "").strip("0")
+    return Submission(request.url.path, idempotency_key or None, count.isdecimal())
+
+
+CurrentSubmission = Annotated[Submission, Depends(current_submission)]
+
+
+def add_once(
+    state: State, job: NewJob, keys: Mapping[str, str], *, sent: Mapping[str, Any], submission: Submission
+) -> Job:
+    """Record the job that the body `sent` asks for, or return the one that it has made before.
+
+    Raises Conflict if the name is taken, or the submission's key came before with another body.
+    """
+    marked = replace(
+        job,
+        digest=state.vault.fingerprint(orjson.dumps([submission.path, sent], option=orjson.OPT_SORT_KEYS)),
+        idempotency_key=submission.key and state.vault.fingerprint(submission.key.encode()),
+    )
+    since = utcnow() - RETRY_WINDOW if submission.is_retry else None
+    added = state.jobs.add(marked, state.vault.encrypt(keys), repeats_since=since)
+    if added.status in TERMINAL:  # failed at once: no engine will write what the `jobs` view shows
+        JobFolder(state.results, added.id).write_job(added)
+    return added

@@ -1,0 +1,1 @@
+"""What the faces share of lists: their grammar, pages and times."""

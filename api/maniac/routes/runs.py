@@ -1,0 +1,97 @@
+"""The routes of evaluation runs."""
+
+import uuid
+from contextlib import ExitStack
+from typing import Annotated, Final
+
+import orjson
+from fastapi import APIRouter
+from fastapi import Path as InPath
+
+from api.http.repeat import CurrentSubmission, add_once
+from api.http.state import CurrentState, State
+from api.maniac.lists import part
+from api.maniac.plan import Plan, plan_of
+from api.maniac.present import STATUS, RunStatus, to_run
+from api.maniac.schema import responses as wire
+from api.maniac.schema.fields import NO_NUL, InContainer, Limit, Offset
+from api.maniac.schema.runs import RunCreate
+from api.maniac.sources import Tally, examples, rows
+from api.maniac.translate import FACE, to_new_job
+from core.errors import NotFound
+from core.job import Job
+from core.queries.lists import OneOf, Term
+from store.files.contents import FileRecord, input_id
+from store.results.folder import JobFolder
+
+PURPOSE: Final = "evaluation-run"
+
+RunId = Annotated[str, InPath(pattern=NO_NUL)]
+
+router = APIRouter(prefix="/v1/evaluation/runs", tags=["Maniac"])
+
+
+@router.get("")
+def list_runs(
+    state: CurrentState,
+    container: InContainer = None,
+    status: RunStatus | None = None,
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> wire.Listed[wire.Run]:
+    """List runs, the newest first."""
+    terms: list[Term] = []
+    if container is not None:  # an id, or else a label, which a run keeps when its container is gone
+        label = state.containers.names([container]).get(container, container)
+        terms.append(OneOf(("config",), (label,)))
+    if status is not None:
+        terms.append(OneOf(("status",), tuple(each for each, shown in STATUS.items() if shown == status)))
+    found, total = state.jobs.page(FACE, part(limit, offset, *terms))
+    return wire.Listed(data=[_shown(state, job) for job in found], total=total)
+
+
+@router.post("")
+def create_run(asked: RunCreate, submission: CurrentSubmission, state: CurrentState) -> wire.Run:
+    """Record a run and have it started; what it names is kept as it is now."""
+    plan, job_id, tally = plan_of(state, asked), str(uuid.uuid4()), Tally()
+    with ExitStack() as undo:
+        file = _keep_rows(state, input_id(job_id), plan, tally)
+        undo.callback(state.files.delete, file.id)
+        job = to_new_job(job_id, asked, plan, file, tally)
+        added = add_once(state, job, {}, sent=asked.sent, submission=submission)
+        if added.id == job_id:
+            undo.pop_all()
+    state.wake()
+    return _shown(state, added)
+
+
+@router.get("/{run_id}")
+def get_run(run_id: RunId, state: CurrentState) -> wire.Run:
+    """Return a run, with its results once it has ended."""
+    return _shown(state, _find(state, run_id))
+
+
+@router.post("/{run_id}/cancel")
+def cancel_run(run_id: RunId, state: CurrentState) -> wire.Run:
+    """Have a run stopped; what it has done so far is kept."""
+    job = state.jobs.want(_find(state, run_id).id, "cancel")
+    state.wake()
+    return _shown(state, job)
+
+
+def _find(state: State, run_id: str) -> Job:
+    try:
+        return state.jobs.get(run_id, FACE)
+    except NotFound:
+        raise NotFound(f"Evaluation run {run_id!r} not found") from None
+
+
+def _keep_rows(state: State, file_id: str, plan: Plan, tally: Tally) -> FileRecord:
+    """Keep what a run evaluates, read and written one by one. Raises SpecInvalid if there is nothing."""
+    found = rows(examples(state, plan.sides), tally)
+    lines = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in found)
+    return state.files.save(lines, filename="rows.jsonl", purpose=PURPOSE, file_type="jsonl", file_id=file_id)
+
+
+def _shown(state: State, job: Job) -> wire.Run:
+    return to_run(job, JobFolder(state.results, job.id))

@@ -1,0 +1,1 @@
+"""What goes over the wire: Maniac's requests and responses."""

@@ -1,0 +1,110 @@
+"""The routes of the native API."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from api.http.repeat import CurrentSubmission, add_once
+from api.http.state import CurrentState, State
+from api.lists.pages import Page, to_page
+from api.native import present
+from api.native import schema as wire
+from api.native.lists import AskedJobs, refusal
+from api.native.translate import to_new_job
+from core.errors import InvalidInput, NotFound
+from core.job import Intent, Job
+from store.results.folder import JobFolder
+from store.results.log import read_log
+
+JobId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
+
+PREFIX: Final = "/api/assay/v1/jobs"
+
+router = APIRouter(prefix=PREFIX, tags=["Assay"])
+
+
+@router.post("", status_code=201)
+def create_job(asked: wire.JobRequest, submission: CurrentSubmission, state: CurrentState) -> wire.JobRecord:
+    """Record a job and have it started; a request that is sent again is answered with its first job."""
+    job, keys = to_new_job(asked, state.settings)
+    added = add_once(state, job, keys, sent=asked.sent, submission=submission)
+    state.wake()
+    return _shown(state, added)
+
+
+@router.get("")
+def list_jobs(asked: AskedJobs, state: CurrentState) -> Page[wire.JobRecord]:
+    """List the jobs of all faces, the newest first unless asked otherwise."""
+    jobs, total = state.jobs.page(None, asked.listing)
+    progress = state.jobs.progress([job.id for job in jobs])
+    return to_page([present.to_job(job, progress.get(job.id)) for job in jobs], total, asked)
+
+
+@router.get("/{job_id}")
+def get_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+    """Return a job."""
+    return _shown(state, find(state, job_id))
+
+
+@router.delete("/{job_id}", status_code=204, response_class=Response)
+def delete_job(job_id: JobId, state: CurrentState) -> None:
+    """Delete a job with its results; one that still runs is stopped first."""
+    _want(state, job_id, "delete")
+
+
+@router.post("/{job_id}/cancel")
+def cancel_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+    """Have a job stopped; what it has done so far is kept."""
+    return _shown(state, _want(state, job_id, "cancel"))
+
+
+@router.post("/{job_id}/pause")
+def pause_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+    """Have a job stopped until it is resumed."""
+    return _shown(state, _want(state, job_id, "pause"))
+
+
+@router.post("/{job_id}/resume")
+def resume_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+    """Have a paused job go on where it stopped."""
+    return _shown(state, _want(state, job_id, "run"))
+
+
+@router.get("/{job_id}/summaries")
+def list_summaries(job_id: JobId, state: CurrentState) -> wire.Summaries:
+    """Return a job's scores, aggregated; there are none before its end."""
+    return present.to_summaries(JobFolder(state.results, find(state, job_id).id).read_summaries() or [])
+
+
+@router.get("/{job_id}/logs")
+def list_logs(
+    job_id: JobId,
+    state: CurrentState,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[int, Query(ge=0)] = 0,
+) -> wire.LogLines:
+    """Return some lines of a job's log, also while it runs."""
+    folder = JobFolder(state.results, find(state, job_id).id)
+    try:
+        return present.to_log(read_log(folder.log_path, start=cursor, limit=limit))
+    except InvalidInput as error:
+        raise refusal("cursor", error.message) from None
+
+
+def find(state: State, job_id: str) -> Job:
+    """Return a job, whatever face made it. Raises NotFound, for a deleted one too."""
+    job = state.jobs.get(job_id)
+    if job.intent == "delete":
+        raise NotFound("Job not found")
+    return job
+
+
+def _want(state: State, job_id: str, intent: Intent) -> Job:
+    job = state.jobs.want(find(state, job_id).id, intent)
+    state.wake()
+    return job
+
+
+def _shown(state: State, job: Job) -> wire.JobRecord:
+    return present.to_job(job, state.jobs.progress([job.id]).get(job.id))

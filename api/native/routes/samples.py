@@ -1,0 +1,83 @@
+"""The route of a job's samples: pages in JSON, or files that are made while they are sent."""
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter
+from starlette.responses import Response, StreamingResponse
+
+from api.http.state import CurrentState
+from api.native import schema as wire
+from api.native.lists import AskedSamples, SamplesQuery, refusal, to_cursor
+from api.native.routes.jobs import PREFIX, JobId, find
+from core.errors import InvalidInput
+from store.results.exports import csv_parts, jsonl_parts, parquet_parts, records
+from store.results.folder import JobFolder
+from store.results.samples import Samples
+
+PAGE_ROWS: Final = 100
+MAX_PAGE_ROWS: Final = 1000
+BLOCK_ROWS: Final = 5000
+
+MEDIA_TYPES: Final[dict[wire.Format, str]] = {
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+FILES: Final[dict[str, dict[str, Any]]] = {media_type: {} for name, media_type in MEDIA_TYPES.items() if name != "json"}
+
+router = APIRouter(prefix=PREFIX, tags=["Assay"])
+
+
+@router.get("/{job_id}/samples", response_model=wire.SamplePage, responses={200: {"content": FILES}})
+def list_samples(job_id: JobId, asked: AskedSamples, state: CurrentState) -> Response:
+    """Return what became of a job's samples, also while it runs: a page, or all of them as a file.
+
+    `filter[FIELD]=VALUE` and `filter[FIELD][gte]=VALUE` (eq, neq, gt, gte, lt, lte) narrow them, by task,
+    target, sample, truncated, empty, finish_reason, by metric, score, outcome, label, passed and value of one and
+    the same score, by `score.NAME` and `item.COLUMN`; `search[output]=TEXT` by a text in the output, item, feedback
+    or error.
+    """
+    folder = JobFolder(state.results, find(state, job_id).id)
+    try:
+        return _page(folder, asked) if asked.format == "json" else _file(folder, asked)
+    except InvalidInput as error:
+        raise refusal("filter", error.message) from None
+
+
+def _page(folder: JobFolder, asked: SamplesQuery) -> Response:
+    limit = asked.limit or PAGE_ROWS
+    if limit > MAX_PAGE_ROWS:
+        raise refusal("limit", f"a page has at most {MAX_PAGE_ROWS} rows; ask for format=jsonl, csv or parquet")
+    with Samples.open(folder) as samples:
+        found = samples.find(asked.selection, limit=limit + 1, after=asked.after)
+        page = {
+            "data": list(records(samples.load(found[:limit]))),
+            "next_cursor": to_cursor(found[limit - 1], asked.sort) if len(found) > limit else None,
+            "coverage": samples.coverage._asdict(),
+        }
+    return Response(orjson.dumps(page), media_type=MEDIA_TYPES["json"])
+
+
+def _file(folder: JobFolder, asked: SamplesQuery) -> Response:
+    parts = _parts(folder, asked)
+    first = list(islice(parts, 1))
+    names = {"Content-Disposition": f'attachment; filename="{folder.job_id}.{asked.format}"'}
+    return StreamingResponse(chain(first, parts), media_type=MEDIA_TYPES[asked.format], headers=names)
+
+
+def _parts(folder: JobFolder, asked: SamplesQuery) -> Iterator[bytes]:
+    with Samples.open(folder) as samples:
+        blocks = samples.blocks(asked.selection, size=BLOCK_ROWS, limit=asked.limit, after=asked.after)
+        # The first block shows what cannot be done: it is read before anything is sent.
+        blocks = chain(list(islice(blocks, 1)), blocks)
+        match asked.format:
+            case "jsonl":
+                yield from jsonl_parts(blocks)
+            case "csv":
+                yield from csv_parts(blocks, samples.names.scores)
+            case _:
+                yield from parquet_parts(blocks)

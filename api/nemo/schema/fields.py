@@ -1,0 +1,70 @@
+"""What NeMo's requests are made of, whatever they ask for.
+
+They are read leniently: keys that are not named here are left alone, a wrong type is refused.
+"""
+
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Path
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    Tag,
+)
+
+from api.http.wire import Body
+
+JsonDict = dict[str, Any]
+
+
+def refuse_dots(name: str) -> str:
+    """Raise ValueError for a name that clients take out of a URL's path before they send it."""
+    if name in (".", ".."):
+        raise ValueError(f"{name!r} cannot stand in a URL's path; choose another name")
+    return name
+
+
+NO_NUL: Final = r"^[^\x00]*$"
+"""Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
+
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+PathText = Annotated[str, Path(pattern=NO_NUL)]
+EntityName = Annotated[str, StringConstraints(pattern=r"^[\w\-\+.@:]*$", max_length=255), AfterValidator(refuse_dots)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Filled = Annotated[str, StringConstraints(min_length=1)]
+Limit = Annotated[int, Field(ge=1)]
+
+Inline = TypeVar("Inline")
+
+
+def _form(value: object) -> str:
+    return "text" if isinstance(value, str) else "inline"
+
+
+TextOr = Annotated[
+    Annotated[Text, StringConstraints(min_length=1), Tag("text")] | Annotated[Inline, Tag("inline")],
+    Discriminator(_form),
+]
+"""An object, or a text in its place: the name of a stored one, or a template."""
+
+Template = TextOr[dict[str, JsonValue]]
+
+
+class Described(Body):
+    """What is said of a job, or of a stored entity, beside what it is."""
+
+    name: EntityName | None = None
+    namespace: EntityName | None = None
+    project: Text | None = None
+    description: Text | None = None
+    custom_fields: dict[str, JsonValue] | None = None
+    ownership: dict[str, JsonValue] | None = None
+
+
+def type_of(value: object) -> str:
+    """Return the type that a part of a request says it has; an empty text if it says none."""
+    given = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return given if isinstance(given, str) else ""

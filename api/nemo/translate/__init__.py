@@ -1,0 +1,1 @@
+"""From NVIDIA NeMo Evaluator's words to the core's."""

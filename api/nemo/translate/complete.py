@@ -1,0 +1,39 @@
+"""What a job from Prefect names, put in its place: it asks for a stored target and config by their names alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.http.state import State
+from api.nemo.schema.jobs import JobInput
+from api.nemo.translate import jobs as translate
+from api.nemo.translate import references
+from core.errors import AssayError
+from core.job import Failure, Job
+from store.secrets import seal
+
+
+def complete(state: State, job: Job) -> None:
+    """Give a job its specification, with keys of its own, or the reason why it has none."""
+    try:
+        request, keys = seal({"spec": _inline(state, job.request)})
+        spec, failure = translate.carried_out(JobInput.model_validate(request["spec"]), at="spec")
+    except AssayError as error:
+        failure = Failure(blame=error.blame, code=error.code, message=error.message)
+        state.jobs.complete(job.id, failure=failure)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        state.jobs.complete(job.id, failure=Failure(blame="user", code="invalid_spec", message=message))
+    else:
+        model = translate.model_name(spec)
+        ciphertexts = state.vault.encrypt(keys)
+        state.jobs.complete(job.id, spec=spec, model=model, request=request, failure=failure, secrets=ciphertexts)
+
+
+def _inline(state: State, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request's target and config in full, keys in clear, with the parameters that the request overrides."""
+    spec = references.inline(state, request["spec"])
+    overrides = {name: value for name, value in request.items() if name != "spec"}
+    return {**spec, "config": {**spec["config"], "params": {**(spec["config"].get("params") or {}), **overrides}}}

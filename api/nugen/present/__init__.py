@@ -1,0 +1,1 @@
+"""From the core's words to Nugen's."""

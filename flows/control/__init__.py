@@ -1,0 +1,1 @@
+"""The loop that keeps job records in step with their flow runs."""

@@ -1,0 +1,1 @@
+"""Our worker, how it is woken, and Prefect's server as it is started here."""

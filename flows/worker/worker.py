@@ -1,0 +1,92 @@
+"""Our Prefect worker: one long-lived process that runs many flow runs, each in a thread.
+
+It is woken for new work through a named pipe besides polling, so that a job begins within a
+second. Registered as the worker type `assay` by entry point; `python -m flows` runs it.
+"""
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+from prefect.client.orchestration import get_client
+from prefect.exceptions import Abort, ParameterBindError, Pause, SignatureMismatchError
+from prefect.flow_engine import run_flow
+from prefect.states import Failed
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from core.settings import Settings
+from flows.worker.wake import make_pipe, wake
+
+if TYPE_CHECKING:
+    from prefect.client.schemas import FlowRun
+
+
+class AssayWorkerResult(BaseWorkerResult):
+    """The end of a flow run in this process; its state is Prefect's to know."""
+
+
+class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerResult]):
+    """Runs the flow `evaluate` in this process, `ASSAY_MAX_JOBS` at a time."""
+
+    type = "assay"
+    job_configuration = BaseJobConfiguration
+    _description = "Carries out Assay's evaluation jobs in one long-lived process."
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take up to `ASSAY_MAX_JOBS` runs unless a limit is given."""
+        self._settings = Settings()
+        kwargs["limit"] = kwargs.get("limit") or self._settings.max_jobs
+        super().__init__(*args, **kwargs)
+        self._threads = anyio.CapacityLimiter(kwargs["limit"])
+
+    async def setup(self) -> None:
+        """Prepare to run, and listen for wake-ups."""
+        await super().setup()
+        assert self._runs_task_group is not None
+        self._runs_task_group.start_soon(self._heed_wakes)
+
+    async def run(
+        self,
+        flow_run: "FlowRun",
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> AssayWorkerResult:
+        """Run the flow in a thread with a loop of its own, so that no job stalls another."""
+        if task_status:
+            task_status.started(os.getpid())
+        try:
+            await anyio.to_thread.run_sync(_run_flow, flow_run, limiter=self._threads)
+        finally:
+            wake(self._settings.home)  # there is room for a run that waits
+        return AssayWorkerResult(identifier=str(os.getpid()), status_code=0)
+
+    async def _heed_wakes(self) -> None:
+        pipe = os.open(make_pipe(self._settings.home), os.O_RDWR | os.O_NONBLOCK)
+        try:
+            while True:
+                await anyio.wait_readable(pipe)
+                os.read(pipe, 4096)
+                await self.get_and_submit_flow_runs()
+        finally:
+            os.close(pipe)
+
+
+def _run_flow(flow_run: "FlowRun") -> None:
+    """Run `evaluate` for a flow run to its end; the outcome is in the run's state."""
+    from flows.evaluate import evaluate
+
+    try:
+        run = run_flow(evaluate, flow_run=flow_run, return_type="state")
+        with suppress(Abort, Pause):  # the run was refused or is suspended, which its state says
+            asyncio.run(cast(Coroutine[Any, Any, Any], run))
+    except (ParameterBindError, SignatureMismatchError) as error:
+        asyncio.run(_fail(flow_run, f"The flow cannot be called so: {error}"))
+
+
+async def _fail(flow_run: "FlowRun", message: str) -> None:
+    """Fail a run that Prefect's engine refuses before it gives it a state."""
+    async with get_client() as client:
+        await client.set_flow_run_state(flow_run.id, Failed(message=message), force=True)

@@ -1,0 +1,1 @@
+"""The job tables: connections, migrations, and what is kept in each."""

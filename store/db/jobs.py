@@ -1,0 +1,364 @@
+"""The job records, and what engines report of them.
+
+The API adds jobs and sets intents, an engine reports progress, the reconciler settles statuses.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from typing import Any, Final, TypedDict, Unpack, get_args
+
+import sqlalchemy as sa
+from pydantic import BaseModel
+
+from core.errors import Conflict, NotFound
+from core.job import (
+    TERMINAL,
+    Count,
+    Face,
+    Failure,
+    Intent,
+    Job,
+    JobStatus,
+    NewJob,
+    OpenJob,
+    Progress,
+    Transition,
+    utcnow,
+)
+from core.queries.lists import Field, Listing
+from core.spec import EvaluationSpec
+from store.db.connect import insert_into, reading, writing
+from store.db.lists import Kept, columns_of, page_of, part_of, position
+from store.db.tables import job_progress, jobs, results
+from store.secrets import forget, keep
+
+OPEN: Final[frozenset[JobStatus]] = frozenset(get_args(JobStatus)) - TERMINAL
+"""The statuses from which a job still goes on."""
+
+CAN_PAUSE: Final[frozenset[JobStatus]] = frozenset({"created", "pending", "running", "resuming"})
+CAN_RESUME: Final[frozenset[JobStatus]] = frozenset({"pausing", "paused"})
+
+
+def _places() -> dict[Field, Kept]:
+    """Return where the fields of jobs are kept that lists are narrowed by."""
+    label = {
+        part: sa.func.substr(jobs.c[part], position(jobs.c[part], sa.literal("/")) + 1) for part in ("target", "config")
+    }
+    unnamed = (sa.case((jobs.c.name == jobs.c.id, each)) for each in label.values())
+    names = ("id", "face", "name", "namespace", "project", "description", "status", "created_at", "updated_at")
+    result = sa.select(results.c.id).where(results.c.job == jobs.c.id).order_by(results.c.created_at, results.c.id)
+    return {
+        **columns_of(jobs, *names, "custom_fields", "ownership"),
+        # A job that was given no name goes by those of its target and config.
+        ("known_as",): Kept((jobs.c.name, *unnamed)),
+        ("target",): Kept((jobs.c.target,), jobs.c.request, ("target",)),
+        ("target", "model"): Kept((jobs.c.model,)),
+        ("config",): Kept((jobs.c.config,), jobs.c.request, ("config",)),
+        ("result",): Kept((result.limit(1).scalar_subquery(),)),
+        ("output_files_url",): Kept(document=jobs.c.request, path=("output_files_url",)),
+        ("status_details",): Kept((jobs.c.note, sa.type_coerce(jobs.c.failure, sa.Text()))),
+        # Empty for a job that has not failed.
+        ("blame",): Kept((sa.func.replace(sa.func.coalesce(part_of(jobs.c.failure, "blame"), ""), '"', ""),)),
+    }
+
+
+PLACES: Final = _places()
+
+
+class Change(TypedDict, total=False):
+    """What the reconciler may change of a job; an absent key leaves the column as it is."""
+
+    status: JobStatus
+    note: str | None
+    failure: Failure | None
+    crashes: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Jobs:
+    """The job records of a database. Each method is one transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def add(self, job: NewJob, secrets: Mapping[str, bytes] = {}, *, repeats_since: datetime | None = None) -> Job:
+        """Record a new job together with its keys' ciphertexts, by id.
+
+        One that has a failure has ended at once, and its keys are not kept.
+        A request that was sent before makes no second job but returns the first: it has the idempotency
+        key of that one, or, with `repeats_since`, the digest of one that came since then.
+        Raises Conflict if the face has a job of that name in that namespace, or of that idempotency key
+        with another digest.
+        """
+        now = utcnow()
+        record = Job(**_fields(job), created_at=now, updated_at=now, history=(Transition("created", now),))
+        if job.failure is not None:
+            history = (*record.history, Transition("failed", now))
+            record = replace(record, status="failed", finished_at=now, history=history)
+        with writing(self._engine) as connection:
+            if (earlier := _earlier(connection, job, repeats_since)) is not None:
+                return _job(earlier)
+            insert = insert_into(connection, jobs).values(_columns(_fields(record)))
+            insert = insert.on_conflict_do_nothing(index_elements=["face", "namespace", "name"])
+            if connection.scalar(insert.returning(jobs.c.id)) is None:
+                raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
+            if job.failure is None:
+                keep(connection, "job", job.id, secrets)
+        return record
+
+    def register(self, job: NewJob, flow_run_id: str) -> Job:
+        """Record the job of a flow run that was started for none, or return the one of its id that is there.
+
+        Raises Conflict if the face has another job of that name in that namespace.
+        """
+        now = utcnow()
+        history = (Transition("created", now),)
+        record = Job(**_fields(job), flow_run_id=flow_run_id, created_at=now, updated_at=now, history=history)
+        with writing(self._engine) as connection:
+            connection.execute(insert_into(connection, jobs).values(_columns(_fields(record))).on_conflict_do_nothing())
+            row = connection.execute(sa.select(jobs).where(jobs.c.id == job.id)).one_or_none()
+        if row is None:
+            raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
+        return _job(row)
+
+    def complete(
+        self,
+        job_id: str,
+        *,
+        spec: EvaluationSpec | None = None,
+        model: str | None = None,
+        request: Mapping[str, Any] | None = None,
+        failure: Failure | None = None,
+        secrets: Mapping[str, bytes] = {},
+    ) -> None:
+        """Give a registered job its specification and the request with what it named, or say why it has none.
+
+        One that has a specification, has failed or is gone is left alone.
+        """
+        found = {"spec": spec, "model": model, "request": request, "failure": failure}
+        values = _columns({name: value for name, value in found.items() if value is not None})
+        lacks = (jobs.c.id == job_id, jobs.c.spec.is_(None), jobs.c.failure.is_(None))
+        with writing(self._engine) as connection:
+            change = sa.update(jobs).where(*lacks, jobs.c.status.in_(OPEN)).values(**values, updated_at=utcnow())
+            if connection.execute(change).rowcount:
+                keep(connection, "job", job_id, secrets)
+
+    def get(self, job_id: str, face: Face | None = None) -> Job:
+        """Return a job. A face finds only its own, and none that was deleted.
+
+        Raises NotFound.
+        """
+        found = sa.select(jobs).where(jobs.c.id == job_id)
+        if face is not None:
+            found = found.where(jobs.c.face == face, jobs.c.intent != "delete")
+        with reading(self._engine) as connection:
+            row = connection.execute(found).one_or_none()
+        if row is None:
+            raise NotFound("Job not found")
+        return _job(row)
+
+    def status(self, job_id: str) -> JobStatus:
+        """Return the status of a job. Raises NotFound, for a deleted job too."""
+        found = sa.select(jobs.c.status).where(jobs.c.id == job_id, jobs.c.intent != "delete")
+        with reading(self._engine) as connection:
+            status: JobStatus | None = connection.scalar(found)
+        if status is None:
+            raise NotFound("Job not found")
+        return status
+
+    def intent(self, job_id: str) -> Intent:
+        """Return what the user wants of a job; "cancel" of one that has ended, "delete" of one that is gone."""
+        found = sa.select(jobs.c.intent, jobs.c.status).where(jobs.c.id == job_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(found).one_or_none()
+        if row is None:
+            return "delete"
+        intent: Intent = "cancel" if row.status in TERMINAL else row.intent
+        return intent
+
+    def page(self, face: Face | None, listing: Listing) -> tuple[list[Job], int]:
+        """Return the page that is asked for of a face's jobs, or of all, and how many are on all its pages.
+
+        Jobs that were deleted, and ephemeral ones, are left out.
+        """
+        own = sa.true() if face is None else jobs.c.face == face
+        shown = (own, jobs.c.intent != "delete", ~jobs.c.ephemeral)
+        with reading(self._engine) as connection:
+            rows, total = page_of(connection, jobs, PLACES, listing, shown)
+        return [_job(row) for row in rows], total
+
+    def open(self) -> list[OpenJob]:
+        """Return the jobs that have not ended, and those still to be removed, oldest first."""
+        # Two look-ups in indexes: with OR, SQLite would read every row there is.
+        still_open = sa.select(jobs.c.id).where(jobs.c.status.in_(OPEN))
+        return self._list(jobs.c.id.in_(still_open.union(sa.select(jobs.c.id).where(jobs.c.intent == "delete"))))
+
+    def undispatched(self) -> list[OpenJob]:
+        """Return the open jobs that shall run and have no flow run yet, oldest first."""
+        return self._list(jobs.c.status.in_(OPEN), jobs.c.intent == "run", jobs.c.flow_run_id.is_(None))
+
+    def incomplete(self) -> list[OpenJob]:
+        """Return the open jobs that name what is stored and have no specification yet, oldest first."""
+        return self._list(
+            jobs.c.status.in_(OPEN), jobs.c.spec.is_(None), jobs.c.failure.is_(None), jobs.c.target.is_not(None)
+        )
+
+    def dispatched(self, job_id: str, flow_run_id: str) -> None:
+        """Note the flow run that carries out a job."""
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(flow_run_id=flow_run_id))
+
+    def want(self, job_id: str, intent: Intent) -> Job:
+        """Set what the user wants of a job, and show at once that it is on its way.
+
+        Raises NotFound, for a deleted job too, and Conflict where the job's status does not allow it.
+        """
+        with writing(self._engine) as connection:
+            current = _locked(connection, job_id, *jobs.c)
+            if current is None or (current.intent == "delete" and intent != "delete"):
+                raise NotFound("Job not found")
+            changed = _change(connection, current, intent=intent, status=passing_status(current.status, intent))
+        return replace(_job(current), **changed)
+
+    def settle(self, job_id: str, *, seen: JobStatus | None = None, **changes: Unpack[Change]) -> bool:
+        """Record what became of a job, and return whether it was taken; the reconciler's only write.
+
+        It is refused if the job is terminal or gone, and if its status is no longer `seen`: the user
+        has paused or cancelled it since. A terminal status deletes the job's keys.
+        """
+        with writing(self._engine) as connection:
+            needed = ("id", "history", *Change.__annotations__)
+            current = _locked(connection, job_id, *(jobs.c[name] for name in needed))
+            if current is None or current.status in TERMINAL or (seen is not None and current.status != seen):
+                return False
+            changed = _change(connection, current, **_columns(changes))
+            if changed.get("status") in TERMINAL:
+                forget(connection, "job", job_id)
+        return True
+
+    def report(self, progress: Progress) -> Intent:
+        """Record an engine's progress, and return what the user wants of the job.
+
+        A job that is gone answers "delete".
+        """
+        columns = _columns(asdict(progress))
+        # The key is shared so that the job cannot go between the two statements.
+        wanted = sa.select(jobs.c.intent).where(jobs.c.id == progress.job_id).with_for_update(read=True, key_share=True)
+        with writing(self._engine) as connection:
+            intent: Intent | None = connection.scalar(wanted)
+            if intent is None:
+                return "delete"
+            upsert = insert_into(connection, job_progress).values(columns)
+            connection.execute(upsert.on_conflict_do_update(index_elements=["job_id"], set_=columns))
+        return intent
+
+    def progress(self, job_ids: Collection[str]) -> dict[str, Progress]:
+        """Return the last reports of those of the jobs that have one, by job id."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(job_progress).where(job_progress.c.job_id.in_(job_ids)))
+            return {row.job_id: _progress(row) for row in rows}
+
+    def drop_ephemeral(self, before: datetime) -> None:
+        """Have the ephemeral jobs deleted that were made before then: nobody waits for them any more."""
+        # Found by an index alone; rows are long, and no other writer can go on meanwhile.
+        found = sa.select(jobs.c.id).where(jobs.c.ephemeral, jobs.c.created_at < before, jobs.c.intent != "delete")
+        with writing(self._engine) as connection:
+            forgotten = sa.update(jobs).where(jobs.c.id.in_(found))
+            connection.execute(forgotten.values(intent="delete", updated_at=utcnow()))
+
+    def remove(self, job_id: str) -> None:
+        """Delete a job's record, progress and keys; nothing happens if it is gone already."""
+        with writing(self._engine) as connection:
+            forget(connection, "job", job_id)
+            connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
+
+    def _list(self, *conditions: sa.ColumnElement[bool]) -> list[OpenJob]:
+        columns = [jobs.c[field.name] for field in fields(OpenJob)]
+        rows = sa.select(*columns).where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
+        with reading(self._engine) as connection:
+            return [OpenJob(**{**row._mapping, "failure": _failure(row)}) for row in connection.execute(rows)]
+
+
+def passing_status(status: JobStatus, intent: Intent) -> JobStatus:
+    """Return the status that a job shows as soon as the user wants `intent` of it.
+
+    Raises Conflict where that makes no sense.
+    """
+    match intent:
+        case "delete":
+            return status
+        case "pause" if status in CAN_PAUSE:
+            return "pausing"
+        case "run" if status in CAN_RESUME:
+            return "resuming"
+        case "cancel" if status in OPEN:
+            return "cancelling"
+    verb = {"pause": "paused", "run": "resumed", "cancel": "cancelled"}[intent]
+    raise Conflict(f"Job is {status} and cannot be {verb}")
+
+
+def _earlier(connection: sa.Connection, job: NewJob, since: datetime | None) -> sa.Row[Any] | None:
+    """Return the job that the same request has made before; another may be at the same request now."""
+    if connection.dialect.name == "postgresql" and job.digest is not None:
+        turn = sa.func.hashtext(job.idempotency_key or job.digest)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
+    if job.idempotency_key is not None:
+        same = jobs.c.idempotency_key == job.idempotency_key
+    elif since is not None:
+        same = (jobs.c.digest == job.digest) & (jobs.c.created_at >= since)
+    else:
+        return None
+    found = sa.select(jobs).where(jobs.c.face == job.face, jobs.c.intent != "delete", same)
+    row = connection.execute(found.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(1)).one_or_none()
+    if row is not None and row.digest != job.digest:
+        raise Conflict("This Idempotency-Key came before with another request; send each request with its own")
+    return row
+
+
+def _locked(connection: sa.Connection, job_id: str, *columns: sa.Column[Any]) -> sa.Row[Any] | None:
+    return connection.execute(sa.select(*columns).where(jobs.c.id == job_id).with_for_update()).one_or_none()
+
+
+def _change(connection: sa.Connection, current: sa.Row[Any], **columns: Any) -> dict[str, Any]:
+    """Write those of the columns that differ, with the time, and return what was written."""
+    changed = {name: value for name, value in columns.items() if current._mapping[name] != value}
+    if changed:
+        changed["updated_at"] = now = utcnow()
+        if "status" in changed:
+            changed["history"] = (*_history(current), Transition(changed["status"], now))
+        connection.execute(sa.update(jobs).where(jobs.c.id == current.id).values(_columns(changed)))
+    return changed
+
+
+def _fields(job: NewJob) -> dict[str, Any]:
+    return {field.name: getattr(job, field.name) for field in fields(job)}
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _column(name, value) for name, value in values.items()}
+
+
+def _column(name: str, value: Any) -> Any:
+    if name == "history":
+        return [(status, at.isoformat()) for status, at in value]
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _job(row: sa.Row[Any]) -> Job:
+    spec = None if row.spec is None else EvaluationSpec.model_validate(row.spec)
+    return Job(**{**row._mapping, "spec": spec, "failure": _failure(row), "history": _history(row)})
+
+
+def _history(row: sa.Row[Any]) -> tuple[Transition, ...]:
+    return tuple(Transition(status, datetime.fromisoformat(at)) for status, at in row.history or ())
+
+
+def _progress(row: sa.Row[Any]) -> Progress:
+    counts = {task: {stage: Count(**count) for stage, count in stages.items()} for task, stages in row.counts.items()}
+    return Progress(**{**row._mapping, "counts": counts, "failure": _failure(row)})
+
+
+def _failure(row: sa.Row[Any]) -> Failure | None:
+    return None if row.failure is None else Failure.model_validate(row.failure)

@@ -1,0 +1,1 @@
+"""Files that users upload, and files that appear whole or not at all."""

@@ -1,0 +1,99 @@
+"""Rows of samples as files, made while they are sent: one block is in memory at a time."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store.results.sample_sql import ScoreName
+from store.results.samples import ROWS
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes a cell for a formula by."""
+
+OF_ROW: Final = tuple(name for name in ROWS.names if name != "scores")
+OF_SCORE: Final = ("outcome", "label", "feedback")
+
+
+def records(block: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yield rows as JSON values, their items and tool calls parsed."""
+    for row in block.to_pylist():
+        row["item"] = orjson.loads(row["item"])
+        row["tool_calls"] = orjson.loads(row["tool_calls"]) if row["tool_calls"] else None
+        yield row
+
+
+def jsonl_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
+    """Yield the rows as lines of JSON."""
+    for block in blocks:
+        yield b"".join(orjson.dumps(row) + b"\n" for row in records(block))
+
+
+def csv_parts(blocks: Iterable[pa.Table], scores: Sequence[ScoreName]) -> Iterator[bytes]:
+    """Yield the rows as CSV: each score's value in the column `metric/name`, beside what else is known of it.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
+    names = ["/".join(score) for score in scores]
+    yield _csv([[*OF_ROW, *(column for name in names for column in (name, *(f"{name} {part}" for part in OF_SCORE)))]])
+    for block in blocks:
+        yield _csv(_flat(row, scores) for row in block.to_pylist())
+
+
+def parquet_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
+    """Yield a Parquet file of the rows, with the columns of `store.results.samples.ROWS`."""
+    sink = _Sink()
+    with pq.ParquetWriter(sink, ROWS, compression="zstd") as writer:
+        for block in blocks:
+            writer.write_table(block)
+            yield sink.drain()
+    yield sink.drain()
+
+
+def _flat(row: dict[str, Any], scores: Sequence[ScoreName]) -> list[object]:
+    found = {(score["metric"], score["name"]): score for score in row["scores"]}
+    cells = [row[name] for name in OF_ROW]
+    for name in scores:
+        score = found.get(name, {})
+        cells += [score.get("value"), *(score.get(part) for part in OF_SCORE)]
+    return cells
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+    text = StringIO()
+    csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+class _Sink:
+    """A file that can only be written to; what was written is taken out in parts."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self._size += len(part)
+        return len(part)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def drain(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)

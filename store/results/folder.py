@@ -1,0 +1,310 @@
+"""A job's folder of results: what goes where, and in which order, so that a crash loses nothing."""
+
+import fcntl
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
+from core.job import Job, Stage
+from core.plan import SCHEMA_VERSION, Manifest, Shard
+from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
+from store.files.atomic import publish, storing
+from store.results import schemas
+from store.results.checksum import with_checksum
+from store.results.journal import count_records
+from store.results.schemas import SCHEMAS, VERSION_KEY, Kind
+
+
+class CallEnd(NamedTuple):
+    """A way in which calls to a task's target, or to its judge `metric`, have ended, and an error of one."""
+
+    task: str
+    target: str
+    metric: str
+    outcome: CallOutcome
+    error: str | None
+
+
+class ScoreOf(NamedTuple):
+    """What a score is of, and its name."""
+
+    task: str
+    target: str
+    metric: str
+    name: str
+
+
+FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
+"""What a shard has once it has passed a stage; written last."""
+
+
+class JobFolder:
+    """The folder `job_id=<id>` below the results folder; made when something is written.
+
+    A shard's Parquet files are immutable: one that exists is finished. A finished stage writes
+    its calls first, then what derives from them, and only then removes its journal, so that a
+    crash in between leaves the journal to do it again from.
+    """
+
+    def __init__(self, results: Path, job_id: str) -> None:
+        """Name the folder; raises SpecInvalid if `job_id` could lead elsewhere."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", job_id):
+            raise SpecInvalid(f"{job_id!r} is not a job id: letters, digits, '_' and '-' only", field="job_id")
+        self.job_id = job_id
+        self.path = results / f"job_id={job_id}"
+        self._tombstone = results / f".deleted-{job_id}"
+        self._lock = self.path / ".lock"
+
+    @property
+    def log_path(self) -> Path:
+        """Where the job's log lines go."""
+        return self.path / "log.jsonl"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder while an engine works in it; waits, blocking the thread, for another to let go.
+
+        Raises NotFound if the folder was removed meanwhile.
+        """
+        with storing(self._lock):
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not self._is_lock(descriptor):
+                raise NotFound(f"job {self.job_id} was deleted while another engine worked on it")
+            self._tidy()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def is_held(self) -> bool:
+        """Whether an engine holds the folder now."""
+        try:
+            descriptor = os.open(self._lock, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def file(self, kind: Kind, index: int) -> Path:
+        """Return where a shard's rows of a kind other than calls lie, or with index 0 the summaries."""
+        return self.path / kind / f"{index:05}.parquet"
+
+    def calls_file(self, stage: Stage, shard: Shard) -> Path:
+        """Return where the calls of a shard's stage lie."""
+        return self.path / "calls" / f"{stage}-{shard.index:05}.parquet"
+
+    def read_manifest(self) -> Manifest | None:
+        """Return the frozen plan; None if resolve has not finished."""
+        path = self.path / "manifest.json"
+        try:
+            return Manifest.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            raise ResultsMissing(f"{path} is damaged: {error}") from error
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write the frozen plan, after all samples: it says that they are whole."""
+        text = manifest.model_dump_json(indent=2)
+        publish(self.path / "manifest.json", lambda file: file.write_text(text, encoding="utf-8"))
+
+    def write_samples(self, shard: Shard, items: Sequence[str]) -> None:
+        """Write a shard's rows, given as JSON texts."""
+        self._write("samples", shard.index, schemas.samples_table(shard.task, shard.start, items))
+
+    def read_samples(self, shard: Shard) -> list[dict[str, Any]]:
+        """Return a shard's rows."""
+        table = self._read("samples", shard.index)
+        if table is None:
+            raise ResultsMissing(f"{self.file('samples', shard.index)} is missing")
+        return [orjson.loads(item) for item in table["item"].to_pylist()]
+
+    def read_keys(self, shard: Shard) -> list[tuple[str, int]]:
+        """Return the task and number of a shard's rows."""
+        table = self._read("samples", shard.index)
+        return (
+            [] if table is None else list(zip(*(table[name].to_pylist() for name in ("task", "sample")), strict=True))
+        )
+
+    def journal(self, stage: Stage, shard: Shard) -> Path:
+        """Return where the calls of an unfinished shard are written down."""
+        return self.path / "journal" / f"{stage}-{shard.index:05}.journal"
+
+    def is_finished(self, stage: Stage, shard: Shard) -> bool:
+        """Whether a shard has passed a stage."""
+        return self.file(FINISHED_BY[stage], shard.index).exists()
+
+    def finish_generate(self, shard: Shard, outputs: Sequence[Output], calls: Sequence[Call]) -> None:
+        """Turn a generated shard into Parquet; its journal goes."""
+        self._write_calls("generate", shard, calls)
+        self._write("outputs", shard.index, schemas.outputs_table(outputs))
+        self.journal("generate", shard).unlink(missing_ok=True)
+
+    def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
+        """Return the calls of a finished shard's stage."""
+        table = _read_parquet(self.calls_file(stage, shard), SCHEMAS["calls"])
+        return [] if table is None else schemas.calls_of(table)
+
+    def extent(self) -> tuple[int, int]:
+        """Return how far the job has come: the stages that shards have finished, and the calls that others made."""
+        finished = {path.stem for path in self.path.glob("calls/*.parquet")}
+        return len(finished), sum(count_records(path) for path in self.journals() if path.stem not in finished)
+
+    def call_ends(self) -> list[CallEnd]:
+        """Return the ways in which the calls to each model have ended, over all finished shards."""
+        keys = ["task", "target", "metric", "outcome"]
+        files = sorted((self.path / "calls").glob("*.parquet"))
+        read = (_read_parquet(file, SCHEMAS["calls"], [*keys, "error"]) for file in files)
+        tables = [table for table in read if table is not None]
+        if not tables:
+            return []
+        ends = pa.concat_tables(tables).group_by(keys).aggregate([("error", "min")])
+        return [CallEnd(*row.values()) for row in ends.to_pylist()]
+
+    def read_outputs(self, shard: Shard) -> list[Output] | None:
+        """Return a shard's outputs; None if it is not generated yet."""
+        table = self._read("outputs", shard.index)
+        return None if table is None else schemas.outputs_of(table)
+
+    def finish_judge(self, shard: Shard, scores: Sequence[Score], calls: Sequence[Call]) -> None:
+        """Turn a judged shard into Parquet; its journal goes."""
+        self._write_calls("judge", shard, calls)
+        self._write("scores", shard.index, schemas.scores_table(scores))
+        self.journal("judge", shard).unlink(missing_ok=True)
+
+    def read_scores(self, shard: Shard) -> list[Score] | None:
+        """Return a shard's scores; None if it is not judged yet."""
+        table = self._read("scores", shard.index)
+        return None if table is None else schemas.scores_of(table)
+
+    def count_passed(self) -> Counter[ScoreOf]:
+        """Count the scores that passed, over all finished shards."""
+        passed = Counter[ScoreOf]()
+        for file in sorted((self.path / "scores").glob("*.parquet")):
+            table = _read_parquet(file, SCHEMAS["scores"], [*ScoreOf._fields, "passed"])
+            if table is not None:
+                counts = table.group_by(list(ScoreOf._fields)).aggregate([("passed", "sum")])
+                passed.update({ScoreOf(*key): count or 0 for *key, count in map(dict.values, counts.to_pylist())})
+        return passed
+
+    def unscored(self) -> dict[ScoreOf, dict[Outcome, str | None]]:
+        """Return an error for each outcome of the scores that have no value, over all finished shards."""
+        keys = [*ScoreOf._fields, "outcome"]
+        files = sorted((self.path / "scores").glob("*.parquet"))
+        read = (_read_parquet(file, SCHEMAS["scores"], [*keys, "error"]) for file in files)
+        errors: dict[ScoreOf, dict[Outcome, str | None]] = {}
+        for table in read:
+            ends = [] if table is None else table.group_by(keys).aggregate([("error", "min")]).to_pylist()
+            for *key, outcome, error in map(dict.values, ends):
+                if outcome != "scored":
+                    errors.setdefault(ScoreOf(*key), {}).setdefault(outcome, error)
+        return errors
+
+    def write_summaries(self, summaries: Sequence[Summary]) -> None:
+        """Write the aggregates, those of an earlier attempt being replaced."""
+        self._write("summaries", 0, schemas.summaries_table(summaries))
+
+    def read_summaries(self) -> list[Summary] | None:
+        """Return the aggregates; None before they are written."""
+        table = self._read("summaries", 0)
+        return None if table is None else schemas.summaries_of(table)
+
+    def write_job(self, job: Job) -> None:
+        """Write what the `jobs` view shows of the job."""
+        _write_parquet(self.path / "job.parquet", schemas.job_table(job))
+
+    def read_status(self) -> str | None:
+        """Return the status that the job ended in; None before that."""
+        table = _read_parquet(self.path / "job.parquet", schemas.JOB, ["status"])
+        return None if table is None else str(table["status"][0].as_py())
+
+    def parquet_files(self) -> list[Path]:
+        """Return all Parquet files that are there."""
+        return sorted(self.path.rglob("*.parquet"))
+
+    def journals(self) -> list[Path]:
+        """Return the journals that are there."""
+        return sorted(self.path.glob("journal/*.journal"))
+
+    def remove(self) -> None:
+        """Remove the folder, which is out of sight at once; may be repeated after a crash."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._tombstone)
+        with suppress(FileNotFoundError):
+            self.path.rename(self._tombstone)
+            shutil.rmtree(self._tombstone)
+
+    def _write(self, kind: Kind, index: int, table: pa.Table) -> None:
+        _write_parquet(self.file(kind, index), table)
+
+    def _write_calls(self, stage: Stage, shard: Shard, calls: Sequence[Call]) -> None:
+        _write_parquet(self.calls_file(stage, shard), schemas.calls_table(calls))
+
+    def _read(self, kind: Kind, index: int) -> pa.Table | None:
+        return _read_parquet(self.file(kind, index), SCHEMAS[kind])
+
+    def _is_lock(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._lock.stat())
+        except FileNotFoundError:
+            return False
+
+    def _tidy(self) -> None:
+        """Remove what an engine left that was killed between two steps."""
+        for temporary in (*self.path.glob("*/.*.tmp"), *self.path.glob(".manifest.json.*.tmp")):
+            temporary.unlink(missing_ok=True)
+        if not (self.path / "manifest.json").exists():
+            shutil.rmtree(self.path / "samples", ignore_errors=True)  # of a plan that was never made
+        for stage, kind in FINISHED_BY.items():
+            for journal in self.path.glob(f"journal/{stage}-*.journal"):
+                index = journal.stem.removeprefix(f"{stage}-")
+                if (self.path / kind / f"{index}.parquet").exists():
+                    journal.unlink(missing_ok=True)
+
+
+def job_ids(results: Path) -> list[str]:
+    """Return the jobs that have a folder."""
+    return sorted(path.name.removeprefix("job_id=") for path in results.glob("job_id=*"))
+
+
+def _write_parquet(path: Path, table: pa.Table) -> None:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    content = with_checksum(sink.getvalue().to_pybytes())
+    publish(path, lambda file: file.write_bytes(content))
+
+
+def _read_parquet(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table | None:
+    """Return a file's columns, all or those named; None if there is no file. Raises ResultsMissing if it is damaged."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            kept = file.schema_arrow
+            table = file.read(columns, use_threads=False)
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ResultsMissing(f"{path} is damaged: {error}") from error
+    version = (kept.metadata or {}).get(VERSION_KEY, b"").decode(errors="replace")
+    if version != str(SCHEMA_VERSION):
+        raise SchemaMismatch(f"{path} is of schema version {version!r}; this release reads {SCHEMA_VERSION}")
+    if not kept.equals(schema):
+        raise ResultsMissing(f"{path} is damaged: its columns are not those of {schema.names}")
+    return table

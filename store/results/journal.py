@@ -1,0 +1,166 @@
+"""The journal of a shard: every call that was paid, written down before it counts.
+
+One line a call: its length and CRC-32 in hexadecimal, then the call as a JSON array. JSON escapes
+line breaks, so a newline always ends a record, and what follows a damaged one can still be read.
+"""
+
+import mmap
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+from zlib import crc32
+
+import orjson
+
+from core.result import Call
+from store.files.atomic import storing, sync
+from store.results.rows import call_of, call_row, well_formed
+
+HEADER_BYTES = 18
+
+_HEADER: Final = re.compile(rb"[0-9a-f]{8} [0-9a-f]{8} ")
+_NO_HEADER: Final = b"ffffffff ffffffff "
+
+
+class JournalRead(NamedTuple):
+    """The calls of a journal in the order of writing, and how many records in its midst were damaged."""
+
+    calls: list[Call]
+    damaged: int
+
+
+class Journal:
+    """A journal open for appending, by one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal, and cut off a last record that was not written whole."""
+        self.path = path
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            size = os.fstat(self._descriptor).st_size
+            self._end = _intact(self._descriptor, size)
+            self._synced = self._end if self._end == size else -1
+            if self._end < size:
+                os.ftruncate(self._descriptor, self._end)
+            sync(path.parent)
+
+    def append(self, call: Call) -> None:
+        """Write down one call, in one write; it survives the process, and after `sync` the machine."""
+        line = render_call(call)
+        with storing(self.path):
+            try:
+                written = os.write(self._descriptor, line)
+                while written < len(line):
+                    written += os.write(self._descriptor, line[written:])
+            except OSError:
+                # The next record must not follow half of this one; where that fails, the reader skips both.
+                with suppress(OSError):
+                    os.ftruncate(self._descriptor, self._end)
+                raise
+        self._end += len(line)
+
+    def sync(self) -> None:
+        """Wait until the disk holds all that was appended."""
+        end = self._end
+        if self._synced != end:
+            with storing(self.path):
+                os.fsync(self._descriptor)
+            self._synced = end
+
+    def close(self) -> None:
+        """Sync and close."""
+        try:
+            self.sync()
+        finally:
+            # A late append must fail, and not write where the number was given to another file.
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_journal(path: Path) -> JournalRead:
+    """Read the whole records of a journal; one that does not exist is empty.
+
+    A last record that was not written whole is dropped. Any other damaged record is skipped and
+    counted: its call is paid again rather than trusted. The same call may stand more than once.
+    """
+    try:
+        return parse_journal(path.read_bytes())
+    except FileNotFoundError:
+        return JournalRead([], 0)
+
+
+def parse_journal(data: bytes) -> JournalRead:
+    """Read the whole records of a journal's content."""
+    *lines, tail = data.split(b"\n")
+    payloads = [_payload(line) for line in lines]
+    if not tail and payloads and payloads[-1] is None:
+        payloads.pop()
+    calls = [call_of(orjson.loads(payload)) for payload in payloads if payload is not None]
+    return JournalRead(calls, len(payloads) - len(calls))
+
+
+def count_records(path: Path) -> int:
+    """Count the records of a journal, damaged ones among them; one that does not exist has none."""
+    try:
+        return path.read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def damage(data: bytes, *, may_be_torn: bool) -> str | None:
+    """Return what is wrong first with a journal's content; None if nothing is, besides a torn end that `may_be`."""
+    *lines, tail = data.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if _payload(line) is None:
+            return f"record {number} is damaged"
+    if tail and not (may_be_torn and _is_torn(tail)):
+        return f"record {len(lines) + 1} is {'damaged' if may_be_torn else 'torn'}"
+    return None
+
+
+def render_call(call: Call) -> bytes:
+    """Return the record of a call, its newline included."""
+    row = call_row(call)
+    try:
+        payload = orjson.dumps(row)
+    except orjson.JSONEncodeError:
+        payload = orjson.dumps([well_formed(value) for value in row])
+    return b"%08x %08x %b\n" % (len(payload), crc32(payload), payload)
+
+
+def _payload(line: bytes) -> bytes | None:
+    payload = line[HEADER_BYTES:]
+    return payload if line[:HEADER_BYTES] == b"%08x %08x " % (len(payload), crc32(payload)) else None
+
+
+def _is_torn(tail: bytes) -> bool:
+    """Tell whether `tail` can be the beginning of a record, or all of it but the newline."""
+    if len(tail) < HEADER_BYTES:
+        tail += _NO_HEADER[len(tail) :]
+    header, missing = tail[:HEADER_BYTES], HEADER_BYTES - len(tail)
+    if not _HEADER.fullmatch(header):
+        return False
+    missing += int(header[:8], 16)
+    return missing > 0 or (missing == 0 and _payload(tail) is not None)
+
+
+def _intact(descriptor: int, size: int) -> int:
+    """Return where the last whole record ends, if at most the last is not whole."""
+    if not size:
+        return 0
+    with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as data:
+        start = data.rfind(b"\n", 0, size - 1) + 1
+        last = data[start:size]
+    return size if last.endswith(b"\n") and _payload(last[:-1]) is not None else start

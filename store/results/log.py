@@ -1,0 +1,87 @@
+"""A job's log: JSON lines in its folder; what is written is free of keys already."""
+
+import os
+import threading
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import orjson
+
+from core.errors import InvalidInput
+from core.job import utcnow
+from store.files.atomic import storing
+
+Level = Literal["INFO", "WARNING", "ERROR"]
+
+
+class LogLine(NamedTuple):
+    """One line: `time` is naive UTC, `step` the stage it comes from."""
+
+    time: datetime
+    level: Level
+    step: str
+    message: str
+
+
+class LogPage(NamedTuple):
+    """Some lines of a log, where the next page starts (None: there is no more yet), and how many lines there are."""
+
+    lines: list[LogLine]
+    next_start: int | None
+    total: int
+
+
+def read_log(path: Path, *, start: int = 0, limit: int | None = None) -> LogPage:
+    """Read up to `limit` lines from the byte offset `start`; a log that does not exist is empty.
+
+    A line that is still being written is left out, and so is one that a full disk has cut short.
+    Raises InvalidInput if no line starts there.
+    """
+    try:
+        with path.open("rb") as file:
+            total = sum(line.endswith(b"\n") for line in file)
+            if not 0 <= start <= file.tell():
+                raise InvalidInput("Invalid page cursor")
+            file.seek(max(start - 1, 0))
+            if start and file.read(1) != b"\n":
+                raise InvalidInput("Invalid page cursor")
+            whole = [line for line in islice(file, limit) if line.endswith(b"\n")]
+            end = start + sum(map(len, whole))
+            follows = file.readline().endswith(b"\n") if whole else False
+            lines = [line for text in whole if (line := _line(text)) is not None]
+            return LogPage(lines, end if follows else None, total)
+    except FileNotFoundError:
+        if start:
+            raise InvalidInput("Invalid page cursor") from None
+        return LogPage([], None, 0)
+
+
+def _line(text: bytes) -> LogLine | None:
+    try:
+        line = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return LogLine(datetime.fromisoformat(line["time"]), line["level"], line["step"], line["message"])
+
+
+class JobLog:
+    """Appends to `log.jsonl`; byte offsets into it are stable cursors."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the log at `path`, creating its folder."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._lock = threading.Lock()
+
+    def write(self, message: str, *, level: Level = "INFO", step: str = "evaluation") -> None:
+        """Append one line; `step` is the stage it comes from. Raises StorageFull."""
+        line = orjson.dumps({"time": utcnow(), "level": level, "step": step, "message": message}) + b"\n"
+        with self._lock, storing(self._path):
+            os.write(self._fd, line)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)

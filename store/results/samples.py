@@ -1,0 +1,182 @@
+"""The samples of one job as rows: an output, its item and its scores, filtered, sorted and paged.
+
+A page is found in two steps: which rows it has, by as few columns as that takes, and then those rows in
+full, from the shards that hold them. What is read is what shards have finished, also while a job runs.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from core.errors import ResultsMissing
+from core.plan import Shard
+from core.queries.samples import Selection
+from store.results.folder import JobFolder
+from store.results.sample_sql import KEY, Bindings, Names, Position, ScoreName, positions
+from store.results.schemas import SCHEMAS, Kind
+
+OF_OUTPUT: Final = ("reasoning", "tool_calls", "finish_reason", "truncated", "empty", "outcome", "error")
+OF_SCORE: Final = ("metric", "name", "outcome", "value", "label", "passed", "feedback", "error")
+GROWTH: Final = 16
+"""So many times more shards are looked through next if a page is not full yet."""
+
+KINDS: Final[tuple[Kind, ...]] = ("samples", "outputs", "scores")
+
+SCORES: Final = pa.list_(pa.struct([SCHEMAS["scores"].field(name) for name in OF_SCORE]))
+ROWS: Final[pa.Schema] = pa.schema(
+    [
+        *(SCHEMAS["outputs"].field(name) for name in KEY),
+        SCHEMAS["samples"].field("item"),
+        SCHEMAS["outputs"].field("text").with_name("output"),
+        *(SCHEMAS["outputs"].field(name) for name in OF_OUTPUT),
+        pa.field("scores", SCORES),
+    ]
+)
+"""The columns of a row: what it is, its item, its output and what is to be said of that, and its scores."""
+
+LOAD: Final = f"""
+    WITH keys AS (
+        SELECT unnest($task) AS task, unnest($sample) AS sample, unnest($target) AS target, unnest($trial) AS trial,
+               unnest(range(len($task))) AS position
+    ), graded AS (
+        SELECT {", ".join(KEY)},
+               list({{{", ".join(f"'{name}': {name}" for name in OF_SCORE)}}} ORDER BY metric, name) AS scores
+        FROM scores SEMI JOIN keys USING ({", ".join(KEY)})
+        GROUP BY {", ".join(KEY)}
+    )
+    SELECT {", ".join(KEY)}, item, text AS output, {", ".join(OF_OUTPUT)}, coalesce(scores, []) AS scores
+    FROM keys JOIN outputs USING ({", ".join(KEY)}) JOIN samples USING (task, sample)
+    LEFT JOIN graded USING ({", ".join(KEY)})
+    ORDER BY position"""
+
+
+class Coverage(NamedTuple):
+    """How many samples a job has, and of how many the outputs, and the scores, can be read now."""
+
+    samples: int
+    generated: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the shards of a job had finished when it was opened."""
+
+    folder: JobFolder
+    names: Names
+    shards: tuple[Shard, ...]
+    generated: tuple[Shard, ...]
+    judged: frozenset[int]
+    connection: duckdb.DuckDBPyConnection
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: JobFolder) -> Iterator["Samples"]:
+        """Look at what there is; a job that is not resolved has nothing."""
+        manifest = folder.read_manifest()
+        shards = manifest.shards if manifest else ()
+        generated = tuple(shard for shard in shards if folder.is_finished("generate", shard))
+        judged = frozenset(shard.index for shard in generated if folder.is_finished("judge", shard))
+        tasks = [task.name for task in manifest.spec.tasks] if manifest else []
+        targets = [target.name for target in manifest.spec.targets] if manifest else []
+        with duckdb.connect(":memory:") as connection:
+            samples = cls(folder, Names(tasks, targets, ()), shards, generated, judged, connection)
+            samples._confine()
+            yield replace(samples, names=Names(tasks, targets, samples._score_names()))
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much of the job can be read."""
+        judged = (len(shard) for shard in self.generated if shard.index in self.judged)
+        return Coverage(sum(map(len, self.shards)), sum(map(len, self.generated)), sum(judged))
+
+    def find(self, selection: Selection, *, limit: int, after: Position | None = None) -> list[Position]:
+        """Return the first rows of a selection, or the first after a position in it.
+
+        Raises InvalidInput for a score that the job does not have.
+        """
+        found: list[Position] = []
+        for shards in self._in_turn(selection, after):
+            bindings = Bindings()
+            statement = positions(selection, self.names, bindings, limit=limit - len(found), after=after)
+            found += [Position(*row) for row in self._answer(shards, statement, bindings.values).fetchall()]
+            if len(found) >= limit:
+                break
+        return found
+
+    def load(self, rows: Sequence[Position]) -> pa.Table:
+        """Return rows in full, with the columns of `ROWS`."""
+        if not rows:
+            return ROWS.empty_table()
+        holding = [shard for shard in self.generated if _holds(shard, rows)]
+        keys = {name: [getattr(row, name) for row in rows] for name in KEY}
+        return self._answer(holding, LOAD, keys).to_arrow_table().cast(ROWS)
+
+    def blocks(
+        self, selection: Selection, *, size: int, limit: int | None = None, after: Position | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield a selection in full, or what follows a position in it, in blocks of up to `size` rows.
+
+        There are at most `limit` rows in all. Raises as `find` does.
+        """
+        left = limit
+        while left is None or left > 0:
+            found = self.find(selection, limit=size if left is None else min(size, left), after=after)
+            if not found:
+                return
+            yield self.load(found)
+            after = found[-1]
+            left = None if left is None else left - len(found)
+
+    def _in_turn(self, selection: Selection, after: Position | None) -> Iterator[Sequence[Shard]]:
+        """Yield the shards that a page may come from: ever more at a time in their order, else all at once."""
+        if selection.sort != ("sample",):
+            yield self.generated
+            return
+        shards = self.generated[::-1] if selection.descending else self.generated
+        start = next((n for n, shard in enumerate(shards) if after and _holds(shard, [after])), 0)
+        size = 1
+        while start < len(shards):
+            yield shards[start : start + size]
+            start, size = start + size, GROWTH * size
+
+    def _score_names(self) -> list[ScoreName]:
+        # Every shard of a task has all scores of the task, be they missing or not.
+        first = {shard.task: shard for shard in reversed(self.generated) if shard.index in self.judged}
+        statement = "SELECT DISTINCT metric, name FROM scores ORDER BY ALL"
+        return self._answer(list(first.values()), statement).fetchall()
+
+    def _answer(self, shards: Sequence[Shard], statement: str, values: object = None) -> duckdb.DuckDBPyRelation:
+        """Answer a statement over some of the shards; raises ResultsMissing if a file is gone or damaged."""
+        try:
+            for kind in KINDS:
+                files = self._files(kind, shards)
+                empty = SCHEMAS[kind].empty_table()
+                rows = self.connection.read_parquet(files) if files else self.connection.from_arrow(empty)
+                rows.create_view(kind, replace=True)
+            return self.connection.sql(statement, params=values)
+        except duckdb.Error as error:
+            raise ResultsMissing(f"the results of job {self.folder.job_id} cannot be read: {error}") from error
+
+    def _confine(self) -> None:
+        """Let DuckDB read the job's finished files, and nothing else."""
+        files = [file for kind in KINDS for file in self._files(kind, self.generated)]
+        self.connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, files))}]")
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
+    def _files(self, kind: Kind, shards: Sequence[Shard]) -> list[str]:
+        there = (shard for shard in shards if kind != "scores" or shard.index in self.judged)
+        return [str(self.folder.path / kind / f"{shard.index:05}.parquet") for shard in there]
+
+
+def _holds(shard: Shard, rows: Iterable[Position]) -> bool:
+    return any(row.task == shard.task and shard.start <= row.sample < shard.stop for row in rows)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

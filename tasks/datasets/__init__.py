@@ -1,0 +1,1 @@
+"""Where rows come from: requests, files here, hubs; and how each format is read."""

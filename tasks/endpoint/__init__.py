@@ -1,0 +1,1 @@
+"""How a model is asked: routes, attempts, limits, and what its replies mean."""

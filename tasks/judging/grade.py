@@ -1,0 +1,100 @@
+"""Scores that a judge gives: what it is asked about each subject, and what its replies mean."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from core.metric import Judge, Preference
+from core.plan import Shard
+from core.result import Call, CallKey, CallOutcome, Outcome, Score
+from tasks.calls import Ask, prepare
+from tasks.endpoint.reply import answer_text
+from tasks.engine import Engine
+from tasks.judging.verdict import Verdict, combine_passes, read_verdict, score_names
+from tasks.metrics.subject import Subject
+from tasks.templates.template import compile_prompt, context
+
+SHOWN_CHARACTERS = 200
+
+_OUTCOMES: dict[CallOutcome, Outcome] = {
+    "answered": "judge_unparsable",
+    "refused": "judge_error",
+    "error": "judge_error",
+    "transient": "judge_error",
+    "not_attempted": "not_attempted",
+    "cancelled": "cancelled",
+    "missing_field": "missing_field",
+}
+
+
+def judge_calls(engine: Engine, shard: Shard, metric: Judge, subjects: Iterable[Subject]) -> Iterator[Ask | Call]:
+    """Yield what to ask the judge about each subject, or why it cannot be asked."""
+    route = engine.route(metric.endpoint, metric.prompt)
+    template = compile_prompt(metric.prompt, where=f"task {shard.task!r}, judge {metric.name!r}")
+    for subject in subjects:
+        if subject.lost:
+            continue
+        for key in call_keys(metric, subject):
+            values = subject.values(swapped=key.ordinal == 1, with_response=template.reads_response)
+            yield prepare(
+                key,
+                route,
+                template,
+                context(subject.row, values, sample_names=metric.prompt.sample_names),
+                defaults=metric.generation,
+                reply_schema=metric.reply_schema,
+            )
+
+
+def verdicts(metric: Judge, subjects: Iterable[Subject], calls: Mapping[CallKey, Call]) -> Iterator[Score]:
+    """Yield the judge's scores of each subject; a judge that fails gives no value, and says why."""
+    for subject in subjects:
+        if lost := subject.lost:
+            for name in score_names(metric.scale):
+                yield subject.score(metric.name, name, lost.outcome, error=lost.error)
+        else:
+            yield from _graded(metric, subject, [calls[key] for key in call_keys(metric, subject)])
+
+
+def call_keys(metric: Judge, subject: Subject) -> list[CallKey]:
+    """Return the keys of a judge's calls about a subject, one for each pass."""
+    passes = 2 if isinstance(metric.scale, Preference) and metric.scale.swap else 1
+    return [
+        CallKey(subject.task, subject.sample, subject.target, subject.trial, "judge", metric.name, ordinal)
+        for ordinal in range(passes)
+    ]
+
+
+def _graded(metric: Judge, subject: Subject, calls: Sequence[Call]) -> Iterator[Score]:
+    readings = [_reading(metric, call) for call in calls]
+    for name in score_names(metric.scale):
+        found = [reading.get(name) for reading in readings]
+        verdict = found[0] if len(found) == 1 else combine_passes(*found)
+        if verdict is None:
+            outcome, error = _missing(metric, name, calls)
+            yield subject.score(metric.name, name, outcome, error=error)
+        else:
+            yield subject.score(
+                metric.name,
+                name,
+                "scored",
+                value=verdict.value,
+                label=verdict.label,
+                passed=verdict.passed,
+                feedback=verdict.feedback,
+            )
+
+
+def _missing(metric: Judge, name: str, calls: Sequence[Call]) -> tuple[Outcome, str]:
+    """Tell why there is no score: a judge that failed or said nothing, or one that said something else."""
+    for call in calls:
+        if call.outcome != "answered":
+            return _OUTCOMES[call.outcome], call.error or call.outcome
+    said = [answer_text(call, metric.reasoning) for call in calls]
+    if not all(text.strip() for text in said):
+        return "judge_error", "the judge said nothing"
+    return "judge_unparsable", f"the judge's reply has no {name!r}: {said[0][:SHOWN_CHARACTERS]!r}"
+
+
+def _reading(metric: Judge, call: Call) -> Mapping[str, Verdict | None]:
+    if call.outcome != "answered":
+        return {}
+    return read_verdict(metric.scale, answer_text(call, metric.reasoning))

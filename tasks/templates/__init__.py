@@ -1,0 +1,1 @@
+"""Templates of prompts and metrics: sandboxed, bounded, and known by what they read."""

@@ -1,0 +1,115 @@
+import time
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+
+from core.job import Count, Progress, Stage, utcnow
+from flows.control.status import RunState
+from flows.control.watch import QUEUED_S, SILENT_S, UNCONFIRMED_S, UNSTARTED_S, Watch
+
+BEAT = utcnow()
+REPORT = Progress("job-1", 1, "worker", BEAT)
+READY = Progress("job-1", 1, "worker", BEAT, results_ready_at=BEAT)
+MARGIN_S = 0.5
+
+
+def watching(run: RunState, *, in_state_s: float = 0.0, silent_s: float = 0.0) -> Watch:
+    now = time.monotonic()
+    return Watch(run, now - in_state_s, BEAT, now - silent_s)
+
+
+@pytest.mark.parametrize(
+    ("run", "report", "limit_s"),
+    [
+        ("crashed", REPORT, UNCONFIRMED_S),
+        ("crashed", None, UNCONFIRMED_S),
+        ("pending", None, UNSTARTED_S),
+        ("pending", REPORT, UNSTARTED_S),
+        ("running", None, UNSTARTED_S),
+        ("running", REPORT, SILENT_S),
+        ("running", READY, UNCONFIRMED_S),
+        ("cancelling", None, UNSTARTED_S),
+        ("cancelling", REPORT, SILENT_S),
+        ("cancelling", READY, UNCONFIRMED_S),
+    ],
+)
+def test_an_engine_is_dead_once_nothing_was_heard_for_long_enough(
+    run: RunState, report: Progress | None, limit_s: float
+) -> None:
+    short, long = limit_s - MARGIN_S, limit_s + MARGIN_S
+    assert not watching(run, in_state_s=short, silent_s=short).engine_is_dead(report)
+    assert watching(run, in_state_s=long, silent_s=long).engine_is_dead(report)
+
+
+@pytest.mark.parametrize("run", sorted({*get_args(RunState)} - {"crashed", "pending", "running", "cancelling"}))
+def test_only_a_run_that_should_have_an_engine_can_have_lost_it(run: RunState) -> None:
+    assert not watching(run, in_state_s=1e6, silent_s=1e6).engine_is_dead(REPORT)
+    assert not watching(run, in_state_s=1e6, silent_s=1e6).engine_is_dead(None)
+
+
+def test_an_engine_that_reports_lives_however_long_its_run_lasts() -> None:
+    assert not watching("running", in_state_s=1e6, silent_s=0.0).engine_is_dead(REPORT)
+    assert not watching("pending", in_state_s=1e6, silent_s=0.0).engine_is_dead(REPORT)
+
+
+def test_a_run_that_is_taken_up_again_has_its_time_to_report() -> None:
+    watch = watching("crashed", in_state_s=1e6, silent_s=1e6)
+    watch.note_run("pending")
+    assert not watch.engine_is_dead(REPORT)
+    watch.note_run("crashed")
+    assert not watch.engine_is_dead(REPORT)
+
+
+def test_a_state_that_is_seen_again_goes_on_lasting() -> None:
+    watch = watching("crashed", in_state_s=UNCONFIRMED_S + MARGIN_S)
+    watch.note_run("crashed")
+    assert watch.engine_is_dead(REPORT)
+
+
+def test_only_a_new_report_is_a_sign_of_life() -> None:
+    watch = watching("running", silent_s=SILENT_S + MARGIN_S)
+    watch.note_report(REPORT)
+    watch.note_report(None)
+    assert watch.engine_is_dead(REPORT)
+    watch.note_report(Progress("job-1", 1, "worker", BEAT + timedelta(seconds=1)))
+    assert not watch.engine_is_dead(REPORT)
+
+
+def test_clocks_that_differ_between_machines_do_not_kill() -> None:
+    watch = Watch()
+    watch.note_run("running")
+    report = Progress("job-1", 1, "worker", BEAT - timedelta(hours=1))
+    watch.note_report(report)
+    assert not watch.engine_is_dead(report)
+    assert (watch.run, watch.heartbeat) == ("running", report.heartbeat_at)
+
+
+def test_a_run_left_lying_waits_for_a_worker() -> None:
+    assert watching("scheduled", in_state_s=QUEUED_S + MARGIN_S).waits_for_a_worker
+    assert not watching("scheduled", in_state_s=QUEUED_S - MARGIN_S).waits_for_a_worker
+    assert not watching("running", in_state_s=QUEUED_S + MARGIN_S).waits_for_a_worker
+
+
+def counted(done: int, seconds: int) -> Progress:
+    """Return a report of so many samples, the given time after the first."""
+    counts: dict[str, dict[Stage, Count]] = {"qa": {"generate": Count(done, 100), "judge": Count(0, 100)}}
+    return Progress("job-1", 1, "worker", BEAT + timedelta(seconds=seconds), counts)
+
+
+def test_a_job_has_advanced_once_it_is_further_than_ever_seen() -> None:
+    watch = Watch()
+    for second, done in enumerate([50, 50, 0, 20, 50]):  # as after a restart, which reads its journals again
+        watch.note_report(counted(done, second))
+        assert not watch.has_advanced
+    watch.note_report(counted(51, 9))
+    assert watch.has_advanced
+    assert watch.most_done == 51
+
+
+def test_a_job_has_advanced_if_more_is_on_disk_than_at_the_death_before_though_nothing_was_reported() -> None:
+    watch = Watch()
+    for extent, has_advanced in (((0, 7), False), ((0, 7), False), ((0, 8), True), ((1, 0), True), ((1, 0), False)):
+        watch.has_advanced = False
+        watch.note_death(extent)
+        assert watch.has_advanced == has_advanced

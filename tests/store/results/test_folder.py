@@ -1,0 +1,322 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
+from core.job import Job, utcnow
+from core.plan import DatasetDigest, Manifest, Shard
+from core.result import Call, CallKey, Outcome, Output, Score, Summary
+from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
+from store.results.folder import JobFolder
+from store.results.journal import Journal, read_journal
+from store.results.schemas import VERSION_KEY
+
+SHARD = Shard(index=3, task="qa", start=50, stop=52)
+OUTPUTS = [Output("qa", 50, "target", text="yes é"), Output("qa", 51, "target", outcome="target_error", error="500")]
+SCORES = [Score("qa", sample, "target", 0, "exact", "exact", "scored", 1.0) for sample in (50, 51)]
+CALLS = [Call(CallKey("qa", sample, "target", 0, "target", "", 0), "answered", "{}") for sample in (50, 51)]
+SUMMARY = Summary("qa", "target", "exact", "exact", 2, 0, 2.0, 1.0, 1.0, 1.0, 2.0, 0.0, 0.0, 0.0, {"scored": 2})
+SPEC = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[{"q": 1}])),))
+MANIFEST = Manifest(
+    job_id="job-1",
+    code_version="0.1",
+    spec=SPEC,
+    shards=(SHARD,),
+    datasets=(DatasetDigest(task="qa", sha256="0" * 64, rows=2),),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    return JobFolder(tmp_path / "results", "job-1")
+
+
+def files(folder: JobFolder) -> set[str]:
+    return {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("job_id", ["", "..", "a/b", "a\\b", "a.b", "a\n", "é", "job 1", "a=b"])
+def test_an_id_that_could_lead_elsewhere_is_refused(tmp_path: Path, job_id: str) -> None:
+    with pytest.raises(SpecInvalid, match="is not a job id") as caught:
+        JobFolder(tmp_path, job_id)
+    assert caught.value.field == "job_id"
+
+
+@pytest.mark.parametrize("job_id", ["job-1", "eval_01ABC", "6f1c2d3e-0000-4000-8000-000000000000"])
+def test_ids_of_all_faces_name_a_folder_that_is_not_made_yet(tmp_path: Path, job_id: str) -> None:
+    folder = JobFolder(tmp_path, job_id)
+    assert folder.path == tmp_path / f"job_id={job_id}"
+    assert not folder.path.exists()
+
+
+def test_nothing_is_there_before_it_is_written(folder: JobFolder) -> None:
+    assert folder.read_manifest() is None
+    assert folder.read_outputs(SHARD) is None
+    assert folder.read_scores(SHARD) is None
+    assert folder.read_summaries() is None
+    assert not folder.is_held()
+    assert not folder.path.exists()
+
+
+def test_manifest_and_samples_come_back(folder: JobFolder) -> None:
+    folder.write_samples(SHARD, ['{"q":"é","n":null}', '{"q":[1,2]}'])
+    folder.write_manifest(MANIFEST)
+    assert folder.read_manifest() == MANIFEST
+    assert folder.read_samples(SHARD) == [{"q": "é", "n": None}, {"q": [1, 2]}]
+    assert files(folder) == {"samples/00003.parquet", "manifest.json"}
+
+
+def test_samples_that_should_be_there_are_named_when_they_are_not(folder: JobFolder) -> None:
+    with pytest.raises(ResultsMissing, match=r"samples/00003\.parquet is missing") as caught:
+        folder.read_samples(SHARD)
+    assert caught.value.blame == "service"
+
+
+def test_a_generated_shard_is_parquet_and_has_no_journal(folder: JobFolder) -> None:
+    with Journal(folder.journal("generate", SHARD)) as journal:
+        journal.append(CALLS[0])
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    assert folder.read_outputs(SHARD) == OUTPUTS
+    assert files(folder) == {"calls/generate-00003.parquet", "outputs/00003.parquet"}
+
+
+def test_a_judged_shard_without_calls_still_has_a_typed_calls_file(folder: JobFolder) -> None:
+    folder.finish_judge(SHARD, SCORES, [])
+    assert folder.read_scores(SHARD) == SCORES
+    calls = pq.ParquetFile(folder.path / "calls" / "judge-00003.parquet")
+    assert calls.metadata.num_rows == 0
+    assert "total_tokens" in calls.schema_arrow.names
+
+
+def test_a_crash_between_calls_and_outputs_leaves_the_journal_to_redo_from(folder: JobFolder) -> None:
+    with Journal(folder.journal("generate", SHARD)) as journal:
+        for call in CALLS:
+            journal.append(call)
+    (folder.path / "outputs").write_text("in the way")
+    with pytest.raises(FileExistsError):
+        folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    assert read_journal(folder.journal("generate", SHARD)).calls == CALLS
+    (folder.path / "outputs").unlink()
+    assert folder.read_outputs(SHARD) is None
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    assert folder.read_outputs(SHARD) == OUTPUTS
+    assert read_journal(folder.journal("generate", SHARD)).calls == []
+
+
+def test_whoever_takes_the_folder_clears_what_a_killed_engine_left(folder: JobFolder) -> None:
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    finished, unfinished = folder.journal("generate", SHARD), folder.journal("judge", SHARD)
+    for path in (finished, unfinished):
+        Journal(path).close()
+    (folder.path / "outputs" / ".00004.parquet.1234.tmp").write_text("half")
+    with folder.held():
+        assert not finished.exists()
+        assert unfinished.exists()
+    assert os.listdir(folder.path / "outputs") == ["00003.parquet"]
+    assert folder.read_outputs(SHARD) == OUTPUTS
+
+
+def test_a_job_is_further_with_each_call_and_each_shard_that_is_finished(folder: JobFolder) -> None:
+    extents = [folder.extent()]
+    with Journal(folder.journal("generate", SHARD)) as journal:
+        for call in CALLS:
+            journal.append(call)
+            extents.append(folder.extent())
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    extents.append(folder.extent())
+    Journal(folder.journal("generate", SHARD)).close()  # as one that a killed engine left
+    assert extents == [(0, 0), (0, 1), (0, 2), (1, 0)]
+    assert folder.extent() == (1, 0)
+
+
+def test_summaries_are_replaced_by_those_of_a_later_attempt(folder: JobFolder) -> None:
+    folder.write_summaries([SUMMARY, SUMMARY])
+    folder.write_summaries([SUMMARY])
+    assert folder.read_summaries() == [SUMMARY]
+    assert files(folder) == {"summaries/00000.parquet"}
+
+
+def test_a_file_with_any_changed_byte_is_refused_or_reads_the_same(folder: JobFolder) -> None:
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    path = folder.path / "outputs" / "00003.parquet"
+    data = path.read_bytes()
+    reads, refusals = [], []
+    for at in range(0, len(data), 7):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x81]) + data[at + 1 :])
+        try:
+            reads.append(folder.read_outputs(SHARD))
+        except (ResultsMissing, SchemaMismatch) as error:
+            refusals.append(error.message)
+    assert all(read == OUTPUTS for read in reads)
+    assert all(str(path) in refusal for refusal in refusals)
+    assert len(refusals) > len(reads)
+
+
+def test_each_way_in_which_calls_have_ended_is_told_once(folder: JobFolder) -> None:
+    assert folder.call_ends() == []
+    judged = Call(CallKey("qa", 50, "target", 0, "judge", "graded", 0), "error", "{}", error="HTTP 401")
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    folder.finish_judge(SHARD, SCORES, [judged, judged])
+    assert set(folder.call_ends()) == {
+        ("qa", "target", "", "answered", None),
+        ("qa", "target", "graded", "error", "HTTP 401"),
+    }
+    (folder.path / "calls" / "judge-00003.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ResultsMissing, match=r"judge-00003\.parquet is damaged"):
+        folder.call_ends()
+
+
+def test_a_damaged_manifest_is_named(folder: JobFolder) -> None:
+    folder.write_manifest(MANIFEST)
+    path = folder.path / "manifest.json"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ResultsMissing, match=r"manifest\.json is damaged"):
+        folder.read_manifest()
+    folder.write_manifest(MANIFEST)
+    assert folder.read_manifest() == MANIFEST
+
+
+def test_results_of_another_schema_version_are_refused_by_number(folder: JobFolder) -> None:
+    folder.finish_judge(SHARD, SCORES, [])
+    path = folder.path / "scores" / "00003.parquet"
+    table = pq.ParquetFile(path).read()
+    pq.write_table(table.replace_schema_metadata({VERSION_KEY: b"7"}), path)
+    with pytest.raises(SchemaMismatch, match="version '7'; this release reads 1"):
+        folder.read_scores(SHARD)
+    pq.write_table(table.drop_columns("value"), path)
+    with pytest.raises(ResultsMissing, match="its columns are not"):
+        folder.read_scores(SHARD)
+
+
+def test_a_folder_is_held_by_one_engine_at_a_time(folder: JobFolder) -> None:
+    entered = threading.Event()
+
+    def work() -> None:
+        with JobFolder(folder.path.parent, folder.job_id).held():
+            entered.set()
+
+    second = threading.Thread(target=work)
+    with folder.held():
+        assert folder.is_held()
+        second.start()
+        assert not entered.wait(0.05)
+        assert folder.is_held()
+    assert entered.wait(5)
+    second.join()
+    assert not folder.is_held()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from store.results.folder import JobFolder
+with JobFolder(Path(sys.argv[1]), "job-1").held():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_engine_lets_go(folder: JobFolder) -> None:
+    command = [sys.executable, "-c", HOLDER, str(folder.path.parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        assert folder.is_held()
+        process.send_signal(signal.SIGKILL)
+    assert not folder.is_held()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="tells by /proc that the second engine waits")
+def test_an_engine_that_waited_for_a_folder_now_deleted_does_not_bring_it_back(folder: JobFolder) -> None:
+    errors: list[NotFound] = []
+
+    def work() -> None:
+        try:
+            with folder.held():
+                folder.write_summaries([])
+        except NotFound as error:
+            errors.append(error)
+
+    second = threading.Thread(target=work)
+    with folder.held():
+        second.start()
+        deadline = time.monotonic() + 5
+        while opened(folder.path / ".lock") < 2 and time.monotonic() < deadline:
+            pass
+        folder.remove()
+    second.join()
+    assert [error.message for error in errors] == ["job job-1 was deleted while another engine worked on it"]
+    assert not folder.path.exists()
+
+
+def opened(path: Path) -> int:
+    count = 0
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            count += link.readlink() == path
+        except FileNotFoundError:
+            continue
+    return count
+
+
+def test_a_removed_folder_is_gone_and_may_be_removed_again(folder: JobFolder) -> None:
+    folder.write_summaries([SUMMARY])
+    folder.remove()
+    folder.remove()
+    assert os.listdir(folder.path.parent) == []
+    assert folder.read_summaries() is None
+
+
+def test_a_removal_that_was_cut_short_is_completed(folder: JobFolder) -> None:
+    folder.write_summaries([SUMMARY])
+    folder.path.rename(folder.path.parent / ".deleted-job-1")
+    folder.write_summaries([])
+    folder.remove()
+    assert os.listdir(folder.path.parent) == []
+    assert not folder.path.exists()
+
+
+def test_a_job_is_written_anew_as_its_status_changes(folder: JobFolder) -> None:
+    for status in ("running", "completed"):
+        job = Job("job-1", "nemo-v2", SPEC, {}, "first", status=status, created_at=utcnow(), updated_at=utcnow())
+        folder.write_job(job)
+    [row] = pq.ParquetFile(folder.path / "job.parquet").read().to_pylist()
+    assert (row["id"], row["name"], row["status"]) == ("job-1", "first", "completed")
+    assert files(folder) == {"job.parquet"}
+
+
+def test_scores_that_passed_are_counted_over_all_shards(folder: JobFolder) -> None:
+    assert folder.count_passed() == {}
+    for start in (50, 52):
+        shard = SHARD.model_copy(update={"index": start, "start": start, "stop": start + 2})
+        passed = [replace(score, sample=start + n, passed=n == 0) for n, score in enumerate(SCORES)]
+        unknown = [replace(score, name="other") for score in SCORES]
+        folder.finish_judge(shard, passed + unknown, [])
+    counts = folder.count_passed()
+    assert counts["qa", "target", "exact", "exact"] == 2
+    assert counts["qa", "target", "exact", "other"] == 0
+
+
+def test_what_has_no_score_says_why_for_each_outcome(folder: JobFolder) -> None:
+    assert folder.unscored() == {}
+    ends: list[tuple[Outcome, str | None]] = [("judge_error", "b"), ("judge_error", "a"), ("refused", None)]
+    for index, (outcome, error) in enumerate(ends):
+        shard = SHARD.model_copy(update={"index": index, "start": index, "stop": index + 1})
+        lost = replace(SCORES[0], sample=index, outcome=outcome, value=None, error=error)
+        folder.finish_judge(shard, [lost, replace(lost, name="other", outcome="scored", value=1.0)], [])
+    errors = folder.unscored()
+    assert {key.name for key in errors} == {SCORES[0].name}
+    assert list(errors.values()) == [{"judge_error": "b", "refused": None}]
+
+
+def test_the_log_lies_in_the_folder(folder: JobFolder) -> None:
+    assert folder.log_path == folder.path / "log.jsonl"
+    assert folder.journal("judge", SHARD) == folder.path / "journal" / "judge-00003.journal"

@@ -1,0 +1,92 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import DatasetUnreadable
+from core.spec import FilesDataset
+from tasks.datasets.bfcl import answers_url, arrange, json_schema
+from tasks.datasets.rows import Sources, read_rows
+
+AREA = {
+    "name": "geometry.area",
+    "description": "The area of a triangle.",
+    "parameters": {
+        "type": "dict",
+        "properties": {
+            "base": {"type": "integer", "description": "b"},
+            "type": {"type": "any"},
+            "sides": {"type": "tuple", "items": {"type": "float"}},
+            "more": {"type": "dict", "properties": {"note": {"type": "string"}, "n": {}}},
+        },
+        "required": ["base"],
+    },
+}
+ROW = {"id": "simple_0", "question": [[{"role": "user", "content": "Find the area."}]], "function": [AREA]}
+ANSWER = {"id": "simple_0", "ground_truth": [{"geometry.area": {"base": [10]}}]}
+
+
+def unread() -> Iterator[dict[str, Any]]:
+    raise AssertionError("the answers are in the rows")
+    yield
+
+
+def test_functions_become_tools_in_the_words_of_json_schema() -> None:
+    [row] = arrange([ROW | ANSWER], unread)
+    assert row["messages"] == [{"role": "user", "content": "Find the area."}]
+    [tool] = row["tools"]
+    assert tool["type"] == "function"
+    assert tool["function"]["name"] == "geometry_area"
+    assert tool["function"]["parameters"] == {
+        "type": "object",
+        "properties": {
+            "base": {"type": "integer", "description": "b"},
+            "type": {"type": "string"},
+            "sides": {"type": "array", "items": {"type": "number"}},
+            "more": {"type": "object", "properties": {"note": {"type": "string"}, "n": {"type": "string"}}},
+        },
+        "required": ["base"],
+    }
+    assert row["function"] == [AREA]
+    assert json_schema(tool["function"]["parameters"]) == tool["function"]["parameters"]
+
+
+@pytest.mark.parametrize("place", ["row", "beside"])
+def test_possible_answers_are_in_the_row_or_in_the_file_beside(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "org" / "bfcl"
+    (folder / "possible_answer").mkdir(parents=True)
+    other = {"id": "simple_1", "ground_truth": []}
+    rows = [ROW | ANSWER] if place == "row" else [ROW]
+    (folder / "f.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if place == "beside":
+        (folder / "possible_answer" / "f.json").write_text(json.dumps(other) + "\n" + json.dumps(ANSWER) + "\n")
+    dataset = FilesDataset(url="hf://datasets/org/bfcl/f.json", format="jsonl", layout="bfcl")
+    [row] = read_rows(dataset, Sources(tmp_path, Path, str), limit=None)
+    assert row["ground_truth"] == ANSWER["ground_truth"]
+    assert row["id"] == "simple_0"
+
+
+def test_an_answer_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "org" / "bfcl").mkdir(parents=True)
+    (tmp_path / "org" / "bfcl" / "f.json").write_text(json.dumps(ROW))
+    dataset = FilesDataset(url="hf://datasets/org/bfcl/f.json", format="jsonl", layout="bfcl")
+    with pytest.raises(DatasetUnreadable, match="there is no org/bfcl/possible_answer") as caught:
+        list(read_rows(dataset, Sources(tmp_path, Path, str), limit=None))
+    assert answers_url(dataset.url) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"question": "Find the area."}, "row 1 .* needs lists 'question' and 'function'"),
+        ({"function": None}, "row 1 .* needs lists"),
+        ({"id": "simple_9"}, "row 1 .* possible answers"),
+        ({"function": [{"name": "f"}]}, "row 1 .* a function needs 'name' and 'parameters'"),
+    ],
+)
+def test_a_row_of_another_shape_is_named(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(DatasetUnreadable, match=message) as caught:
+        list(arrange([ROW | changed], lambda: [ANSWER]))
+    assert caught.value.blame == "user"

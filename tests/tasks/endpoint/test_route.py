@@ -1,0 +1,74 @@
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.endpoint.route import Route, RouteInvalid, route_url
+
+
+@pytest.mark.parametrize(
+    ("url", "route", "whole"),
+    [
+        ("http://h/v1", "/chat/completions", "http://h/v1/chat/completions"),
+        ("http://h/v1/", "chat/completions", "http://h/v1/chat/completions"),
+        ("http://h", "completions", "http://h/completions"),
+        ("http://h/v1/chat/completions", "completions", "http://h/v1/chat/completions"),
+        ("http://h/v1/completions/", "chat/completions", "http://h/v1/completions/"),
+        ("http://h/v1?api-version=2", "completions", "http://h/v1/completions?api-version=2"),
+    ],
+)
+def test_a_route_is_appended_unless_it_is_there(url: str, route: str, whole: str) -> None:
+    assert route_url(url, route) == whole
+    assert route_url(whole, route) == whole
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("ftp://h/v1", "http"),
+        ("h/v1", "http"),
+        ("http://", "http"),
+        ("http://h:99999/", "99999"),
+        ("http://h:x/", "URL"),
+        ("http://xn--/", "URL"),
+    ],
+)
+def test_a_url_that_cannot_be_asked_is_named(url: str, said: str) -> None:
+    route = Route(url, "m")
+    with pytest.raises(RouteInvalid, match=said):
+        _ = route.destination
+    assert route.origin == ""
+
+
+def test_user_info_and_key_are_in_no_text() -> None:
+    route = Route("http://user:hunter22@h:8000/v1?key=q1", "m", api_key="sk-secret")
+    assert str(route.destination) == "http://h:8000/v1?key=q1"
+    assert route.origin == "http://h:8000"
+    assert "hunter22" not in repr(route)
+    assert "sk-secret" not in repr(route)
+
+
+def test_the_port_is_given_or_by_the_scheme() -> None:
+    assert Route("http://h/v1", "m").port == 80
+    assert Route("https://h/v1", "m").port == 443
+    assert Route("https://h:8443/v1", "m").port == 8443
+
+
+def test_a_key_is_sent_without_the_line_end_of_its_file() -> None:
+    assert Route("http://h", "m", api_key="sk-secret\n").headers["authorization"] == "Bearer sk-secret"
+    assert "authorization" not in Route("http://h", "m").headers
+    with pytest.raises(RouteInvalid):
+        _ = Route("http://h", "m", api_key="sk\r\nX-Other: 1").headers
+
+
+@given(st.binary(), st.binary(), st.text('abcXYZ0189-_/+="\\&<>', min_size=6).map(lambda key: f"k{key}k"))
+def test_a_key_is_masked_wherever_it_stands_and_however_json_escapes_it(before: bytes, after: bytes, key: str) -> None:
+    route = Route("http://h", "m", api_key=key)
+    for_html = orjson.dumps(key).replace(b"<", rb"\u003c").replace(b">", rb"\u003e").replace(b"&", rb"\u0026")
+    for echo in (key.encode(), orjson.dumps(key)[1:-1], for_html[1:-1], for_html[1:-1].replace(b"/", rb"\/")):
+        assert echo not in route.mask(before + echo + after)
+
+
+def test_a_placeholder_for_a_key_is_left_in_answers() -> None:
+    assert Route("http://h", "m", api_key="EMPTY").mask(b"it is EMPTY") == b"it is EMPTY"
+    assert Route("http://h", "m").mask(b"it is EMPTY") == b"it is EMPTY"

@@ -1,0 +1,119 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import SpecInvalid
+from core.metric import FirstParser, JsonParser, Parser, RegexParser, WordParser
+from tasks.judging.parsers import Statement, balanced_objects, compile_pattern, find_number, read_object
+
+WITHIN = JsonParser(path="n", minimum=0, maximum=1)
+WHOLE = JsonParser(path="n", whole=True)
+WORD = WordParser(values={"TRUE": 1.0, "FALSE": 0.0})
+SCORE, RESULT = JsonParser(path="score"), JsonParser(path="result")
+FIRST = FirstParser(parsers=(SCORE, RESULT, WORD, RegexParser(pattern=r"(-?[0-9.]+)", method="search")))
+
+
+@pytest.mark.parametrize(
+    ("parser", "text", "number"),
+    [
+        (WITHIN, '{"n": 0.5}', 0.5),
+        (WITHIN, '{"n": 1.5}', 1.0),
+        (WITHIN, '{"n": -3}', 0.0),
+        (WITHIN, '{"n": true}', 1.0),
+        (WITHIN, '{"n": "0.5"}', None),
+        (WITHIN, '{"n": null}', None),
+        (JsonParser(path="n", minimum=2), '{"n": 1}', 2.0),
+        (JsonParser(path="n", minimum=2), '{"n": 9}', 9.0),
+        (WHOLE, '{"n": 3}', 3.0),
+        (WHOLE, '{"n": 3.0}', 3.0),
+        (WHOLE, '{"n": 3.5}', None),
+        (WHOLE, '{"n": false}', 0.0),
+        (JsonParser(path="n", minimum=0, maximum=1, whole=True), '{"n": 1.7}', None),
+        (JsonParser(path="n", minimum=0, maximum=1, whole=True), '{"n": 7}', 1.0),
+    ],
+)
+def test_a_number_beyond_its_bounds_counts_as_the_bound(parser: Parser, text: str, number: float | None) -> None:
+    assert find_number(parser, Statement(text)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("TRUE", 1.0),
+        ("The answer is false.", 0.0),
+        ("**True**, not false", 1.0),
+        ("untrue", None),
+        ("TRUE_ENOUGH", None),
+        ("truelove falsehood FALSE", 0.0),
+        ("", None),
+        ("yes", None),
+    ],
+)
+def test_the_first_whole_word_counts_in_any_case(text: str, number: float | None) -> None:
+    assert find_number(WORD, Statement(text)) == number
+    assert find_number(FirstParser(parsers=(SCORE, WORD)), Statement(text)) == number
+
+
+def test_of_words_that_begin_alike_the_longer_counts() -> None:
+    parser = WordParser(values={"good": 1.0, "good enough": 0.5, "c++ (fine)": 2.0, "Straße": 3.0})
+    assert find_number(parser, Statement("Good enough!")) == 0.5
+    assert find_number(parser, Statement("good, enough")) == 1.0
+    assert find_number(parser, Statement("it is C++ (fine)")) == 2.0
+    assert find_number(parser, Statement("STRAßE")) == 3.0
+
+
+def test_a_word_that_is_worth_no_finite_number_is_none() -> None:
+    assert find_number(WordParser(values={"best": float("inf")}), Statement("best")) is None
+    assert find_number(WordParser(values={"none": float("nan"), "low": 1e-9}), Statement("none low")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ('{"score": 7}', 7.0),
+        ('{"result": true}', 1.0),
+        ('{"score": "high", "result": false}', 0.0),
+        ('{"verdict": "TRUE"}', 1.0),
+        ("I would say FALSE: 3 of 10.", 0.0),
+        ("Rating: 8", 8.0),
+        ("I cannot tell.", None),
+    ],
+)
+def test_the_first_parser_that_finds_a_number_gives_it(text: str, number: float | None) -> None:
+    assert find_number(FIRST, Statement(text)) == number
+
+
+@given(st.text(), st.sampled_from([WITHIN, WHOLE, WORD, FIRST]))
+def test_any_text_gives_a_number_or_none(text: str, parser: Parser) -> None:
+    said = Statement(text)
+    number = find_number(parser, said)
+    assert number is None or isinstance(number, float)
+    assert find_number(FirstParser(parsers=(WITHIN, WORD)), said) in (
+        find_number(WITHIN, said),
+        find_number(WORD, said),
+    )
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=a)(b)", r"(a)\1", "no group"])
+def test_a_pattern_that_cannot_give_a_number_is_refused(pattern: str) -> None:
+    with pytest.raises(SpecInvalid) as refused:
+        compile_pattern(pattern)
+    assert repr(pattern) in refused.value.message
+    assert refused.value.blame == "user"
+
+
+TEXTS = st.text(max_size=8)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | TEXTS,
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(TEXTS, part, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(TEXTS, JSON_VALUES, min_size=1, max_size=3), st.text(alphabet="abc {}.\n"))
+def test_an_object_is_found_whole_in_prose(value: dict[str, object], prose: str) -> None:
+    text = f"{prose}{json.dumps(value)} {prose}"
+    assert read_object(text) == value
+    assert [json.loads(found) for found in balanced_objects(text)] == [value]
