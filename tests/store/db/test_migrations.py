@@ -66,7 +66,7 @@ def test_a_step_that_fails_leaves_nothing_half_made(empty: sa.Engine) -> None:
 def test_processes_that_migrate_at_once_take_turns(empty_url: str, empty: sa.Engine) -> None:
     program = "import sys; from store.db.connect import connect; from store.db.migrations import migrate; "
     program += "print(migrate(connect(sys.argv[1])))"
-    root = Path(store.db.migrations.__file__).parents[1]
+    root = Path(store.db.migrations.__file__).parents[2]
     processes = [
         subprocess.Popen([sys.executable, "-c", program, empty_url], cwd=root, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
