@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.signals import forget_inherited
+
 GRACE_S = 5.0
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 10.0
@@ -85,7 +87,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[self.command.listener.fileno()] if self.command.listener else [],
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=_begin,
             )
 
 
@@ -104,7 +106,9 @@ def stop_all(children: Sequence[Child]) -> None:
         child.stop(deadline)
 
 
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, however that comes about."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _begin() -> None:
+    """Have this process, just forked, be ended by its parent alone, and with it however that ends."""
+    forget_inherited()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setpgid(0, 0)  # a Ctrl-C in the terminal is the supervisor's to pass on

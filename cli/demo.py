@@ -11,7 +11,8 @@ from rich.table import Table
 
 from cli.client import JOBS
 from cli.demo_model import ROWS, scripted_model
-from cli.serve import TEND_INTERVAL_S, CannotServe, Service, service, stop_signals
+from cli.serve import TEND_INTERVAL_S, CannotServe, Service, service
+from cli.signals import stop_signals
 from core.settings import Settings
 from store.results.views import query
 

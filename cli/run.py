@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.client import Client, JsonDict, service_url
 from cli.serve import service
+from cli.signals import heeding
 from cli.specs import Request, read_request
 from cli.tables import summary_table
 from core.job import TERMINAL
@@ -30,7 +32,7 @@ def run(settings: Settings, file: Path, *, name: str | None, project: str | None
     """Run the job that a file describes, on a service of its own if none is there; return the exit code."""
     request = read_request(file, name=name, project=project)
     notes = Console(stderr=True, highlight=False)
-    with _some_service(settings, notes) as (client, tend):
+    with heeding(signal.default_int_handler), _some_service(settings, notes) as (client, tend):
         job = submit(client, request)
         notes.print(f"Job {job['id']}")
         job = _follow(client, job["id"], notes, tend)
@@ -69,7 +71,7 @@ def _some_service(settings: Settings, notes: Console) -> Iterator[tuple[Client, 
 
 
 def _follow(client: Client, job_id: str, notes: Console, tend: Callable[[], None]) -> JsonDict:
-    """Show a job's progress until it ends; Ctrl-C cancels it, and a second one leaves it at that."""
+    """Show a job's progress until it ends; Ctrl-C or SIGTERM cancels it, and a second one leaves it at that."""
     try:
         return _wait(client, job_id, notes, tend)
     except KeyboardInterrupt:

@@ -3,20 +3,18 @@
 import errno
 import fcntl
 import os
-import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
-from types import FrameType
 
 import certifi
 import httpx
 
 from cli.children import Child, Command, stop_all
+from cli.signals import stop_signals
 from core.settings import Settings
 
 STARTUP_TIMEOUT_S = 180.0
@@ -39,6 +37,9 @@ DEFAULTS = {
     "MALLOC_ARENA_MAX": "2",
 }
 """Of the environment of all processes, where it does not say otherwise."""
+
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""No process takes a module from the folder in which the user stands, such as flows/ of a project of theirs."""
 
 
 class CannotServe(Exception):
@@ -93,7 +94,7 @@ class Service:
         settings = settings.model_copy(update={"port": api.getsockname()[1]})
         self._settings = settings
         self._say = say
-        environment = DEFAULTS | os.environ | settings.environment()
+        environment = DEFAULTS | os.environ | settings.environment() | SAFE_PATH
         environment.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
         commands: list[tuple[str, list[str], socket.socket | None]] = []
         self.prefect_url = environment.get("PREFECT_API_URL", "")
@@ -179,24 +180,6 @@ def serve(settings: Settings, say: Say) -> int:
             pass
     say("Stopped")
     return 0
-
-
-@contextmanager
-def stop_signals() -> Iterator[Event]:
-    """Have SIGTERM and Ctrl-C end what runs: at first by KeyboardInterrupt, so that starting up ends too."""
-    stopping = Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if not stopping.is_set():
-            stopping.set()
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def one_certificate(home: Path) -> Path:

@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,17 +62,38 @@ class Served:
         return self.client.v2.evaluation.jobs.results.evaluation_results.retrieve(job_id)
 
 
+def assay(*arguments: str) -> list[str]:
+    """Return a command of the `assay` that is installed, as users start it."""
+    return [str(Path(sys.executable).with_name("assay")), *arguments]
+
+
+def namesakes(folder: Path) -> Path:
+    """Return a folder with packages that are called as ours, as users of Prefect have them, and cannot be imported."""
+    for name in ("core", "store", "tasks", "flows", "api", "cli"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "__init__.py").write_text("raise ImportError(f'{__file__} is the user's')\n")
+    return folder
+
+
+def deaf() -> None:
+    """Begin a process as `nohup`, cron or a CI system might: with signals ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def serving(home: Path, **environment: str) -> Iterator[Served]:
-    """Run `assay serve` on a home until the context ends."""
+    """Run `assay serve` on a home until the context ends, from a folder and with signals that are no help to it."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     own = {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port), "ASSAY_DATASETS": str(home / "datasets")}
-    settings, command = os.environ | own, [sys.executable, "-m", "cli", "serve"]
+    settings, folder = os.environ | own | environment, namesakes(home / "namesakes")
     url = f"http://127.0.0.1:{port}"
     with (
         NeMoMicroservices(base_url=url, max_retries=0, _strict_response_validation=True) as client,
-        subprocess.Popen(command, env=settings | environment, stdout=subprocess.PIPE, text=True) as process,
+        subprocess.Popen(
+            assay("serve"), cwd=folder, env=settings, stdout=subprocess.PIPE, text=True, preexec_fn=deaf
+        ) as process,
     ):
         assert process.stdout is not None
         served = Served(url, home, process, client)

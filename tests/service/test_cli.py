@@ -4,25 +4,32 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import until
+from tests.conftest import assay as command
+from tests.conftest import deaf, namesakes, until
 from tests.scripted import ScriptedEndpoint, text
 from tests.tasks.specs import CORRECT, model, rows, spec
 
 
 @pytest.fixture
 def assay(served):
-    """Start the command line, speaking to the service."""
+    """Start the command line, speaking to the service, from a folder and with signals that are no help to it."""
     environment = os.environ | {"ASSAY_URL": served.url, "ASSAY_HOME": str(served.home)}
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "cli", *arguments]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command(*arguments),
+            cwd=namesakes(served.home / "namesakes"),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=deaf,
+        )
 
     return start
 

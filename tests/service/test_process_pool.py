@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Served, serving, until
+from tests.conftest import Served, namesakes, serving, until
 from tests.scripted import ScriptedEndpoint
 from tests.service.bodies import chat_task, job, model
 
@@ -25,13 +25,16 @@ def stock(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A service on a pool of Prefect's type `process`, and a worker of Prefect's for it."""
     home = tmp_path_factory.mktemp("stock")
     own = {"PREFECT_API_URL": served.prefect_api, "PREFECT_HOME": str(home / "prefect"), "ASSAY_WORK_POOL": POOL}
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+    prefect = [str(Path(sys.executable).with_name("prefect")), "--no-prompt"]
     subprocess.run([*prefect, "work-pool", "create", POOL, "--type", "process"], env=os.environ | own, check=True)
     with serving(home, **own) as service:
         paths = {"ASSAY_HOME": str(home), "ASSAY_DATASETS": str(home / "datasets")}
         worker = [*prefect, "worker", "start", "--pool", POOL]
         settings = os.environ | own | paths | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
-        with subprocess.Popen(worker, env=settings, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        folder = namesakes(home / "namesakes")
+        with subprocess.Popen(
+            worker, cwd=folder, env=settings, stdout=subprocess.DEVNULL, start_new_session=True
+        ) as process:
             try:
                 yield service
             finally:
