@@ -8,7 +8,10 @@ from core.endpoint import Endpoint, Frozen, Name, Prompt, Reasoning
 
 
 class RegexParser(Frozen):
-    """The number in group 1 of `pattern` (linear-time syntax), anchored at the start by `match`."""
+    """The number in group 1 of `pattern` (linear-time syntax), anchored at the start by `match`.
+
+    By `search` it is sought in all of the reply, and must be the same wherever the pattern fits.
+    """
 
     type: Literal["regex"] = "regex"
     pattern: str
@@ -29,7 +32,7 @@ class JsonParser(Frozen):
 
 
 class WordParser(Frozen):
-    """What the first of these words in a reply is worth, whatever its case."""
+    """What the words of these that a reply says, and does not negate, are worth if they agree, whatever their case."""
 
     type: Literal["word"] = "word"
     values: Annotated[dict[Name, float], Field(min_length=1)]

@@ -28,15 +28,17 @@ REFERENCE: Final = "ground_truth"
 SCORE: Final = "score"
 PASSING: Final = 0.5
 
+_NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+
 VERDICT: Final = FirstParser(
     parsers=(
         JsonParser(path="score"),
         JsonParser(path="result"),
         WordParser(values={"TRUE": 1.0, "FALSE": 0.0}),
-        RegexParser(pattern=r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", method="search"),
+        RegexParser(pattern=rf"({_NUMBER})(?:\s*(?:/|of|out of)\s*{_NUMBER})?", method="search"),
     )
 )
-"""How a judge's reply is read."""
+"""How a judge's reply is read; of `8/10` the 8 counts."""
 
 GIVEN: Final[Mapping[Side, JsonValue]] = {
     "sample": "{{ item.sample | tojson }}",

@@ -8,6 +8,7 @@ from core.result import Call, CallKey, CallOutcome, Outcome, Score
 from tasks.calls import Ask, prepare
 from tasks.endpoint.reply import answer_text
 from tasks.engine import Engine
+from tasks.judging.statement import Unread
 from tasks.judging.verdict import Verdict, combine_passes, read_verdict, score_names
 from tasks.metrics.subject import Subject
 from tasks.templates.template import compile_prompt, context
@@ -66,10 +67,11 @@ def call_keys(metric: Judge, subject: Subject) -> list[CallKey]:
 def _graded(metric: Judge, subject: Subject, calls: Sequence[Call]) -> Iterator[Score]:
     readings = [_reading(metric, call) for call in calls]
     for name in score_names(metric.scale):
-        found = [reading.get(name) for reading in readings]
-        verdict = found[0] if len(found) == 1 else combine_passes(*found)
+        found = [reading[name] for reading in readings]
+        read = [None if isinstance(each, Unread) else each for each in found]
+        verdict = read[0] if len(read) == 1 else combine_passes(*read)
         if verdict is None:
-            outcome, error = _missing(metric, name, calls)
+            outcome, error = _missing(metric, found, calls)
             yield subject.score(metric.name, name, outcome, error=error)
         else:
             yield subject.score(
@@ -83,7 +85,7 @@ def _graded(metric: Judge, subject: Subject, calls: Sequence[Call]) -> Iterator[
             )
 
 
-def _missing(metric: Judge, name: str, calls: Sequence[Call]) -> tuple[Outcome, str]:
+def _missing(metric: Judge, found: Sequence[Verdict | Unread], calls: Sequence[Call]) -> tuple[Outcome, str]:
     """Tell why there is no score: a judge that failed or said nothing, or one that said something else."""
     for call in calls:
         if call.outcome != "answered":
@@ -91,10 +93,11 @@ def _missing(metric: Judge, name: str, calls: Sequence[Call]) -> tuple[Outcome, 
     said = [answer_text(call, metric.reasoning) for call in calls]
     if not all(text.strip() for text in said):
         return "judge_error", "the judge said nothing"
-    return "judge_unparsable", f"the judge's reply has no {name!r}: {said[0][:SHOWN_CHARACTERS]!r}"
+    reason = next(each.reason for each in found if isinstance(each, Unread))
+    return "judge_unparsable", f"the judge's reply {reason}: {said[0][:SHOWN_CHARACTERS]!r}"
 
 
-def _reading(metric: Judge, call: Call) -> Mapping[str, Verdict | None]:
+def _reading(metric: Judge, call: Call) -> Mapping[str, Verdict | Unread]:
     if call.outcome != "answered":
-        return {}
+        return dict.fromkeys(score_names(metric.scale), Unread("is not there"))
     return read_verdict(metric.scale, answer_text(call, metric.reasoning))

@@ -1,59 +1,80 @@
-"""How one number is found in a judge's reply: by a pattern, under a key, by a word."""
+"""How one number is found in a judge's reply: by a pattern, under a key, by a word.
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, assert_never
+A number is taken only where the reply leaves no choice: what it gives twice, with two values, is none of them.
+"""
 
-import orjson
+from functools import lru_cache
+from typing import Any, Final, assert_never
+
 import re2
 
 from core.errors import SpecInvalid
 from core.metric import FirstParser, JsonParser, Parser, RegexParser, WordParser
+from tasks.judging.statement import Statement, Unread
+from tasks.judging.words import find_word
 
-LARGEST_SCORE = 1e100
+LARGEST_SCORE: Final = 1e100
 """No score is larger; one that is would make the statistics overflow. Infinities and NaN are none either."""
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_FENCED = re.compile(r"```(?:json)?(.*?)```", re.DOTALL | re.IGNORECASE)
-_OBJECT_START = re.compile(r'\{(?=\s*")')
-_BRACES_AND_STRINGS = re.compile(r'[{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+LONGEST_NUMBER: Final = 400
+"""No number is written with more characters."""
+
+_NUMBER = re2.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
-@dataclass(frozen=True)
-class Statement:
-    """What a judge said: `text`, and the members of the JSON object in it."""
-
-    text: str
-
-    @cached_property
-    def members(self) -> dict[str, Any]:
-        """The members of the object, empty if there is none."""
-        return read_object(self.text) or {}
-
-
-def find_number(parser: Parser, said: Statement) -> float | None:
-    """Return the number that a parser finds, if it is one within `LARGEST_SCORE`."""
+def find_number(parser: Parser, said: Statement) -> float | Unread:
+    """Return the number that a parser finds, if it is one within `LARGEST_SCORE`, or why it finds none."""
     match parser:
         case RegexParser():
             return _matched(parser, said.text)
         case JsonParser():
-            return _member(parser, said.members.get(parser.path))
+            return _member(parser, said)
         case WordParser():
-            return _word(parser, said.text)
+            found = find_word(parser.values, said.text)
+            return found if isinstance(found, Unread) or bounded(found) is not None else Unread(f"is worth {found}")
         case FirstParser():
-            found = (find_number(each, said) for each in parser.parsers)
-            return next((number for number in found if number is not None), None)
+            return _first(parser, said)
         case _:
             assert_never(parser)
 
 
-def _matched(parser: RegexParser, text: str) -> float | None:
+def _first(parser: FirstParser, said: Statement) -> float | Unread:
+    """Try the parsers in turn; a contradiction ends the search, or the next would decide it by chance."""
+    tried = []
+    for each in parser.parsers:
+        found = find_number(each, said)
+        if not isinstance(found, Unread) or found.contradictory:
+            return found
+        tried.append(found)
+    return tried[0]
+
+
+def _matched(parser: RegexParser, text: str) -> float | Unread:
     pattern = compile_pattern(parser.pattern)
     text = text.encode(errors="replace").decode()
-    found = pattern.match(text) if parser.method == "match" else pattern.search(text)
-    return read_number(found.group(1) or "") if found else None
+    if parser.method == "match":
+        matches = [found] if (found := pattern.match(text)) else []
+    else:
+        matches = list(pattern.finditer(text))
+    groups = [match.group(1) or "" for match in matches]
+    numbers = [read_number(group) for group in groups]
+    if not groups:
+        return Unread(_unmatched(parser, text))
+    if any(number != numbers[0] for number in numbers[1:]):
+        return Unread(f"fits {parser.pattern!r} with {groups[0]!r} and others", contradictory=True)
+    return (
+        Unread(f"fits {parser.pattern!r} with {groups[0]!r}, which is no number") if numbers[0] is None else numbers[0]
+    )
+
+
+def _unmatched(parser: RegexParser, text: str) -> str:
+    """Say that a pattern fits nothing, and whether it would elsewhere: a mistake that is easily made."""
+    anchored = parser.method == "match" or parser.pattern.startswith("^")
+    elsewhere = anchored and compile_pattern(parser.pattern.removeprefix("^")).search(text)
+    if not elsewhere:
+        return f"does not fit {parser.pattern!r}"
+    remedy = 'use "method": "search"' if parser.method == "match" else "leave out the ^"
+    return f"does not fit {parser.pattern!r} at its start, but further on it does ({elsewhere[0][:60]!r}): {remedy}"
 
 
 @lru_cache(maxsize=256)
@@ -71,78 +92,30 @@ def compile_pattern(pattern: str) -> Any:
     return compiled
 
 
-def _member(parser: JsonParser, value: object) -> float | None:
-    number = as_number(value)
-    if number is None or (parser.whole and not number.is_integer()):
-        return None
+def _member(parser: JsonParser, said: Statement) -> float | Unread:
+    def read(value: object) -> float | None:
+        number = as_number(value)
+        return None if number is None or (parser.whole and not number.is_integer()) else number
+
+    number = said.under(parser.path, read, wanted="a whole number" if parser.whole else "a number")
+    if isinstance(number, Unread):
+        return number
     if parser.minimum is not None:
         number = max(number, parser.minimum)
     return number if parser.maximum is None else min(number, parser.maximum)
 
 
-def _word(parser: WordParser, text: str) -> float | None:
-    words = tuple(sorted(parser.values, key=len, reverse=True))
-    found = _word_pattern(words).search(text)
-    if found is None or found.lastindex is None:
-        return None
-    return bounded(parser.values[words[found.lastindex - 1]])
-
-
-@lru_cache(maxsize=256)
-def _word_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Compile what finds a whole word, each in a group of its own; of two that begin alike the first."""
-    either = "|".join(f"({re.escape(word)})" for word in words)
-    return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)
-
-
 def as_number(value: object) -> float | None:
     """Return a JSON number, or 1 and 0 for true and false; anything else is None."""
-    return bounded(float(value)) if isinstance(value, int | float) else None
+    return bounded(float(value)) if isinstance(value, float | bool) else None
 
 
 def read_number(text: str) -> float | None:
     """Return the number that `text` is, if it is one within `LARGEST_SCORE`."""
     text = text.strip()
-    return bounded(float(text)) if _NUMBER.fullmatch(text) else None
+    return bounded(float(text)) if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 
 def bounded(number: float) -> float | None:
     """Return a number that can be a score."""
     return number if abs(number) <= LARGEST_SCORE else None
-
-
-def read_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object a reply is, has in a code fence, or has in it first."""
-    candidates = (part for parts in ([text], _FENCED.findall(text), balanced_objects(text)) for part in parts)
-    for candidate in candidates:
-        try:
-            value = orjson.loads(candidate.strip())
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(value, dict):
-            return value
-    return None
-
-
-def balanced_objects(text: str) -> Iterator[str]:
-    """Yield each `{...}` of a text that opens like a JSON object and closes; braces in its strings do not count.
-
-    One that never closes is a reply cut short: nothing after its opening is taken for the verdict.
-    """
-    position = 0
-    while (start := _OBJECT_START.search(text, position)) is not None:
-        end = _closing(text, start.start())
-        if end is None:
-            return
-        yield text[start.start() : end]
-        position = end
-
-
-def _closing(text: str, start: int) -> int | None:
-    depth = 0
-    for token in _BRACES_AND_STRINGS.finditer(text, start):
-        if token[0] in {"{", "}"}:
-            depth += 1 if token[0] == "{" else -1
-            if depth == 0:
-                return token.end()
-    return None

@@ -1,10 +1,11 @@
-"""What a judge said, as named numbers and labels; what cannot be read is None, never a silent 0."""
+"""What a judge said, as named numbers and labels; what cannot be read is a reason, never a silent 0."""
 
 from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from typing import assert_never
 
 from core.metric import Labels, Parsed, Parser, Preference, Range, Scale
-from tasks.judging.parsers import Statement, as_number, find_number, read_number
+from tasks.judging.parsers import as_number, find_number, read_number
+from tasks.judging.statement import Statement, Unread
 
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
@@ -20,18 +21,18 @@ class Verdict:
     feedback: str | None = None
 
 
-def read_verdict(scale: Scale, text: str) -> dict[str, Verdict | None]:
-    """Read a judge's reply into its scores by name; None is a score that the reply does not give."""
+def read_verdict(scale: Scale, text: str) -> dict[str, Verdict | Unread]:
+    """Read a judge's reply into its scores by name, or why it does not give them; docs/judges.md has the rules."""
     said = Statement(text)
     match scale:
         case Parsed():
             return {name: _parsed(parser, scale.threshold, said) for name, parser in scale.scores.items()}
         case Labels():
-            return {"label": _label(scale, said.members)}
+            return {"label": _label(scale, said)}
         case Range():
-            return {"score": _score(scale, said.members)}
+            return {"score": _score(scale, said)}
         case Preference():
-            return {"choice": _choice(said.members)}
+            return {"choice": _choice(said)}
         case _:
             assert_never(scale)
 
@@ -70,32 +71,50 @@ def _mirror(verdict: Verdict) -> Verdict:
     return replace(verdict, label=label, value=value)
 
 
-def _parsed(parser: Parser, threshold: float | None, said: Statement) -> Verdict | None:
+def _parsed(parser: Parser, threshold: float | None, said: Statement) -> Verdict | Unread:
     value = find_number(parser, said)
-    if value is None:
-        return None
+    if isinstance(value, Unread):
+        return value
     return Verdict(value, passed=None if threshold is None else value >= threshold)
 
 
-def _label(scale: Labels, reply: dict[str, Any]) -> Verdict | None:
-    label = _one_of(scale.labels, reply.get("label"))
-    if label is None:
-        return None
+def _label(scale: Labels, said: Statement) -> Verdict | Unread:
+    label = _named(scale.labels, "label", said)
+    if isinstance(label, Unread):
+        return label
     passed = label in scale.passing
-    return Verdict(float(passed), label, passed, _feedback(reply))
+    return Verdict(float(passed), label, passed, said.text_under("feedback"))
 
 
-def _score(scale: Range, reply: dict[str, Any]) -> Verdict | None:
-    given = reply.get("score")
-    value = read_number(given) if isinstance(given, str) else None if isinstance(given, bool) else as_number(given)
-    if value is None or not scale.minimum <= value <= scale.maximum:
-        return None
-    return Verdict(value, None, value >= scale.threshold, _feedback(reply))
+def _score(scale: Range, said: Statement) -> Verdict | Unread:
+    def within(value: object) -> float | None:
+        number = None if isinstance(value, bool) else as_number(value)
+        number = read_number(value) if isinstance(value, str) else number
+        return number if number is not None and scale.minimum <= number <= scale.maximum else None
+
+    value = within(said.bare)
+    if value is None:
+        wanted = f"a number from {scale.minimum:g} to {scale.maximum:g}"
+        found = said.under("score", within, wanted=wanted)
+        if isinstance(found, Unread):
+            return found
+        value = found
+    return Verdict(value, None, value >= scale.threshold, said.text_under("feedback"))
 
 
-def _choice(reply: dict[str, Any]) -> Verdict | None:
-    choice = _one_of(tuple(CHOICES), reply.get("choice"))
-    return None if choice is None else Verdict(CHOICES[choice], choice, None, _feedback(reply))
+def _choice(said: Statement) -> Verdict | Unread:
+    choice = _named(tuple(CHOICES), "choice", said)
+    if isinstance(choice, Unread):
+        return choice
+    return Verdict(CHOICES[choice], choice, None, said.text_under("feedback"))
+
+
+def _named(known: tuple[str, ...], key: str, said: Statement) -> str | Unread:
+    """Return the known word that stands under a key, or is the whole reply."""
+    bare = _one_of(known, said.bare)
+    if bare is not None:
+        return bare
+    return said.under(key, lambda value: _one_of(known, value), wanted=f"one of {', '.join(map(repr, known))}")
 
 
 def _one_of(known: tuple[str, ...], said: object) -> str | None:
@@ -107,8 +126,3 @@ def _one_of(known: tuple[str, ...], said: object) -> str | None:
             return exact
     alike = [word for word in known if word.casefold() == said.strip().casefold()]
     return alike[0] if len(alike) == 1 else None
-
-
-def _feedback(reply: dict[str, Any]) -> str | None:
-    feedback = reply.get("feedback")
-    return feedback if isinstance(feedback, str) else None

@@ -78,7 +78,7 @@ def _reading(judge: Judge, call: Call) -> Reading:
         return NOT_ASKED
     text = answer_text(call, judge.reasoning)
     (verdict,) = read_verdict(judge.scale, text).values()
-    return Reading(text, verdict)
+    return Reading(text, verdict if isinstance(verdict, Verdict) else None)
 
 
 def columns(scale: Scale, row: Graded) -> Row:

@@ -12,7 +12,8 @@ from api.maniac.translate import to_metric, to_spec
 from core.job import utcnow
 from core.metric import Code, Judge
 from store.db.entities import Entity
-from tasks.judging.verdict import read_verdict
+from tasks.judging.statement import Unread
+from tasks.judging.verdict import Verdict, read_verdict
 from tasks.templates.template import compile_body, context
 
 NOW = utcnow()
@@ -54,6 +55,7 @@ def judge(**body: Any) -> Judge:
         ("TRUE", 1.0, True),
         ("I say: false. It is not TRUE.", 0.0, False),
         ("untrue, 7", 7.0, True),
+        ("8 out of 10", 8.0, True),
         ("Rating: 8/10", 8.0, True),
         ("-1.5 points", -1.5, False),
         (".5", 0.5, True),
@@ -61,14 +63,18 @@ def judge(**body: Any) -> Judge:
 )
 def test_a_judge_is_understood_in_its_first_words_that_mean_something(reply, value, passed):
     verdict = read_verdict(judge().scale, reply)["score"]
-    assert verdict is not None
+    assert isinstance(verdict, Verdict), verdict
     assert (verdict.value, verdict.passed) == (value, passed)
 
 
-@pytest.mark.parametrize("reply", ["", "I cannot say", '{"score": "high"}', '{"score": null}', '{"verdict": "yes"}'])
-def test_what_says_nothing_is_no_score(reply):
-    assert read_verdict(judge().scale, reply) == {"score": None}
-    assert read_verdict(judge(pass_threshold=0).scale, reply) == {"score": None}
+SAYS_NOTHING = ["", "I cannot say", '{"score": "high"}', '{"score": null}', '{"verdict": "yes"}']
+SAYS_TWO_THINGS = ["TRUE or FALSE", '{"score": 1} {"score": 0}', "5 reasons for a 9", "It is not TRUE"]
+
+
+@pytest.mark.parametrize("reply", [*SAYS_NOTHING, *SAYS_TWO_THINGS])
+def test_what_says_nothing_or_two_things_is_no_score(reply):
+    for evaluator in (judge(), judge(pass_threshold=0)):
+        assert isinstance(read_verdict(evaluator.scale, reply)["score"], Unread)
 
 
 @pytest.mark.parametrize(("threshold", "passed"), [(None, False), (0, True), (0.2, True), (0.3, False)])

@@ -92,7 +92,7 @@ def test_the_judge_sees_whatever_is_said_as_it_is(description: str, name: str, a
 )
 def test_a_reply_loses_only_the_numbers_that_it_does_not_give(reply: str, values: tuple[float | None, ...]) -> None:
     verdicts = read_verdict(to_judge("j", {"tone": ""}).scale, reply)
-    assert tuple(verdict and verdict.value for verdict in verdicts.values()) == values
+    assert tuple(getattr(verdict, "value", None) for verdict in verdicts.values()) == values
     assert list(verdicts) == ["binary_correctness", "answer_relevance", "tone"]
 
 

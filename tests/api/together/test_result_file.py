@@ -107,7 +107,7 @@ JUDGED = {
     "fenced": "Well:\n```json\n" + said(label="Good") + "\n```",
     "inside": "I say " + said(label=" good ") + " and stay by it.",
     "other": said(label="excellent"),
-    "junk": "good",
+    "junk": "It is good.",
     "empty": "",
 }
 FAILING = {

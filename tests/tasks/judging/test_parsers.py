@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from core.errors import SpecInvalid
 from core.metric import FirstParser, JsonParser, Parser, RegexParser, WordParser
-from tasks.judging.parsers import Statement, balanced_objects, compile_pattern, find_number, read_object
+from tasks.judging.parsers import compile_pattern, find_number
+from tasks.judging.statement import Statement, Unread, object_sources, read_object
+
+
+def found(parser: Parser, text: str) -> float | None:
+    """Return the number that is found, with None for a reason."""
+    number = find_number(parser, Statement(text))
+    return None if isinstance(number, Unread) else number
+
 
 WITHIN = JsonParser(path="n", minimum=0, maximum=1)
 WHOLE = JsonParser(path="n", whole=True)
@@ -35,7 +43,7 @@ FIRST = FirstParser(parsers=(SCORE, RESULT, WORD, RegexParser(pattern=r"(-?[0-9.
     ],
 )
 def test_a_number_beyond_its_bounds_counts_as_the_bound(parser: Parser, text: str, number: float | None) -> None:
-    assert find_number(parser, Statement(text)) == number
+    assert found(parser, text) == number
 
 
 @pytest.mark.parametrize(
@@ -52,21 +60,71 @@ def test_a_number_beyond_its_bounds_counts_as_the_bound(parser: Parser, text: st
     ],
 )
 def test_the_first_whole_word_counts_in_any_case(text: str, number: float | None) -> None:
-    assert find_number(WORD, Statement(text)) == number
-    assert find_number(FirstParser(parsers=(SCORE, WORD)), Statement(text)) == number
+    assert found(WORD, text) == number
+    assert found(FirstParser(parsers=(SCORE, WORD)), text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Correct.", 1.0),
+        ("**Correct**. No errors were found.", 1.0),
+        ("No, the answer is incorrect.", 0.0),
+        ("It is correct, not incorrect", 1.0),
+        ("not perfect, but correct", 1.0),
+        ("I would say correct", 1.0),
+        ("not correct", None),
+        ("This isn't a correct answer", None),
+        ("isn’t correct", None),
+        ("partially correct", None),
+        ("It would be correct if 2 + 2 were 5", None),
+        ("Correct: no", None),
+        ('{"correct": false}', None),
+        ("anything but correct", None),
+        ("non-correct", None),
+        ("correct or incorrect?", None),
+        ("The evidence suggests correct … Final verdict: NOT CORRECT", None),
+        ("Is it correct? The answer says correct; I find it not correct.", None),
+    ],
+)
+def test_a_word_that_is_negated_hedged_or_contradicted_is_no_verdict(text: str, number: float | None) -> None:
+    assert found(WordParser(values={"correct": 1.0, "incorrect": 0.0}), text) == number
+
+
+def test_no_before_a_noun_is_no_verdict() -> None:
+    parser = WordParser(values={"yes": 1.0, "no": 0.0})
+    assert found(parser, "No.") == 0.0
+    assert found(parser, "No, it is not.") == 0.0
+    assert found(parser, "There are no errors.") is None
+
+
+@pytest.mark.parametrize(
+    "pattern", [RegexParser(pattern=r"SCORE: (\d)"), RegexParser(pattern=r"^SCORE: (\d)", method="search")]
+)
+def test_a_pattern_that_would_fit_further_on_says_so(pattern: RegexParser) -> None:
+    number = find_number(pattern, Statement("My verdict. SCORE: 3"))
+    assert isinstance(number, Unread)
+    assert "further on it does ('SCORE: 3')" in number.reason
+    assert "further on" not in str(find_number(pattern, Statement("none")))
+
+
+def test_a_contradiction_is_not_left_to_the_next_parser_to_decide() -> None:
+    assert found(FIRST, '{"score": 5} {"score": 1} TRUE') is None
+    assert found(FIRST, "TRUE, or is it FALSE? 7") is None
+    assert found(FIRST, "Rating: 8/10") is None
 
 
 def test_of_words_that_begin_alike_the_longer_counts() -> None:
     parser = WordParser(values={"good": 1.0, "good enough": 0.5, "c++ (fine)": 2.0, "Straße": 3.0})
-    assert find_number(parser, Statement("Good enough!")) == 0.5
-    assert find_number(parser, Statement("good, enough")) == 1.0
-    assert find_number(parser, Statement("it is C++ (fine)")) == 2.0
-    assert find_number(parser, Statement("STRAßE")) == 3.0
+    assert found(parser, "Good enough!") == 0.5
+    assert found(parser, "good, enough") == 1.0
+    assert found(parser, "it is C++ (fine)") == 2.0
+    assert found(parser, "STRAßE") == 3.0
 
 
 def test_a_word_that_is_worth_no_finite_number_is_none() -> None:
-    assert find_number(WordParser(values={"best": float("inf")}), Statement("best")) is None
-    assert find_number(WordParser(values={"none": float("nan"), "low": 1e-9}), Statement("none low")) is None
+    assert found(WordParser(values={"best": float("inf")}), "best") is None
+    assert found(WordParser(values={"none": float("nan"), "low": 1e-9}), "none; low") is None
 
 
 @pytest.mark.parametrize(
@@ -82,18 +140,14 @@ def test_a_word_that_is_worth_no_finite_number_is_none() -> None:
     ],
 )
 def test_the_first_parser_that_finds_a_number_gives_it(text: str, number: float | None) -> None:
-    assert find_number(FIRST, Statement(text)) == number
+    assert found(FIRST, text) == number
 
 
 @given(st.text(), st.sampled_from([WITHIN, WHOLE, WORD, FIRST]))
 def test_any_text_gives_a_number_or_none(text: str, parser: Parser) -> None:
-    said = Statement(text)
-    number = find_number(parser, said)
+    number = found(parser, text)
     assert number is None or isinstance(number, float)
-    assert find_number(FirstParser(parsers=(WITHIN, WORD)), said) in (
-        find_number(WITHIN, said),
-        find_number(WORD, said),
-    )
+    assert found(FirstParser(parsers=(WITHIN, WORD)), text) in (found(WITHIN, text), found(WORD, text), None)
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)(b)", r"(a)\1", "no group"])
@@ -115,5 +169,4 @@ JSON_VALUES = st.recursive(
 @given(st.dictionaries(TEXTS, JSON_VALUES, min_size=1, max_size=3), st.text(alphabet="abc {}.\n"))
 def test_an_object_is_found_whole_in_prose(value: dict[str, object], prose: str) -> None:
     text = f"{prose}{json.dumps(value)} {prose}"
-    assert read_object(text) == value
-    assert [json.loads(found) for found in balanced_objects(text)] == [value]
+    assert [read_object(source) for source, _ in object_sources(text)] == [value]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.metric import JsonParser, Labels, Parsed, Preference, Range, RegexParser, Scale
 from tasks.judging.parsers import read_number
+from tasks.judging.statement import Unread
 from tasks.judging.verdict import (
     CHOICES,
     Verdict,
@@ -22,6 +23,13 @@ PREFERENCE = Preference()
 REGEX = Parsed(scores={"quality": RegexParser(pattern=r"SCORE: (\d+\.?\d*)")})
 ANYWHERE = Parsed(scores={"quality": RegexParser(pattern=r"SCORE: (\S+)", method="search")})
 JSON = Parsed(scores={"quality": JsonParser(path="quality")})
+
+
+def read(scale: Scale, reply: str) -> dict[str, Verdict | None]:
+    """Read a reply, with None for a reason."""
+    verdicts = read_verdict(scale, reply)
+    return {name: None if isinstance(each, Unread) else each for name, each in verdicts.items()}
+
 
 GOOD = Verdict(1.0, "good", True, None)
 BAD = Verdict(0.0, "bad", False, None)
@@ -42,23 +50,31 @@ LABEL_REPLIES = {
     'Sure! {"label": "good"} I hope this helps.': GOOD,
     'The {answer} is fine. {"label": "good"}': GOOD,
     'An empty {} and then {"label": "good"}': GOOD,
-    '{"label": "good"} {"label": "bad"}': GOOD,
-    '{"label": "good",} {"label": "bad"}': BAD,
+    '{"label": "good"} {"label": "bad"}': None,
+    '{"label": "good",} {"label": "bad"}': None,
+    '{"label": "good"} {"label": "good"}': GOOD,
     '<think>Is it {good}? "Maybe.</think>{"label": "good"}': GOOD,
     '{"label": "good", "why": "a } in a \\" string {"}': GOOD,
     '{"label": "good", "more": {"label": "bad"}}': GOOD,
-    '{"label": "good",}': None,
-    "{'label': 'good'}": None,
+    '{"label": "good",}': GOOD,
+    "{'label': 'good'}": GOOD,
+    "{'label': 'good', 'sure': True, 'feedback': 'It\\'s \"so\".'}": Verdict(1.0, "good", True, 'It\'s "so".'),
+    '{label: "good"}': GOOD,
     '{"label": good}': None,
     '{"label": "excellent"}': None,
     '{"label": null}': None,
     '{"label": 1}': None,
     '{"label": ["good"]}': None,
-    '{"Label": "good"}': None,
+    '{"Label": "good"}': GOOD,
+    '{"Label": "good", "LABEL": "bad"}': None,
+    '{"label": "good", "label": "bad"}': None,
+    '{"label": "good"} then {"label": "ba': None,
+    '{"label": "good"} then {"label": bad}': None,
     '{"answer": {"label": "good"}, "feedba': None,
     '["good"]': None,
-    '"good"': None,
-    "good": None,
+    '"good"': GOOD,
+    "**Good.**": GOOD,
+    "good or bad": None,
     "I'm sorry, but I can't help with that.": None,
     "": None,
     "{": None,
@@ -69,13 +85,13 @@ LABEL_REPLIES = {
 
 @pytest.mark.parametrize(("reply", "expected"), LABEL_REPLIES.items())
 def test_a_label_is_read_from_replies_as_judges_write_them(reply: str, expected: Verdict | None) -> None:
-    assert read_verdict(LABELS, reply) == {"label": expected}
+    assert read(LABELS, reply) == {"label": expected}
 
 
 def test_a_label_that_differs_only_in_case_from_two_is_none_of_them() -> None:
     scale = Labels(labels=("Good", "good"), passing=("good",))
-    assert read_verdict(scale, '{"label": "good"}') == {"label": Verdict(1.0, "good", True, None)}
-    assert read_verdict(scale, '{"label": "GOOD"}') == {"label": None}
+    assert read(scale, '{"label": "good"}') == {"label": Verdict(1.0, "good", True, None)}
+    assert read(scale, '{"label": "GOOD"}') == {"label": None}
 
 
 @pytest.mark.parametrize(
@@ -103,16 +119,16 @@ def test_a_label_that_differs_only_in_case_from_two_is_none_of_them() -> None:
 )
 def test_a_score_is_a_number_within_its_range(reply: str, value: float | None) -> None:
     expected = None if value is None else Verdict(value, None, value >= 7, None)
-    assert read_verdict(RANGE, reply) == {"score": expected}
+    assert read(RANGE, reply) == {"score": expected}
 
 
 @pytest.mark.parametrize(
     ("said", "label", "value"), [("A", "A", 1.0), ("B", "B", 0.0), ("Tie", "Tie", 0.5), ("tie", "Tie", 0.5)]
 )
 def test_a_choice_is_what_it_is_worth_to_a(said: str, label: str, value: float) -> None:
-    verdict = read_verdict(PREFERENCE, json.dumps({"choice": said, "feedback": "so"}))["choice"]
+    verdict = read(PREFERENCE, json.dumps({"choice": said, "feedback": "so"}))["choice"]
     assert verdict == Verdict(value, label, None, "so")
-    assert read_verdict(PREFERENCE, json.dumps({"choice": f"Response {said}"})) == {"choice": None}
+    assert read(PREFERENCE, json.dumps({"choice": f"Response {said}"})) == {"choice": None}
 
 
 @pytest.mark.parametrize(
@@ -136,34 +152,36 @@ def test_a_choice_is_what_it_is_worth_to_a(said: str, label: str, value: float) 
         (JSON, '{"quality": null}', None),
         (JSON, '{"other": 4}', None),
         (JSON, "4", None),
+        (ANYWHERE, "SCORE: 5, says the answer. SCORE: 2", None),
+        (ANYWHERE, "SCORE: 5 that is SCORE: 5.0", 5.0),
     ],
 )
 def test_parsers_read_a_number_or_nothing(scale: Scale, reply: str, value: float | None) -> None:
-    assert read_verdict(scale, reply) == {"quality": None if value is None else Verdict(value)}
+    assert read(scale, reply) == {"quality": None if value is None else Verdict(value)}
 
 
 def test_an_optional_group_that_took_no_part_is_no_number() -> None:
     scale = Parsed(scores={"quality": RegexParser(pattern=r"SCORE:(\d)?")})
-    assert read_verdict(scale, "SCORE:") == {"quality": None}
-    assert read_verdict(scale, "SCORE:5") == {"quality": Verdict(5.0)}
+    assert read(scale, "SCORE:") == {"quality": None}
+    assert read(scale, "SCORE:5") == {"quality": Verdict(5.0)}
 
 
 def test_a_number_passes_from_its_threshold_on() -> None:
     scale = Parsed(scores={"quality": JsonParser(path="quality")}, threshold=0.5)
-    assert read_verdict(scale, '{"quality": 0.5}') == {"quality": Verdict(0.5, passed=True)}
-    assert read_verdict(scale, '{"quality": 0.25}') == {"quality": Verdict(0.25, passed=False)}
-    assert read_verdict(scale, "fine") == {"quality": None}
+    assert read(scale, '{"quality": 0.5}') == {"quality": Verdict(0.5, passed=True)}
+    assert read(scale, '{"quality": 0.25}') == {"quality": Verdict(0.25, passed=False)}
+    assert read(scale, "fine") == {"quality": None}
 
 
 def test_a_label_with_space_around_it_is_read_as_it_is() -> None:
     scale = Labels(labels=(" good", "bad "), passing=(" good",))
-    assert read_verdict(scale, '{"label": " good"}') == {"label": Verdict(1.0, " good", True, None)}
-    assert read_verdict(scale, '{"label": "bad "}') == {"label": Verdict(0.0, "bad ", False, None)}
+    assert read(scale, '{"label": " good"}') == {"label": Verdict(1.0, " good", True, None)}
+    assert read(scale, '{"label": "bad "}') == {"label": Verdict(0.0, "bad ", False, None)}
 
 
 def test_each_score_is_read_by_itself() -> None:
     scale = Parsed(scores={"a": JsonParser(path="a"), "b": JsonParser(path="b"), "c": RegexParser(pattern="C=(.)")})
-    assert read_verdict(scale, '{"a": 1, "b": "x"}') == {"a": Verdict(1.0), "b": None, "c": None}
+    assert read(scale, '{"a": 1, "b": "x"}') == {"a": Verdict(1.0), "b": None, "c": None}
     assert score_names(scale) == ("a", "b", "c")
 
 
@@ -173,7 +191,7 @@ def test_each_score_is_read_by_itself() -> None:
 )
 def test_a_hostile_reply_is_read_in_linear_time(reply: str) -> None:
     start = perf_counter()
-    assert read_verdict(LABELS, reply) == {"label": None}
+    assert read(LABELS, reply) == {"label": None}
     assert perf_counter() - start < 2  # quadratic would take minutes
 
 
@@ -185,7 +203,7 @@ SCALES: list[Scale] = [LABELS, RANGE, PREFERENCE, REGEX, ANYWHERE, JSON]
     st.sampled_from(SCALES),
 )
 def test_any_text_gives_every_score_or_none_of_it(text: str, scale: Scale) -> None:
-    verdicts = read_verdict(scale, text)
+    verdicts = read(scale, text)
     assert tuple(verdicts) == score_names(scale)
     assert all(
         verdict is None or (verdict.value is not None and isfinite(verdict.value)) for verdict in verdicts.values()
@@ -195,13 +213,13 @@ def test_any_text_gives_every_score_or_none_of_it(text: str, scale: Scale) -> No
 @given(st.sampled_from(["good", "bad"]), st.text(), st.sampled_from(["%s", "```json\n%s\n```", "So: %s. Done."]))
 def test_a_label_that_is_written_is_read_back(label: str, feedback: str, wrapping: str) -> None:
     reply = wrapping.replace("%s", json.dumps({"feedback": feedback, "label": label}))
-    assert read_verdict(LABELS, reply) == {"label": Verdict(float(label == "good"), label, label == "good", feedback)}
+    assert read(LABELS, reply) == {"label": Verdict(float(label == "good"), label, label == "good", feedback)}
 
 
 @given(st.floats(1, 10), st.booleans())
 def test_a_score_that_is_written_is_read_back(value: float, quoted: bool) -> None:
     reply = json.dumps({"score": repr(value) if quoted else value})
-    assert read_verdict(RANGE, reply) == {"score": Verdict(value, None, value >= 7, None)}
+    assert read(RANGE, reply) == {"score": Verdict(value, None, value >= 7, None)}
     assert read_number(repr(value)) == value
 
 
