@@ -20,6 +20,8 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
 
 from typing import ClassVar, Literal
 
+from pydantic import ValidationError
+
 Blame = Literal["user", "service", "upstream"]
 
 
@@ -118,3 +120,9 @@ class ResultsMissing(ServiceError):
     """A job ended without the results it should have."""
 
     code = "results_missing"
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return what is wrong first with a value that was validated, and where in it."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, "))))

@@ -5,12 +5,13 @@ Resolve writes it once as `manifest.json`; every later stage and every restart r
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import Final
 
 from core.endpoint import Frozen
 from core.spec import EvaluationSpec
 
-SCHEMA_VERSION = 1
-"""Of the manifest, the journals and the Parquet files."""
+MANIFEST_VERSION: Final = 1
+"""Of the plan alone: the specification in it has a version of its own."""
 
 MAX_TASK_RUNS = 180
 
@@ -40,7 +41,7 @@ class Manifest(Frozen):
     """All that a job's later stages need to know; no secrets."""
 
     job_id: str
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = MANIFEST_VERSION
     code_version: str
     spec: EvaluationSpec
     shards: tuple[Shard, ...]

@@ -1,10 +1,13 @@
 """What came out: calls, outputs, scores and summaries, and the outcome of each.
 
 A `Call` is the record of what was asked and paid; outputs and scores derive from it.
+
+The fields of these classes are the columns of the result files (`store.results.schemas`). A new field comes last, says
+by `since` with which version of its kind of file it came, and is None in what was written before.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 Outcome = Literal[
     "scored",
@@ -24,6 +27,13 @@ CallOutcome = Literal["answered", "refused", "error", "transient", "not_attempte
 """How a call ended. `transient` is an error that a later attempt may not meet."""
 
 Role = Literal["target", "judge"]
+
+SINCE: Final = "since"
+
+
+def since(version: int) -> Any:
+    """Return the default of a field that files have since a version of their kind: None."""
+    return field(default=None, metadata={SINCE: version})
 
 
 class CallKey(NamedTuple):

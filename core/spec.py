@@ -5,12 +5,13 @@ A face translates its request into an `EvaluationSpec`; every later stage reads 
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
 from core.endpoint import Endpoint, Frozen, Name, Prompt, Reasoning, SecretRef
 from core.metric import Judge, MetricSpec
+from core.upgrade import SPEC_VERSION, upgraded
 
 # Targets: the systems under test.
 
@@ -50,7 +51,6 @@ class RowsDataset(Frozen):
 
     kind: Literal["rows"] = "rows"
     rows: list[dict[str, JsonValue]]
-    limit: Annotated[int, Field(ge=1)] | None = None
 
 
 class FilesDataset(Frozen):
@@ -64,7 +64,6 @@ class FilesDataset(Frozen):
     format: FileFormat | None = None
     split: str | None = None
     layout: Literal["bfcl"] | None = None
-    limit: Annotated[int, Field(ge=1)] | None = None
     hub: str | None = None
     token: SecretRef | None = None
 
@@ -73,10 +72,14 @@ Dataset = Annotated[RowsDataset | FilesDataset, Field(discriminator="kind")]
 
 
 class TaskSpec(Frozen):
-    """A dataset, a prompt for each model target (by its name), and metrics over the outputs."""
+    """A dataset, a prompt for each model target (by its name), and metrics over the outputs.
+
+    Of the dataset's rows the first `limit` are the samples.
+    """
 
     name: Name
     dataset: Dataset
+    limit: Annotated[int, Field(ge=1)] | None = None
     prompts: dict[str, Prompt] = Field(default_factory=dict)
     metrics: tuple[MetricSpec, ...] = ()
 
@@ -109,8 +112,10 @@ class EvaluationSpec(Frozen):
 
     The target named `reference` is not evaluated: its outputs are what the others' are held against, and
     templates find them as `sample.reference_text` and `sample.reference_response`.
+    One of an older release, or without a version, is read in the words of this one (`core.upgrade`).
     """
 
+    version: Annotated[int, Field(ge=1, le=SPEC_VERSION)] = SPEC_VERSION
     targets: Annotated[tuple[Target, ...], Field(min_length=1)]
     reference: Name | None = None
     tasks: Annotated[tuple[TaskSpec, ...], Field(min_length=1)]
@@ -119,6 +124,11 @@ class EvaluationSpec(Frozen):
     def with_params(self, params: Mapping[str, JsonValue]) -> Self:
         """Return the specification with other values for some of its parameters."""
         return self.model_copy(update={"params": Params.model_validate({**self.params.model_dump(), **params})})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_release(cls, spec: Any) -> Any:
+        return upgraded(spec) if isinstance(spec, dict) else spec
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

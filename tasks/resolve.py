@@ -52,10 +52,11 @@ def resolve(
     items: dict[str, list[str]] = {}
     digests: list[DatasetDigest] = []
     for task in spec.tasks:
+        limits = [limit for limit in (spec.params.limit_samples, task.limit) if limit is not None]
         rows = check_templates(
             task,
             spec.targets,
-            read_rows(task.dataset, sources, limit=spec.params.limit_samples),
+            read_rows(task.dataset, sources, limit=min(limits, default=None)),
             reference=spec.reference,
             strict_columns=spec.params.strict_columns,
         )

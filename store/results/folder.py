@@ -12,18 +12,17 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
+from core.errors import NotFound, ResultsMissing, SpecInvalid, first_problem
 from core.job import Job, Stage
-from core.plan import SCHEMA_VERSION, Manifest, Shard
+from core.plan import MANIFEST_VERSION, Manifest, Shard
 from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
 from store.files.atomic import publish, storing
 from store.results import schemas
-from store.results.checksum import with_checksum
 from store.results.journal import count_records
-from store.results.schemas import SCHEMAS, VERSION_KEY, Kind
+from store.results.parquet import JOB_FOLDER, damaged, missing, newer, place, read_parquet, write_parquet
+from store.results.schemas import SCHEMAS, Kind
 
 
 class CallEnd(NamedTuple):
@@ -62,7 +61,7 @@ class JobFolder:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", job_id):
             raise SpecInvalid(f"{job_id!r} is not a job id: letters, digits, '_' and '-' only", field="job_id")
         self.job_id = job_id
-        self.path = results / f"job_id={job_id}"
+        self.path = results / f"{JOB_FOLDER}{job_id}"
         self._tombstone = results / f".deleted-{job_id}"
         self._lock = self.path / ".lock"
 
@@ -115,11 +114,18 @@ class JobFolder:
         """Return the frozen plan; None if resolve has not finished."""
         path = self.path / "manifest.json"
         try:
-            return Manifest.model_validate_json(path.read_bytes())
+            plan = orjson.loads(path.read_bytes())
+            version = plan["schema_version"]
         except FileNotFoundError:
             return None
+        except (ValueError, TypeError, KeyError) as error:
+            raise damaged(path) from error
+        if version > MANIFEST_VERSION:
+            raise newer(path, "manifest", version, MANIFEST_VERSION)
+        try:
+            return Manifest.model_validate(plan)
         except ValidationError as error:
-            raise ResultsMissing(f"{path} is damaged: {error}") from error
+            raise ResultsMissing(f"{place(path)} cannot be read: {first_problem(error)}") from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the frozen plan, after all samples: it says that they are whole."""
@@ -134,7 +140,7 @@ class JobFolder:
         """Return a shard's rows."""
         table = self._read("samples", shard.index)
         if table is None:
-            raise ResultsMissing(f"{self.file('samples', shard.index)} is missing")
+            raise missing(self.file("samples", shard.index))
         return [orjson.loads(item) for item in table["item"].to_pylist()]
 
     def read_keys(self, shard: Shard) -> list[tuple[str, int]]:
@@ -160,7 +166,7 @@ class JobFolder:
 
     def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
         """Return the calls of a finished shard's stage."""
-        table = _read_parquet(self.calls_file(stage, shard), SCHEMAS["calls"])
+        table = read_parquet(self.calls_file(stage, shard), SCHEMAS["calls"])
         return [] if table is None else schemas.calls_of(table)
 
     def extent(self) -> tuple[int, int]:
@@ -172,7 +178,7 @@ class JobFolder:
         """Return the ways in which the calls to each model have ended, over all finished shards."""
         keys = ["task", "target", "metric", "outcome"]
         files = sorted((self.path / "calls").glob("*.parquet"))
-        read = (_read_parquet(file, SCHEMAS["calls"], [*keys, "error"]) for file in files)
+        read = (read_parquet(file, SCHEMAS["calls"], [*keys, "error"]) for file in files)
         tables = [table for table in read if table is not None]
         if not tables:
             return []
@@ -199,7 +205,7 @@ class JobFolder:
         """Count the scores that passed, over all finished shards."""
         passed = Counter[ScoreOf]()
         for file in sorted((self.path / "scores").glob("*.parquet")):
-            table = _read_parquet(file, SCHEMAS["scores"], [*ScoreOf._fields, "passed"])
+            table = read_parquet(file, SCHEMAS["scores"], [*ScoreOf._fields, "passed"])
             if table is not None:
                 counts = table.group_by(list(ScoreOf._fields)).aggregate([("passed", "sum")])
                 passed.update({ScoreOf(*key): count or 0 for *key, count in map(dict.values, counts.to_pylist())})
@@ -209,7 +215,7 @@ class JobFolder:
         """Return an error for each outcome of the scores that have no value, over all finished shards."""
         keys = [*ScoreOf._fields, "outcome"]
         files = sorted((self.path / "scores").glob("*.parquet"))
-        read = (_read_parquet(file, SCHEMAS["scores"], [*keys, "error"]) for file in files)
+        read = (read_parquet(file, SCHEMAS["scores"], [*keys, "error"]) for file in files)
         errors: dict[ScoreOf, dict[Outcome, str | None]] = {}
         for table in read:
             ends = [] if table is None else table.group_by(keys).aggregate([("error", "min")]).to_pylist()
@@ -229,11 +235,11 @@ class JobFolder:
 
     def write_job(self, job: Job) -> None:
         """Write what the `jobs` view shows of the job."""
-        _write_parquet(self.path / "job.parquet", schemas.job_table(job))
+        write_parquet(self.path / "job.parquet", schemas.job_table(job))
 
     def read_status(self) -> str | None:
         """Return the status that the job ended in; None before that."""
-        table = _read_parquet(self.path / "job.parquet", schemas.JOB, ["status"])
+        table = read_parquet(self.path / "job.parquet", schemas.JOB, ["status"])
         return None if table is None else str(table["status"][0].as_py())
 
     def parquet_files(self) -> list[Path]:
@@ -253,13 +259,13 @@ class JobFolder:
             shutil.rmtree(self._tombstone)
 
     def _write(self, kind: Kind, index: int, table: pa.Table) -> None:
-        _write_parquet(self.file(kind, index), table)
+        write_parquet(self.file(kind, index), table)
 
     def _write_calls(self, stage: Stage, shard: Shard, calls: Sequence[Call]) -> None:
-        _write_parquet(self.calls_file(stage, shard), schemas.calls_table(calls))
+        write_parquet(self.calls_file(stage, shard), schemas.calls_table(calls))
 
     def _read(self, kind: Kind, index: int) -> pa.Table | None:
-        return _read_parquet(self.file(kind, index), SCHEMAS[kind])
+        return read_parquet(self.file(kind, index), SCHEMAS[kind])
 
     def _is_lock(self, descriptor: int) -> bool:
         try:
@@ -282,29 +288,4 @@ class JobFolder:
 
 def job_ids(results: Path) -> list[str]:
     """Return the jobs that have a folder."""
-    return sorted(path.name.removeprefix("job_id=") for path in results.glob("job_id=*"))
-
-
-def _write_parquet(path: Path, table: pa.Table) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    content = with_checksum(sink.getvalue().to_pybytes())
-    publish(path, lambda file: file.write_bytes(content))
-
-
-def _read_parquet(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table | None:
-    """Return a file's columns, all or those named; None if there is no file. Raises ResultsMissing if it is damaged."""
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            kept = file.schema_arrow
-            table = file.read(columns, use_threads=False)
-    except FileNotFoundError:
-        return None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ResultsMissing(f"{path} is damaged: {error}") from error
-    version = (kept.metadata or {}).get(VERSION_KEY, b"").decode(errors="replace")
-    if version != str(SCHEMA_VERSION):
-        raise SchemaMismatch(f"{path} is of schema version {version!r}; this release reads {SCHEMA_VERSION}")
-    if not kept.equals(schema):
-        raise ResultsMissing(f"{path} is damaged: its columns are not those of {schema.names}")
-    return table
+    return sorted(path.name.removeprefix(JOB_FOLDER) for path in results.glob(f"{JOB_FOLDER}*"))

@@ -15,9 +15,12 @@ from zlib import crc32
 
 import orjson
 
+from core.errors import SchemaMismatch
 from core.result import Call
 from store.files.atomic import storing, sync
-from store.results.rows import call_of, call_row, well_formed
+from store.results.columns import well_formed
+from store.results.parquet import place
+from store.results.rows import call_of, call_row
 
 HEADER_BYTES = 18
 
@@ -94,11 +97,15 @@ def read_journal(path: Path) -> JournalRead:
 
     A last record that was not written whole is dropped. Any other damaged record is skipped and
     counted: its call is paid again rather than trusted. The same call may stand more than once.
+    A record's version is told by its length: it has the columns of calls of the release that wrote it.
+    Raises SchemaMismatch if that was a newer one.
     """
     try:
         return parse_journal(path.read_bytes())
     except FileNotFoundError:
         return JournalRead([], 0)
+    except SchemaMismatch as error:
+        raise SchemaMismatch(f"{place(path)}: {error.message}") from None
 
 
 def parse_journal(data: bytes) -> JournalRead:

@@ -1,38 +1,31 @@
 """A call as a flat row, the shape in which both journals and Parquet files hold it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, Final
 
+from core.errors import SchemaMismatch
 from core.result import Call, CallKey, Usage
+from store.results.columns import columns_of
 
+KEY_END: Final = len(CallKey._fields)
+USAGE: Final = KEY_END + list(Call.__slots__).index("usage") - 1
+USAGE_END: Final = USAGE + len(Usage.__slots__)
 
-def call_row(call: Call) -> list[Any]:
-    """Return the call's fields in the order of the `calls` table."""
-    usage = call.usage
-    return [
-        *call.key,
-        call.outcome,
-        call.request,
-        call.response,
-        call.status,
-        call.error,
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.total_tokens,
-        call.started_at,
-        call.seconds,
-        call.attempts,
-    ]
+COLUMNS: Final = tuple(columns_of(Call))
+
+call_row: Final[Callable[[Call], tuple[Any, ...]]] = attrgetter(*(column.path for column in COLUMNS))
+"""Return the call's fields in the order of the `calls` table."""
 
 
 def call_of(row: Sequence[Any]) -> Call:
-    """Return the call that `call_row` made `row` of."""
-    fields: list[Any] = [CallKey(*row[:7]), *row[7:12], Usage(*row[12:15]), *row[15:]]
+    """Return the call that `call_row` made `row` of; that of an older release is shorter.
+
+    Raises SchemaMismatch for a row of a newer release.
+    """
+    if len(row) > len(COLUMNS):
+        raise SchemaMismatch(
+            f"a call has {len(row)} fields, this release reads up to {len(COLUMNS)}: use a newer Assay"
+        )
+    fields: list[Any] = [CallKey(*row[:KEY_END]), *row[KEY_END:USAGE], Usage(*row[USAGE:USAGE_END]), *row[USAGE_END:]]
     return Call(*fields)
-
-
-def well_formed(value: Any) -> Any:
-    """Replace a text's lone surrogates, which UTF-8 cannot hold, by U+FFFD; leave other values alone."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value

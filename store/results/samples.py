@@ -7,6 +7,7 @@ full, from the shards that hold them. What is read is what shards have finished,
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import duckdb
@@ -15,7 +16,9 @@ import pyarrow as pa
 from core.errors import ResultsMissing
 from core.plan import Shard
 from core.queries.samples import Selection
+from store.results.columns import Schema
 from store.results.folder import JobFolder
+from store.results.parquet import missing, place, version_of
 from store.results.sample_sql import KEY, Bindings, Names, Position, ScoreName, positions
 from store.results.schemas import SCHEMAS, Kind
 
@@ -26,13 +29,13 @@ GROWTH: Final = 16
 
 KINDS: Final[tuple[Kind, ...]] = ("samples", "outputs", "scores")
 
-SCORES: Final = pa.list_(pa.struct([SCHEMAS["scores"].field(name) for name in OF_SCORE]))
+SCORES: Final = pa.list_(pa.struct([SCHEMAS["scores"].arrow.field(name) for name in OF_SCORE]))
 ROWS: Final[pa.Schema] = pa.schema(
     [
-        *(SCHEMAS["outputs"].field(name) for name in KEY),
-        SCHEMAS["samples"].field("item"),
-        SCHEMAS["outputs"].field("text").with_name("output"),
-        *(SCHEMAS["outputs"].field(name) for name in OF_OUTPUT),
+        *(SCHEMAS["outputs"].arrow.field(name) for name in KEY),
+        SCHEMAS["samples"].arrow.field("item"),
+        SCHEMAS["outputs"].arrow.field("text").with_name("output"),
+        *(SCHEMAS["outputs"].arrow.field(name) for name in OF_OUTPUT),
         pa.field("scores", SCORES),
     ]
 )
@@ -103,7 +106,7 @@ class Samples:
         for shards in self._in_turn(selection, after):
             bindings = Bindings()
             statement = positions(selection, self.names, bindings, limit=limit - len(found), after=after)
-            found += [Position(*row) for row in self._answer(shards, statement, bindings.values).fetchall()]
+            found += [Position(*row.values()) for row in self._answer(shards, statement, bindings.values).to_pylist()]
             if len(found) >= limit:
                 break
         return found
@@ -114,7 +117,7 @@ class Samples:
             return ROWS.empty_table()
         holding = [shard for shard in self.generated if _holds(shard, rows)]
         keys = {name: [getattr(row, name) for row in rows] for name in KEY}
-        return self._answer(holding, LOAD, keys).to_arrow_table().cast(ROWS)
+        return self._answer(holding, LOAD, keys).cast(ROWS)
 
     def blocks(
         self, selection: Selection, *, size: int, limit: int | None = None, after: Position | None = None
@@ -148,19 +151,35 @@ class Samples:
         # Every shard of a task has all scores of the task, be they missing or not.
         first = {shard.task: shard for shard in reversed(self.generated) if shard.index in self.judged}
         statement = "SELECT DISTINCT metric, name FROM scores ORDER BY ALL"
-        return self._answer(list(first.values()), statement).fetchall()
+        return [(row["metric"], row["name"]) for row in self._answer(list(first.values()), statement).to_pylist()]
 
-    def _answer(self, shards: Sequence[Shard], statement: str, values: object = None) -> duckdb.DuckDBPyRelation:
+    def _answer(self, shards: Sequence[Shard], statement: str, values: object = None) -> pa.Table:
         """Answer a statement over some of the shards; raises ResultsMissing if a file is gone or damaged."""
+        for kind in KINDS:
+            self._view(kind, self._files(kind, shards))
         try:
-            for kind in KINDS:
-                files = self._files(kind, shards)
-                empty = SCHEMAS[kind].empty_table()
-                rows = self.connection.read_parquet(files) if files else self.connection.from_arrow(empty)
-                rows.create_view(kind, replace=True)
-            return self.connection.sql(statement, params=values)
-        except duckdb.Error as error:
-            raise ResultsMissing(f"the results of job {self.folder.job_id} cannot be read: {error}") from error
+            return self.connection.sql(statement, params=values).to_arrow_table()
+        except duckdb.IOException as error:  # a file went since it was looked at
+            raise ResultsMissing(f"{place(self.folder.path)} cannot be read whole; try again") from error
+
+    def _view(self, kind: Kind, files: Sequence[Path]) -> None:
+        """Have a view show the rows of files, with nulls in the columns that the older of them lack.
+
+        Raises ResultsMissing or SchemaMismatch for one that cannot be read.
+        """
+        schema = SCHEMAS[kind]
+        versions = {_version(file, schema) for file in files}
+        none = self.connection.from_arrow(schema.arrow.empty_table())
+        if not files:
+            none.create_view(kind, replace=True)
+            return
+        older = versions != {schema.version}
+        rows = self.connection.read_parquet(list(map(str, files)), union_by_name=older)  # which takes a look into each
+        if older:
+            none.create_view(f"no_{kind}", replace=True)
+            rows.create_view(f"older_{kind}", replace=True)
+            rows = self.connection.sql(f"FROM older_{kind} UNION ALL BY NAME FROM no_{kind}")
+        rows.create_view(kind, replace=True)
 
     def _confine(self) -> None:
         """Let DuckDB read the job's finished files, and nothing else."""
@@ -169,14 +188,21 @@ class Samples:
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
-    def _files(self, kind: Kind, shards: Sequence[Shard]) -> list[str]:
+    def _files(self, kind: Kind, shards: Sequence[Shard]) -> list[Path]:
         there = (shard for shard in shards if kind != "scores" or shard.index in self.judged)
-        return [str(self.folder.path / kind / f"{shard.index:05}.parquet") for shard in there]
+        return [self.folder.file(kind, shard.index) for shard in there]
 
 
 def _holds(shard: Shard, rows: Iterable[Position]) -> bool:
     return any(row.task == shard.task and shard.start <= row.sample < shard.stop for row in rows)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _version(file: Path, schema: Schema) -> int:
+    version = version_of(file, schema)
+    if version is None:
+        raise missing(file)
+    return version
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -5,6 +5,7 @@ for good, so that SQL given by a user can neither read nor write any file.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,10 +16,9 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
 from core.errors import InvalidInput
+from store.results.parquet import JOB_FOLDER, version_of
 from store.results.schemas import JOB, SCHEMAS
 
-JOB_FOLDER: Final = "job_id="
-VIEWS: Final[tuple[tuple[str, pa.Schema], ...]] = (("jobs", JOB), *SCHEMAS.items())
 PARQUET: Final = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
@@ -32,12 +32,16 @@ class Answer(NamedTuple):
 
 
 def query(results: Path, sql: str, parameters: Sequence[object] = ()) -> Answer:
-    """Answer one query over the views; raises InvalidInput with DuckDB's message if it cannot be done."""
+    """Answer one query over the views.
+
+    Raises InvalidInput with DuckDB's message if it cannot be done, and ResultsMissing if a file is damaged.
+    """
     with open_views(results) as connection:
         try:
             cursor = connection.execute(sql, list(parameters))
             return Answer([column[0] for column in cursor.description or ()], cursor.fetchall())
         except duckdb.Error as error:
+            _check_file(results, str(error))
             raise InvalidInput(f"the query failed: {error}") from error
 
 
@@ -52,13 +56,20 @@ def open_views(results: Path) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": False,
     }
     connection = duckdb.connect(":memory:", config=closed)
-    folders = list(_job_folders(results))
-    for view, schema in VIEWS:
+    folders = list(_job_folders(results.absolute()))
+    for view, schema in (("jobs", JOB), *SCHEMAS.items()):
         files = [(job_id, file) for job_id, folder in folders for file in _files(view, folder)]
-        connection.register(view, _dataset(schema, files))
+        connection.register(view, _dataset(schema.arrow, files))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _check_file(results: Path, message: str) -> None:
+    """Raise ResultsMissing if a message names a result file, and that is damaged."""
+    for path in map(Path, re.findall(rf"{re.escape(str(results.absolute()))}/{JOB_FOLDER}[^']+?\.parquet", message)):
+        kind = path.parent.name
+        version_of(path, next((schema for name, schema in SCHEMAS.items() if name == kind), JOB))
 
 
 def _dataset(schema: pa.Schema, files: Sequence[tuple[str, str]]) -> ds.Dataset:

@@ -33,14 +33,13 @@ class Sources:
 
 
 def read_rows(dataset: Dataset, sources: Sources, *, limit: int | None) -> Iterator[Row]:
-    """Yield the rows of a dataset from the first, at most its own limit and `limit`.
+    """Yield the rows of a dataset from the first, at most `limit`.
 
     Nothing is read beyond. Raises DatasetUnreadable naming file and line; also if there is no row.
     """
-    limits = [bound for bound in (limit, dataset.limit) if bound is not None]
     rows = _given_rows(dataset) if isinstance(dataset, RowsDataset) else _arranged_rows(dataset, sources)
     with closing(rows):
-        wanted = islice(rows, min(limits, default=None))
+        wanted = islice(rows, limit)
         first = next(wanted, None)
         if first is None:
             raise DatasetUnreadable(f"{_named(dataset)} has no rows")

@@ -1,7 +1,7 @@
 """Makes the golden home of a release, with that release's code: `python -m tests.golden.make FILE.tar.gz`.
 
 It is what users may have when they upgrade: a finished job of every face, one that failed, one that was cut short in
-the midst of a record of its journal, what they stored and uploaded, and keys with the (worthless) key that encrypts them.
+the midst of a record of its journal, what they stored and uploaded, and keys with the worthless key that encrypts them.
 `made.json` in it says which is which; what the jobs came to is in `tests.questions`, since their tags are known.
 """
 
@@ -121,8 +121,9 @@ def _unfinished() -> faces.Json:
 
 
 def _carry_out(lab: Lab, job_id: str) -> None:
-    workspace, job = lab.workspace, lab.workspace.jobs.get(job_id)
+    workspace = lab.workspace
     workspace.jobs.settle(job_id, status="running", started_at=utcnow())
+    job = workspace.jobs.get(job_id)
     try:
         lab.carry_out(job)
     except AssayError:

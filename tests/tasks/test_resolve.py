@@ -67,13 +67,13 @@ def test_a_manifest_that_exists_is_returned_as_it_is(folder: JobFolder, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("of_job", "of_dataset", "expected"),
+    ("of_job", "of_task", "expected"),
     [(None, None, 9), (4, None, 4), (None, 5, 5), (4, 5, 4), (5, 4, 4), (99, 99, 9)],
 )
 def test_the_smaller_limit_holds_from_the_first_row(
-    folder: JobFolder, of_job: int | None, of_dataset: int | None, expected: int
+    folder: JobFolder, of_job: int | None, of_task: int | None, expected: int
 ) -> None:
-    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[{"n": i} for i in range(9)], limit=of_dataset))
+    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[{"n": i} for i in range(9)]), limit=of_task)
     spec = EvaluationSpec(targets=(ALONE,), tasks=(task,), params=Params(limit_samples=of_job))
     manifest = run(folder, spec)
     assert manifest.datasets[0].rows == expected

@@ -157,6 +157,7 @@ def _benchmark_task(
     return TaskSpec(
         name=name,
         dataset=_benchmark_dataset(task, benchmark, params, f"{field}.dataset"),
+        limit=_limit(_asked_dataset(task, params)),
         prompts={TARGET: prompt_of(template or _template(benchmark, model), model, f"{field}.params.template")},
         metrics=tuple(metrics) or benchmark.metrics,
     )
@@ -167,7 +168,7 @@ def _benchmark_dataset(
 ) -> FilesDataset:
     """Return the task's own dataset, or that of the parameters, or that of the benchmark."""
     usual = benchmark.dataset or FilesDataset(url="")
-    given = task.dataset or (params.extra.dataset if params and params.extra else None)
+    given = _asked_dataset(task, params)
     if given is None and benchmark.dataset:
         return usual.model_copy(update={"token": _token(params)})
     if isinstance(given, str) and given.startswith("hf://"):
@@ -176,6 +177,10 @@ def _benchmark_dataset(
     ambiguous = PurePosixPath(files.url).suffix in {"", ".json"}
     file_format = files.format or (usual.format if ambiguous else None)
     return files.model_copy(update={"layout": usual.layout, "format": file_format})
+
+
+def _asked_dataset(task: wire.Task, params: wire.ConfigParams | None) -> str | WireDataset | None:
+    return task.dataset or (params.extra.dataset if params and params.extra else None)
 
 
 def _template(benchmark: Benchmark, model: str | Model) -> dict[str, JsonValue]:
@@ -238,6 +243,7 @@ def _task(name: str, task: wire.Task, target: WireTarget, token: str | None) -> 
     return TaskSpec(
         name=name,
         dataset=_dataset(task, target, token, field),
+        limit=_limit({"rows": None, "cached_outputs": None, "dataset": target.dataset}.get(target.type, task.dataset)),
         prompts=_prompts(task, target, f"{field}.params.template"),
         metrics=tuple(to_metric(key, metric, f"{field}.metrics.{key}") for key, metric in metrics),
     )
@@ -276,10 +282,13 @@ def _files(dataset: str | WireDataset | None, token: str | None, field: str) -> 
         url=dataset.files_url,
         format=_file_format(dataset.format),
         split=dataset.split,
-        limit=dataset.limit,
         hub=dataset.hf_endpoint,
         token=token,
     )
+
+
+def _limit(dataset: str | WireDataset | None) -> int | None:
+    return dataset.limit if isinstance(dataset, WireDataset) else None
 
 
 def _file_format(name: str | None) -> FileFormat | None:

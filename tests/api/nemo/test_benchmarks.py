@@ -88,7 +88,7 @@ def test_a_task_may_bring_its_dataset_template_and_metrics() -> None:
     }
     read = only_task(to_spec(asked(config)))
     assert read.name == "mine"
-    assert read.dataset == FilesDataset(url="hf://datasets/org/own/f.json", limit=3)
+    assert (read.dataset, read.limit) == (FilesDataset(url="hf://datasets/org/own/f.json"), 3)
     assert read.prompts["target"].body == {"prompt": "{{prompt}}"}
     assert read.metrics == (F1(name="words", reference="{{ item.ideal_response }}"),)
 

@@ -32,7 +32,8 @@ SPECS = {
         tasks=(
             TaskSpec(
                 name="qa",
-                dataset=FilesDataset(url="hf://datasets/org/ds/math.csv", limit=50, token="store:hub"),
+                dataset=FilesDataset(url="hf://datasets/org/ds/math.csv", token="store:hub"),
+                limit=50,
                 prompts={
                     "target": Prompt(
                         body={

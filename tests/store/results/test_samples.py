@@ -194,5 +194,8 @@ def test_a_damaged_file_is_named_as_such(tmp_path: Path) -> None:
     folder = write(JobFolder(tmp_path, "job-1"))
     file = folder.path / "outputs" / "00001.parquet"
     file.write_bytes(random.Random(1).randbytes(500))
-    with Samples.open(folder) as samples, pytest.raises(ResultsMissing, match="job-1 cannot be read"):
+    with (
+        Samples.open(folder) as samples,
+        pytest.raises(ResultsMissing, match=r"job_id=job-1/outputs/00001\.parquet is damaged"),
+    ):
         samples.find(Selection(), limit=100)

@@ -12,6 +12,7 @@ from core.job import Job
 from core.result import Call, CallKey, Output, Score, Summary, Usage
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results import schemas
+from store.results.columns import VERSION_KEY
 from store.results.schemas import JOB, SCHEMAS
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -64,10 +65,10 @@ def test_calls_and_summaries_come_back_as_they_were(calls: list[Call], summaries
 
 
 def test_columns_are_the_fields_in_their_order() -> None:
-    assert SCHEMAS["outputs"].names == [field.name for field in fields(Output)]
-    assert SCHEMAS["scores"].names == [field.name for field in fields(Score)]
-    assert SCHEMAS["summaries"].names == [field.name for field in fields(Summary)]
-    assert SCHEMAS["calls"].names[:7] == [*CallKey._fields[:6], "pass"]
+    assert SCHEMAS["outputs"].arrow.names == [field.name for field in fields(Output)]
+    assert SCHEMAS["scores"].arrow.names == [field.name for field in fields(Score)]
+    assert SCHEMAS["summaries"].arrow.names == [field.name for field in fields(Summary)]
+    assert SCHEMAS["calls"].arrow.names[:7] == [*CallKey._fields[:6], "pass"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_columns_are_the_fields_in_their_order() -> None:
 )
 def test_a_table_without_rows_has_all_columns_and_types(kind: schemas.Kind, table: pa.Table) -> None:
     assert table.num_rows == 0
-    assert table.schema.equals(SCHEMAS[kind], check_metadata=True)
+    assert table.schema.equals(SCHEMAS[kind].arrow, check_metadata=True)
 
 
 def test_samples_are_numbered_from_the_shards_start() -> None:
@@ -122,7 +123,7 @@ def test_a_job_is_one_row_with_utc_times() -> None:
         "job-1", "nemo-v2", spec, {}, "first", model="m", status="running", created_at=created, updated_at=created
     )
     [row] = schemas.job_table(job).to_pylist()
-    assert list(row) == JOB.names
+    assert list(row) == JOB.arrow.names
     assert (row["id"], row["face"], row["model"], row["status"]) == ("job-1", "nemo-v2", "m", "running")
     assert row["created_at"].isoformat() == "2026-01-02T03:00:00+00:00"
     assert (row["deployment"], row["finished_at"]) == (None, None)
@@ -131,5 +132,5 @@ def test_a_job_is_one_row_with_utc_times() -> None:
 def test_a_file_carries_its_schema_version(tmp_path: Path) -> None:
     pq.write_table(schemas.scores_table([]), tmp_path / "s.parquet")
     metadata = pq.read_schema(tmp_path / "s.parquet").metadata
-    assert metadata[schemas.VERSION_KEY] == b"1"
-    assert all(schemas.VERSION_KEY in schema.metadata for schema in (JOB, *SCHEMAS.values()))
+    assert metadata[VERSION_KEY] == str(SCHEMAS["scores"].version).encode()
+    assert all(VERSION_KEY in schema.arrow.metadata for schema in (JOB, *SCHEMAS.values()))

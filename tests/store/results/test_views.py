@@ -5,7 +5,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, ResultsMissing
 from core.job import Job
 from core.plan import Shard
 from core.result import Call, CallKey, Output, Score, Summary
@@ -57,7 +57,7 @@ def test_views_without_files_are_empty_and_typed(tmp_path: Path, there: bool) ->
     with open_views(tmp_path / "results") as views:
         for kind, schema in SCHEMAS.items():
             described = views.execute(f"DESCRIBE {kind}").fetchall()
-            assert [row[0] for row in described] == [*schema.names, "job_id"]
+            assert [row[0] for row in described] == [*schema.arrow.names, "job_id"]
             assert views.execute(f"SELECT COUNT(*) FROM {kind}").fetchall() == [(0,)]
         types = dict(row[:2] for row in views.execute("DESCRIBE jobs").fetchall())
     assert types["created_at"] == "TIMESTAMP WITH TIME ZONE"
@@ -175,6 +175,6 @@ def test_no_statement_opens_the_door_for_the_next(results: Path) -> None:
 
 def test_a_damaged_file_is_named_where_it_is_read(results: Path) -> None:
     (results / "job_id=job-2" / "scores" / "00001.parquet").write_bytes(b"PAR1 not at all")
-    with pytest.raises(InvalidInput, match=r"job_id=job-2/scores/00001\.parquet"):
+    with pytest.raises(ResultsMissing, match=r"^results/job_id=job-2/scores/00001\.parquet is damaged"):
         query(results, "SELECT AVG(value) FROM scores")
     assert query(results, "SELECT COUNT(*) FROM scores WHERE job_id = 'job-1'").rows == [(6,)]

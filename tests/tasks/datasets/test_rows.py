@@ -90,9 +90,7 @@ def test_the_smaller_limit_holds_and_nothing_is_read_beyond_it(root: Path) -> No
     put(root, "d.jsonl", '{"n": 1}\n{"n": 2}\n{"n": 3}\nbroken')
     assert read(root, "d.jsonl", limit=2) == [{"n": 1}, {"n": 2}]
     assert read(root, "d.jsonl", limit=3) == [{"n": 1}, {"n": 2}, {"n": 3}]
-    limited = FilesDataset(url="hf://datasets/org/ds", limit=1)
-    assert list(read_rows(limited, sources(root), limit=2)) == [{"n": 1}]
-    rows = RowsDataset(rows=[{"n": 1}, {"n": 2}], limit=2)
+    rows = RowsDataset(rows=[{"n": 1}, {"n": 2}])
     assert list(read_rows(rows, sources(None), limit=1)) == [{"n": 1}]
 
 
@@ -288,7 +286,7 @@ def test_any_other_address_is_refused_with_what_is_supported(root: Path, url: st
 )
 def test_rows_in_the_request_are_json_too(rows: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(DatasetUnreadable) as refused:
-        list(read_rows(RowsDataset.model_construct(rows=rows, limit=None), sources(None), limit=None))
+        list(read_rows(RowsDataset.model_construct(rows=rows), sources(None), limit=None))
     assert message in refused.value.message
 
 

@@ -1,0 +1,127 @@
+"""What users have of each release does all that it did, with the code as it is now."""
+
+import json
+import socket
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.http.state import State
+from core.settings import Settings
+from store.results.views import query
+from store.workspace import Workspace
+from tasks.fsck.results import fsck
+from tests import faces
+from tests.api.conftest import running
+from tests.golden.make import FACES, JOURNALLED, KEY, ROWS, UNFINISHED, questions_of
+from tests.questions import Models
+from tests.scripted import ScriptedEndpoint
+from tests.tasks.conftest import Lab
+
+RELEASES = sorted(Path(__file__).parent.glob("*.tar.gz"), key=lambda path: path.name)
+ENDED = {"completed", "failed"}
+
+
+@dataclass
+class Golden:
+    """A home of a release, opened with the code as it is, and what its jobs are called."""
+
+    workspace: Workspace
+    made: dict[str, str]
+    http: httpx.Client
+    model: ScriptedEndpoint
+
+    @property
+    def native(self) -> faces.Native:
+        return faces.Native(self.http, self.model.url)
+
+    def samples(self, name: str, **asked: str) -> httpx.Response:
+        return self.http.get(f"/api/assay/v1/jobs/{self.made[name]}/samples", params=asked).raise_for_status()
+
+
+@pytest.fixture(params=RELEASES, ids=lambda path: path.name)
+def golden(request: pytest.FixtureRequest, tmp_path: Path, endpoint: ScriptedEndpoint) -> Iterator[Golden]:
+    with tarfile.open(request.param) as tar:
+        tar.extractall(tmp_path, filter="data")
+    endpoint.script = Models(*UNFINISHED)
+    settings = Settings(home=tmp_path / "home", default_endpoint=endpoint.url, default_judge="judge")
+    with (
+        closing(Workspace.open(settings, migrating=True)) as workspace,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as http,
+        running(State.over(workspace, wake=lambda: None, ready=lambda: True), listening),
+    ):
+        yield Golden(workspace, json.loads((tmp_path / "made.json").read_text()), http, endpoint)
+
+
+def test_every_face_lists_and_shows_its_job_with_its_figures(golden: Golden) -> None:
+    for kind in FACES:
+        client, job_id = kind(golden.http, golden.model.url), golden.made[kind.face]
+        assert job_id in client.listed()
+        assert client.has_ended(job_id)
+        assert client.figures(job_id) == questions_of(kind).figures
+        assert golden.native.samples_of(job_id, kind.score) == questions_of(kind).samples
+    listed = {job["id"]: job["status"] for job in golden.native.get("/api/assay/v1/jobs", page_size=100)["data"]}
+    assert listed.keys() == set(golden.made.values())
+    assert listed[golden.made["failed"]] == "failed"
+    assert golden.native.job(golden.made["failed"])["failure"]["code"] == "endpoint_refused"
+
+
+def test_samples_are_filtered_sorted_and_exported(golden: Golden) -> None:
+    lost = golden.samples("nemo-v2", **{"filter[outcome]": "judge_unparsable"}).json()["data"]
+    assert [row["output"] for row in lost] == ["answer nemov2 10"]
+    best = golden.samples("together", **{"filter[score.score][gte]": "0.875", "sort": "-score.score"}).json()["data"]
+    assert [row["scores"][0]["value"] for row in best] == [1.0, 1.0, 1.0, 0.875]
+    rows = golden.samples("computed", format="jsonl").text.splitlines()
+    assert [json.loads(row)["item"] for row in rows] == ROWS
+    assert len(golden.samples("computed", format="csv").text.splitlines()) == 1 + len(ROWS)
+    assert golden.samples("computed", format="parquet").content.startswith(b"PAR1")
+    archive = golden.http.get(f"/v1/evaluation/jobs/{golden.made['nemo-v1']}/download-results")
+    assert archive.raise_for_status().content.startswith(b"PK")
+
+
+def test_sql_joins_the_jobs_of_all_releases(golden: Golden) -> None:
+    answer = query(
+        golden.workspace.results,
+        "SELECT j.face, j.status, j.request IS NULL, s.mean FROM summaries s JOIN jobs j USING (job_id) "
+        "WHERE s.name = 'string-check' OR (s.name = 'score' AND j.face = 'together') ORDER BY j.face",
+    )
+    figures = questions_of(faces.Together).figures
+    assert [row[:2] for row in answer.rows] == [("nemo-v2", "completed"), ("together", "completed")]
+    assert [row[3] for row in answer.rows] == [0.5, figures.mean]
+
+
+def test_nothing_differs_for_fsck(golden: Golden) -> None:
+    for job_id in golden.made.values():
+        report = fsck(golden.workspace.folder(job_id))
+        assert report.difference is None
+        assert (report.status in ENDED) == (job_id != golden.made["unfinished"])
+
+
+def test_what_was_stored_is_there_with_its_key(golden: Golden) -> None:
+    target = golden.workspace.targets.get("default", "golden")
+    assert golden.workspace.vault.unseal(target.body)["model"]["api_endpoint"]["api_key"] == KEY
+    assert golden.workspace.configs.get("default", "golden").body["tasks"]["qa"]["type"] == "data"
+    assert len(golden.native.get("/v1/files")["data"]) >= 3
+    assert golden.native.get("/v1/evaluators")["data"]
+    assert golden.native.get("/api/v3/benchmark/list")
+
+
+def test_a_job_that_was_cut_short_goes_on_and_pays_no_call_twice(golden: Golden) -> None:
+    lab = Lab(golden.workspace, golden.model)
+    job_id = golden.made["unfinished"]
+    summaries = {summary.task: summary for summary in lab.carry_out(golden.workspace.jobs.get(job_id))}
+    first, second = UNFINISHED
+    assert {name: summary.mean for name, summary in summaries.items()} == {
+        questions.tag: questions.figures.mean for questions in UNFINISHED
+    }
+    to_target = [call for call in golden.model.calls if call["body"]["model"] == "m"]
+    assert len(to_target) == len(second.rows) - JOURNALLED
+    assert {call["headers"]["authorization"] for call in to_target} == {f"Bearer {KEY}"}
+    assert not any(first.tag in text for text in lab.asked)
+    assert fsck(golden.workspace.folder(job_id)).difference is None
