@@ -19,6 +19,7 @@ from api.native.routes import jobs as native_jobs
 from api.native.routes import samples as native_samples
 from api.nemo.routes import entities as nemo_entities
 from api.nemo.routes import live as nemo_live
+from api.nemo.routes import namespaces as nemo_namespaces
 from api.nemo.routes import platform as nemo_platform
 from api.nemo.routes import v1 as nemo_v1
 from api.nemo.routes import v1_results as nemo_results
@@ -44,7 +45,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None) -> FastAPI:
     app.add_middleware(OnePath)
     add_error_answers(app)
     app.get("/health")(health)
-    for nemo in (nemo_entities, nemo_live, nemo_v1, nemo_results, nemo_platform, nemo_v2):
+    for nemo in (nemo_entities, nemo_live, nemo_v1, nemo_results, nemo_platform, nemo_namespaces, nemo_v2):
         app.include_router(nemo.router, responses=REFUSALS)
     for maniac in (maniac_evaluators, maniac_runs, maniac_containers, maniac_completions, maniac_datasets):
         app.include_router(maniac.router, responses=ERROR_REFUSALS)

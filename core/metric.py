@@ -147,14 +147,41 @@ class NumberCheck(Computed):
         return (self.score,)
 
 
-class Bleu(Computed):
-    """BLEU of each candidate, and in the summary that of the corpus, from 0 to 100."""
+class FinalNumber(Computed):
+    """Whether the number that an answer ends in is that of the reference, as GSM8K is scored (Cobbe et al. 2021).
 
-    names = ("sentence",)
+    `strict` is the score of the number right after `marker`: where that is missing, the answer is wrong, since to keep
+    to the form is part of the task. `flexible` is that of the last number, wherever it stands.
+    """
+
+    type: Literal["final-number"] = "final-number"
+    candidate: str = OUTPUT
+    reference: str
+    marker: Annotated[str, Field(min_length=1)]
+    strict: Name = "strict-match"
+    flexible: Name = "flexible-extract"
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The names of a sample's scores."""
+        return (self.strict, self.flexible)
+
+
+class Bleu(Computed):
+    """BLEU of each candidate as `sentence`, and in a summary of its own that of the corpus, from 0 to 100.
+
+    With `score` there is one figure of that name, from 0 to 1: each candidate's own, and in the summary the corpus's.
+    """
 
     type: Literal["bleu"] = "bleu"
     candidate: str = OUTPUT
     references: Annotated[tuple[str, ...], Field(min_length=1)]
+    score: Name | None = None
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The name of a sample's score."""
+        return (self.score or "sentence",)
 
     @property
     def templates(self) -> dict[str, str]:
@@ -223,7 +250,9 @@ class FunctionCall(Computed):
     reference: str
 
 
-ComputedMetric = StringCheck | NumberCheck | Bleu | Rouge | ExactMatch | F1 | Accuracy | ToolCalling | FunctionCall
+ComputedMetric = (
+    StringCheck | NumberCheck | FinalNumber | Bleu | Rouge | ExactMatch | F1 | Accuracy | ToolCalling | FunctionCall
+)
 
 
 class Judge(Frozen):

@@ -5,7 +5,7 @@ restarts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import fsum, sqrt
 from typing import Final
 
@@ -131,17 +131,19 @@ def describe(summary: Summary) -> str:
     return f"{where}: {mean}, {summary.count} scored, {summary.nan_count} not"
 
 
-def bleu_metrics(spec: EvaluationSpec) -> set[tuple[str, str]]:
+def bleu_metrics(spec: EvaluationSpec) -> dict[tuple[str, str], Bleu]:
     """Return the metrics that have a value of the corpus, by task and name."""
-    return {(task.name, metric.name) for task in spec.tasks for metric in task.metrics if isinstance(metric, Bleu)}
+    return {
+        (task.name, metric.name): metric for task in spec.tasks for metric in task.metrics if isinstance(metric, Bleu)
+    }
 
 
 class Aggregator:
     """Collects the values and outcomes of scores, shard by shard; `bleu` are metrics by task and name."""
 
-    def __init__(self, bleu: Collection[tuple[str, str]] = ()) -> None:
+    def __init__(self, bleu: Mapping[tuple[str, str], Bleu] | None = None) -> None:
         """Begin with nothing."""
-        self._bleu = bleu
+        self._bleu = bleu or {}
         self._values: defaultdict[SummaryKey, list[float]] = defaultdict(list)
         self._outcomes: defaultdict[SummaryKey, Counter[Outcome]] = defaultdict(Counter)
         self._counts: defaultdict[SummaryKey, list[BleuCounts]] = defaultdict(list)
@@ -161,12 +163,16 @@ class Aggregator:
         return [summary for key in self._outcomes for summary in self._summaries(key)]
 
     def _summaries(self, key: SummaryKey) -> Iterator[Summary]:
-        yield summarise(key, self._values[key], self._outcomes[key])
-        task, target, metric, _ = key
-        if (task, metric) in self._bleu:
+        task, target, name, _ = key
+        bleu = self._bleu.get((task, name))
+        if bleu is None or bleu.score is None:
+            yield summarise(key, self._values[key], self._outcomes[key])
+        if bleu is not None:
             counts = self._counts[key]
             value = corpus_bleu(counts) if counts else None
-            yield value_alone((task, target, metric, CORPUS), value, len(counts), self._outcomes[key])
+            if bleu.score is not None and value is not None:
+                value *= 0.01
+            yield value_alone((task, target, name, bleu.score or CORPUS), value, len(counts), self._outcomes[key])
 
 
 def value_alone(key: SummaryKey, value: float | None, count: int, outcomes: Counter[Outcome]) -> Summary:

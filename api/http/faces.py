@@ -6,7 +6,10 @@ from typing import Final, Literal
 Owner = Literal["nemo", "maniac", "together", "nugen", "assay", "nobody"]
 
 _PATHS: Final[tuple[tuple[Owner, re.Pattern[str]], ...]] = (
-    ("nemo", re.compile(r"/v1/evaluation/(targets|configs|jobs|results|live)(/|$)|/v1/jobs(/|$)|/v2(/|$)")),
+    (
+        "nemo",
+        re.compile(r"/v1/evaluation/(targets|configs|jobs|results|live)(/|$)|/v1/(jobs|namespaces)(/|$)|/v2(/|$)"),
+    ),
     ("maniac", re.compile(r"/(api/)?v1/(evaluators|evaluation/runs|containers|datasets|chat/completions)(/|$)")),
     ("together", re.compile(r"/v1/(v1|evaluations?|files|whoami)(/|$)|/v3/whoami/?$|/uploads/")),
     ("nugen", re.compile(r"/api/v3(/|$)")),

@@ -16,6 +16,7 @@ from core.metric import (
     Bleu,
     ComputedMetric,
     ExactMatch,
+    FinalNumber,
     FunctionCall,
     NumberCheck,
     Rouge,
@@ -27,6 +28,7 @@ from tasks.metrics.accuracy import accuracy
 from tasks.metrics.bleu import sentence_bleu
 from tasks.metrics.exact_match import exact_match
 from tasks.metrics.f1 import f1
+from tasks.metrics.final_number import final_number
 from tasks.metrics.function_call import function_call
 from tasks.metrics.number_check import number_check
 from tasks.metrics.rouge import rouge
@@ -72,7 +74,10 @@ def measure(metric: ComputedMetric, texts: Mapping[str, str]) -> Sequence[Measur
             return [_check(number_check(texts["left"], metric.operator, texts["right"], epsilon=metric.epsilon))]
         case Bleu():
             value, counts = sentence_bleu(texts["candidate"], [texts[part] for part in texts if part != "candidate"])
-            return [Measure(value, detail=orjson.dumps(counts).decode())]
+            scale = 0.01 if metric.score else 1.0
+            return [Measure(value * scale, detail=orjson.dumps(counts).decode())]
+        case FinalNumber():
+            return [_check(value) for value in final_number(**texts, marker=metric.marker)]
         case Rouge():
             return [Measure(value) for value in rouge(**texts)]
         case F1():

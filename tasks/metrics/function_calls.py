@@ -18,12 +18,22 @@ class FunctionCall(NamedTuple):
 
 
 def read_calls(part: str, text: str) -> list[FunctionCall]:
-    """Read a JSON list of calls, or a single one; an empty text and null are no calls.
+    """Read a JSON list of calls, a single one, or those of a message or chat completion; nothing and null are no calls.
 
     Raises Unparsable, naming `part`, for anything else, and for arguments that are no JSON object.
     """
-    calls = read_json(part, text)
+    calls = _calls_in(read_json(part, text))
     return [_read_call(part, call) for call in (calls if isinstance(calls, list) else [calls])]
+
+
+def _calls_in(value: Any) -> Any:
+    """Return the calls of a chat completion or message; anything else as it is."""
+    match value:
+        case {"choices": [{"message": dict(message)}, *_]}:
+            return _calls_in(message)
+        case {"role": _} | {"tool_calls": _}:
+            return value.get("tool_calls") or []
+    return value
 
 
 def read_json(part: str, text: str) -> Any:

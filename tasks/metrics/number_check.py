@@ -33,7 +33,17 @@ def number_check(left: str, operator: NumberOperator, right: str, *, epsilon: fl
 def last_number(text: str) -> Decimal | None:
     """Return the last number in a text, which may have a sign, thousands, decimals and an exponent."""
     last = deque(_NUMBER.finditer(text), maxlen=1)
-    return Decimal(last[0].group().replace(",", "")) if last else None
+    return _value(last[0]) if last else None
+
+
+def leading_number(text: str) -> Decimal | None:
+    """Return the number that a text begins with, after white space and a dollar sign."""
+    first = _NUMBER.match(text.lstrip().removeprefix("$").lstrip())
+    return _value(first) if first else None
+
+
+def _value(number: re.Match[str]) -> Decimal:
+    return Decimal(number.group().replace(",", ""))
 
 
 def _needed(part: str, text: str) -> Decimal:

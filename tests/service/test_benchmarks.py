@@ -69,17 +69,22 @@ def test_the_vendors_own_example_completes_on_a_local_file(served):
     }
 
 
-def test_gsm8k_compares_the_last_numbers(served, endpoint):
+def test_gsm8k_compares_the_number_after_the_marker_and_the_last(served, endpoint):
     rows = [
-        {"question": f"{n} + {n}? ANSWER: It is {2 * n}.", "answer": f"{n}+{n}\n#### {2 * n + n % 2}"} for n in range(6)
+        {"question": f"{n} + {n}? ANSWER: {'####' if n < 4 else 'It is'} {2 * n}", "answer": f"#### {2 * n + n % 2}"}
+        for n in range(6)
     ]
     put(served, "openai/gsm8k/main/test.jsonl", rows)
     put(served, "openai/gsm8k/main/train.jsonl", [{"question": "unread", "answer": "none"}])
     model = {"api_endpoint": {"url": endpoint.url, "model_id": "m"}}
     job = served.wait(served.create({"target": {"type": "model", "model": model}, "config": {"type": "gsm8k"}}))
     assert job.status == "completed"
-    score = served.results(job.id).tasks["exact_match"].metrics["exact_match"].scores["gsm8k-metric_ranking-1"]
-    assert (score.value, score.stats.count) == (0.5, 6)
+    tasks = served.results(job.id).tasks
+    scores = tasks["exact_match"].metrics["exact_match"].scores
+    assert [scores[f"gsm8k-metric_ranking-{number}"].value for number in (1, 3)] == [pytest.approx(1 / 3), 0.5]
+    assert scores["gsm8k-metric_ranking-1"].stats.count == 6
+    errors = tasks["exact_match_stderr"].metrics["exact_match_stderr"].scores
+    assert errors["gsm8k-metric_ranking-4"].value == pytest.approx(0.5 / 6**0.5)
     assert len(endpoint.calls) == 6
 
 
@@ -96,5 +101,6 @@ def test_similarity_metrics_score_in_all_ways(served, endpoint):
     assert values["f1"] == pytest.approx((1 + 2 / 3) / 2)
     assert values["accuracy"] == 0.0
     assert values["rouge_1_score"] == pytest.approx((1 + 3 / 4) / 2)
-    assert metrics["bleu"].scores["corpus"].stats is None
-    assert 0 < values["corpus"] < 100
+    assert [*metrics["bleu"].scores] == ["bleu_score"]
+    assert metrics["bleu"].scores["bleu_score"].stats is None
+    assert 0 < values["bleu_score"] < 1

@@ -4,6 +4,7 @@ from collections import Counter
 from math import sqrt
 from typing import get_args
 
+import orjson
 import pytest
 import sacrebleu
 from hypothesis import given
@@ -17,7 +18,8 @@ from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import CallEnd
 from tasks.aggregate import NOT_HAD, Aggregator, Failures, bleu_metrics, describe, silent_models, summarise
 from tasks.generate import recorded_outputs
-from tasks.metrics.computed import computed_scores
+from tasks.metrics.bleu import sentence_bleu
+from tasks.metrics.computed import computed_scores, measure
 from tasks.metrics.subject import subjects
 
 KEY = ("qa", "target", "graded", "score")
@@ -129,7 +131,7 @@ def sentences() -> list[Score]:
 
 
 def test_the_corpus_has_a_value_and_no_statistics(sentences: list[Score]) -> None:
-    aggregator = Aggregator({("qa", "bleu")})
+    aggregator = Aggregator({("qa", "bleu"): BLEU})
     aggregator.add(sentences)
     sentence, corpus = aggregator.summaries()
     assert (sentence.name, sentence.count, sentence.nan_count) == ("sentence", 4, 1)
@@ -143,7 +145,7 @@ def test_the_corpus_has_a_value_and_no_statistics(sentences: list[Score]) -> Non
 def test_the_corpus_does_not_depend_on_the_order_of_rows(sentences: list[Score], chance: random.Random) -> None:
     shuffled = chance.sample(sentences, len(sentences))
     half = chance.randint(0, len(sentences))
-    whole, parts = Aggregator({("qa", "bleu")}), Aggregator({("qa", "bleu")})
+    whole, parts = Aggregator({("qa", "bleu"): BLEU}), Aggregator({("qa", "bleu"): BLEU})
     whole.add(sentences)
     parts.add(shuffled[:half])
     parts.add(shuffled[half:])
@@ -152,19 +154,35 @@ def test_the_corpus_does_not_depend_on_the_order_of_rows(sentences: list[Score],
 
 
 def test_a_corpus_without_a_scored_sentence_has_no_value() -> None:
-    aggregator = Aggregator({("qa", "bleu")})
+    aggregator = Aggregator({("qa", "bleu"): BLEU})
     aggregator.add([Score("qa", 0, "target", 0, "bleu", "sentence", "refused")])
     _, corpus = aggregator.summaries()
     assert (corpus.name, corpus.count, corpus.nan_count, corpus.mean) == ("corpus", 0, 1, None)
     assert describe(corpus) == "qa / bleu / corpus: no mean, 0 scored, 1 not"
 
 
+def test_a_bleu_with_one_name_has_one_summary_which_is_the_corpus_as_a_fraction() -> None:
+    bleu = BLEU.model_copy(update={"score": "bleu_score"})
+    aggregator = Aggregator({("qa", "bleu"): bleu})
+    for sample, texts in enumerate(zip(CANDIDATES, REFERENCES, strict=True)):
+        [measured] = measure(bleu, {"candidate": texts[0], "references[0]": texts[1]})
+        value, counts = sentence_bleu(texts[0], [texts[1]])
+        assert measured.value == value / 100
+        detail = orjson.dumps(counts).decode()
+        aggregator.add(
+            [Score("qa", sample, "target", 0, "bleu", "bleu_score", "scored", measured.value, detail=detail)]
+        )
+    [summary] = aggregator.summaries()
+    assert (summary.name, summary.sum) == ("bleu_score", None)
+    assert summary.mean == pytest.approx(sacrebleu.corpus_bleu(CANDIDATES, [REFERENCES]).score / 100, abs=1e-12)
+
+
 def test_the_metrics_with_a_corpus_are_those_of_bleu() -> None:
     check = StringCheck(name="same", left="a", operator="equals", right="a")
     task = TaskSpec(name="qa", dataset=RowsDataset(rows=[]), metrics=(BLEU, check))
     spec = EvaluationSpec(targets=(RecordedTarget(),), tasks=(task,))
-    assert bleu_metrics(spec) == {("qa", "bleu")}
-    assert bleu_metrics(spec.model_copy(update={"tasks": ()})) == set()
+    assert bleu_metrics(spec) == {("qa", "bleu"): BLEU}
+    assert bleu_metrics(spec.model_copy(update={"tasks": ()})) == {}
 
 
 # Which failures fail a job.

@@ -1,12 +1,13 @@
 """What the requests hold that log chats, make them, and take datasets from them."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Body as InBody
 from pydantic import BeforeValidator, Field, FiniteFloat, JsonValue, StringConstraints, model_validator
 
 from api.http.wire import Body, Wire
 from api.maniac.schema.fields import Metadata, Name, Tags, Text, portable, refuse_keys
+from core.errors import Unsupported
 
 
 class Message(Wire):
@@ -111,3 +112,14 @@ class DatasetCreate(Body):
     description: Text | None = None
     tags: Tags = None
     metadata: Metadata = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_files(cls, given: Any) -> Any:
+        """Raise Unsupported for what clients of NeMo's entity store ask for on the same path."""
+        if isinstance(given, dict) and "files_url" in given and "container" not in given:
+            raise Unsupported(
+                "this service keeps no register of datasets: a config or target names files by their hf:// URL, which "
+                "is read below ASSAY_DATASETS or from the hub, and nothing has to be created before"
+            )
+        return given

@@ -58,6 +58,12 @@ USUAL_TYPES: Final = {"target": "model", "config": "custom"}
 RESULT_NAME: Final = "evaluation-results"
 ARTIFACTS: Final = "artifacts"
 ALMOST_ALL: Final = 99.9
+
+STANDARD_ERRORS: Final[Mapping[str, str]] = {
+    "gsm8k-metric_ranking-1": "gsm8k-metric_ranking-2",
+    "gsm8k-metric_ranking-3": "gsm8k-metric_ranking-4",
+}
+"""Scores whose standard errors clients look for as scores of a task of their own."""
 """The progress of a job whose samples are done but not its results: clients wait for 100 to ask for those."""
 
 
@@ -149,6 +155,9 @@ def to_results(job: Job, summaries: Iterable[Summary]) -> wire.EvaluationResult:
     tasks: dict[str, dict[str, dict[str, wire.Score]]] = {task: {} for task in task_names(job)}
     for summary in summaries:
         tasks[summary.task].setdefault(summary.metric, {})[summary.name] = to_score(summary)
+        if error := STANDARD_ERRORS.get(summary.name):
+            of_errors = tasks.setdefault(f"{summary.task}_stderr", {}).setdefault(f"{summary.metric}_stderr", {})
+            of_errors[error] = wire.Score(value="NaN" if summary.stderr is None else summary.stderr, stats=None)
     return wire.EvaluationResult(
         tasks={
             task: wire.TaskResult(metrics={name: wire.MetricResult(scores=scores) for name, scores in metrics.items()})

@@ -42,13 +42,6 @@ class PromptData(Wire):
     reasoning_params: ReasoningParams | None = None
 
 
-class Model(Wire):
-    """A model, as target or as judge."""
-
-    api_endpoint: ApiEndpoint | None = None
-    prompt: PromptData | None = None
-
-
 class Dataset(Wire):
     """Files of samples; `format` is often that of their content, such as SQuAD."""
 
@@ -63,6 +56,14 @@ class CachedOutputs(Wire):
     """Files of samples with their outputs."""
 
     files_url: Filled
+
+
+class Model(Wire):
+    """A model, as target or as judge; a target's outputs may be there already, in the place of an endpoint."""
+
+    api_endpoint: ApiEndpoint | None = None
+    prompt: PromptData | None = None
+    cached_outputs: CachedOutputs | None = None
 
 
 class Entity(Wire):

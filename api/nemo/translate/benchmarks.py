@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from core.metric import F1, Accuracy, Bleu, ExactMatch, FunctionCall, MetricSpec, NumberCheck, Rouge
+from core.metric import F1, Accuracy, Bleu, ExactMatch, FinalNumber, FunctionCall, MetricSpec, Rouge
 from core.spec import FilesDataset
 
 SOLVE: Final = """\
@@ -14,6 +14,7 @@ Question: {{ item.question }}
 Think step by step. End your answer with the number alone, after ####.
 Answer:"""
 IDEAL: Final = "{{ item.ideal_response }}"
+BLEU: Final = "bleu_score"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Benchmark:
 
     Its task is called `task` where the config has none; those that it has are of one of `task_types`, and may
     bring their own dataset, template and metrics. Rows of a dataset given instead of `dataset` are of the same shape.
+    Its metrics read texts, which may be there already, unless `reads_text` is false. `bleu` is what its BLEU is called.
     """
 
     task: str
@@ -30,6 +32,12 @@ class Benchmark:
     template: dict[str, JsonValue]
     reference: str
     metrics: tuple[MetricSpec, ...]
+    reads_text: bool = True
+    bleu: str | None = None
+
+    def named(self, metric: MetricSpec) -> MetricSpec:
+        """Return a metric with its scores called as in this benchmark's results."""
+        return metric.model_copy(update={"score": self.bleu}) if isinstance(metric, Bleu) else metric
 
 
 def _ask(text: str) -> dict[str, JsonValue]:
@@ -37,7 +45,7 @@ def _ask(text: str) -> dict[str, JsonValue]:
 
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
-    # The last number of the output against that of the reference, which stands after ####.
+    # The number after ####, and the last one of all, against that of the reference, which stands after ####.
     "gsm8k": Benchmark(
         task="exact_match",
         task_types=("default", "gsm8k"),
@@ -45,12 +53,12 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
         template=_ask(SOLVE),
         reference="{{ item.answer }}",
         metrics=(
-            NumberCheck(
+            FinalNumber(
                 name="exact_match",
-                left="{{ sample.output_text }}",
-                operator="==",
-                right="{{ item.answer }}",
-                score="gsm8k-metric_ranking-1",
+                reference="{{ item.answer }}",
+                marker="####",
+                strict="gsm8k-metric_ranking-1",
+                flexible="gsm8k-metric_ranking-3",
             ),
         ),
     ),
@@ -66,6 +74,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
         template={"messages": "{{ item.messages | tojson }}", "tools": "{{ item.tools | tojson }}"},
         reference="{{ item.ground_truth | tojson }}",
         metrics=(FunctionCall(name="accuracy", reference="{{ item.ground_truth | tojson }}"),),
+        reads_text=False,
     ),
     "similarity_metrics": Benchmark(
         task="default",
@@ -75,10 +84,11 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
         reference=IDEAL,
         metrics=(
             Accuracy(name="accuracy", reference=IDEAL),
-            Bleu(name="bleu", references=(IDEAL,)),
+            Bleu(name="bleu", references=(IDEAL,), score=BLEU),
             Rouge(name="rouge", reference=IDEAL),
             ExactMatch(name="em", reference=IDEAL),
             F1(name="f1", reference=IDEAL),
         ),
+        bleu=BLEU,
     ),
 }

@@ -8,8 +8,8 @@ from pydantic import JsonValue, ValidationError
 
 from api.nemo.schema import jobs as wire
 from api.nemo.schema.fields import Described, JsonDict
+from api.nemo.schema.targets import CachedOutputs, Entity, Model
 from api.nemo.schema.targets import Dataset as WireDataset
-from api.nemo.schema.targets import Entity, Model
 from api.nemo.schema.targets import Target as WireTarget
 from api.nemo.translate.benchmarks import BENCHMARKS, Benchmark
 from api.nemo.translate.metrics import to_metric
@@ -39,6 +39,7 @@ OUTPUT_COLUMN: Final = "response"
 """Where cached outputs have the target's output."""
 
 TARGET: Final = "target"
+CACHED: Final = RecordedTarget(name=TARGET, column=OUTPUT_COLUMN)
 
 
 def to_new_job(job_id: str, sealed: JsonDict) -> NewJob:
@@ -108,6 +109,9 @@ def to_spec(asked: wire.JobInput) -> EvaluationSpec:
         raise _unsupported("config type", config.type, CONFIG_TYPES, "config.type")
     if target.type not in TARGET_TYPES:
         raise _unsupported("target type", target.type, TARGET_TYPES, "target.type")
+    match target.model:
+        case Model(api_endpoint=None, cached_outputs=CachedOutputs() as cached):
+            target = target.model_copy(update={"type": "cached_outputs", "cached_outputs": cached, "model": None})
     try:
         if isinstance(config, wire.CustomConfig):
             return _custom(target, config)
@@ -127,39 +131,45 @@ def _custom(target: WireTarget, config: wire.CustomConfig) -> EvaluationSpec:
 
 
 def _benchmark(target: WireTarget, config: wire.BenchmarkConfig, benchmark: Benchmark) -> EvaluationSpec:
-    if target.type != "model":
-        message = f"a config of type {config.type} needs a target of type model, not {target.type}"
+    recorded = target.type == "cached_outputs" and benchmark.reads_text
+    if target.type != "model" and not recorded:
+        message = (
+            f"a config of type {config.type} needs a target of type model, not {target.type}; outputs that exist are "
+            "held against their rows by a config of type custom with a task of type data"
+        )
         raise SpecInvalid(message, field="target.type")
-    if target.model is None:
+    if target.type == "model" and target.model is None:
         raise missing("target.model")
     tasks = config.tasks or {benchmark.task: wire.Task(type=benchmark.task_types[0])}
     _check_groups(config.groups or {}, tasks, "config.groups")
     return EvaluationSpec(
-        targets=(_model_target(target.model, config.params),),
-        tasks=tuple(
-            _benchmark_task(name, task, benchmark, target.model, config.params) for name, task in tasks.items()
-        ),
+        targets=(CACHED if target.model is None else _model_target(target.model, config.params),),
+        tasks=tuple(_benchmark_task(name, task, benchmark, target, config.params) for name, task in tasks.items()),
         params=_params(config.params),
     )
 
 
 def _benchmark_task(
-    name: str, task: wire.Task, benchmark: Benchmark, model: str | Model, params: wire.ConfigParams | None
+    name: str, task: wire.Task, benchmark: Benchmark, target: WireTarget, params: wire.ConfigParams | None
 ) -> TaskSpec:
     field = f"config.tasks.{name}"
     if task.type not in benchmark.task_types:
         raise _unsupported("task type", task.type, benchmark.task_types, f"{field}.type")
-    template = task.params.template if task.params else None
     metrics = [
-        to_metric(key, metric, f"{field}.metrics.{key}", reference=benchmark.reference)
+        benchmark.named(to_metric(key, metric, f"{field}.metrics.{key}", reference=benchmark.reference))
         for key, metric in (task.metrics or {}).items()
     ]
+    if target.type == "cached_outputs":
+        dataset, prompts, limit = _dataset(task, target, _token(params), field), {}, None
+    else:
+        assert target.model is not None, "a benchmark without a model is refused"
+        template = task.params.template if task.params else None
+        dataset = _benchmark_dataset(task, benchmark, params, f"{field}.dataset")
+        asked = template or _template(benchmark, target.model)
+        prompts = {TARGET: prompt_of(asked, target.model, f"{field}.params.template")}
+        limit = _limit(_asked_dataset(task, params))
     return TaskSpec(
-        name=name,
-        dataset=_benchmark_dataset(task, benchmark, params, f"{field}.dataset"),
-        limit=_limit(_asked_dataset(task, params)),
-        prompts={TARGET: prompt_of(template or _template(benchmark, model), model, f"{field}.params.template")},
-        metrics=tuple(metrics) or benchmark.metrics,
+        name=name, dataset=dataset, limit=limit, prompts=prompts, metrics=tuple(metrics) or benchmark.metrics
     )
 
 
@@ -210,7 +220,7 @@ def _token(params: wire.ConfigParams | None) -> str | None:
 
 def _target(target: WireTarget, config: wire.CustomConfig) -> Target:
     if target.type == "cached_outputs":
-        return RecordedTarget(name=TARGET, column=OUTPUT_COLUMN)
+        return CACHED
     types = {task.type: name for name, task in config.tasks.items()}
     generating = sorted(GENERATING & types.keys())
     if not generating:
@@ -245,7 +255,9 @@ def _task(name: str, task: wire.Task, target: WireTarget, token: str | None) -> 
         dataset=_dataset(task, target, token, field),
         limit=_limit({"rows": None, "cached_outputs": None, "dataset": target.dataset}.get(target.type, task.dataset)),
         prompts=_prompts(task, target, f"{field}.params.template"),
-        metrics=tuple(to_metric(key, metric, f"{field}.metrics.{key}") for key, metric in metrics),
+        metrics=tuple(
+            to_metric(key, metric, f"{field}.metrics.{key}", recorded=task.type == "data") for key, metric in metrics
+        ),
     )
 
 

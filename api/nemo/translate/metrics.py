@@ -9,6 +9,7 @@ from core.errors import SpecInvalid, Unsupported
 from core.metric import (
     F1,
     OUTPUT,
+    TOOL_CALLS,
     Accuracy,
     Bleu,
     ExactMatch,
@@ -43,15 +44,30 @@ NUMBER_OPERATORS: Final[Mapping[str, NumberOperator]] = {
     "less than": "<",
     "less than or equal": "<=",
     "less than or equal to": "<=",
+    "eq": "==",
+    "ne": "!=",
+    "gt": ">",
+    "gte": ">=",
+    "ge": ">=",
+    "lt": "<",
+    "lte": "<=",
+    "le": "<=",
     **{operator: operator for operator in get_args(NumberOperator)},
 }
+
+RECORDED_CALLS: Final = "{{ item.response | tojson }}"
+"""Where function calls are that were made before: in a chat completion, its message, or a list of them."""
 
 DIFFERENCE: Final = "absolute difference"
 JUDGE_MAX_TOKENS: Final = 1024
 
 
-def to_metric(name: str, metric: wire.Metric, field: str, *, reference: str | None = None) -> MetricSpec:
+def to_metric(
+    name: str, metric: wire.Metric, field: str, *, reference: str | None = None, recorded: bool = False
+) -> MetricSpec:
     """Return a metric; `reference` is the template of what outputs are compared with where it gives none.
+
+    Outputs that are `recorded` come with no model.
 
     Raises SpecInvalid naming `field`, and Unsupported for a type that the service does not have.
     """
@@ -65,7 +81,8 @@ def to_metric(name: str, metric: wire.Metric, field: str, *, reference: str | No
         case wire.Similarity():
             return _similarity(name, metric, field, reference)
         case wire.ToolCalling():
-            return ToolCalling(name=name, reference=metric.params.tool_calls_ground_truth)
+            candidate = RECORDED_CALLS if recorded else TOOL_CALLS
+            return ToolCalling(name=name, candidate=candidate, reference=metric.params.tool_calls_ground_truth)
         case wire.LlmJudge():
             return _judge(name, metric.params, f"{field}.params")
         case wire.OtherMetric():

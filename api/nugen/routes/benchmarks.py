@@ -26,6 +26,7 @@ def upload_benchmark(
     file: UploadFile,
     state: CurrentState,
     name: FormText = None,
+    benchmark_name: FormText = None,
     document_id: FormText = None,
     description: FormText = None,
 ) -> wire.BenchmarkUploaded:
@@ -37,7 +38,7 @@ def upload_benchmark(
     filename = (file.filename or "").replace("\x00", "") or None
     added = state.benchmarks.add(
         questions,
-        name=name or PurePath(filename or UNNAMED).stem,
+        name=name or benchmark_name or PurePath(filename or UNNAMED).stem,
         description=description,
         documents=[document_id] if document_id else [],
         filename=filename,

@@ -12,7 +12,7 @@ from api.nemo.translate.jobs import carried_out, to_spec
 from core.endpoint import Prompt
 from core.errors import NotFound, SpecInvalid
 from core.metric import F1, FunctionCall
-from core.spec import EvaluationSpec, FilesDataset, ModelTarget
+from core.spec import EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget, TaskSpec
 
 VENDOR_EXAMPLE = json.loads((Path(__file__).parent / "bodies" / "vendor_example.json").read_text())
 
@@ -60,7 +60,7 @@ def test_gsm8k_needs_nothing_but_a_model() -> None:
     assert task.prompts["target"] == Prompt(body={"messages": [{"role": "user", "content": SOLVE}]})
     assert isinstance(spec.targets[0], ModelTarget)
     assert spec.targets[0].generation == {"max_tokens": 9}
-    assert task.metrics[0].scores == ("gsm8k-metric_ranking-1",)
+    assert task.metrics[0].scores == ("gsm8k-metric_ranking-1", "gsm8k-metric_ranking-3")
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,33 @@ def test_what_is_missing_is_refused_naming_the_place(config: Any, target: dict[s
     assert caught.value.field == field
     with pytest.raises(NotFound):
         carried_out(asked({"type": "gsm8k", "params": {"extra": {"dataset": "org/stored"}}}))
+
+
+CACHED = {"files_url": "hf://datasets/a/b/out.jsonl"}
+
+
+@pytest.mark.parametrize(
+    "target", [{"type": "cached_outputs", "cached_outputs": CACHED}, {"model": {"cached_outputs": CACHED}}]
+)
+@pytest.mark.parametrize("name", ["gsm8k", "similarity_metrics"])
+def test_a_benchmark_over_texts_takes_outputs_that_exist(name: str, target: dict[str, Any]) -> None:
+    given = target if "type" in target else {"type": "model", **target}
+    spec = to_spec(JobCreate.model_validate({"spec": {"target": given, "config": {"type": name}}}).spec)
+    assert spec.targets == (RecordedTarget(name="target", column="response"),)
+    assert only_task(spec) == TaskSpec(
+        name=BENCHMARKS[name].task, dataset=FilesDataset(url=CACHED["files_url"]), metrics=BENCHMARKS[name].metrics
+    )
+
+
+def test_a_benchmark_over_calls_says_how_cached_ones_are_scored() -> None:
+    target = {"type": "cached_outputs", "cached_outputs": CACHED}
+    with pytest.raises(SpecInvalid, match="config of type custom with a task of type data"):
+        to_spec(JobCreate.model_validate({"spec": {"target": target, "config": {"type": "bfclv3"}}}).spec)
+
+
+def test_calls_that_were_made_before_are_read_from_the_rows() -> None:
+    metric = {"type": "tool-calling", "params": {"tool_calls_ground_truth": "{{ item.tool_calls | tojson }}"}}
+    config = {"type": "custom", "tasks": {"t": {"type": "data", "metrics": {"calls": metric}}}}
+    for target in ({"type": "rows", "rows": [{}]}, {"type": "cached_outputs", "cached_outputs": CACHED}):
+        spec = to_spec(JobCreate.model_validate({"spec": {"target": target, "config": config}}).spec)
+        assert only_task(spec).metrics[0].candidate == "{{ item.response | tojson }}"

@@ -29,6 +29,8 @@ def read(kind: str, *, reference: str | None = None, **params: Any) -> MetricSpe
         ("accuracy", {"ground_truth": "r"}, Accuracy(name="m", reference="r")),
         ("tool-calling", {"tool_calls_ground_truth": "{{t}}"}, ToolCalling(name="m", reference="{{t}}")),
         ("number-check", {"check": ["{{l}}", "<>", 7]}, NumberCheck(name="m", left="{{l}}", operator="!=", right="7")),
+        ("number-check", {"check": ["l", "gt", "r"]}, NumberCheck(name="m", left="l", operator=">", right="r")),
+        ("number-check", {"check": ["l", "LTE", "r"]}, NumberCheck(name="m", left="l", operator="<=", right="r")),
         (
             "number-check",
             {"check": ["l", "Greater than or equal to", "r"]},

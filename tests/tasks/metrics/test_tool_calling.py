@@ -32,12 +32,21 @@ def wanted(*calls: tuple[str, Any]) -> str:
     return json.dumps([{"function": {"name": name, "arguments": arguments}} for name, arguments in calls])
 
 
+def completion(calls: str) -> str:
+    """Calls as they stand in a recorded chat completion."""
+    return f'{{"choices": [{{"message": {{"role": "assistant", "content": null, "tool_calls": {calls}}}}}]}}'
+
+
 @pytest.mark.parametrize(
     ("candidate", "reference", "expected"),
     [
         (made(("f", {"x": 1})), wanted(("f", {"x": 1})), (1.0, 1.0)),
         (made(("f", {"x": 1.0, "y": [{"a": 2}]})), wanted(("f", {"y": [{"a": 2}], "x": 1})), (1.0, 1.0)),
         (made(("f", {"x": 2})), wanted(("f", {"x": 1})), (1.0, 0.0)),
+        (completion(made(("f", {"x": 1}))), wanted(("f", {"x": 1})), (1.0, 1.0)),
+        (completion("null"), wanted(("f", {"x": 1})), (0.0, 0.0)),
+        (completion("null"), "[]", (1.0, 1.0)),
+        (f'{{"role": "assistant", "tool_calls": {made(("f", {"x": 2}))}}}', wanted(("f", {"x": 1})), (1.0, 0.0)),
         (made(("f", {"x": "Rome"})), wanted(("f", {"x": "rome"})), (1.0, 0.0)),
         (made(("f", {"x": True})), wanted(("f", {"x": 1})), (1.0, 0.0)),
         (made(("f", {"x": [1, 2]})), wanted(("f", {"x": [2, 1]})), (1.0, 0.0)),

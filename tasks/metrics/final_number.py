@@ -1,0 +1,20 @@
+"""Final number: is the number that an answer ends in that of the reference?
+
+Source: the scoring of GSM8K (Cobbe et al. 2021), strict and flexible as in the Language Model Evaluation Harness.
+"""
+
+from tasks.metrics.number_check import last_number, leading_number
+from tasks.metrics.unparsable import Unparsable
+
+
+def final_number(candidate: str, reference: str, *, marker: str) -> tuple[bool, bool]:
+    """Return whether the number after the first `marker`, and the last number, are the reference's last.
+
+    Raises Unparsable for a text without a number.
+    """
+    wanted, last = last_number(reference), last_number(candidate)
+    for part, text, number in (("reference", reference, wanted), ("candidate", candidate, last)):
+        if number is None:
+            raise Unparsable(part, f"there is no number in {text[-100:]!r}")
+    _, _, after = candidate.partition(marker)
+    return leading_number(after) == wanted, last == wanted
