@@ -5,40 +5,105 @@ It serves on a socket that listens already, and lets SQLite's writers wait for t
 
 import asyncio
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 import uvicorn
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
+
+WAIT_S: Final = 60.0  # as long as Prefect lets SQLite wait
 
 
-@asynccontextmanager
-async def begin_in_turn(self: Any, session: Any, with_for_update: bool = False) -> AsyncIterator[Any]:
-    """Begin a transaction of a session by taking the write lock.
+class Turns:
+    """Who may write to the database of this process: one task after the other, first come, first served."""
+
+    def __init__(self, wait_s: float = WAIT_S) -> None:
+        """Begin with nobody's turn; who has waited for `wait_s` is refused as SQLite would."""
+        self._wait_s = wait_s
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[Any] | None = None
+        self._connection: Any = None
+
+    @asynccontextmanager
+    async def begin(self, session: Any, with_for_update: bool = False) -> AsyncIterator[Any]:
+        """Begin a transaction of a session once it is its turn, and only then take a connection.
+
+        A transaction that begins within another of its task is a part of that one, since it would wait for it forever.
+        """
+        if self._task is asyncio.current_task():
+            session.sync_session.bind = self._connection.sync_connection
+            session.sync_session.join_transaction_mode = "create_savepoint"
+            async with session.begin() as transaction:
+                yield transaction
+            return
+        await self._wait()
+        try:
+            async with session.begin() as transaction:
+                self._connection = await _write_locked(session)
+                self._task = asyncio.current_task()
+                yield transaction
+        finally:
+            self._task = self._connection = None
+            self._lock.release()
+
+    async def _wait(self) -> None:
+        """Wait for one's turn; Prefect answers 503 to what is raised, and its client asks again."""
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._lock.acquire()
+        except TimeoutError:
+            refused = sqlite3.OperationalError("database is locked")
+            raise OperationalError("BEGIN IMMEDIATE", None, refused) from None
+
+
+async def _write_locked(session: Any) -> Any:
+    """Return a connection of the session that holds SQLite's write lock.
 
     The mode is set for this one BEGIN only: a task or a second session that comes out of the transaction would
-    otherwise take the lock for mere reading, and wait for the one that waits for it.
+    otherwise take the lock for mere reading.
     """
-    async with session.begin() as transaction:
-        token = SQLITE_BEGIN_MODE.set("IMMEDIATE")
-        try:
-            await session.connection()
-        finally:
-            SQLITE_BEGIN_MODE.reset(token)
-        yield transaction
+    token = SQLITE_BEGIN_MODE.set("IMMEDIATE")
+    try:
+        return await session.connection()
+    finally:
+        SQLITE_BEGIN_MODE.reset(token)
+
+
+class Yielding(sqlite3.Connection):
+    """A connection that gives the write lock back when it is closed.
+
+    SQLite puts that off until the last statement of the connection is gone, and that of a cancelled task goes with
+    the garbage, after any time: until then nobody writes, and nothing shows who is in the way.
+    """
+
+    def close(self) -> None:
+        """Roll back, then close."""
+        with suppress(sqlite3.Error):  # closed already
+            self.rollback()
+        super().close()
+
+
+def _yield_when_closed(dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+    """Have a new connection to SQLite be one that yields."""
+    if dialect.name == "sqlite":
+        parameters["factory"] = Yielding
 
 
 def take_turns() -> None:
-    """Begin every transaction of Prefect's on SQLite by taking the write lock.
+    """Let every transaction of Prefect's on SQLite begin in its turn, by taking the write lock.
 
     As Prefect has it, a transaction that reads first and then writes is refused at once if another
     has written in between, and its request fails with 503: fifteen flow runs took 20 s to create
     beside a worker that polls, and take half a second with turns. See docs/decisions/004.
     """
-    AioSqliteConfiguration.begin_transaction = begin_in_turn  # type: ignore[method-assign]
+    AioSqliteConfiguration.begin_transaction = Turns().begin  # type: ignore[assignment, method-assign]
+    event.listen(Engine, "do_connect", _yield_when_closed)
 
 
 def main() -> None:
