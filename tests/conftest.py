@@ -52,7 +52,7 @@ class Served:
     def create(self, spec: dict[str, Any], **fields: Any) -> str:
         return self.client.v2.evaluation.jobs.create(spec=spec, **fields).id
 
-    def wait(self, job_id: str, *, timeout_s: float = 150.0) -> Any:
+    def wait(self, job_id: str, *, timeout_s: float = 60.0) -> Any:
         """Wait until a job has ended, and return it."""
         jobs = self.client.v2.evaluation.jobs
         until(lambda: jobs.retrieve(job_id).status in ENDED, timeout_s=timeout_s)
@@ -128,7 +128,7 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
         yield scripted
 
 
-def until(check: Callable[[], object], *, timeout_s: float = 150.0) -> None:
+def until(check: Callable[[], object], *, timeout_s: float = 60.0) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + timeout_s
     while not check():
