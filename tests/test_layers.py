@@ -13,7 +13,7 @@ HOMES = {
     "prefect": {"flows"},
     "duckdb": {"store"},
     "pyarrow": {"store"},
-    "sqlalchemy": {"store", "flows/server.py"},
+    "sqlalchemy": {"store", "flows/worker"},
     "fastapi": {"api"},
     "starlette": {"api"},
     "aiohttp": {"tasks/endpoint"},

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows import server
+from flows.worker import server
 
 Body = Callable[["Database"], Awaitable[None]]
 Run = Callable[[Body], None]
