@@ -58,7 +58,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) 
     workspace = Workspace.open(settings, migrating=True)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with httpx.Client(base_url=url) as http:
+        with httpx.Client(base_url=url, timeout=60) as http:
             state = State.over(workspace, wake=lambda: service.woken.append("woken"), ready=lambda: service.is_ready)
             service = Service(url, state, http)
             with running(state, listening):

@@ -67,7 +67,7 @@ def _fill(workspace: Workspace, lab: Lab) -> dict[str, str]:
     state = State.over(workspace, wake=lambda: None, ready=lambda: True)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with running(state, listening), httpx.Client(base_url=url) as http:
+        with running(state, listening), httpx.Client(base_url=url, timeout=60) as http:
             clients = [face(http, lab.model.url) for face in FACES]
             made = {client.face: client.create(questions_of(type(client))) for client in clients}
             native = faces.Native(http, lab.model.url)

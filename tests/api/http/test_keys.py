@@ -18,7 +18,10 @@ def guarded(service: Service) -> Iterator[httpx.Client]:
     settings = service.state.settings.model_copy(update={"api_keys": tuple(map(SecretStr, KEYS))})
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with running(replace(service.state, settings=settings), listening), httpx.Client(base_url=url) as client:
+        with (
+            running(replace(service.state, settings=settings), listening),
+            httpx.Client(base_url=url, timeout=60) as client,
+        ):
             yield client
 
 

@@ -94,5 +94,5 @@ def maniac(service: Service, model: ScriptedEndpoint) -> Iterator[Maniac]:
     state = replace(service.state, settings=service.state.settings.model_copy(update=chosen))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with running(state, listening), httpx.Client(base_url=url) as http:
+        with running(state, listening), httpx.Client(base_url=url, timeout=60) as http:
             yield Maniac(http, state, model)

@@ -115,5 +115,5 @@ def answering(state: State) -> Iterator[httpx.Client]:
     """Serve a state, and yield a client of it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with running(state, listening), httpx.Client(base_url=url) as http:
+        with running(state, listening), httpx.Client(base_url=url, timeout=60) as http:
             yield http

@@ -27,7 +27,10 @@ def http(service: Service) -> Iterator[httpx.Client]:
     service.state.files.save([ROW], filename="d.jsonl", purpose="eval", file_type="jsonl", file_id=bodies.SEED_FILE)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with running(replace(service.state, settings=settings), listening), httpx.Client(base_url=url) as http:
+        with (
+            running(replace(service.state, settings=settings), listening),
+            httpx.Client(base_url=url, timeout=60) as http,
+        ):
             yield http
 
 
