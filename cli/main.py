@@ -160,6 +160,17 @@ def migrate() -> int:
 
 
 @app.command
+def recover() -> int:
+    """Register finished jobs again whose results are there and whose records are lost.
+
+    Records that are there stay as they are. Exits with 4 if a job could not be registered.
+    """
+    from cli.recover import recover_all
+
+    return recover_all(settings(), say)
+
+
+@app.command
 def demo(*, stay: Annotated[bool, Parameter(negative="")] = False) -> int:
     """Run a whole evaluation against a scripted model on this machine, and show its results.
 

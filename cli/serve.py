@@ -74,9 +74,11 @@ def service(settings: Settings, say: Say) -> Iterator["Service"]:
     Raises CannotServe, or TimeoutError if it does not get ready.
     """
     with sole_supervisor(settings.home):
+        from store.recover import losses
         from store.workspace import Workspace
 
-        Workspace.open(settings, migrating=True)
+        for loss in losses(Workspace.open(settings, migrating=True)):
+            say(f"Warning    {loss}")
         supervised = Service(settings, say)
         try:
             supervised.wait_until_ready()

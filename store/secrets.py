@@ -94,6 +94,12 @@ def forget(connection: sa.Connection, kind: Owner, owner_id: str, *, but: Collec
     connection.execute(sa.delete(keys).where(*owned, keys.c.id.not_in(but)))
 
 
+def any_kept(engine: sa.Engine) -> bool:
+    """Whether any key is stored."""
+    with reading(engine) as connection:
+        return connection.scalar(sa.select(keys.c.id).limit(1)) is not None
+
+
 class Vault:
     """Encrypts keys for the secrets table, and reveals what a reference stands for."""
 
@@ -118,6 +124,17 @@ class Vault:
                 return _from_environment(name)
         # The reference is not repeated: it may be a key that stands in the wrong place.
         raise NotFound("A key is named by neither store:ID nor env:NAME")
+
+    def problem(self) -> str | None:
+        """Return why what is stored cannot be decrypted, and what to do; None if the newest of it can."""
+        with reading(self._engine) as connection:
+            newest = connection.scalar(sa.select(keys.c.id).order_by(keys.c.created_at.desc()).limit(1))
+        try:
+            if newest is not None:
+                self._decrypt(newest)
+        except (NotFound, ServiceError) as error:
+            return error.message
+        return None
 
     def fingerprint(self, data: bytes) -> str:
         """Return a digest of what may hold keys: without this vault's key nothing can be learnt from it."""
@@ -149,18 +166,25 @@ class Vault:
             clear = self._cipher.decrypt(nonce, sealed, key_id.encode())
         except InvalidTag:
             raise ServiceError(
-                f"The key store:{key_id} cannot be decrypted: ASSAY_SECRET_KEY, or the file secret.key, has changed"
+                f"The key store:{key_id} cannot be decrypted: ASSAY_SECRET_KEY, or without it the file secret.key in "
+                "ASSAY_HOME, is not what it was encrypted with; put the old one back, or send the key again"
             ) from None
         return clear.decode(errors="surrogatepass")
 
 
-def load_key(setting: str | None, home: Path) -> bytes:
+def load_key(setting: str | None, home: Path, *, needed: bool = False) -> bytes:
     """Return the 32 bytes that encrypt stored keys: derived from `setting`, or else kept in `home`.
 
     The file `secret.key` is made, for its owner alone, where there is none; processes that start at
-    once agree on one. Raises ServiceError if it is damaged.
+    once agree on one. Raises ServiceError if it is damaged, or not there and `needed` for what it has encrypted.
     """
-    text = setting or _key_file(home / "secret.key")
+    file = home / "secret.key"
+    if needed and not setting and not file.exists():
+        raise ServiceError(
+            f"{file} is missing, and keys are stored that it has encrypted: restore it from a backup, or set "
+            "ASSAY_SECRET_KEY, to the old value if it was set before, else to any new one and send those keys again"
+        )
+    text = setting or _key_file(file)
     return HKDF(SHA256(), length=32, salt=None, info=b"assay stored keys").derive(text.encode())
 
 

@@ -15,7 +15,7 @@ from store.db.migrations import check_version, migrate
 from store.files.contents import Files
 from store.files.uploads import Uploads
 from store.results.folder import JobFolder
-from store.secrets import Vault, load_key
+from store.secrets import Vault, any_kept, load_key
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Workspace:
     def open(cls, settings: Settings, *, migrating: bool = False) -> "Workspace":
         """Open the stores, bringing the tables up to date if `migrating`.
 
-        Raises SchemaMismatch if the tables are of another version.
+        Raises SchemaMismatch if the tables are of another version, and ServiceError if the key is not there that
+        encrypted what they hold.
         """
         settings.home.mkdir(parents=True, exist_ok=True)
         engine = connect(settings.jobs_url)
@@ -55,7 +56,7 @@ class Workspace:
             settings=settings,
             close=engine.dispose,
             jobs=Jobs(engine),
-            vault=Vault(engine, load_key(secret, settings.home)),
+            vault=Vault(engine, load_key(secret, settings.home, needed=any_kept(engine))),
             files=files,
             uploads=Uploads(engine, files, settings.home / "files" / "parts"),
             targets=Entities(engine, "target"),

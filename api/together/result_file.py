@@ -37,12 +37,13 @@ def file_id(job_id: str) -> str:
     return f"file-{uuid.uuid5(_OF_JOBS, job_id)}"
 
 
-def publish(workspace: Workspace, job: Job) -> None:
+def publish(workspace: Workspace, job: Job, *, again: bool = False) -> None:
     """Write the result file of a job that has all its scores, then its counters; those of other faces have none.
 
-    It may be done again, and changes nothing then. Raises ResultsMissing.
+    It may be done again, and changes nothing then, not even its record is looked for unless `again`.
+    Raises ResultsMissing.
     """
-    if job.face == FACE and not _counters(workspace, job).exists():
+    if job.face == FACE and (again or not _counters(workspace, job).exists()):
         _publish(workspace, job)
 
 

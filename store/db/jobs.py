@@ -123,6 +123,24 @@ class Jobs:
             raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
         return _job(row)
 
+    def restore(self, job: Job) -> bool:
+        """Record a job again as it was, and return whether there was none of its id; nothing else is changed.
+
+        Where its name is another's now, it goes by its id.
+        """
+        with writing(self._engine) as connection:
+            for record in (job, replace(job, name=job.id)):
+                insert = insert_into(connection, jobs).values(_columns(_fields(record))).on_conflict_do_nothing()
+                if connection.scalar(insert.returning(jobs.c.id)) is not None:
+                    return True
+        return False
+
+    def unknown(self, job_ids: Collection[str]) -> list[str]:
+        """Return those of the ids that no job has."""
+        with reading(self._engine) as connection:
+            known = set(connection.scalars(sa.select(jobs.c.id)))
+        return [job_id for job_id in job_ids if job_id not in known]
+
     def complete(
         self,
         job_id: str,

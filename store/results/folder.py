@@ -21,7 +21,7 @@ from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
 from store.files.atomic import publish, storing
 from store.results import schemas
 from store.results.journal import count_records
-from store.results.parquet import JOB_FOLDER, damaged, missing, newer, place, read_parquet, write_parquet
+from store.results.parquet import JOB_FOLDER, damaged, missing, newer, place, read_parquet, version_of, write_parquet
 from store.results.schemas import SCHEMAS, Kind
 
 
@@ -64,6 +64,11 @@ class JobFolder:
         self.path = results / f"{JOB_FOLDER}{job_id}"
         self._tombstone = results / f".deleted-{job_id}"
         self._lock = self.path / ".lock"
+
+    @property
+    def job_path(self) -> Path:
+        """Where the job itself is written once it has ended."""
+        return self.path / "job.parquet"
 
     @property
     def log_path(self) -> Path:
@@ -233,14 +238,24 @@ class JobFolder:
         table = self._read("summaries", 0)
         return None if table is None else schemas.summaries_of(table)
 
+    def later_fields(self, kind: Kind, index: int) -> list[str]:
+        """Return the fields that a file lacks since they came with a later release."""
+        version = version_of(self.file(kind, index), SCHEMAS[kind])
+        return [column.name for column in SCHEMAS[kind].columns if version is not None and column.since > version]
+
     def write_job(self, job: Job) -> None:
         """Write what the `jobs` view shows of the job."""
-        write_parquet(self.path / "job.parquet", schemas.job_table(job))
+        write_parquet(self.job_path, schemas.job_table(job))
 
     def read_status(self) -> str | None:
         """Return the status that the job ended in; None before that."""
-        table = read_parquet(self.path / "job.parquet", schemas.JOB, ["status"])
-        return None if table is None else str(table["status"][0].as_py())
+        job = self.read_job()
+        return None if job is None else str(job["status"])
+
+    def read_job(self) -> dict[str, Any] | None:
+        """Return what was written of the job, by column; None before it has ended."""
+        table = read_parquet(self.job_path, schemas.JOB)
+        return None if table is None else dict(zip(schemas.JOB.arrow.names, next(schemas.JOB.rows(table)), strict=True))
 
     def parquet_files(self) -> list[Path]:
         """Return all Parquet files that are there."""

@@ -6,7 +6,7 @@ summaries against scores; all files against their own checksums. No service need
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -184,7 +184,9 @@ class _Rows:
         elif not all(judged):
             raise Differs(path, "there are summaries, and yet not all shards have scores")
         else:
-            check_rows(path, summaries, self._aggregator.summaries(), SUMMARY_KEY)
+            unknown: dict[str, Any] = dict.fromkeys(self._folder.later_fields("summaries", 0))
+            known = [replace(summary, **unknown) for summary in self._aggregator.summaries()]
+            check_rows(path, summaries, known, SUMMARY_KEY)
 
     def _check_shard(self, shard: Shard) -> bool:
         """Check a shard as far as it has come; whether it is judged."""

@@ -1,7 +1,5 @@
 """A release that adds columns reads the files of those before it, and queries its own together with theirs."""
 
-import json
-import tarfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from store.results.parquet import read_parquet, write_parquet
 from store.results.samples import Samples
 from store.results.schemas import SCHEMAS, Kind
 from store.results.views import query
-from tests.golden.test_golden import RELEASES
+from tests.golden.test_golden import RELEASES, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,9 @@ class Job:
 
 @pytest.fixture(params=RELEASES, ids=lambda path: path.name)
 def job(request: pytest.FixtureRequest, tmp_path: Path) -> Job:
-    with tarfile.open(request.param) as tar:
-        tar.extractall(tmp_path, filter="data")
+    made = unpacked(request.param, tmp_path)
     results = tmp_path / "home" / "results"
-    return Job(results, JobFolder(results, json.loads((tmp_path / "made.json").read_text())["computed"]))
+    return Job(results, JobFolder(results, made["computed"]))
 
 
 @pytest.fixture

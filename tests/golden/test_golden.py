@@ -4,7 +4,7 @@ import json
 import socket
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,19 +44,33 @@ class Golden:
         return self.http.get(f"/api/assay/v1/jobs/{self.made[name]}/samples", params=asked).raise_for_status()
 
 
-@pytest.fixture(params=RELEASES, ids=lambda path: path.name)
-def golden(request: pytest.FixtureRequest, tmp_path: Path, endpoint: ScriptedEndpoint) -> Iterator[Golden]:
-    with tarfile.open(request.param) as tar:
-        tar.extractall(tmp_path, filter="data")
-    endpoint.script = Models(*UNFINISHED)
-    settings = Settings(home=tmp_path / "home", default_endpoint=endpoint.url, default_judge="judge")
+def unpacked(release: Path, folder: Path) -> dict[str, str]:
+    """Put the home of a release into a folder, and return the ids of its jobs by what they are."""
+    with tarfile.open(release) as tar:
+        tar.extractall(folder, filter="data")
+    made: dict[str, str] = json.loads((folder / "made.json").read_text())
+    return made
+
+
+@contextmanager
+def opened(home: Path, endpoint: ScriptedEndpoint) -> Iterator[tuple[Workspace, httpx.Client]]:
+    """Serve the API over a home, as `assay serve` would after an upgrade."""
+    settings = Settings(home=home, default_endpoint=endpoint.url, default_judge="judge")
     with (
         closing(Workspace.open(settings, migrating=True)) as workspace,
         socket.create_server(("127.0.0.1", 0)) as listening,
         httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as http,
         running(State.over(workspace, wake=lambda: None, ready=lambda: True), listening),
     ):
-        yield Golden(workspace, json.loads((tmp_path / "made.json").read_text()), http, endpoint)
+        yield workspace, http
+
+
+@pytest.fixture(params=RELEASES, ids=lambda path: path.name)
+def golden(request: pytest.FixtureRequest, tmp_path: Path, endpoint: ScriptedEndpoint) -> Iterator[Golden]:
+    endpoint.script = Models(*UNFINISHED)
+    made = unpacked(request.param, tmp_path)
+    with opened(tmp_path / "home", endpoint) as (workspace, http):
+        yield Golden(workspace, made, http, endpoint)
 
 
 def test_every_face_lists_and_shows_its_job_with_its_figures(golden: Golden) -> None:

@@ -25,6 +25,7 @@ from core.errors import NotFound
 from core.job import TERMINAL, Job, base58_id
 from store.results.folder import JobFolder
 from store.secrets import seal
+from store.workspace import Workspace
 
 ID: Final = "eval-"
 ZIP: Final[dict[int | str, wire.JsonDict]] = {200: {"content": {archive.ZIP: {}}}}
@@ -37,7 +38,7 @@ def create_job(asked: JobCreateV1, submission: CurrentSubmission, state: Current
     """Record a job and have it started; a request that is sent again is answered with its first job."""
     job = add_job(state, references.expand(state, asked.sent), submission, sent=asked.sent)
     if job.status not in TERMINAL:
-        state.results_table.add(present_v1.new_result(job, _result_id(job)))
+        publish(state, job)
     state.wake()
     return _shown(state, job)
 
@@ -122,6 +123,11 @@ def discard(state: State, job: Job) -> None:
     if stored and stored.tasks is None:
         state.results_table.delete(stored.id)
     state.wake()
+
+
+def publish(workspace: Workspace, job: Job) -> None:
+    """Keep the result that a job fills, once."""
+    workspace.results_table.add(present_v1.new_result(job, _result_id(job)))
 
 
 def _result_id(job: Job) -> str:

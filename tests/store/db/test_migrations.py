@@ -1,5 +1,9 @@
+import itertools
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,7 @@ import sqlalchemy as sa
 import store.db.migrations
 from core.errors import SchemaMismatch
 from store.db import tables
-from store.db.connect import reading, writing
+from store.db.connect import connect, reading, writing
 from store.db.migrations import MIGRATIONS, check_version, migrate
 
 
@@ -61,6 +65,86 @@ def test_a_step_that_fails_leaves_nothing_half_made(empty: sa.Engine) -> None:
         migrate(empty, [whole, broken])
     assert table_names(empty) == {"schema_version", "a"}
     assert versions(empty) == [1]
+
+
+class Killed(Exception):
+    """A process dies here."""
+
+
+def looks(engine: sa.Engine) -> object:
+    """Return all tables with their columns and indexes, and the version that the database says it has."""
+    with reading(engine) as connection:
+        found = sa.inspect(connection)
+        names = sorted(found.get_table_names())
+        tables_found = {
+            name: (
+                [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(name)],
+                sorted(index["name"] or "" for index in found.get_indexes(name)),
+            )
+            for name in names
+        }
+    return tables_found, versions(engine) if "schema_version" in names else []
+
+
+@contextmanager
+def before_each(engine: sa.Engine, heed: Callable[[int], object]) -> Iterator[None]:
+    """Have `heed` called before each statement of a step that changes something, with its number, and before COMMIT."""
+    number = itertools.count()
+
+    def execute(_connection: object, _cursor: object, text: str, *_: object) -> None:
+        if text.split()[0] in ("CREATE", "ALTER", "DROP", "UPDATE", "INSERT"):
+            heed(next(number))
+
+    def commit(_connection: object) -> None:
+        heed(next(number))
+
+    sa.event.listen(engine, "before_cursor_execute", execute)
+    sa.event.listen(engine, "commit", commit)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", execute)
+        sa.event.remove(engine, "commit", commit)
+
+
+def die_at(statement: int) -> Callable[[int], None]:
+    def die(number: int) -> None:
+        if number == statement:
+            raise Killed
+
+    return die
+
+
+def test_a_step_that_dies_at_any_statement_leaves_the_version_before_it(empty: sa.Engine) -> None:
+    migrate(empty, [])
+    for version, step in enumerate(MIGRATIONS, start=1):
+        before = looks(empty)
+        for statement in range(len(step) + 2):  # those of the step, the record of its version, and COMMIT
+            with before_each(empty, die_at(statement)), pytest.raises(Killed):
+                migrate(empty, MIGRATIONS[:version])
+            assert looks(empty) == before, (version, statement)
+        assert migrate(empty, MIGRATIONS[:version]) == version
+    check_version(empty)
+
+
+def test_the_files_that_a_kill_leaves_at_any_statement_are_those_of_a_version(tmp_path: Path) -> None:
+    home, first = tmp_path / "home", len(MIGRATIONS) - 3
+    engine = connect(f"sqlite:///{home / 'assay.db'}")
+    migrate(engine, MIGRATIONS[:first])
+    whole, kills = {first: looks(engine)}, 0
+    for version in range(first + 1, len(MIGRATIONS) + 1):
+        with before_each(engine, lambda number, at=version: shutil.copytree(home, tmp_path / f"{at}-{number}")):
+            migrate(engine, MIGRATIONS[:version])
+        whole[version] = looks(engine)
+    engine.dispose()
+    for killed in sorted(tmp_path.glob("*-*")):
+        kills += 1
+        left = connect(f"sqlite:///{killed / 'assay.db'}")
+        assert looks(left) == whole[int(killed.name.partition("-")[0]) - 1]
+        migrate(left)
+        assert looks(left) == whole[len(MIGRATIONS)]
+        left.dispose()
+    assert kills == sum(len(step) + 2 for step in MIGRATIONS[first:])
 
 
 def test_processes_that_migrate_at_once_take_turns(empty_url: str, empty: sa.Engine) -> None:
