@@ -3,7 +3,7 @@
 Resolve writes it once as `manifest.json`; every later stage and every restart reads only that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Final
 
@@ -14,6 +14,8 @@ MANIFEST_VERSION: Final = 1
 """Of the plan alone: the specification in it has a version of its own."""
 
 MAX_TASK_RUNS = 180
+SHARD_BYTES = 64_000_000
+"""What the rows of a shard may have together, unless it is a single row: a shard is held in memory."""
 
 
 class Shard(Frozen):
@@ -56,11 +58,26 @@ def shard_size(samples: int, stages: int) -> int:
     return max(25, min(ceil(samples / 8), 500), ceil(samples * stages / MAX_TASK_RUNS))
 
 
-def cut_shards(samples: Mapping[str, int], stages: int) -> tuple[Shard, ...]:
-    """Cut the samples of each task into shards, numbered through the job."""
+def cut_shards(
+    samples: Mapping[str, int], stages: int, row_bytes: Mapping[str, Sequence[int]] | None = None
+) -> tuple[Shard, ...]:
+    """Cut the samples of each task into shards, numbered through the job; `row_bytes` are the bytes of their rows."""
     size = shard_size(sum(samples.values()), stages)
-    spans = ((task, start, min(start + size, n)) for task, n in samples.items() for start in range(0, n, size))
+    spans = ((task, *span) for task, n in samples.items() for span in _spans(n, size, (row_bytes or {}).get(task, ())))
     return tuple(Shard(index=i, task=task, start=a, stop=b) for i, (task, a, b) in enumerate(spans))
+
+
+def _spans(samples: int, size: int, row_bytes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield spans of `size` samples, or of fewer where their rows are large."""
+    start = total = 0
+    for number in range(samples):
+        added = row_bytes[number] if row_bytes else 0
+        if number - start == size or (number > start and total + added > SHARD_BYTES):
+            yield start, number
+            start, total = number, 0
+        total += added
+    if samples > start:
+        yield start, samples
 
 
 def in_flight(shards: Sequence[Shard], parallelism: int) -> int:

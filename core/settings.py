@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     max_jobs: Annotated[int, Field(ge=1)] = 8
     max_body: Annotated[int, Field(ge=1)] = 10_000_000
     max_upload: Annotated[int, Field(ge=1)] = 5_000_000_000
+    max_row: Annotated[int, Field(ge=1)] = 32_000_000
+    max_decoded: Annotated[int, Field(ge=1)] = 1_000_000_000
     work_pool: str = "assay"
     strict_columns: bool = False
     task_runner: Literal["threads", "dask"] = "threads"

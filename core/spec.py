@@ -43,7 +43,7 @@ Target = Annotated[ModelTarget | RecordedTarget, Field(discriminator="kind")]
 
 # Datasets.
 
-FileFormat = Literal["csv", "json", "jsonl", "parquet"]
+FileFormat = Literal["csv", "json", "jsonl", "parquet", "tsv"]
 
 
 class RowsDataset(Frozen):
@@ -56,14 +56,15 @@ class RowsDataset(Frozen):
 class FilesDataset(Frozen):
     """Samples in files: `hf://datasets/<ns>/<name>[/<path>]`, or `file:<id>` for an upload.
 
-    Rows of the `layout` bfcl are those of the Berkeley Function-Calling Leaderboard; see `tasks.datasets.bfcl`.
+    What a file holds wins over `format` and over its name. Rows of the `layout` bfcl are those of the Berkeley
+    Function-Calling Leaderboard, of squad those of SQuAD's articles; see `tasks.datasets.layouts`.
     """
 
     kind: Literal["files"] = "files"
     url: str
     format: FileFormat | None = None
     split: str | None = None
-    layout: Literal["bfcl"] | None = None
+    layout: Literal["bfcl", "squad"] | None = None
     hub: str | None = None
     token: SecretRef | None = None
 

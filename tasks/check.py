@@ -73,6 +73,13 @@ def check_templates(
         )
 
 
+def columns_read(task: TaskSpec, targets: Sequence[Target], reference: str | None = None) -> frozenset[str]:
+    """Return the names of columns that something of the task reads."""
+    checks: list[_Check] = [*_recorded_checks(task, targets), *_template_checks(task, targets, reference)]
+    images = frozenset(prompt.images for prompt in _prompts(task) if prompt.images)
+    return images.union(*(check.reads for check in checks))
+
+
 def check_metrics(task: TaskSpec) -> None:
     """Raise SpecInvalid naming the metric whose source, or the score whose pattern, cannot be run.
 

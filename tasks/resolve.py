@@ -1,18 +1,23 @@
 """The first stage: from a specification to frozen rows, checked templates and a manifest."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
+from itertools import accumulate, islice
 from typing import Any
 
 import orjson
 
 from core.errors import DatasetUnreadable
 from core.plan import DatasetDigest, Manifest, cut_shards
-from core.spec import EvaluationSpec, ModelTarget
+from core.spec import EvaluationSpec, ModelTarget, TaskSpec
+from store.files.bounds import Bounds
+from store.files.contents import Files
 from store.results.folder import JobFolder
-from tasks.check import check_templates
-from tasks.datasets.rows import Sources, read_rows
+from store.results.spool import Spool, spooling
+from tasks.check import check_templates, columns_read
+from tasks.datasets.found import Sources, Upload
+from tasks.datasets.rows import read_rows
 from tasks.engine import Engine
 
 
@@ -25,12 +30,18 @@ def resolve_job(engine: Engine) -> None:
         engine.folder,
         Sources(
             workspace.settings.datasets,
-            lambda file_id: workspace.files.path(workspace.files.get(file_id)),
+            lambda file_id: _upload(workspace.files, file_id),
             engine.reveal,
+            Bounds(workspace.settings.max_row, workspace.settings.max_decoded),
         ),
         code_version=version("assay-evals"),
         report=engine.say,
     )
+
+
+def _upload(files: Files, file_id: str) -> Upload:
+    record = files.get(file_id)
+    return Upload(files.path(record), record.filename, record.file_type)
 
 
 def resolve(
@@ -49,37 +60,51 @@ def resolve(
     existing = folder.read_manifest()
     if existing is not None:
         return existing
-    items: dict[str, list[str]] = {}
-    digests: list[DatasetDigest] = []
-    for task in spec.tasks:
-        limits = [limit for limit in (spec.params.limit_samples, task.limit) if limit is not None]
-        rows = check_templates(
-            task,
-            spec.targets,
-            read_rows(task.dataset, sources, limit=min(limits, default=None)),
-            reference=spec.reference,
-            strict_columns=spec.params.strict_columns,
-        )
-        items[task.name], digest = freeze(task.name, rows)
-        digests.append(digest)
-        report(f"task {task.name!r}: {digest.rows} rows, templates checked")
     stages = 1 + any(isinstance(target, ModelTarget) for target in spec.targets)
-    shards = cut_shards({task: len(texts) for task, texts in items.items()}, stages)
-    for shard in shards:
-        folder.write_samples(shard, items[shard.task][shard.start : shard.stop])
+    with spooling(folder.path.parent) as spool:
+        digests = [_freeze_task(task, spec, sources, spool, report) for task in spec.tasks]
+        shards = cut_shards({each.task: each.rows for each in digests}, stages, _sizes(digests, spool.sizes))
+        texts = spool.texts()
+        for shard in shards:
+            folder.write_samples(shard, list(islice(texts, len(shard))))
     manifest = Manifest(job_id=job_id, code_version=code_version, spec=spec, shards=shards, datasets=tuple(digests))
     folder.write_manifest(manifest)
     return manifest
 
 
-def freeze(task: str, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], DatasetDigest]:
-    """Return the rows as JSON texts, and their digest, which does not depend on the order of a row's columns."""
-    texts: list[str] = []
+def _freeze_task(
+    task: TaskSpec, spec: EvaluationSpec, sources: Sources, spool: Spool, report: Callable[[str], None]
+) -> DatasetDigest:
+    limits = [limit for limit in (spec.params.limit_samples, task.limit) if limit is not None]
+    rows = read_rows(
+        task.dataset,
+        sources,
+        limit=min(limits, default=None),
+        needed=columns_read(task, spec.targets, spec.reference),
+        note=lambda sentence: report(f"task {task.name!r}: {sentence}"),
+    )
+    checked = check_templates(
+        task, spec.targets, rows, reference=spec.reference, strict_columns=spec.params.strict_columns
+    )
+    digest = freeze(task.name, checked, spool.add)
+    report(f"task {task.name!r}: {digest.rows} rows, templates checked")
+    return digest
+
+
+def _sizes(digests: Sequence[DatasetDigest], sizes: Sequence[int]) -> dict[str, Sequence[int]]:
+    """Return the bytes of the rows of each task, of which those of the first come first."""
+    stops = accumulate(digest.rows for digest in digests)
+    return {digest.task: sizes[stop - digest.rows : stop] for digest, stop in zip(digests, stops, strict=True)}
+
+
+def freeze(task: str, rows: Iterable[Mapping[str, Any]], keep: Callable[[bytes], object]) -> DatasetDigest:
+    """Keep the rows as JSON texts; return their digest, which does not depend on the order of a row's columns."""
     digest = hashlib.sha256()
+    number = 0
     for number, row in enumerate(rows, start=1):
         try:
-            texts.append(orjson.dumps(row).decode())
+            keep(orjson.dumps(row))
             digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
         except orjson.JSONEncodeError as error:
             raise DatasetUnreadable(f"task {task!r}, row {number} cannot be kept as JSON: {error}") from error
-    return texts, DatasetDigest(task=task, sha256=digest.hexdigest(), rows=len(texts))
+    return DatasetDigest(task=task, sha256=digest.hexdigest(), rows=number)

@@ -15,6 +15,9 @@ from core.errors import DatasetUnreadable
 SCHEME: Final = "hf://datasets/"
 
 _SHOWN = 10
+_LONGEST = 3_000
+_LONGEST_NAME = 255
+_NO_NAME = re.compile(r"[\\\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,12 @@ class HubAddress:
     def parse(cls, url: str) -> "HubAddress":
         """Read a URL; raises DatasetUnreadable if it does not have that form, or steps out of its folder."""
         parts = url.removeprefix(SCHEME).rstrip("/").split("/")
-        if len(parts) < 2 or any(part in {"", ".", ".."} or re.search(r"[\\\x00]", part) for part in parts):
+        if len(url) > _LONGEST or any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts):
+            raise DatasetUnreadable(
+                f"{url[:_LONGEST_NAME]}… is too long: names of files have at most {_LONGEST_NAME} bytes, and paths "
+                f"{_LONGEST:,}"
+            )
+        if len(parts) < 2 or any(part in {"", ".", ".."} or _NO_NAME.search(part) for part in parts):
             raise DatasetUnreadable(f"{url} is not of the form {SCHEME}<namespace>/<name>/<path>")
         name, _, revision = parts[1].partition("@")
         return cls(f"{parts[0]}/{name}", "/".join(parts[2:]), revision or None)

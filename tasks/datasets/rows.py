@@ -1,131 +1,103 @@
 """The rows of a dataset, wherever it is kept: in the request, in files here, or on a hub."""
 
-import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import Any, Final
 
-from core.errors import DatasetUnreadable, NotFound
-from core.spec import Dataset, FileFormat, FilesDataset, RowsDataset
-from store.files.parquet import json_value
-from tasks.datasets import bfcl, hub
-from tasks.datasets.readers import ENDINGS, read_file
+from core.errors import DatasetUnreadable
+from core.spec import Dataset, FilesDataset, RowsDataset
+from store.files.values import Findings, json_value
+from tasks.datasets.data_file import DataFile, Row
+from tasks.datasets.found import UPLOAD_SCHEME, Found, Sources, find_files
+from tasks.datasets.layouts import bfcl, squad
+from tasks.datasets.readers import read_file
 
-Row = dict[str, Any]
-
-UPLOAD_SCHEME: Final = "file:"
+Note = Callable[[str], object]
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where datasets come from.
-
-    `datasets` is a local root for `hf://datasets/`, `uploads` finds an uploaded file by its id, `reveal` gives the
-    key that a reference stands for.
-    """
-
-    datasets: Path | None
-    uploads: Callable[[str], Path]
-    reveal: Callable[[str], str]
-
-
-def read_rows(dataset: Dataset, sources: Sources, *, limit: int | None) -> Iterator[Row]:
+def read_rows(
+    dataset: Dataset,
+    sources: Sources,
+    *,
+    limit: int | None,
+    needed: frozenset[str] = frozenset(),
+    note: Note = str,
+) -> Iterator[Row]:
     """Yield the rows of a dataset from the first, at most `limit`.
 
-    Nothing is read beyond. Raises DatasetUnreadable naming file and line; also if there is no row.
+    Nothing is read beyond. Bytes and durations are left out, unless they are in `needed`, the columns that templates
+    name; `note` takes sentences for the log. Raises DatasetUnreadable naming file and line; also if there is no row.
     """
-    rows = _given_rows(dataset) if isinstance(dataset, RowsDataset) else _arranged_rows(dataset, sources)
+    findings = Findings(needed)
+    if isinstance(dataset, RowsDataset):
+        rows = _given_rows(dataset, findings, note)
+    else:
+        rows = _file_rows(dataset, sources, needed, note)
     with closing(rows):
         wanted = islice(rows, limit)
         first = next(wanted, None)
         if first is None:
-            raise DatasetUnreadable(f"{_named(dataset)} has no rows")
+            raise DatasetUnreadable(f"{_named(dataset, sources)} has no rows")
         yield first
         yield from wanted
 
 
-def _named(dataset: Dataset) -> str:
-    return "the list of rows in the request" if isinstance(dataset, RowsDataset) else dataset.url
+def _named(dataset: Dataset, sources: Sources) -> str:
+    if isinstance(dataset, RowsDataset):
+        return "the list of rows in the request"
+    return find_files(dataset, sources)[0].named if dataset.url.startswith(UPLOAD_SCHEME) else dataset.url
 
 
-def _given_rows(dataset: RowsDataset) -> Generator[Row, None, None]:
-    for number, row in enumerate(dataset.rows, start=1):
-        try:
-            yield {name: json_value(value) for name, value in row.items()}
-        except (ValueError, RecursionError) as error:
-            raise DatasetUnreadable(f"row {number} of the request: {error}") from error
+def _given_rows(dataset: RowsDataset, findings: Findings, note: Note) -> Generator[Row, None, None]:
+    try:
+        for number, row in enumerate(dataset.rows, start=1):
+            findings.place = f"row {number}"
+            yield {name: json_value(value, name, findings) for name, value in row.items()}
+    except (ValueError, RecursionError) as error:
+        raise DatasetUnreadable(f"{findings.place} of the request: {error}") from error
+    finally:
+        for sentence in findings.sentences():
+            note(f"the rows of the request, {sentence}")
 
 
-def _arranged_rows(dataset: FilesDataset, sources: Sources) -> Generator[Row, None, None]:
-    with closing(_file_rows(dataset, sources)) as rows:
-        if dataset.layout == "bfcl":
-            answers = dataset.model_copy(update={"url": bfcl.answers_url(dataset.url)})
-            yield from bfcl.arrange(rows, lambda: _file_rows(answers, sources))
-        else:
-            yield from rows
+def _file_rows(
+    dataset: FilesDataset, sources: Sources, needed: frozenset[str], note: Note
+) -> Generator[Row, None, None]:
+    """Yield the rows of the files one after another, in the form that their layout is brought into."""
+    reading = _Reading(dataset, sources, needed, note)
+    for found in find_files(dataset, sources):
+        with closing(reading.rows(found)) as rows:
+            match dataset.layout:
+                case "bfcl":
+                    yield from bfcl.arrange(rows, partial(reading.answers, found))
+                case "squad":
+                    yield from squad.questions(rows)
+                case None:
+                    yield from rows
 
 
-def _file_rows(dataset: FilesDataset, sources: Sources) -> Generator[Row, None, None]:
-    path = _find(dataset, sources)
-    files = _data_files(path, dataset) if path.is_dir() else [path]
-    if sources.datasets is not None and path.is_relative_to(sources.datasets):
-        for file in files:
-            hub.refuse_outside(file, sources.datasets, dataset.url)
-    for file in files:
-        yield from read_file(file, _format(file, dataset), _label(file, path, dataset))
+@dataclass(frozen=True)
+class _Reading:
+    """How the files of a dataset are read."""
 
+    dataset: FilesDataset
+    sources: Sources
+    needed: frozenset[str]
+    note: Note
 
-def _label(file: Path, path: Path, dataset: FilesDataset) -> str:
-    """Return what an error calls a file: an upload's own name says nothing to its user."""
-    if dataset.url.startswith(hub.SCHEME):
-        return file.name if file == path else file.relative_to(path).as_posix()
-    return dataset.url
+    def rows(self, found: Found) -> Generator[Row, None, None]:
+        """Return the rows of a file as they are."""
+        findings = Findings(self.needed)
+        file = DataFile(found.path, found.named, self.sources.bounds, partial(self._note_of, found), findings)
+        return read_file(file, found.said)
 
+    def answers(self, found: Found) -> Iterator[Row]:
+        """Yield the rows beside a file of the leaderboard's questions that have the possible answers."""
+        beside = self.dataset.model_copy(update={"url": bfcl.answers_url(found.url), "split": None, "layout": None})
+        for file in find_files(beside, self.sources):
+            yield from self.rows(file)
 
-def _find(dataset: FilesDataset, sources: Sources) -> Path:
-    """Return the file or folder of a dataset, fetching it if it is elsewhere."""
-    if dataset.url.startswith(UPLOAD_SCHEME) and "/" not in dataset.url:
-        try:
-            return sources.uploads(dataset.url.removeprefix(UPLOAD_SCHEME))
-        except NotFound:
-            raise DatasetUnreadable(f"{dataset.url} is not here: it was deleted, or never uploaded") from None
-    if not dataset.url.startswith(hub.SCHEME):
-        raise DatasetUnreadable(
-            f"{dataset.url} is no dataset: "
-            f"give {hub.SCHEME}<namespace>/<name>/<path>, or {UPLOAD_SCHEME}<id> of an upload"
-        )
-    address = hub.HubAddress.parse(dataset.url)
-    if sources.datasets is not None:
-        return hub.locate(address, sources.datasets)
-    suffix = Path(address.path).suffix
-    is_file = suffix in ENDINGS or bool(suffix and dataset.format)
-    token = sources.reveal(dataset.token) if dataset.token else None
-    return hub.fetch(address, is_file=is_file, hub=dataset.hub, token=token)
-
-
-def _data_files(folder: Path, dataset: FilesDataset) -> list[Path]:
-    """Return the data files below a folder in the order of their names, of the format and split if these are given."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix in ENDINGS and path.is_file())
-    visible = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    files = [path for path in visible if _is_of_split(path.relative_to(folder), dataset.split)]
-    if not files:
-        what = f"of the split {dataset.split!r}" if visible else f"ending in {', '.join(ENDINGS)}"
-        names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:10])
-        raise DatasetUnreadable(f"{dataset.url} has no data file {what}; it holds: {names or 'nothing'}")
-    return [path for path in files if ENDINGS[path.suffix] == dataset.format] or files
-
-
-def _is_of_split(path: Path, split: str | None) -> bool:
-    """Tell whether a file's path names the split, as in `train.jsonl`, `data/train-00000.parquet`, `train/a.csv`."""
-    return split is None or split in re.split(r"[^A-Za-z0-9]+", path.as_posix())
-
-
-def _format(file: Path, dataset: FilesDataset) -> FileFormat:
-    file_format = dataset.format or ENDINGS.get(file.suffix.lower())
-    if file_format is None:
-        formats = ", ".join(dict.fromkeys(ENDINGS.values()))
-        raise DatasetUnreadable(f"{dataset.url} does not end in {', '.join(ENDINGS)}; say its format: {formats}")
-    return file_format
+    def _note_of(self, found: Found, sentence: str) -> None:
+        self.note(f"{found.named}: {sentence}")

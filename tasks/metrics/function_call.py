@@ -3,7 +3,8 @@
 Source: the category "simple" of the Berkeley Function-Calling Leaderboard v3 (Patil et al. 2025). A possible answer
 lists for each argument the values that it may have; an empty text among them says that it may be left out.
 Differences: arguments are compared by value, not first by declared type, so that 5.0 is 5; nested values are compared
-to any depth.
+to any depth. The leaderboard's own data has nested members with a list of possible values, and others with the value
+itself, which may be a list too.
 """
 
 import re
@@ -43,12 +44,21 @@ def _plain_name(name: str) -> str:
     return name.replace(".", "_")
 
 
-def _members_match(given: dict[str, Any], possible: dict[str, Any]) -> bool:
-    """Tell whether every member has a possible value, and none is left out that is needed."""
-    needed = {name for name, values in possible.items() if _LEFT_OUT not in values}
+def _members_match(given: dict[str, Any], possible: dict[str, Any], *, nested: bool = False) -> bool:
+    """Tell whether every member has a possible value, and none is left out that is needed.
+
+    One may have its value itself instead of a list of those that are possible; if nested, even one that is a list.
+    """
+    needed = {name for name, values in possible.items() if not (isinstance(values, list) and _LEFT_OUT in values)}
     return needed <= given.keys() <= possible.keys() and all(
-        any(_matches(value, each) for each in possible[name]) for name, value in given.items()
+        _is_possible(value, possible[name], nested=nested) for name, value in given.items()
     )
+
+
+def _is_possible(value: Any, values: Any, *, nested: bool) -> bool:
+    if isinstance(values, list) and any(_matches(value, each) for each in values):
+        return True
+    return (nested or not isinstance(values, list)) and _matches(value, values)
 
 
 def _matches(value: Any, possible: Any) -> bool:
@@ -56,7 +66,7 @@ def _matches(value: Any, possible: Any) -> bool:
         case str(), str():
             return _plain(value) == _plain(possible)
         case dict(), dict():
-            return _members_match(value, possible)
+            return _members_match(value, possible, nested=True)
         case list(), list():
             return len(value) == len(possible) and all(map(_matches, value, possible))
     return same(value, possible)

@@ -14,7 +14,7 @@ from core.metric import StringCheck
 from core.plan import Manifest
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
-from tasks.datasets.rows import Sources
+from tasks.datasets.found import Sources
 from tasks.resolve import freeze, resolve
 
 ALONE = RecordedTarget()
@@ -111,13 +111,14 @@ def test_what_is_refused_leaves_nothing_behind(
 
 def test_the_digest_is_that_of_the_rows_as_canonical_json_lines() -> None:
     rows = [{"b": "é", "a": [1, None]}, {"a": 2.5}]
-    texts, digest = freeze("qa", rows)
+    texts: list[bytes] = []
+    digest = freeze("qa", rows, texts.append)
     canonical = "".join(
         json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n" for row in rows
     )
     assert digest.sha256 == hashlib.sha256(canonical.encode()).hexdigest()
-    assert texts == ['{"b":"é","a":[1,null]}', '{"a":2.5}']
-    assert freeze("qa", [{"a": [1, None], "b": "é"}, {"a": 2.5}])[1] == digest
+    assert [text.decode() for text in texts] == ['{"b":"é","a":[1,null]}', '{"a":2.5}']
+    assert freeze("qa", [{"a": [1, None], "b": "é"}, {"a": 2.5}], texts.append) == digest
 
 
 def test_a_row_too_deep_to_keep_is_named() -> None:
@@ -125,7 +126,7 @@ def test_a_row_too_deep_to_keep_is_named() -> None:
     for _ in range(500):
         row = {"n": row}
     with pytest.raises(DatasetUnreadable, match=r"task 'qa', row 2 cannot be kept as JSON: .*ecursion") as refused:
-        freeze("qa", [{}, row])
+        freeze("qa", [{}, row], str)
     assert len(refused.value.message) < 100
 
 
@@ -133,6 +134,7 @@ def test_a_row_too_deep_to_keep_is_named() -> None:
     st.lists(st.dictionaries(st.text(), st.none() | st.integers(-(2**63), 2**63) | st.text(), max_size=4), min_size=1)
 )
 def test_frozen_rows_are_the_rows(rows: list[dict[str, Any]]) -> None:
-    texts, digest = freeze("qa", rows)
+    texts: list[bytes] = []
+    digest = freeze("qa", rows, texts.append)
     assert [json.loads(text) for text in texts] == rows
     assert digest.rows == len(rows)

@@ -21,7 +21,7 @@ from core.queries.lists import Listing
 from core.spec import FileFormat, FilesDataset
 from store.files.contents import FileRecord
 from store.secrets import seal
-from tasks.datasets.rows import UPLOAD_SCHEME
+from tasks.datasets.found import UPLOAD_SCHEME
 
 FILE_FIELD: Final = "parameters.input_data_file_path"
 

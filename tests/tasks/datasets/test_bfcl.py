@@ -7,8 +7,9 @@ import pytest
 
 from core.errors import DatasetUnreadable
 from core.spec import FilesDataset
-from tasks.datasets.bfcl import answers_url, arrange, json_schema
-from tasks.datasets.rows import Sources, read_rows
+from tasks.datasets.found import Sources
+from tasks.datasets.layouts.bfcl import answers_url, arrange, json_schema
+from tasks.datasets.rows import read_rows
 
 AREA = {
     "name": "geometry.area",

@@ -58,6 +58,24 @@ def test_nested_values_are_compared_by_structure(changed: dict[str, Any], expect
     assert function_call(made(("trip_plan", right | changed)), json.dumps(TRIP)) == expected
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"stop": {"place": {"x": 10.5}}, "unit": "km", "span": {"between": [1, 10]}}, 1.0),
+        ({"stop": {"place": {"x": 11.5}}, "unit": "km", "span": {"between": [1, 10]}}, 0.0),
+        ({"stop": {"place": {"x": 10.5}}, "unit": "k", "span": {"between": [1, 10]}}, 0.0),
+        ({"stop": {"place": {"x": 10.5}}, "unit": "km", "span": {"between": [10, 1]}}, 0.0),
+        ({"stop": {"place": {}}, "unit": "km", "span": {"between": [1, 10]}}, 0.0),
+    ],
+)
+def test_a_member_may_have_its_value_itself_instead_of_a_list_of_values(
+    arguments: dict[str, Any], expected: float
+) -> None:
+    # live_multiple_121-46-0 has numbers, simple_java_64 texts where others have lists
+    trip = [{"plan": {"stop": [{"place": [{"x": 10.5}]}], "unit": "km", "span": [{"between": [1, 10]}]}}]
+    assert function_call(made(("plan", arguments)), json.dumps(trip)) == expected
+
+
 def test_it_is_one_call_of_the_function() -> None:
     call = ("area", {"base": 10, "height": 5})
     assert function_call(made(call, call), json.dumps(AREA)) == 0.0

@@ -1,10 +1,13 @@
 """Rows of the Berkeley Function-Calling Leaderboard v3 in the form that prompts and metrics use.
 
 A row is `{"id", "question": [[<message>, ...]], "function": [<function>, ...]}`. Its `ground_truth` stands in the
-row, or with the same id in the file of the same name in the folder `possible_answer`.
+row, or with the same id in the file of the same name in the folder `possible_answer`. What NVIDIA calls the format
+`openai` is read too: `{"messages": [[<message>, ...]], "tools": [<tool>, ...], "tool_calls_ground_truth": [...]}`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, Final
 
 from core.errors import DatasetUnreadable
@@ -33,9 +36,22 @@ TYPES: Final[Mapping[str, str]] = {
 
 
 def answers_url(url: str) -> str:
-    """Return where the possible answers to the questions of a file are."""
+    """Return where the possible answers to the questions of a file are.
+
+    Raises DatasetUnreadable for an upload, beside which there is nothing.
+    """
     folder, _, name = url.rpartition("/")
+    if not folder:
+        raise DatasetUnreadable(f"{url} is an upload, beside which there is no {ANSWERS}: its rows need 'ground_truth'")
     return f"{folder}/{ANSWERS}/{name}"
+
+
+def is_of_category(path: PurePath, category: str | None) -> bool:
+    """Tell whether a file in the leaderboard's folder has questions, of a category if one is given."""
+    stem = path.name.partition(".")[0]
+    return ANSWERS not in path.parts and (
+        category is None or re.search(rf"(?:^|_v\d_){re.escape(category)}$", stem) is not None
+    )
 
 
 def arrange(rows: Iterable[Row], read_answers: Callable[[], Iterable[Row]]) -> Iterator[Row]:
@@ -45,6 +61,9 @@ def arrange(rows: Iterable[Row], read_answers: Callable[[], Iterable[Row]]) -> I
     """
     answers: dict[Any, Any] | None = None
     for number, row in enumerate(rows, start=1):
+        if "tool_calls_ground_truth" in row:
+            yield _of_openai(number, row)
+            continue
         if "ground_truth" not in row:
             if answers is None:
                 answers = {answer.get("id"): answer.get("ground_truth") for answer in read_answers()}
@@ -53,7 +72,18 @@ def arrange(rows: Iterable[Row], read_answers: Callable[[], Iterable[Row]]) -> I
             case {"question": [[*messages], *_], "function": [*functions], "ground_truth": [*_]}:
                 yield {**row, "messages": messages, "tools": [_tool(number, function) for function in functions]}
             case _:
-                raise _misshapen(number, "it needs lists 'question' and 'function', and possible answers")
+                need = (
+                    "it needs lists 'question' and 'function', and possible answers in 'ground_truth' or in "
+                    f"{ANSWERS}/; or 'messages', 'tools' and 'tool_calls_ground_truth'"
+                )
+                raise _misshapen(number, need)
+
+
+def _of_openai(number: int, row: Row) -> Row:
+    match row:
+        case {"messages": [[*messages], *_] | [*messages], "tools": [*_], "tool_calls_ground_truth": [*truth]}:
+            return {**row, "messages": messages, "ground_truth": truth}
+    raise _misshapen(number, "it needs lists 'messages', 'tools' and 'tool_calls_ground_truth'")
 
 
 def json_schema(given: Mapping[str, Any]) -> dict[str, Any]:

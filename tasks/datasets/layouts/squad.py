@@ -1,0 +1,54 @@
+"""SQuAD's nesting of articles, paragraphs and questions, as a row a question, like that of its tables.
+
+An article is `{"title", "paragraphs": [{"context", "qas": [<question>, ...]}]}`, and a question
+`{"id", "question", "answers": [{"text", "answer_start"}]}`.
+Source: the files of SQuAD 1.1 and 2.0 (Rajpurkar et al. 2016, 2018); XQuAD's and MLQA's are of the same form.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from core.errors import DatasetUnreadable
+
+Row = dict[str, Any]
+
+
+def is_article(row: Row) -> bool:
+    """Tell whether a row is an article with questions inside."""
+    match row:
+        case {"paragraphs": [{"qas": [*_]}, *_]}:
+            return True
+    return False
+
+
+def questions(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield a row for each question of each article; a row that is no article is one already.
+
+    Raises DatasetUnreadable for an article of another shape.
+    """
+    for number, row in enumerate(rows, start=1):
+        if "paragraphs" not in row:
+            yield row
+            continue
+        try:
+            yield from _of_article(row)
+        except (KeyError, TypeError, AttributeError) as error:
+            message = (
+                f"row {number} is no article of SQuAD: it needs 'paragraphs' with 'context', and 'qas' with {error}"
+            )
+            raise DatasetUnreadable(message) from error
+
+
+def _of_article(article: Row) -> Iterator[Row]:
+    for paragraph in article["paragraphs"]:
+        for asked in paragraph["qas"]:
+            answers = asked.get("answers") or []
+            yield {
+                **({"title": article["title"]} if "title" in article else {}),
+                "context": paragraph["context"],
+                **asked,
+                "question": asked["question"],
+                "answers": {
+                    key: [answer[key] for answer in answers if key in answer] for key in ("text", "answer_start")
+                },
+            }
