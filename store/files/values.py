@@ -20,9 +20,9 @@ LEFT_OUT: Final[Any] = object()
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _SHOWN = 10
 _SENTENCES: Final[dict[Kind, str]] = {
-    "number": "{count} that are NaN or infinite are null, the first in {place}",
-    "bytes": "{count} are bytes, the first in {place}, and are left out; a template that names the column gets base64",
-    "duration": "{count} are durations, the first in {place}, and are left out; a template that names the column gets "
+    "number": "{count} NaN or infinite, the first in {place}: null stands for that",
+    "bytes": "{count} bytes, the first in {place}: left out, unless a template names the column, which gets base64",
+    "duration": "{count} a duration, the first in {place}: left out, unless a template names the column, which gets "
     "seconds",
 }
 
@@ -75,7 +75,7 @@ class Findings:
             if shown == _SHOWN:
                 yield f"{len(self._met) - _SHOWN} more columns have values that JSON cannot say"
                 return
-            count = "1 value" if met.count == 1 else f"{met.count:,} values"
+            count = "1 value is" if met.count == 1 else f"{met.count:,} values are"
             yield f"column {column!r}: " + _SENTENCES[kind].format(count=count, place=met.place)
 
 

@@ -75,7 +75,7 @@ def _file_rows(
                 case "squad":
                     yield from squad.questions(rows)
                 case None:
-                    yield from rows
+                    yield from squad.hint(rows, partial(reading.note_of, found))
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Reading:
     def rows(self, found: Found) -> Generator[Row, None, None]:
         """Return the rows of a file as they are."""
         findings = Findings(self.needed)
-        file = DataFile(found.path, found.named, self.sources.bounds, partial(self._note_of, found), findings)
+        file = DataFile(found.path, found.named, self.sources.bounds, partial(self.note_of, found), findings)
         return read_file(file, found.said)
 
     def answers(self, found: Found) -> Iterator[Row]:
@@ -99,5 +99,6 @@ class _Reading:
         for file in find_files(beside, self.sources):
             yield from self.rows(file)
 
-    def _note_of(self, found: Found, sentence: str) -> None:
+    def note_of(self, found: Found, sentence: str) -> None:
+        """Say something of a file in the log."""
         self.note(f"{found.named}: {sentence}")
