@@ -30,8 +30,9 @@ deploy: install
 	$(BIN)/python -m flows.deploy
 	$(BIN)/prefect --no-prompt deploy --all
 
+# In two processes, of which one has all tests that need the service.
 test: install .clients/together-3/installed
-	$(BIN)/pytest -m 'not slow and not clients'
+	$(BIN)/pytest -m 'not slow and not clients' -n 2 --dist loadgroup
 
 test-slow: .venv/dask
 	$(BIN)/pytest -m slow

@@ -12,15 +12,16 @@ from api.nemo.routes.live import FORGOTTEN
 from api.nemo.translate.complete import complete
 from api.together.result_file import publish
 from core.job import utcnow
-from core.settings import Settings
+from core.settings import ending_if_misconfigured, read_settings
 from flows.control.loop import Control
 from store.workspace import Workspace
 
 
 def main() -> None:
     """Serve the API, and the control loop beside it, until told to stop."""
-    settings = Settings()
-    workspace = Workspace.open(settings)
+    with ending_if_misconfigured():
+        settings = read_settings()
+        workspace = Workspace.open(settings)
     workspace.jobs.drop_ephemeral(utcnow() - FORGOTTEN)
     workspace.files.drop_drafts()
     workspace.uploads.sweep()

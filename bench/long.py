@@ -80,7 +80,8 @@ def run(form: Form, sizes: Mapping[str, int]) -> list[Ran]:
     """Run a form's tests at those sizes."""
     with tempfile.TemporaryDirectory(prefix="assay-long-") as folder:
         results = Path(folder) / "results.xml"
-        command = [sys.executable, "-m", "pytest", form.test, f"--junitxml={results}", "-o", "junit_family=xunit1"]
+        command = [sys.executable, "-m", "pytest", form.test, "--timeout=0"]
+        command += [f"--junitxml={results}", "-o", "junit_family=xunit1"]
         subprocess.run(command, env=os.environ | {name: str(size) for name, size in sizes.items()}, check=False)
         return list(read(results.read_text(encoding="utf-8"))) if results.exists() else []
 

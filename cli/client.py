@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import httpx
 
+from core.errors import Misconfigured
+
 JOBS: Final = "/api/assay/v1/jobs"
 DEFAULT_URL: Final = "http://127.0.0.1:7331"
 TIMEOUT_S: Final = 60.0
@@ -42,7 +44,12 @@ class Client:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # No connection is kept, so that there is nothing to close.
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_S, limits=limits, trust_env=False)
+        try:
+            self._http = httpx.Client(
+                base_url=self.url, headers=headers, timeout=TIMEOUT_S, limits=limits, trust_env=False
+            )
+        except httpx.InvalidURL as error:
+            raise Misconfigured(f"ASSAY_URL in the environment is no URL: {error}") from None
 
     def is_up(self) -> bool:
         """Whether a service answers there."""

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from cli.client import JOBS
 from cli.demo_model import ROWS, scripted_model
-from cli.serve import TEND_INTERVAL_S, CannotServe, Service, service
+from cli.serve import TEND_INTERVAL_S, Service, service
 from cli.signals import stop_signals
-from core.settings import Settings
+from core.settings import Settings, make_folder
 from store.results.views import query
 
 JOB_TIMEOUT_S = 120.0
@@ -40,9 +40,6 @@ def demo(settings: Settings, say: Callable[[str], None], *, stay: bool = False) 
                     show_links(running, settings, job_id, say)
                 while stay and not stopping.wait(TEND_INTERVAL_S):
                     running.tend()
-        except CannotServe as error:
-            say(str(error))
-            return 2
         except KeyboardInterrupt:
             pass
     say("Stopped")
@@ -53,7 +50,7 @@ def demo_settings(settings: Settings) -> Settings:
     """Return settings for a home, a free port and a dataset of the demo's own."""
     home = settings.home / "demo"
     dataset = home / "datasets" / "demo" / "trivia" / "qa.jsonl"
-    dataset.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(dataset.parent, "ASSAY_HOME: the folder")
     dataset.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     return settings.model_copy(update={"home": home, "port": 0, "datasets": home / "datasets"})
 

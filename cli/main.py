@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
-from pydantic import ValidationError
 
 from cli.client import Refused, Unreachable
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
 from cli.results import BadCondition, Format
 from cli.specs import BadFile
-from core.errors import InvalidInput, NotFound
-from core.settings import Settings
+from core.errors import AssayError, Misconfigured
+from core.settings import read_settings
 
 app = App(
     name="assay",
@@ -31,16 +30,6 @@ BAD_INPUT = 2
 FAILED = 4
 
 
-def settings() -> Settings:
-    """Read the settings; ends the command with code 2 if they are wrong."""
-    try:
-        return Settings()
-    except (ValidationError, OSError) as error:
-        reasons = [each["msg"] for each in error.errors()] if isinstance(error, ValidationError) else [str(error)]
-        print("\n".join(reason.removeprefix("Value error, ") for reason in reasons), file=sys.stderr)
-        sys.exit(BAD_INPUT)
-
-
 def say(text: str) -> None:
     """Tell the user something, at once."""
     print(text, flush=True)
@@ -51,7 +40,7 @@ def serve() -> int:
     """Run the service: Prefect server, worker and API, until it is stopped."""
     from cli.serve import serve as run_service
 
-    return run_service(settings(), say)
+    return run_service(read_settings(), say)
 
 
 @app.command
@@ -69,7 +58,7 @@ def run(spec: Path, *, name: str | None = None, project: str | None = None, as_j
     """
     from cli.run import run as run_file
 
-    return run_file(settings(), spec, name=name, project=project, as_json=as_json)
+    return run_file(read_settings(), spec, name=name, project=project, as_json=as_json)
 
 
 @app.command
@@ -113,7 +102,7 @@ def sql(query: str, *, as_json: AsJson = False) -> int:
     """
     from cli.results import sql as print_answer
 
-    return print_answer(settings().home / "results", query, as_json=as_json)
+    return print_answer(read_settings().home / "results", query, as_json=as_json)
 
 
 @app.command
@@ -137,7 +126,7 @@ def fsck(
 
     if (job is None) != all_jobs:
         return _refuse("name one job, or --all", BAD_INPUT)
-    return check(settings().home / "results", job, as_json=as_json)
+    return check(read_settings().home / "results", job, as_json=as_json)
 
 
 @app.command
@@ -154,7 +143,7 @@ def migrate() -> int:
     """Bring the job tables up to date; `assay serve` does so by itself."""
     from store.workspace import Workspace
 
-    Workspace.open(settings(), migrating=True)
+    Workspace.open(read_settings(), migrating=True)
     say("The tables are up to date.")
     return 0
 
@@ -179,7 +168,7 @@ def demo(*, stay: Annotated[bool, Parameter(negative="")] = False) -> int:
     """
     from cli.demo import demo as run_demo
 
-    return run_demo(settings(), say, stay=stay)
+    return run_demo(read_settings(), say, stay=stay)
 
 
 def main() -> None:
@@ -196,8 +185,10 @@ def answer(arguments: list[str] | None = None) -> int:
         return code or 0
     except CycloptsError:
         return BAD_INPUT  # it is told already
-    except (BadFile, BadCondition, InvalidInput, NotFound, CannotServe) as error:
+    except (BadFile, BadCondition, Misconfigured, CannotServe) as error:
         return _refuse(str(error), BAD_INPUT)
+    except AssayError as error:
+        return _refuse(error.message, BAD_INPUT if error.blame == "user" else FAILED)
     except Refused as error:
         return _refuse(str(error), BAD_INPUT if error.status < 500 else FAILED)
     except (Unreachable, TimeoutError) as error:

@@ -15,7 +15,9 @@ import httpx
 
 from cli.children import Child, Command, stop_all
 from cli.signals import stop_signals
-from core.settings import Settings
+from core.errors import Misconfigured
+from core.settings import Settings, make_folder
+from tasks.endpoint.guard import Policy
 
 STARTUP_TIMEOUT_S = 180.0
 PREFECT_PORT = 4200
@@ -48,12 +50,12 @@ class CannotServe(Exception):
 
 @contextmanager
 def sole_supervisor(home: Path) -> Iterator[None]:
-    """Hold the lock of `home`; raises CannotServe, naming the process that holds it, or why it cannot be used."""
+    """Hold the lock of `home`; raises CannotServe, naming the process that holds it, or Misconfigured."""
+    make_folder(home, "ASSAY_HOME")
     try:
-        home.mkdir(parents=True, exist_ok=True)
         lock_file = (home / "serve.lock").open("a+")
     except OSError as error:
-        raise CannotServe(f"ASSAY_HOME {home} cannot be used: {error.strerror}") from None
+        raise Misconfigured(f"ASSAY_HOME {home} cannot be used: {error.strerror}") from None
     with lock_file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -91,7 +93,8 @@ class Service:
     """The processes of the service on one ASSAY_HOME."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
-        """Start all processes; raises CannotServe if the port is taken."""
+        """Start all processes; raises CannotServe if the port is taken, Misconfigured for what no job could go by."""
+        Policy(allow=settings.allow_endpoints)
         api = listen(settings.host, settings.port)
         settings = settings.model_copy(update={"port": api.getsockname()[1]})
         self._settings = settings
@@ -155,7 +158,10 @@ class Service:
             except httpx.TransportError:
                 pass  # not listening yet
             time.sleep(TEND_INTERVAL_S)
-        raise TimeoutError(f"the service was not ready after {STARTUP_TIMEOUT_S:.0f} s; see {self._settings.home}/logs")
+        raise TimeoutError(
+            f"the service was not ready after {STARTUP_TIMEOUT_S:.0f} s: {url} did not answer; "
+            f"see {self._settings.home}/logs"
+        )
 
     def tend(self) -> None:
         """Restart what has died."""
@@ -169,15 +175,12 @@ class Service:
 
 
 def serve(settings: Settings, say: Say) -> int:
-    """Run the service until SIGTERM or Ctrl-C; return the exit code."""
+    """Run the service until SIGTERM or Ctrl-C; return the exit code. Raises as `service` does."""
     with stop_signals() as stopping:
         try:
             with service(settings, say) as supervised:
                 while not stopping.wait(TEND_INTERVAL_S):
                     supervised.tend()
-        except CannotServe as error:
-            say(str(error))
-            return 2
         except KeyboardInterrupt:
             pass
     say("Stopped")
@@ -208,9 +211,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise CannotServe(f"port {port} of {host} is taken; set ASSAY_PORT to another") from None
+        if error.errno == errno.EADDRINUSE:
+            raise CannotServe(f"port {port} of {host} is taken; set ASSAY_PORT to another") from None
+        raise Misconfigured(f"nothing can listen on ASSAY_HOST {host}, ASSAY_PORT {port}: {error.strerror}") from None
 
 
 def listen_from(host: str, port: int) -> socket.socket:

@@ -13,6 +13,7 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
     ├── Conflict                not in this state, or a name taken blame: user
     ├── EndpointFailed          a model endpoint gave no answer    blame: upstream
     └── ServiceError            we failed                          blame: service
+        ├── Misconfigured       a setting is wrong or missing, which the operator can mend
         ├── StorageFull         no space is left on the disk
         ├── SchemaMismatch      the database is of another version
         └── ResultsMissing      results that should exist do not
@@ -102,6 +103,12 @@ class EndpointFailed(AssayError):
 
 class ServiceError(AssayError):
     """The service itself failed."""
+
+
+class Misconfigured(ServiceError):
+    """A setting of this service is wrong or missing; the message names it and where it was read."""
+
+    code = "misconfigured"
 
 
 class StorageFull(ServiceError):

@@ -1,24 +1,54 @@
 """The service's settings, read alike by every process.
 
 Each comes from `ASSAY_<NAME>` or from `assay.toml` (in the working directory, or where
-`ASSAY_CONFIG` says); the environment wins.
+`ASSAY_CONFIG` says); the environment wins. What is wrong with them is said by `read_settings` in one sentence.
 """
 
 import os
 import re
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
+
+from core.errors import Misconfigured
+
+PREFIX = "ASSAY_"
+BAD_SETTING = 2
+"""What a process ends with for a wrong setting."""
+
+
+def _http(url: str) -> str:
+    if not re.match(r"https?://[^\s/]", url):
+        raise ValueError("it must begin with http:// or https:// and a host")
+    return url
+
+
+HttpUrl = Annotated[str, AfterValidator(_http)]
 
 
 def _content(value: str) -> str:
@@ -36,7 +66,7 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str | None = None
+    url: HttpUrl | None = None
     api_key_env: str | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
@@ -45,16 +75,16 @@ class ModelSettings(BaseModel):
 class Settings(BaseSettings):
     """All settings of a process; see the table in the README."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSAY_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     home: Path = Path(".assay")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 7331
-    public_url: str | None = None
+    public_url: HttpUrl | None = None
     database_url: str | None = None
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     secret_key: SecretStr | None = None
-    default_endpoint: str | None = None
+    default_endpoint: HttpUrl | None = None
     default_api_key: SecretStr | None = None
     default_judge: str | None = None
     datasets: Path | None = None
@@ -91,6 +121,8 @@ class Settings(BaseSettings):
     def _is_safe(self) -> Self:
         if not (self.on_loopback or self.api_keys):
             raise ValueError(f"ASSAY_HOST is {self.host}: set ASSAY_API_KEYS to listen beyond this machine")
+        if self.task_runner == "dask" and not find_spec("prefect_dask"):
+            raise ValueError("ASSAY_TASK_RUNNER=dask needs the extra: pip install 'assay-evals[dask]'")
         return self
 
     @cached_property
@@ -121,7 +153,60 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment first, then the TOML file."""
-        file = Path(os.environ.get("ASSAY_CONFIG", "assay.toml"))
+        file = settings_file()
         if "ASSAY_CONFIG" in os.environ and not file.is_file():
-            raise FileNotFoundError(f"ASSAY_CONFIG names {file}, which is no file")
+            raise Misconfigured(f"ASSAY_CONFIG names {file}, which is no file")
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def read_settings() -> Settings:
+    """Read the settings. Raises Misconfigured, which names each that is wrong and where it was read."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [(each["loc"], each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+        raise Misconfigured("\n".join(f"{_named(loc)}{reason}" for loc, reason in wrong)) from None
+    except SettingsError:  # of the environment alone: a part of TOML has its type
+        names = ", ".join(name for name in os.environ if name.upper() in _IN_JSON)
+        raise Misconfigured(
+            f"{names} in the environment is not JSON; {settings_file().name} is easier to write"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Misconfigured(f"{settings_file().absolute()} cannot be read: {reason}") from None
+
+
+@contextmanager
+def ending_if_misconfigured() -> Iterator[None]:
+    """End this process with the one sentence, and code 2, if a setting is wrong."""
+    try:
+        yield
+    except Misconfigured as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(BAD_SETTING)
+
+
+def make_folder(folder: Path, setting: str) -> None:
+    """Make a folder that a setting names, if it is not there. Raises Misconfigured if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"{setting} {folder} cannot be used: {error.strerror}") from None
+
+
+def settings_file() -> Path:
+    """Return the TOML file of the settings, which need not be there."""
+    return Path(os.environ.get("ASSAY_CONFIG", "assay.toml"))
+
+
+_IN_JSON = {f"{PREFIX}MODELS"}
+
+
+def _named(loc: Sequence[int | str]) -> str:
+    """Return the setting at that place, as it is written where it was read; a rule over several names them itself."""
+    if not loc:
+        return ""
+    variable, rest = PREFIX + str(loc[0]).upper(), "".join(f".{part}" for part in loc[1:])
+    if variable in map(str.upper, os.environ):
+        return f"{variable}{rest} in the environment: "
+    return f"{loc[0]}{rest} in {settings_file().absolute()}: "

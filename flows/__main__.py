@@ -11,7 +11,7 @@ from typing import NoReturn
 from prefect.client.orchestration import get_client
 
 import flows.evaluate  # noqa: F401 - before the first job rather than by it
-from core.settings import Settings
+from core.settings import ending_if_misconfigured, read_settings
 from flows.deploy import set_up_pool, wait_for_server
 from flows.worker.wake import forget_stop, note_stop
 from flows.worker.worker import AssayWorker
@@ -21,7 +21,8 @@ logger = logging.getLogger("assay.worker")
 
 def main() -> None:
     """Run a worker until it is told to stop; what it was at goes on from the journals at the next start."""
-    settings = Settings()
+    with ending_if_misconfigured():
+        settings = read_settings()
     forget_stop(settings.home)
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -18,7 +18,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists
 
-from core.settings import Settings
+from core.settings import Settings, ending_if_misconfigured, read_settings
 from flows.evaluate import evaluate
 from flows.form import JOB_SCHEMA, form_schema
 from flows.worker.worker import AssayWorker
@@ -169,8 +169,9 @@ def wait_for_server(timeout_s: float = 120.0) -> None:
 async def make_pool() -> None:
     """Create the work pool on the Prefect server of this process's profile, as `prefect deploy` needs it."""
     async with get_client() as client:
-        await set_up_pool(client, Settings().work_pool)
+        await set_up_pool(client, read_settings().work_pool)
 
 
 if __name__ == "__main__":
-    asyncio.run(make_pool())
+    with ending_if_misconfigured():
+        asyncio.run(make_pool())

@@ -22,7 +22,7 @@ from core.job import TERMINAL, Job
 from core.job import Stage as StageName
 from core.plan import Shard, in_flight
 from core.result import Summary
-from core.settings import Settings
+from core.settings import read_settings
 from core.spec import EvaluationSpec
 from flows.artifacts import publish_results
 from flows.control.finish import settled
@@ -39,7 +39,7 @@ from flows.form import (
     StoredTarget,
 )
 from flows.register import completed, job_id_of, register, tags
-from flows.runner import task_runner
+from flows.runner import RUNNER_OF_SETTINGS
 from flows.worker.wake import worker_name
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
@@ -71,7 +71,7 @@ class EvaluationFlow(Flow[..., Any]):
     name="evaluate",
     flow_run_name=run_name,
     persist_result=False,
-    task_runner=task_runner(Settings()),
+    task_runner=RUNNER_OF_SETTINGS,
 )
 async def evaluate(  # noqa: PLR0913 - the fields of a form
     target: StoredTarget = DEMO_TARGET,
@@ -103,7 +103,7 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
         job_id: The job to carry out, where there is one already.
     """
     on_its_own = deployment.id is None
-    with closing(Workspace.open(Settings(), migrating=on_its_own)) as workspace:
+    with closing(Workspace.open(read_settings(), migrating=on_its_own)) as workspace:
         if job_id is None:
             asked = Asked(
                 target=target,

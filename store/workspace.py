@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.settings import Settings
+from core.settings import Settings, make_folder
 from store.db.benchmarks import Benchmarks
 from store.db.completions import Completions
-from store.db.connect import connect
+from store.db.connect import connect, reaching
 from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
@@ -42,14 +42,15 @@ class Workspace:
     def open(cls, settings: Settings, *, migrating: bool = False) -> "Workspace":
         """Open the stores, bringing the tables up to date if `migrating`.
 
-        Raises SchemaMismatch if the tables are of another version, and ServiceError if the key is not there that
-        encrypted what they hold.
+        Raises SchemaMismatch if the tables are of another version, Misconfigured if they or the home cannot be used, and
+        ServiceError if the key is not there that encrypted what they hold.
         """
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.home, "ASSAY_HOME")
         engine = connect(settings.jobs_url)
-        if migrating:
-            migrate(engine)
-        check_version(engine)
+        with reaching(engine):
+            if migrating:
+                migrate(engine)
+            check_version(engine)
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
         files = Files(engine, settings.home / "files")
         return cls(

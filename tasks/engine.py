@@ -15,7 +15,7 @@ from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.metric import Judge
 from core.plan import Manifest, Shard
 from core.result import CallKey
-from core.settings import Settings
+from core.settings import read_settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.results.folder import JobFolder
 from store.results.journal import Journal
@@ -295,7 +295,7 @@ class Engine:
     def _key(self, access: Access) -> str | None:
         if access.reference:
             return self.reveal(access.reference)
-        return self._keys.setdefault("default", access.key) if access.key else None
+        return self._keys.setdefault(access.key, access.key) if access.key else None
 
     def reveal(self, reference: str) -> str:
         """Return the key behind a reference."""
@@ -313,7 +313,7 @@ class Engine:
 @cache
 def visiting(job_id: str, attempt: int, worker: str) -> Engine:
     """Return this process's engine for a job that an engine in another process holds, opened once."""
-    workspace = Workspace.open(Settings())
+    workspace = Workspace.open(read_settings())
     engine = Engine(workspace, workspace.jobs.get(job_id), attempt=attempt, worker=worker, tell=lambda _: None)
     engine.visit()
     return engine

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hypothesis
 import pytest
@@ -21,7 +21,21 @@ from tests.scripted import ScriptedEndpoint
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+
+@pytest.hookimpl(tryfirst=True)  # before xdist, which puts the names of the groups into those of the tests
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have all tests that need the running service run in one process, which starts it once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "served" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("service"))
+
+
 ENDED = frozenset({"completed", "error", "cancelled"})
+
+T = TypeVar("T")
+
+WAIT_S = 60.0
+"""How long a test waits for something that is sure to come, however busy the machine is."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +66,19 @@ class Served:
     def create(self, spec: dict[str, Any], **fields: Any) -> str:
         return self.client.v2.evaluation.jobs.create(spec=spec, **fields).id
 
-    def wait(self, job_id: str, *, timeout_s: float = 60.0) -> Any:
+    def wait(self, job_id: str) -> Any:
         """Wait until a job has ended, and return it."""
-        jobs = self.client.v2.evaluation.jobs
-        until(lambda: jobs.retrieve(job_id).status in ENDED, timeout_s=timeout_s)
-        return jobs.retrieve(job_id)
+        return self.reaches(job_id, *ENDED)
+
+    def reaches(self, job_id: str, *statuses: str) -> Any:
+        """Wait until a job has one of the statuses, and return it; one that has ended otherwise will never have it."""
+        jobs, wanted = self.client.v2.evaluation.jobs, "/".join(sorted(statuses))
+        job = until(
+            f"{job_id} to be {wanted}",
+            lambda: job if (job := jobs.retrieve(job_id)).status in ENDED.union(statuses) else None,
+        )
+        assert job.status in statuses, f"{job_id} is {job.status}, not {wanted}"
+        return job
 
     def results(self, job_id: str) -> Any:
         return self.client.v2.evaluation.jobs.results.evaluation_results.retrieve(job_id)
@@ -100,7 +122,9 @@ def serving(home: Path, **environment: str) -> Iterator[Served]:
         reader = threading.Thread(target=served.printed.extend, args=(process.stdout,))
         reader.start()
         try:
-            until(lambda: process.poll() is not None or served.is_ready, timeout_s=120)
+            until(
+                "the service to be ready", lambda: process.poll() is not None or served.is_ready, timeout_s=2 * WAIT_S
+            )
             assert served.is_ready, served.printed
             yield served
         finally:
@@ -128,9 +152,10 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
         yield scripted
 
 
-def until(check: Callable[[], object], *, timeout_s: float = 60.0) -> None:
-    """Wait until something holds."""
+def until(what: str, check: Callable[[], T | None], *, timeout_s: float = WAIT_S) -> T:
+    """Wait until `check` returns something true, which is `what` is waited for, and return it."""
     deadline = time.monotonic() + timeout_s
-    while not check():
-        assert time.monotonic() < deadline, "it never came true"
+    while not (found := check()):
+        assert time.monotonic() < deadline, f"waited {timeout_s:.0f} s in vain for {what}; last seen: {found!r}"
         time.sleep(0.05)
+    return found

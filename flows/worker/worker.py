@@ -17,7 +17,7 @@ from prefect.flow_engine import run_flow
 from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from core.settings import Settings
+from core.settings import read_settings
 from flows.worker.wake import make_pipe, wake
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take up to `ASSAY_MAX_JOBS` runs unless a limit is given."""
-        self._settings = Settings()
+        self._settings = read_settings()
         kwargs["limit"] = kwargs.get("limit") or self._settings.max_jobs
         super().__init__(*args, **kwargs)
         self._threads = anyio.CapacityLimiter(kwargs["limit"])

@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from core.errors import InvalidInput, SpecInvalid, StorageFull
+from core.errors import InvalidInput, Misconfigured, StorageFull
+from core.settings import make_folder
 
 BUSY_S = 30
 """How long SQLite waits for another writer."""
@@ -25,7 +26,7 @@ def connect(url: str) -> sa.Engine:
     """Return an engine for `url`, which threads may share; each process makes its own.
 
     Nothing is opened before the first transaction, but SQLite's folder is made.
-    Raises SpecInvalid, which does not repeat the URL, for any other kind of database.
+    Raises Misconfigured, which does not repeat the URL, for any other kind of database.
     """
     try:
         parsed = make_url(url)
@@ -37,6 +38,17 @@ def connect(url: str) -> sa.Engine:
         case "postgresql" | "postgres":
             return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     raise _unknown_database()
+
+
+@contextmanager
+def reaching(engine: sa.Engine) -> Iterator[None]:
+    """Have a database that cannot be opened be a wrong setting: it is elsewhere, down, or no database."""
+    try:
+        yield
+    except sa.exc.DatabaseError as error:
+        reason = " ".join(str(error.orig).split())
+        place = engine.url.render_as_string()  # without the password
+        raise Misconfigured(f"The job tables at {place} cannot be opened, see ASSAY_DATABASE_URL: {reason}") from error
 
 
 @contextmanager
@@ -79,12 +91,12 @@ def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | p
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def _unknown_database() -> SpecInvalid:
-    return SpecInvalid("ASSAY_DATABASE_URL must be sqlite:///FILE or postgresql://USER@HOST/NAME", field="database_url")
+def _unknown_database() -> Misconfigured:
+    return Misconfigured("ASSAY_DATABASE_URL must be sqlite:///FILE or postgresql://USER@HOST/NAME")
 
 
 def _sqlite(url: URL, file: Path) -> sa.Engine:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent, "ASSAY_DATABASE_URL: the folder")
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)

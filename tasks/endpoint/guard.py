@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 
+from core.errors import Misconfigured
+
 Address = IPv4Address | IPv6Address
 AddressKind = Literal["public", "private", "link-local", "unroutable"]
 
@@ -27,7 +29,7 @@ class Policy:
     `allow` lists hosts, addresses and networks (CIDR), each with or without `:port`: then only those
     are called. Without a list all public addresses are, and with `private` loopback and private ones
     too; link-local ones must be listed. Multicast, unspecified and reserved ones are never called.
-    Raises ValueError for an entry that is none of these.
+    Raises Misconfigured for an entry that is none of these.
     """
 
     allow: tuple[str, ...] = ()
@@ -85,7 +87,7 @@ def _parse(entry: str) -> _Entry:
         return _Entry(ip_network(place, strict=False), number)
     except ValueError:
         if not _NAME.fullmatch(place):
-            raise ValueError(f"ASSAY_ALLOW_ENDPOINTS: {entry!r} is no host, address or network") from None
+            raise Misconfigured(f"ASSAY_ALLOW_ENDPOINTS: {entry!r} is no host, address or network") from None
         return _Entry(place.rstrip(".").lower(), number)
 
 

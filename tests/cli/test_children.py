@@ -44,10 +44,10 @@ def is_alive(pid: int) -> bool:
 
 def end(child: Child, log: Path) -> None:
     """Kill a child that is up, and wait until that shows."""
-    until(lambda: "up" in log.read_text())
+    until("the child to be up", lambda: "up" in log.read_text())
     log.write_text("")
     os.kill(child.pid, 9)
-    until(lambda: not is_alive(child.pid))
+    until("the child to end", lambda: not is_alive(child.pid))
 
 
 def test_a_child_that_lives_needs_nothing(running: Child) -> None:
@@ -58,7 +58,7 @@ def test_a_child_that_lives_needs_nothing(running: Child) -> None:
 def test_a_child_gets_its_environment_alone_and_writes_to_its_log(tmp_path: Path) -> None:
     given_command = command(tmp_path, "import os; print(sorted(n for n in os.environ if n != 'LC_CTYPE'))", LAB="1")
     child = Child(given_command)
-    until(lambda: not is_alive(child.pid))
+    until("the child to end", lambda: not is_alive(child.pid))
     assert given_command.log.read_text() == "['LAB']\n"
     stop_all([child])
 
@@ -74,14 +74,14 @@ def test_a_child_that_dies_is_started_again_at_once_and_then_with_a_wait(tmp_pat
     ended = time.monotonic()
     assert running.tend() == f"child ended with code -9; see {log}"
     assert running.tend() is None
-    until(running.tend)
+    until("the end of its wait", running.tend)
     assert time.monotonic() - ended >= FIRST_BACKOFF_S
     assert is_alive(running.pid)
 
 
 def test_a_child_that_fails_at_once_says_its_code(tmp_path: Path) -> None:
     child = Child(command(tmp_path, "raise SystemExit(3)"))
-    until(lambda: not is_alive(child.pid))
+    until("the child to end", lambda: not is_alive(child.pid))
     assert child.tend() == f"child ended with code 3; see {child.command.log}"
     stop_all([child])
     assert not is_alive(child.pid)
@@ -91,7 +91,8 @@ def test_children_are_ended_together_and_by_force_if_need_be(tmp_path: Path, mon
     monkeypatch.setattr("cli.children.GRACE_S", 0.2)
     stubborn = Child(command(tmp_path, STUBBORN))
     tame = Child(command(tmp_path / "tame", SLEEP))
-    until(lambda: "up" in stubborn.command.log.read_text() and "up" in tame.command.log.read_text())
+    for child in (stubborn, tame):
+        until("the child to be up", lambda child=child: "up" in child.command.log.read_text())
     stop_all([stubborn, tame])
     assert not is_alive(stubborn.pid)
     assert not is_alive(tame.pid)
@@ -110,7 +111,7 @@ def test_children_die_with_their_parent_however_it_ends(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         assert is_alive(child)
         parent.kill()
-    until(lambda: not is_alive(child), timeout_s=5)
+    until("the child to end with its parent", lambda: not is_alive(child))
 
 
 @given(st.integers(0, 100_000))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.serve import CannotServe, listen_from, listening_url, sole_supervisor
+from core.errors import Misconfigured
 from core.settings import Settings
 
 
@@ -48,8 +49,8 @@ def test_a_second_start_says_who_holds_the_home_and_exits_with_2(tmp_path: Path)
             check=False,
         )
     assert second.returncode == 2
-    assert second.stdout == f"assay serve runs already on {tmp_path} (pid {os.getpid()})\n"
-    assert second.stderr == ""
+    assert second.stderr == f"assay serve runs already on {tmp_path} (pid {os.getpid()})\n"
+    assert second.stdout == ""
     assert not (tmp_path / "assay.db").exists()
 
 
@@ -74,9 +75,9 @@ def test_readiness_is_asked_where_the_api_listens_and_not_of_a_proxy(tmp_path: P
 def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(CannotServe, match=rf"ASSAY_HOME {tmp_path}/file cannot be used: File exists"),
+        pytest.raises(Misconfigured, match=rf"ASSAY_HOME {tmp_path}/file cannot be used: File exists"),
         sole_supervisor(tmp_path / "file"),
     ):
         pass
-    with pytest.raises(CannotServe, match="Not a directory"), sole_supervisor(tmp_path / "file" / "home"):
+    with pytest.raises(Misconfigured, match="Not a directory"), sole_supervisor(tmp_path / "file" / "home"):
         pass

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import WAIT_S
+
 CLIENTS = Path(__file__).parents[2] / ".clients"
 SCRIPTS = Path(__file__).parent / "scripts"
 QUIET = {"TOGETHER_DISABLE_VERSION_CHECK": "1", "TOGETHER_TELEMETRY_DISABLED": "1", "TOGETHER_NO_BANNER": "1"}
@@ -23,6 +25,8 @@ def environment(name: str) -> Path:
 def run(command: Sequence[str | Path], folder: Path, **variables: str) -> str:
     """Run a program in a folder, where it finds nothing of the user's own, and return what it printed."""
     own = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    done = subprocess.run(command, env=own | QUIET | variables, cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env=own | QUIET | variables, cwd=folder, capture_output=True, text=True, timeout=WAIT_S
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout

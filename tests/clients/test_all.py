@@ -56,7 +56,7 @@ def test_the_clients_of_all_vendors_work_at_the_same_time(
         with httpx.Client(base_url=served.url, timeout=20) as http:
             client = kind(http, models.url)
             job_id = client.create(SETS[kind])
-            until(lambda: client.has_ended(job_id))
+            until(f"{job_id} to end", lambda: client.has_ended(job_id))
             assert client.figures(job_id) == SETS[kind].figures
             return job_id, client.listed()
 

@@ -81,7 +81,7 @@ def test_its_command_line_creates_and_reads_a_run(served: Served, tmp_path: Path
     created = ask(
         "evaluation", "runs", "create", "--container", "cli", "--evaluators", "from the shell", "--sample", sample
     )
-    until(lambda: ask("evaluation", "runs", "retrieve", created["id"])["status"] == "completed")
+    until("the run to complete", lambda: ask("evaluation", "runs", "retrieve", created["id"])["status"] == "completed")
     done = ask("evaluation", "runs", "retrieve", created["id"])
     assert done["results"]["overall"] == {"avg_score": 1.0, "avg_accuracy": 1.0}
     assert ask("evaluation", "runs", "list", "--container", "cli")["total"] == 1

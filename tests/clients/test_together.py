@@ -115,7 +115,11 @@ def test_the_newest_command_line_creates_and_reads_an_evaluation(
     found = re.search(r"eval-[0-9a-f]+-\d+", printed)
     assert found
     job_id = found[0]
-    until(lambda: json.loads(ask("evals", "status", "--json", job_id))["status"] == "completed")
+
+    def is_completed() -> bool:
+        return bool(json.loads(ask("evals", "status", "--json", job_id))["status"] == "completed")
+
+    until(f"{job_id} to complete", is_completed)
     job = json.loads(ask("evals", "retrieve", "--json", job_id))
     assert job["results"].items() >= RESULTS["classify"].items()
     assert job["parameters"]["input_data_file_path"] in ask("files", "list", "--json")

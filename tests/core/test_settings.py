@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.settings import ModelSettings, Settings
+from core.errors import Misconfigured
+from core.settings import ModelSettings, Settings, ending_if_misconfigured, read_settings
 
 KEY = "key-0123456789"
 
@@ -51,17 +52,55 @@ def test_assay_config_names_another_file(place: Path, monkeypatch: pytest.Monkey
     [
         ("prot = 8001\n", "prot"),
         ('[models."m"]\nuri = "http://m"\n', "models.m.uri"),
+        ('[models."m"]\nurl = "m:8000"\n', "models.m.url"),
         ("port = 70000\n", "port"),
         ("parallelism = 0\n", "parallelism"),
         ('[models."m"]\nconcurrency = 0\n', "models.m.concurrency"),
     ],
 )
-def test_a_wrong_setting_is_named(place: Path, toml: str, where: str) -> None:
+def test_a_wrong_setting_is_named_with_the_file_that_has_it(place: Path, toml: str, where: str) -> None:
     (place / "assay.toml").write_text(toml)
-    with pytest.raises(ValidationError) as refused:
-        Settings()
-    (error,) = refused.value.errors()
-    assert ".".join(str(part) for part in error["loc"]) == where
+    with pytest.raises(Misconfigured) as refused:
+        read_settings()
+    assert refused.value.message.startswith(f"{where} in {place}/assay.toml: ")
+    assert "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ASSAY_PORT", "http", "ASSAY_PORT in the environment: "),
+        ("ASSAY_MODELS", '{"m": {"concurrency": 0}}', "ASSAY_MODELS.m.concurrency in the environment: "),
+        ("ASSAY_MODELS", "m", "ASSAY_MODELS in the environment is not JSON"),
+        (
+            "ASSAY_DEFAULT_ENDPOINT",
+            "localhost:8000",
+            "ASSAY_DEFAULT_ENDPOINT in the environment: it must begin",
+        ),
+        ("ASSAY_API_KEYS", "@nosuch", "ASSAY_API_KEYS in the environment: nosuch cannot be read"),
+        ("ASSAY_HOST", "0.0.0.0", "ASSAY_HOST is 0.0.0.0: set ASSAY_API_KEYS"),
+        ("ASSAY_CONFIG", "nosuch.toml", "ASSAY_CONFIG names nosuch.toml, which is no file"),
+    ],
+)
+def test_a_wrong_variable_is_named(place: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str):
+    (place / "assay.toml").write_text("port = 8001\n")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured) as refused:
+        read_settings()
+    assert refused.value.message.startswith(message)
+    assert "\n" not in refused.value.message
+
+
+def test_a_file_that_is_no_toml_is_named_with_the_line(place: Path) -> None:
+    (place / "assay.toml").write_text("port = 8001\nhost =\n")
+    with pytest.raises(Misconfigured, match=rf"^{place}/assay.toml cannot be read: .*line 2"):
+        read_settings()
+
+
+def test_a_process_that_is_misconfigured_ends_with_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end, ending_if_misconfigured():
+        raise Misconfigured("ASSAY_PORT is taken")
+    assert (end.value.code, capsys.readouterr().err) == (2, "ASSAY_PORT is taken\n")
 
 
 @pytest.mark.parametrize("given", [f"{KEY},second", f" {KEY} ,\n second ,", f"{KEY}\nsecond\n"])

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.conftest import Served
+
 Json = dict[str, Any]
 
 CORRECT = {"type": "string-check", "params": {"check": ["{{sample.output_text}}", "equals", "{{item.answer}}"]}}
@@ -41,3 +43,9 @@ def job(target: Json, *, params: Json | None = None, **tasks: Json) -> Json:
     if "api_endpoint" in target:
         target = {"type": "model", "model": target}
     return {"target": target, "config": {"type": "custom", "params": params or {}, "tasks": tasks}}
+
+
+def carry_out_another(served: Served) -> None:
+    """Have a job of one row carried out: what an earlier one still had to do has been done by then."""
+    spec = job({"type": "rows", "rows": [{"a": "1"}]}, qa={"type": "data"})
+    assert served.wait(served.create(spec)).status == "completed"

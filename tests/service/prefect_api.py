@@ -70,9 +70,10 @@ class Prefect:
 def job_of(served: Served, run_id: str) -> str:
     """Return the job of a flow run, once it is there."""
     prefect = Prefect(served.prefect_api)
-    until(lambda: prefect.run(run_id)["name"].startswith("job-"), timeout_s=20)
+    until("the run to be named by its job", lambda: prefect.run(run_id)["name"].startswith("job-"))
     job_id = str(prefect.run(run_id)["name"])
-    until(lambda: httpx.get(f"{served.url}/v2/evaluation/jobs/{job_id}", trust_env=False).is_success, timeout_s=20)
+    url = f"{served.url}/v2/evaluation/jobs/{job_id}"
+    until(f"{job_id} to be registered", lambda: httpx.get(url, trust_env=False).is_success)
     return job_id
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import WAIT_S, deaf, namesakes, until
 from tests.conftest import assay as command
-from tests.conftest import deaf, namesakes, until
 from tests.scripted import ScriptedEndpoint, text
 from tests.tasks.specs import CORRECT, model, rows, spec
 
@@ -35,7 +35,7 @@ def assay(served):
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=WAIT_S)
     return process.returncode, output, errors
 
 
@@ -66,9 +66,9 @@ def test_a_run_that_fails_says_why(assay, tmp_path):
 
 
 def test_ctrl_c_cancels_the_job(assay, served, tmp_path):
-    with ScriptedEndpoint(lambda _: text("late", delay_s=30)) as slow:
+    with ScriptedEndpoint(lambda _: text("late", delay_s=2 * WAIT_S)) as slow:
         process = assay("run", written(tmp_path, slow.url))
-        until(lambda: slow.calls)
+        until("a call", lambda: slow.calls)
         process.send_signal(signal.SIGINT)
         code, _, errors = ended(process)
     job_id = errors.split()[1]

@@ -21,7 +21,7 @@ def evaluated(service: Served, endpoint: ScriptedEndpoint) -> tuple[str, list[ob
     rows = "".join(f'{{"question": "{n} ANSWER: {n % 7}", "answer": "{n % 5}"}}\n' for n in range(N))
     task = chat_task(service.dataset("qa.jsonl", rows))
     job_id = service.create(job(model(endpoint.url), params={"parallelism": 4}, qa=task))
-    assert service.wait(job_id, timeout_s=120).status == "completed"
+    assert service.wait(job_id).status == "completed"
     folder = JobFolder(service.home / "results", job_id)
     manifest = folder.read_manifest()
     assert manifest is not None

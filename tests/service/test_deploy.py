@@ -23,7 +23,10 @@ def test_a_clone_is_deployed_and_its_forms_are_closed(served, endpoint):
         )
         assert done.returncode == 0, done.stdout + done.stderr
     for name in ("evaluation", "nightly"):
-        until(lambda name=name: "additionalProperties" in prefect.deployment(name)["parameter_openapi_schema"])
+        until(
+            f"the form of {name} to be closed",
+            lambda name=name: "additionalProperties" in prefect.deployment(name)["parameter_openapi_schema"],
+        )
         deployed = prefect.deployment(name)
         assert (deployed["entrypoint"], deployed["pull_steps"]) == ("flows.evaluate.evaluate", [])
         assert deployed["enforce_parameter_schema"]

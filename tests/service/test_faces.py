@@ -37,7 +37,7 @@ def test_the_same_questions_come_to_the_same_figures_through_every_face(clients,
     questions, native = Questions("alike"), clients[-1]
     default_endpoint.script = Models(questions)
     created = {client.create(questions): client for client in clients}
-    until(lambda: all(client.has_ended(job_id) for job_id, client in created.items()))
+    until("all jobs to end", lambda: all(client.has_ended(job_id) for job_id, client in created.items()))
     for job_id, client in created.items():
         job = native.job(job_id)
         assert (job["status"], job["face"], job["failure"]) == ("completed", client.face, None)
@@ -54,7 +54,7 @@ def test_the_clients_of_all_faces_work_at_the_same_time_and_see_their_own(client
 
     def work(client: faces.Client) -> str:
         job_id = client.create(sets[client])
-        until(lambda: client.has_ended(job_id))
+        until(f"{job_id} to end", lambda: client.has_ended(job_id))
         assert client.figures(job_id) == sets[client].figures
         return job_id
 

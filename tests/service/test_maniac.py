@@ -32,7 +32,7 @@ class Maniac:
 
     def ended(self, run_id: str) -> Any:
         """Wait until a run has ended, as the vendor's users do: by asking for it."""
-        until(lambda: self.run(run_id)["status"] not in ("pending", "running"), timeout_s=60)
+        until(f"{run_id} to end", lambda: self.run(run_id)["status"] not in ("pending", "running"))
         return self.run(run_id)
 
     def run(self, run_id: str) -> Any:
@@ -113,7 +113,7 @@ def test_a_run_is_cancelled_by_an_older_client(maniac, models):
     models.script = lambda _: text("never", delay_s=60)
     asked = {"container": "cancelled", "evaluators": ["cancelled"], "models": ["good"]}
     run_id = maniac.post("/api/v1/evaluation/runs", asked)["id"]
-    until(lambda: models.calls, timeout_s=30)
+    until("a call", lambda: models.calls)
     assert maniac.post(f"/api/v1/evaluation/runs/{run_id}/cancel")["status"] == "running"
     run = maniac.ended(run_id)
     assert (run["status"], run["results"], run["error"]) == ("cancelled", None, None)

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import time
 import zipfile
 from threading import Thread
 from typing import Any
@@ -12,9 +11,9 @@ import httpx
 import pytest
 from nemo_microservices import AsyncNeMoMicroservices, NotFoundError
 
-from tests.conftest import until
+from tests.conftest import WAIT_S, until
 from tests.scripted import text
-from tests.service.bodies import CORRECT, chat_task, job, judge, model
+from tests.service.bodies import CORRECT, carry_out_another, chat_task, job, judge, model
 
 ROWS = [{"question": f"{n} + {n}? ANSWER: {2 * n}", "answer": str(2 * n if n % 3 else 0)} for n in range(12)]
 """The scripted model answers 2n, which is wrong for 3, 6 and 9."""
@@ -42,13 +41,15 @@ def poll_as_the_flywheel_does(url: str, names: dict[str, str], seen: list[str], 
         created = http.post("/jobs", json={"namespace": "org", **names})
         assert created.status_code in (200, 201)
         job_id = created.json()["id"]
-        while not seen or seen[-1] != "completed":
+
+        def is_completed() -> bool:
             answer = http.get(f"/jobs/{job_id}").json()
             seen.append(answer["status"])
             assert seen[-1] in {"created", "running", "completed"}
-            if seen[-1] == "running":
-                assert answer["status_details"]["progress"] is not None
-            time.sleep(0.05)
+            assert seen[-1] != "running" or answer["status_details"]["progress"] is not None
+            return seen[-1] == "completed"
+
+        until(f"{job_id} to be completed", is_completed)
         results = http.get(f"/jobs/{job_id}/results").json()
         scores.append(results["tasks"]["qa"]["metrics"]["correct"]["scores"]["string-check"]["value"])
 
@@ -61,9 +62,12 @@ def test_the_sdk_and_a_plain_client_work_at_the_same_time(served, endpoint, name
     jobs = served.client.evaluation.jobs
     created = jobs.create(namespace="org", **named)
     progress: list[float] = []
-    while not progress or progress[-1] < 100:  # a published notebook's loop: the progress is always a number
+
+    def is_done() -> bool:  # a published notebook's loop: the progress is always a number
         progress.append(jobs.status(created.id).progress)
-        time.sleep(0.05)
+        return progress[-1] >= 100
+
+    until("a progress of 100", is_done)
     result = jobs.results(created.id)
     jobs.download_results(created.id).write_to_file(tmp_path / "results.zip")
     logs = jobs.with_raw_response.download_logs(created.id).read()
@@ -99,7 +103,7 @@ def test_a_live_evaluation_is_answered_at_once_and_leaves_nothing(served, endpoi
     assert answered.result.tasks["qa"].metrics["same"].scores["string-check"].value == 0.5
     assert [len(sample["requests"]) for sample in answered.logs["qa"]] == [1, 1]
     folder = served.home / "results" / f"job_id={answered.result.job}"
-    until(lambda: not folder.exists(), timeout_s=15)
+    until("the folder to go", lambda: not folder.exists())
     with pytest.raises(NotFoundError):
         served.client.evaluation.jobs.retrieve(answered.result.job)
 
@@ -110,10 +114,10 @@ def test_a_running_job_is_paused_resumed_and_read_from_then_deleted_with_its_fil
     body["config"]["params"] = {"parallelism": 2}
     second = served.create(body)
     platform, jobs = served.client.jobs, served.client.v2.evaluation.jobs
-    until(lambda: platform.get_status(second).status == "active", timeout_s=30)
-    until(lambda: jobs.logs.list(second).data, timeout_s=10)
+    until("the second job to be active", lambda: platform.get_status(second).status == "active")
+    until("a line in its log", lambda: jobs.logs.list(second).data)
     assert platform.pause(second).status == "pausing"
-    until(lambda: platform.get_status(second).status == "paused", timeout_s=30)
+    until("the second job to be paused", lambda: platform.get_status(second).status == "paused")
     calls = len(endpoint.calls)
     endpoint.latency_s = 0.0
     assert platform.resume(second).status == "resuming"
@@ -123,7 +127,7 @@ def test_a_running_job_is_paused_resumed_and_read_from_then_deleted_with_its_fil
     assert [each.result_name for each in jobs.results.list(second).data] == ["evaluation-results", "artifacts"]
     assert jobs.results.artifacts.retrieve(second).read()[:2] == b"\x1f\x8b"
     jobs.delete(second)
-    until(lambda: not (served.home / "results" / f"job_id={second}").exists(), timeout_s=15)
+    until("the second job's folder to go", lambda: not (served.home / "results" / f"job_id={second}").exists())
 
 
 def test_a_job_that_is_deleted_while_it_runs_is_gone_at_once_and_its_files_soon(served, endpoint, config):
@@ -131,14 +135,14 @@ def test_a_job_that_is_deleted_while_it_runs_is_gone_at_once_and_its_files_soon(
     jobs = served.client.evaluation.jobs
     target = {"type": "model", "model": model(endpoint.url)}
     created = jobs.create(target=target, config=config)
-    until(lambda: endpoint.calls, timeout_s=30)
+    until("a call", lambda: endpoint.calls)
     jobs.delete(created.id)
     with pytest.raises(NotFoundError):
         jobs.status(created.id)
     folder = served.home / "results" / f"job_id={created.id}"
-    until(lambda: not folder.exists(), timeout_s=20)
+    until("the folder to go", lambda: not folder.exists())
     calls = len(endpoint.calls)
-    time.sleep(0.3)
+    carry_out_another(served)
     assert len(endpoint.calls) == calls
 
 
@@ -148,9 +152,10 @@ def test_the_async_client_does_the_same(served, named):
             jobs = client.evaluation.jobs
             created = await jobs.create(namespace="org", **named)
             progress: list[float] = []
-            while not progress or progress[-1] < 100:
-                progress.append((await jobs.status(created.id)).progress)
-                await asyncio.sleep(0.05)
+            async with asyncio.timeout(WAIT_S):
+                while not progress or progress[-1] < 100:
+                    progress.append((await jobs.status(created.id)).progress)
+                    await asyncio.sleep(0.05)
             archive = await jobs.download_results(created.id)
             return await jobs.results(created.id), await archive.read()
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import httpx
 import orjson
 import pytest
 
+from tests.conftest import until
 from tests.scripted import Answer, Received, ScriptedEndpoint, failure, last_content, text
 
 QUESTIONS = [{"question_num": n, "question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 9)]
@@ -50,14 +50,13 @@ def evaluate(http: httpx.Client, **asked: Any) -> Any:
     file = {"file": ("sums.json", json.dumps(QUESTIONS).encode(), "application/json")}
     benchmark = http.post("/benchmark/upload", files=file, data={"name": "sums", "document_id": "doc"}).json()
     created = http.post("/evaluations/", json={"benchmark_id": benchmark["benchmark_id"], **asked}).json()
-    deadline = time.monotonic() + 60
-    while True:
+
+    def final() -> Any:
         status = http.get(f"/evaluations/{created['evaluation_id']}/status").json()
-        if status["status"] in ("READY", "FAILED"):
-            return status
-        assert status["status"] == "PROCESSING"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        assert status["status"] in ("PROCESSING", "READY", "FAILED")
+        return status if status["status"] != "PROCESSING" else None
+
+    return until("a final status", final)
 
 
 def graded(**values: Any) -> Answer:
@@ -110,9 +109,8 @@ def test_an_evaluation_of_which_nothing_could_be_graded_fails_and_says_why(http,
 
 def test_an_evaluation_whose_model_is_down_fails_soon_and_says_why(http, models):
     endpoint = models(lambda *_: failure(404, "there is no such model"), lambda *_: ALL_RIGHT)
-    started = time.monotonic()
     status = evaluate(http, model_id="gone")
-    assert time.monotonic() - started < 30
+    assert len(endpoint.calls) <= len(QUESTIONS)  # none is tried again
     assert status["status"] == "FAILED"
     assert "there is no such model" in status["error"]
     results = http.get(f"/evaluations/{status['evaluation_id']}/results")

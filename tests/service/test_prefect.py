@@ -4,7 +4,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,8 +15,9 @@ import pytest
 from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.conftest import Served, until
+from tests.conftest import WAIT_S, Served, until
 from tests.scripted import ScriptedEndpoint
+from tests.service.bodies import carry_out_another
 from tests.service.prefect_api import Prefect, job_of, store_pair
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_the_fields_of_the_form_say_what_is_run(served, prefect, endpoint):
 def test_a_program_starts_a_run_and_gets_its_end(served, prefect, endpoint):
     pair = store_pair(served, endpoint, "program", 4)
     with temporary_settings({PREFECT_API_URL: served.prefect_api}):
-        run = run_deployment("evaluate/evaluation", parameters=pair, timeout=60, poll_interval=0.5)
+        run = run_deployment("evaluate/evaluation", parameters=pair, timeout=WAIT_S, poll_interval=0.5)
     assert run.state.is_completed()
     assert served.wait(job_of(served, str(run.id))).status == "completed"
 
@@ -121,13 +121,13 @@ def test_a_run_that_no_worker_takes_up_has_a_record_and_goes_on_later(served, pr
 
 def test_suspend_and_resume_in_prefect_redo_nothing(served, prefect, slow_endpoint):
     run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "suspended", N))
-    until(lambda: len(slow_endpoint.calls) > 20)
+    until("twenty calls", lambda: len(slow_endpoint.calls) > 20)
     prefect.suspend(run_id)
     job_id = job_of(served, run_id)
-    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
+    served.reaches(job_id, "paused")
     paused_at = len(slow_endpoint.calls)
     assert paused_at < N
-    time.sleep(1)  # nothing may come now
+    carry_out_another(served)
     assert len(slow_endpoint.calls) == paused_at
     prefect.resume(run_id)
     assert served.wait(job_id).status == "completed"
@@ -136,16 +136,16 @@ def test_suspend_and_resume_in_prefect_redo_nothing(served, prefect, slow_endpoi
 
 def test_a_job_that_is_paused_in_the_api_can_be_resumed_in_prefect(served, prefect, slow_endpoint):
     run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "mixed", N))
-    until(lambda: len(slow_endpoint.calls) > 20)
+    until("twenty calls", lambda: len(slow_endpoint.calls) > 20)
     job_id = job_of(served, run_id)
     httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", trust_env=False).raise_for_status()
-    until(lambda: prefect.run(run_id)["state_type"] == "PAUSED", timeout_s=15)
-    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
+    until("Prefect to show the pause", lambda: prefect.run(run_id)["state_type"] == "PAUSED")
+    served.reaches(job_id, "paused")
     prefect.resume(run_id)
     resumed_at = len(slow_endpoint.calls)
-    until(lambda: len(slow_endpoint.calls) > resumed_at + 20)
+    until("twenty more calls", lambda: len(slow_endpoint.calls) > resumed_at + 20)
     httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", trust_env=False).raise_for_status()
-    until(lambda: served.client.v2.evaluation.jobs.retrieve(job_id).status == "paused", timeout_s=15)
+    served.reaches(job_id, "paused")
     httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/resume", trust_env=False).raise_for_status()
     assert served.wait(job_id).status == "completed"
     assert len(asked(slow_endpoint)) == asked(slow_endpoint).total() == N
@@ -153,7 +153,7 @@ def test_a_job_that_is_paused_in_the_api_can_be_resumed_in_prefect(served, prefe
 
 def test_cancel_in_prefect_cancels_the_job(served, prefect, slow_endpoint):
     run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "cancelled", N))
-    until(lambda: len(slow_endpoint.calls) > 20)
+    until("twenty calls", lambda: len(slow_endpoint.calls) > 20)
     prefect.cancel(run_id)
     assert served.wait(job_of(served, run_id)).status == "cancelled"
     assert prefect.run(run_id)["state_type"] == "CANCELLED"
@@ -171,7 +171,7 @@ def test_firings_of_a_schedule_are_jobs_of_their_own_with_one_history(served, pr
     every_minute = {"cron": "* * * * *", "timezone": "UTC"}
     prefect.call("PATCH", path, active=True, schedule=every_minute)
     try:
-        until(lambda: len(prefect.runs("nightly")) >= 2, timeout_s=60)
+        until("two firings", lambda: len(prefect.runs("nightly")) >= 2)
         first, second = sorted(prefect.runs("nightly"), key=lambda run: run["expected_start_time"])[:2]
         assert first["state_name"] == "Scheduled"
         jobs = [fire(served, prefect, run["id"]) for run in (first, second)]
@@ -246,5 +246,5 @@ def run_python(arguments: list[str], **environment: str) -> "subprocess.Complete
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=WAIT_S,
     )

@@ -66,7 +66,7 @@ def engine_of(job_id: str, home: Path) -> int:
 
 
 def test_a_job_completes(stock, slow_endpoint):
-    ended = stock.wait(start(stock, slow_endpoint, "whole"), timeout_s=90)
+    ended = stock.wait(start(stock, slow_endpoint, "whole"))
     assert ended.status == "completed"
     assert stock.results(ended.id).tasks["qa"].metrics["correct"].scores["string-check"].stats.count == N
     assert len(slow_endpoint.calls) == N
@@ -74,7 +74,7 @@ def test_a_job_completes(stock, slow_endpoint):
 
 def test_a_job_is_cancelled(stock, slow_endpoint):
     job_id = start(stock, slow_endpoint, "cancelled")
-    until(lambda: len(slow_endpoint.calls) > 20)
+    until("twenty calls", lambda: len(slow_endpoint.calls) > 20)
     stock.client.v2.evaluation.jobs.cancel(job_id)
     assert stock.wait(job_id).status == "cancelled"
     assert len(slow_endpoint.calls) < N
@@ -82,9 +82,9 @@ def test_a_job_is_cancelled(stock, slow_endpoint):
 
 def test_a_job_whose_process_is_killed_goes_on_and_pays_nothing_twice(stock, slow_endpoint):
     job_id = start(stock, slow_endpoint, "killed")
-    until(lambda: len(slow_endpoint.calls) > 50)
+    until("fifty calls", lambda: len(slow_endpoint.calls) > 50)
     os.kill(engine_of(job_id, stock.home), signal.SIGKILL)
-    ended = stock.wait(job_id, timeout_s=120)
+    ended = stock.wait(job_id)
     assert ended.status == "completed"
     asked = Counter(call["raw"] for call in slow_endpoint.calls)
     assert len(asked) == N

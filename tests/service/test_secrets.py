@@ -182,7 +182,10 @@ def test_forty_keys_through_every_face_are_found_nowhere(
             headers = {"authorization": f"Bearer {own}", "x-api-key": own}
             response = recorder.ask(asked.method, asked.path, json=asked.body, headers=headers)
             statuses.setdefault(asked.face, set()).add(response.status_code)
-        until(lambda: all(job["status"] in TERMINAL for job in _all_jobs(recorder) if job["id"] not in before))
+        until(
+            "all jobs to end",
+            lambda: all(job["status"] in TERMINAL for job in _all_jobs(recorder) if job["id"] not in before),
+        )
         sent = {call["headers"].get("authorization", "").removeprefix("Bearer ") for call in endpoint.calls}
     made = [job["id"] for job in _all_jobs(recorder) if job["id"] not in before]
     for path in (*LISTS, *(path.format(job_id) for job_id in made for path in OF_A_JOB)):
@@ -254,7 +257,7 @@ def test_keys_are_in_no_file_and_no_process_while_a_job_runs(served, questions):
     with ScriptedEndpoint(echo_then_wait) as target, ScriptedEndpoint(by_default) as judging:
         job_id = served.create(spec_with_keys(questions, target.url, judging.url))
         journal = served.home / "results" / f"job_id={job_id}" / "journal" / "generate-00000.journal"
-        until(lambda: journal.exists() and journal.read_bytes().count(b"\n") == 7)
+        until("seven calls in the journal", lambda: journal.exists() and journal.read_bytes().count(b"\n") == 7)
         assert b"******" in journal.read_bytes()
         assert leaks(served.home) == []
         assert found(told(served), MARKERS) == []

@@ -1,7 +1,6 @@
 """Together's evaluations end to end, by plain HTTP; the vendor's own clients are in tests/clients."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import httpx
 import pytest
 
 from tests.api.together import bodies
+from tests.conftest import until
 from tests.scripted import Answer, Received, last_content, text
 
 ENDED = ("completed", "error", "user_error")
@@ -45,14 +45,16 @@ def evaluated(http: httpx.Client, body: bodies.Json) -> Any:
     created = http.post("/v1/evaluation", json=body)
     assert created.status_code == 200, created.text
     assert created.json()["status"] == "pending"
-    job_id, deadline = created.json()["workflow_id"], time.monotonic() + 60
+    job_id = created.json()["workflow_id"]
     seen = [0]
-    while WORDS[seen[-1]] not in ENDED:
+
+    def has_ended() -> bool:
         status = http.get(f"/v1/evaluation/{job_id}/status").json()
         seen.append(WORDS.index(status["status"]))
         assert (status["results"] is None) == (status["status"] not in ENDED)
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return status["status"] in ENDED
+
+    until(f"{job_id} to end", has_ended)
     assert seen == sorted(seen)
     return http.get(f"/v1/evaluation/{job_id}").json()
 

@@ -18,7 +18,7 @@ from store.workspace import Workspace
 from tasks.engine import Engine, Stopped
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
-from tests.conftest import until
+from tests.conftest import WAIT_S, until
 from tests.scripted import Answer, Received, failure, last_content, silence, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, chat, judge, model, rows, spec
@@ -80,9 +80,9 @@ def test_a_pause_ends_the_shard_with_every_paid_call_in_its_journal(lab: Lab) ->
     with lab.engaged(job) as engine, ThreadPoolExecutor() as threads:
         shard = engine.manifest.shards[0]
         stopping = threads.submit(carrying_on(engine))
-        until(lambda: lab.model.calls)
+        until("a call", lambda: lab.model.calls)
         lab.workspace.jobs.want(job.id, "pause")
-        assert isinstance(stopping.exception(timeout=3), Stopped)
+        assert isinstance(stopping.exception(timeout=WAIT_S), Stopped)
         assert engine.stop == "pause"
         paid = len(lab.model.calls)
         assert len(read_journal(engine.folder.journal("generate", shard)).calls) == paid < 25
@@ -96,12 +96,12 @@ def test_a_pause_ends_the_shard_with_every_paid_call_in_its_journal(lab: Lab) ->
 @pytest.mark.parametrize("intent", ["cancel", "delete"])
 def test_a_cancellation_does_not_wait_for_the_calls_in_flight(lab: Lab, intent: Literal["cancel", "delete"]) -> None:
     lab.model.script = lambda _: silence()
-    job = lab.add(spec(model(lab.model.url), rows(25), CORRECT, parallelism=4, request_timeout_s=5))
+    job = lab.add(spec(model(lab.model.url), rows(25), CORRECT, parallelism=4, request_timeout_s=2 * WAIT_S))
     with lab.engaged(job) as engine, ThreadPoolExecutor() as threads:
         stopping = threads.submit(carrying_on(engine))
-        until(lambda: len(lab.model.calls) == 4)
+        until("four calls in flight", lambda: len(lab.model.calls) == 4)
         lab.workspace.jobs.want(job.id, intent)
-        assert isinstance(stopping.exception(timeout=3), Stopped)
+        assert isinstance(stopping.exception(timeout=WAIT_S), Stopped)
         assert engine.stop == "cancel"
         assert not engine.folder.is_finished("generate", engine.manifest.shards[0])
     assert len(lab.model.calls) == 4
@@ -118,12 +118,12 @@ def test_a_job_that_is_cancelled_before_it_begins_asks_nothing(lab: Lab) -> None
 
 def test_a_shard_that_fails_the_job_stops_the_others(lab: Lab) -> None:
     lab.model.script = lambda _: silence()
-    job = lab.add(spec(model(lab.model.url), rows(25), CORRECT, parallelism=4, request_timeout_s=5))
+    job = lab.add(spec(model(lab.model.url), rows(25), CORRECT, parallelism=4, request_timeout_s=2 * WAIT_S))
     with lab.engaged(job) as engine, ThreadPoolExecutor() as threads:
         stopping = threads.submit(carrying_on(engine))
-        until(lambda: len(lab.model.calls) == 4)
+        until("four calls in flight", lambda: len(lab.model.calls) == 4)
         engine.abandon()
-        assert isinstance(stopping.exception(timeout=3), Stopped)
+        assert isinstance(stopping.exception(timeout=WAIT_S), Stopped)
         lab.workspace.jobs.want(job.id, "cancel")
     assert engine.stop == "cancel"
 
@@ -170,7 +170,7 @@ def test_a_second_engine_waits_and_then_goes_on_where_the_first_let_go(lab: Lab)
             assert lab.workspace.folder(job.id).is_held()
             assert lab.progress(job).attempt == 1
             order.append("first")
-        waiting.result(timeout=5)
+        waiting.result(timeout=WAIT_S)
     assert order == ["first", "second"]
     assert lab.progress(job).attempt == 2
     assert len(lab.model.calls) == 30

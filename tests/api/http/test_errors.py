@@ -12,6 +12,7 @@ from core.errors import (
     Conflict,
     DatasetUnreadable,
     EndpointFailed,
+    Misconfigured,
     NotFound,
     ResultsMissing,
     SpecInvalid,
@@ -43,6 +44,7 @@ def answer_to(error: Exception) -> httpx.Response:
         (Conflict("taken"), 409, "taken"),
         (StorageFull("no space left for the tables"), 507, "no space left for the tables"),
         (ResultsMissing("scores/00000.parquet is damaged"), 500, "scores/00000.parquet is damaged"),
+        (Misconfigured("ASSAY_X is not set"), 500, "ASSAY_X is not set"),
         (EndpointFailed("the endpoint is away"), 500, "the endpoint is away"),
         (
             SpecInvalid("no such type", field="spec.config.type"),

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
@@ -12,6 +11,7 @@ from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from store.results.folder import JobFolder
 from tasks.aggregate import Aggregator, bleu_metrics
+from tests.conftest import until
 
 CHECK = {"type": "string-check", "params": {"check": ["{{a}}", "equals", "1"]}}
 BODY: dict[str, Any] = {
@@ -28,11 +28,12 @@ def client(service) -> Iterator[NeMoMicroservices]:
 
 def ephemeral(service, project: str) -> str:
     """The id of the ephemeral job of that project, once there is one."""
-    while True:
-        for job in service.state.jobs.undispatched():
-            if service.state.jobs.get(job.id).project == project:
-                return job.id
-        time.sleep(0.01)
+
+    def found() -> str | None:
+        jobs = service.state.jobs
+        return next((job.id for job in jobs.undispatched() if jobs.get(job.id).project == project), None)
+
+    return until(f"a job of {project}", found)
 
 
 def answers(service, project: str, failure: Failure | None = None) -> Thread:

@@ -203,7 +203,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_and_may_be_sent_again(service)
     response = announce(service)
     with pytest.raises(ConnectionAbortedError):
         httpx.put(response.headers["location"], content=breaking(), headers={"content-length": "1000"})
-    until(lambda: not any(path.suffix == ".tmp" for path in kept(service)))
+    until("the drafts to go", lambda: not any(path.suffix == ".tmp" for path in kept(service)))
     assert httpx.put(response.headers["location"], content=ROWS).status_code == 200
     assert service.http.get(f"/v1/files/{response.headers['x-together-file-id']}").json()["bytes"] == len(ROWS)
 

@@ -14,6 +14,7 @@ from core.errors import SchemaMismatch
 from store.db import tables
 from store.db.connect import connect, reading, writing
 from store.db.migrations import MIGRATIONS, check_version, migrate
+from tests.conftest import WAIT_S
 
 
 def table_names(engine: sa.Engine) -> set[str]:
@@ -155,7 +156,7 @@ def test_processes_that_migrate_at_once_take_turns(empty_url: str, empty: sa.Eng
         subprocess.Popen([sys.executable, "-c", program, empty_url], cwd=root, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    assert [process.communicate(timeout=60)[0].strip() for process in processes] == [str(len(MIGRATIONS))] * 4
+    assert [process.communicate(timeout=WAIT_S)[0].strip() for process in processes] == [str(len(MIGRATIONS))] * 4
     assert versions(empty) == list(range(1, len(MIGRATIONS) + 1))
 
 

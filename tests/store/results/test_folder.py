@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from store.results.checksum import with_checksum
 from store.results.columns import VERSION_KEY
 from store.results.folder import JobFolder
 from store.results.journal import Journal, read_journal
+from tests.conftest import until
 
 SHARD = Shard(index=3, task="qa", start=50, stop=52)
 OUTPUTS = [Output("qa", 50, "target", text="yes é"), Output("qa", 51, "target", outcome="target_error", error="500")]
@@ -272,9 +272,7 @@ def test_an_engine_that_waited_for_a_folder_now_deleted_does_not_bring_it_back(f
     second = threading.Thread(target=work)
     with folder.held():
         second.start()
-        deadline = time.monotonic() + 5
-        while opened(folder.path / ".lock") < 2 and time.monotonic() < deadline:
-            pass
+        until("the second engine to wait", lambda: opened(folder.path / ".lock") == 2)
         folder.remove()
     second.join()
     assert [error.message for error in errors] == ["job job-1 was deleted while another engine worked on it"]

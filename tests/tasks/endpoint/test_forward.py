@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from core.errors import NotFound
+from core.errors import Misconfigured, NotFound
 from core.settings import ModelSettings, Settings
 from store.workspace import Workspace
 from tasks.endpoint.forward import PARALLELISM, Forwarder
@@ -40,6 +40,14 @@ def test_a_model_is_asked_where_the_settings_say_with_the_key_of_that_place(home
     }
     assert [routes[name].concurrency for name in routes] == [2, None, 3, None]
     assert routes["own"].url == "http://own/v1/chat/completions"
+
+
+def test_a_key_that_the_operator_has_not_set_is_no_fault_of_the_request(home, monkeypatch):
+    monkeypatch.delenv("OWN_KEY", raising=False)
+    models = {"own": ModelSettings(url="http://own/v1", api_key_env="OWN_KEY")}
+    with pytest.raises(Misconfigured, match="variable OWN_KEY, which is the api_key_env of model 'own'") as refused:
+        forwarder(home, models=models).route("own")
+    assert refused.value.blame == "service"
 
 
 def test_a_model_without_a_url_is_not_found(home):

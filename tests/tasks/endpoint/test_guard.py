@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import Misconfigured
 from tasks.endpoint.guard import AddressRefused, Policy, embedded, kind_of
 
 
@@ -87,7 +88,7 @@ def test_a_list_of_hosts_leaves_out_all_others() -> None:
 
 @pytest.mark.parametrize("entry", ["http://gpu-1", "gpu-1/v1", "", "a b", "gpu-1:eight", "[::1"])
 def test_an_entry_that_is_no_host_is_refused_by_name(entry: str) -> None:
-    with pytest.raises(ValueError, match="ASSAY_ALLOW_ENDPOINTS") as refused:
+    with pytest.raises(Misconfigured, match="ASSAY_ALLOW_ENDPOINTS") as refused:
         Policy(allow=("gpu-1", entry))
     assert repr(entry) in str(refused.value)
 

@@ -14,6 +14,7 @@ import pytest
 
 from core.result import Role, Usage
 from tasks.endpoint.loop import MAX_ANSWER_BYTES, IoLoop, Lane, Policy, Reply, Route, io_loop, route_url
+from tests.conftest import WAIT_S
 from tests.scripted import Answer, Received, Script, ScriptedEndpoint, by_default, failure, silence, text, trickle
 
 KEY = "sk-scripted/0123456789"
@@ -140,12 +141,10 @@ def test_a_retry_after_of_one_model_does_not_hold_another(loop: IoLoop, endpoint
 
 def test_a_retry_after_beyond_the_window_ends_a_call_at_once(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
     endpoint.script = in_order(failure(429, "slow down", {"retry-after": "3600"}))
-    began = time.monotonic()
     first, second = (ask(loop, endpoint) for _ in range(2))
     assert (first.outcome, first.attempts, first.error) == ("transient", 1, "HTTP 429: slow down")
     assert (second.outcome, second.attempts) == ("transient", 0)
     assert "left alone" in (second.error or "")
-    assert time.monotonic() - began < 1
     assert len(endpoint.calls) == 1
 
 
@@ -420,7 +419,7 @@ def test_a_process_ends_silently_with_its_loop_at_work(endpoint: ScriptedEndpoin
         [sys.executable, "-W", "error", "-X", "dev", "-c", program],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=WAIT_S,
         check=False,
     )
     assert (done.stdout, done.stderr) == ("answered\n", "")

@@ -1,6 +1,6 @@
 import json
 from math import isfinite
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -190,9 +190,9 @@ def test_each_score_is_read_by_itself() -> None:
     ['{"' * 50_000, '{"a":' * 50_000, '"\\' * 100_000 + '{"a' * 50_000, '{"a' + '\\"' * 100_000, "```" + " " * 100_000],
 )
 def test_a_hostile_reply_is_read_in_linear_time(reply: str) -> None:
-    start = perf_counter()
+    start = thread_time()
     assert read(LABELS, reply) == {"label": None}
-    assert perf_counter() - start < 2  # quadratic would take minutes
+    assert thread_time() - start < 10  # quadratic would take minutes
 
 
 SCALES: list[Scale] = [LABELS, RANGE, PREFERENCE, REGEX, ANYWHERE, JSON]
