@@ -156,7 +156,7 @@ def recover() -> int:
     """
     from cli.recover import recover_all
 
-    return recover_all(settings(), say)
+    return recover_all(read_settings(), say)
 
 
 @app.command

@@ -14,6 +14,7 @@ COMMANDS = (
     ["serve"],
     ["demo"],
     ["migrate"],
+    ["recover"],
     ["run", "qa.yaml"],
     ["sql", "SELECT 1"],
     ["fsck", "--all"],
