@@ -27,12 +27,11 @@ STATUS: Final[Mapping[JobStatus, RunStatus]] = {
 }
 
 
-def to_run(job: Job, folder: JobFolder) -> wire.Run:
-    """Return a run as it is shown; its results are there once it has ended."""
+def to_run(job: Job, results: wire.Results | None) -> wire.Run:
+    """Return a run as it is shown, with its results once it has ended."""
     resolved = job.custom_fields or {}
     status = STATUS[job.status]
     ended = to_time(job.finished_at) if job.finished_at else None
-    results = to_results(resolved, folder) if status in ("completed", "error") else None
     return wire.Run(
         id=job.id,
         process_id=job.flow_run_id or job.id,
@@ -51,6 +50,11 @@ def to_run(job: Job, folder: JobFolder) -> wire.Run:
         config=job.request,
         metadata=job.request.get("metadata"),
     )
+
+
+def results_of(job: Job, folder: JobFolder) -> wire.Results | None:
+    """Return the results of a run that has ended; None before. Raises ResultsMissing."""
+    return to_results(job.custom_fields or {}, folder) if STATUS[job.status] in ("completed", "error") else None
 
 
 def to_results(resolved: Mapping[str, Any], folder: JobFolder) -> wire.Results | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from api.together.present.grades import Graded, Row, Tally, columns, graded, to_results
 from api.together.schema import responses as wire
@@ -20,6 +20,7 @@ from core.metric import Judge
 from core.plan import Manifest
 from store.files.atomic import publish as put
 from store.results.folder import JobFolder
+from store.results.parquet import damaged
 from store.workspace import Workspace
 
 PURPOSE: Final = "eval-output"
@@ -50,7 +51,11 @@ def publish(workspace: Workspace, job: Job, *, again: bool = False) -> None:
 def results_of(workspace: Workspace, job: Job) -> wire.Results:
     """Return what a completed job came to. Raises ResultsMissing."""
     publish(workspace, job)
-    return _RESULTS.validate_json(_counters(workspace, job).read_bytes())
+    counters = _counters(workspace, job)
+    try:
+        return _RESULTS.validate_json(counters.read_bytes())
+    except ValidationError as error:
+        raise damaged(counters) from error
 
 
 def _publish(workspace: Workspace, job: Job) -> None:

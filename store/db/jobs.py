@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack, get_args
 
 import sqlalchemy as sa
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, ServiceError, first_problem
 from core.job import (
     TERMINAL,
     Count,
@@ -365,8 +365,15 @@ def _column(name: str, value: Any) -> Any:
 
 
 def _job(row: sa.Row[Any]) -> Job:
-    spec = None if row.spec is None else EvaluationSpec.model_validate(row.spec)
+    spec = None if row.spec is None else _spec(row)
     return Job(**{**row._mapping, "spec": spec, "failure": _failure(row), "history": _history(row)})
+
+
+def _spec(row: sa.Row[Any]) -> EvaluationSpec:
+    try:
+        return EvaluationSpec.model_validate(row.spec)
+    except ValidationError as error:
+        raise ServiceError(f"The specification of job {row.id} cannot be read: {first_problem(error)}") from error
 
 
 def _history(row: sa.Row[Any]) -> tuple[Transition, ...]:

@@ -261,6 +261,16 @@ class JobFolder:
         """Return all Parquet files that are there."""
         return sorted(self.path.rglob("*.parquet"))
 
+    def check_files(self) -> None:
+        """See that the plan and all result files can be read, before one begins to send what is in them.
+
+        Raises ResultsMissing or SchemaMismatch for the first that cannot be read.
+        """
+        self.read_manifest()
+        for kind, schema in SCHEMAS.items():
+            for file in sorted((self.path / kind).glob("*.parquet")):
+                version_of(file, schema)
+
     def journals(self) -> list[Path]:
         """Return the journals that are there."""
         return sorted(self.path.glob("journal/*.journal"))

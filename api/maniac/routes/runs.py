@@ -2,6 +2,7 @@
 
 import uuid
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated, Final
 
 import orjson
@@ -10,9 +11,10 @@ from fastapi import Path as InPath
 
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
+from api.lists.damage import listed
 from api.maniac.lists import part
 from api.maniac.plan import Plan, plan_of
-from api.maniac.present import STATUS, RunStatus, to_run
+from api.maniac.present import STATUS, RunStatus, results_of, to_run
 from api.maniac.schema import responses as wire
 from api.maniac.schema.fields import NO_NUL, InContainer, Limit, Offset
 from api.maniac.schema.runs import RunCreate
@@ -22,7 +24,6 @@ from core.errors import NotFound
 from core.job import Job
 from core.queries.lists import OneOf, Term
 from store.files.contents import FileRecord, input_id
-from store.results.folder import JobFolder
 
 PURPOSE: Final = "evaluation-run"
 
@@ -47,7 +48,7 @@ def list_runs(
     if status is not None:
         terms.append(OneOf(("status",), tuple(each for each, shown in STATUS.items() if shown == status)))
     found, total = state.jobs.page(FACE, part(limit, offset, *terms))
-    return wire.Listed(data=[_shown(state, job) for job in found], total=total)
+    return wire.Listed(data=[to_run(job, listed(partial(_results, state, job))) for job in found], total=total)
 
 
 @router.post("")
@@ -94,4 +95,8 @@ def _keep_rows(state: State, file_id: str, plan: Plan, tally: Tally) -> FileReco
 
 
 def _shown(state: State, job: Job) -> wire.Run:
-    return to_run(job, JobFolder(state.results, job.id))
+    return to_run(job, _results(state, job))
+
+
+def _results(state: State, job: Job) -> wire.Results | None:
+    return results_of(job, state.folder(job.id))

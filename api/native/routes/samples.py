@@ -63,6 +63,7 @@ def _page(folder: JobFolder, asked: SamplesQuery) -> Response:
 
 
 def _file(folder: JobFolder, asked: SamplesQuery) -> Response:
+    folder.check_files()
     parts = _parts(folder, asked)
     first = list(islice(parts, 1))
     names = {"Content-Disposition": f'attachment; filename="{folder.job_id}.{asked.format}"'}

@@ -39,7 +39,11 @@ class Entry(NamedTuple):
 
 
 def entries(job: Job, folder: JobFolder, shown: bytes, results: bytes) -> list[Entry]:
-    """Return the files of a job's archive; `shown` and `results` are the job and its scores as JSON."""
+    """Return the files of a job's archive; `shown` and `results` are the job and its scores as JSON.
+
+    Raises ResultsMissing or SchemaMismatch if they cannot be read.
+    """
+    folder.check_files()
     return [
         Entry("job.json", [shown]),
         Entry("evaluation_results.json", [results]),

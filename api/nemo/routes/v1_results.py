@@ -1,11 +1,13 @@
 """The routes of NeMo's first version for results: those of jobs, and those that clients store."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
 
 from api.http.state import CurrentState, State
+from api.lists.damage import listed
 from api.lists.pages import Page, to_page
 from api.nemo.lists import AskedResults
 from api.nemo.present import jobs as present
@@ -35,7 +37,8 @@ def create_result(asked: ResultCreate, state: CurrentState) -> wire.Result:
 def list_results(asked: AskedResults, state: CurrentState) -> Page[wire.Result]:
     """List results, the oldest first unless asked otherwise."""
     found, total = state.results_table.page(asked.listing)
-    return to_page([whole(state, each) for each in found], total, asked)
+    rows = [listed(partial(whole, state, each)) or present_v1.to_result(each) for each in found]
+    return to_page(rows, total, asked)
 
 
 @router.get("/{result_id}", response_model_exclude_none=True)

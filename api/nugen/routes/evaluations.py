@@ -1,5 +1,6 @@
 """The routes of Nugen's evaluations, those of its later generation included."""
 
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import HTTPException, Query
@@ -8,6 +9,7 @@ from starlette.responses import StreamingResponse
 
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
+from api.lists.damage import listed
 from api.nugen.present import download
 from api.nugen.present import evaluations as present
 from api.nugen.routes.paths import PREFIX, EitherWay
@@ -63,7 +65,7 @@ def list_evaluations(
         *([OneOf(("target", "model"), (model_id,))] if model_id is not None else []),
     ]
     jobs, total = state.jobs.page(FACE, Listing(tuple(terms), page_size=limit, offset=offset))
-    evaluations = [present.to_listed(job, _summaries(state, job)) for job in jobs]
+    evaluations = [present.to_listed(job, listed(partial(_summaries, state, job))) for job in jobs]
     return wire.EvaluationList(user_id=present.USER, evaluations=evaluations, total=total, limit=limit, offset=offset)
 
 
@@ -94,6 +96,7 @@ def download_results(evaluation_id: PathId, state: CurrentState) -> StreamingRes
     """Return the figures of an evaluation that is finished, and every answer, as a file."""
     job = _find(state, evaluation_id)
     results = present.to_results(job, _finished(state, job))
+    state.folder(job.id).check_files()
     rows = download.answered(state.folder(job.id), present.models_of(job))
     return StreamingResponse(
         download.document(results.model_dump(mode="json", by_alias=True), rows),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Final, Literal, get_args
 
 from fastapi import APIRouter, Query
@@ -9,6 +10,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.http.repeat import CurrentSubmission, Submission, add_once
 from api.http.state import CurrentState, State
+from api.lists.damage import listed
 from api.together.present import evaluations as present
 from api.together.result_file import results_of
 from api.together.routes.files import PURPOSES, own_file
@@ -55,7 +57,7 @@ def list_jobs(
     """List the newest jobs, the newest first."""
     terms = present.terms_of(status) if status else ()
     jobs, _ = state.jobs.page(FACE, Listing(terms, page_size=limit))
-    return [present.to_job(job, _results(state, job)) for job in jobs]
+    return [present.to_job(job, listed(partial(_results, state, job))) for job in jobs]
 
 
 @router.get("/evaluation/model-list")
