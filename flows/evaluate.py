@@ -1,23 +1,24 @@
 """The one flow: an evaluation job is a run of `evaluate`."""
 
 import asyncio
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from uuid import UUID, uuid4
 
+import httpx
 from prefect import Flow, Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import State, TaskRun
-from prefect.flow_runs import asuspend_flow_run
+from prefect.exceptions import Pause, PrefectException
 from prefect.futures import PrefectFuture, wait
 from prefect.runtime import deployment, flow_run, task_run
-from prefect.states import Cancelled, Completed
+from prefect.states import Cancelled, Completed, Suspended
 from pydantic.json_schema import SkipJsonSchema
 
-from core.errors import ServiceError
+from core.errors import Conflict, ServiceError
 from core.job import TERMINAL, Job
 from core.job import Stage as StageName
 from core.plan import Shard, in_flight
@@ -26,6 +27,7 @@ from core.settings import read_settings
 from core.spec import EvaluationSpec
 from flows.artifacts import publish_results
 from flows.control.finish import settled
+from flows.control.status import OWN_PAUSE
 from flows.form import (
     DEMO_CONFIG,
     DEMO_TARGET,
@@ -125,8 +127,8 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
 
 async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State[Any]:
     """Carry out a job's stages; returns its summaries, or that it was cancelled."""
-    if job.status == "paused" and job.intent == "pause":  # and yet its run is started: it was resumed in Prefect
-        job = workspace.jobs.want(job.id, "run")
+    if job.status == "paused" and job.intent == "pause":  # and yet its run was started
+        job = await resumed(workspace, job)
     attempt, worker = flow_run.run_count or 1, worker_name()
     job = await completed(workspace, job, attempt=attempt, worker=worker)
     if job.spec is None:
@@ -142,8 +144,35 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
             await publish_results(job, summaries)
             return summaries
     if engine.stop == "pause" and deployment.id is not None:
-        await asuspend_flow_run(timeout=None, key=uuid4().hex)  # Prefect takes each key once in a run's life
+        await suspend()
     return Cancelled(message="Cancelled by the user.")
+
+
+async def resumed(workspace: Workspace, job: Job) -> Job:
+    """Have a paused job go on whose run was resumed in Prefect; one that was suspended as it began is left."""
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(flow_run.id))
+    if run.state and run.state.is_paused():
+        raise Pause(state=run.state)
+    with suppress(Conflict):  # the user has wanted something since
+        return workspace.jobs.want(job.id, "run", seen="paused")
+    return workspace.jobs.get(job.id)
+
+
+async def suspend() -> NoReturn:
+    """End this thread of the run with the run suspended, or as it is if somebody has set it aside already.
+
+    Whatever became of it in the meantime, that it was resumed too, is no failure of the job: where Prefect cannot be
+    told, the run is taken for one whose worker has died, and comes here again.
+    """
+    state: State[Any] = Suspended(pause_key=OWN_PAUSE + uuid4().hex)  # Prefect takes each key once in a run's life
+    async with get_client() as client:
+        try:
+            answer = await client.set_flow_run_state(UUID(flow_run.id), state)
+            state = answer.state or state
+        except (httpx.HTTPError, PrefectException) as error:
+            get_run_logger().warning("Prefect could not be told that the run is suspended: %s", error)
+    raise Pause(state=state)
 
 
 async def tag_run(job: Job) -> None:
@@ -159,24 +188,36 @@ def generate_and_judge(engine: Engine) -> None:
     """
     shards = engine.manifest.shards
     engine.say(f"{sum(map(len, shards))} samples in {len(shards)} shard{'' if len(shards) == 1 else 's'}")
-    free = BoundedSemaphore(in_flight(shards, engine.parallelism))
     futures: list[PrefectFuture[Any]] = []
-    for shard in shards:
-        free.acquire()
-        if engine.stop:
-            break
-        generated = generate.submit(generate_shard, engine, shard)
-        judged = judge.submit(judge_shard, engine, shard, wait_for=[generated], return_state=False)
-        judged.add_done_callback(lambda _: free.release())
-        generated.add_done_callback(partial(_note_passed, engine, "generate", shard))
-        judged.add_done_callback(partial(_note_passed, engine, "judge", shard))
-        futures += [generated, judged]
-    wait(futures)
+    try:
+        _submit_all(engine, futures)
+    except BaseException:
+        engine.abandon()
+        raise
+    finally:
+        wait(futures)  # an engine has ended only once its shards have
     for future in futures:
         if future.state.is_failed() or future.state.is_crashed():
             future.result()
     if not (engine.stop or all(future.state.is_completed() for future in futures)):
         raise ServiceError("a shard ended neither in success nor in an error")
+
+
+def _submit_all(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
+    """Submit the shards, each once there is room for it, and note what is submitted in `futures`."""
+    shards = engine.manifest.shards
+    free = BoundedSemaphore(in_flight(shards, engine.parallelism))
+    for shard in shards:
+        free.acquire()
+        if engine.stop:
+            break
+        generated = generate.submit(generate_shard, engine, shard)
+        futures.append(generated)
+        judged = judge.submit(judge_shard, engine, shard, wait_for=[generated], return_state=False)
+        futures.append(judged)
+        judged.add_done_callback(lambda _: free.release())
+        generated.add_done_callback(partial(_note_passed, engine, "generate", shard))
+        judged.add_done_callback(partial(_note_passed, engine, "judge", shard))
 
 
 def _note_passed(engine: Engine, stage: StageName, shard: Shard, _: PrefectFuture[Any]) -> None:

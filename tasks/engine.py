@@ -70,6 +70,7 @@ class Engine:
         self._manifest: Manifest | None = None
         self._journals: set[Journal] = set()
         self._running: set[asyncio.Task[Any]] = set()
+        self._ceased = False
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._visits = False
@@ -78,7 +79,10 @@ class Engine:
 
     @contextmanager
     def engaged(self) -> Iterator[None]:
-        """Hold the job's folder, waiting for another engine to let go, and report until the end."""
+        """Hold the job's folder, waiting for another engine to let go, and report until the end.
+
+        What the user wants is heard before the first call, and the folder is let go after the last.
+        """
         with self.folder.held(), closing(JobLog(self.folder.log_path)) as self.log:
             self._report()
             reporter = threading.Thread(target=self._keep_reporting, name=f"report-{self.job.id}", daemon=True)
@@ -86,6 +90,7 @@ class Engine:
             try:
                 yield
             finally:
+                self.loop.run(self._cease())
                 self._done.set()
                 reporter.join()
                 self._report()
@@ -182,8 +187,14 @@ class Engine:
         """Run a coroutine on the I/O loop and wait for its end; raises Stopped if the job stops first."""
         return self.loop.run(self._until_stopped(coroutine))
 
+    async def _cease(self) -> None:
+        """Make no call from now on, and wait for those in flight, of which there are none unless a stage broke off."""
+        self._ceased = True
+        self._end_calls()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
     async def _until_stopped(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        if self.stop:
+        if self.stop or self._ceased:
             coroutine.close()
             raise Stopped
         task = asyncio.create_task(coroutine)

@@ -16,7 +16,10 @@ def finish(
     *,
     unpublished: Failure | None = None,
 ) -> None:
-    """Record that a job has ended; one that completed without results, or could not be published, has failed."""
+    """Record that a job has ended; one that completed without results, or could not be published, has failed.
+
+    The caller keeps the job's folder, so that no engine comes to work on it meanwhile.
+    """
     folder = workspace.folder(job.id)
     report = workspace.jobs.progress([job.id]).get(job.id)  # read last: an engine reports, and then its run ends
     seen = _begun(workspace, job, report)
@@ -50,4 +53,5 @@ def settled(workspace: Workspace, job: Job) -> Iterator[None]:
         yield
         status = "cancelled" if workspace.folder(job.id).read_summaries() is None else "completed"
     finally:
-        finish(workspace, workspace.jobs.get(job.id), status)
+        with workspace.folder(job.id).held():
+            finish(workspace, workspace.jobs.get(job.id), status)

@@ -8,6 +8,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -19,16 +21,19 @@ from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Failure, Intent, JobStatus, OpenJob, Progress, utcnow
 from flows.control.finish import finish
 from flows.control.publish import Publisher
-from flows.control.status import next_status, run_state
+from flows.control.status import RunState, next_status, run_state
 from flows.control.watch import Watch
 from flows.worker.wake import wake, was_stopped
-from store.db.jobs import Change
+from store.db.jobs import CAN_PAUSE, Change
 from store.files.contents import input_id
 from store.workspace import Workspace
 
 MAX_CRASHES = 3
 POLL_INTERVAL_S = 2.0
 BATCH = 200
+
+AT_REST: Final[frozenset[JobStatus]] = TERMINAL | {"paused"}
+"""The statuses in which no call is made: they are recorded while no engine holds the job's folder or can come to."""
 
 
 class Reconciler:
@@ -67,7 +72,7 @@ class Reconciler:
             found = await self._client.read_flow_runs(
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=batch)), limit=BATCH
             )
-            states = {run.id: run_state(run.state.type.value, run.state.name or "") for run in found if run.state}
+            states = {run.id: _state(run.state) for run in found if run.state}
             for flow_run_id, job_id in ((each, runs[each]) for each in batch):
                 # A run that is not found while an engine is at work is known to another Prefect server.
                 if flow_run_id in states or not self._workspace.folder(job_id).is_held():
@@ -82,14 +87,28 @@ class Reconciler:
             await self._bury(job, watch, report)
             return
         status = next_status(job.status, watch.run, job.intent)
-        if status == "paused" != job.status and await asyncio.to_thread(folder.is_held):
-            status = "pausing"  # its engine waits for the calls in flight
-        if job.intent == "delete" and status in TERMINAL:
+        if status in AT_REST and status != job.status and await asyncio.to_thread(folder.is_held):
+            await self._have_stopped(job, status)
+        elif job.intent == "delete" and status in TERMINAL:
             await asyncio.to_thread(self._remove, job)
         elif status in TERMINAL:
             await self._finish(job, status)
         elif change := self._change(job, watch, status):
-            await asyncio.to_thread(self._workspace.jobs.settle, job.id, seen=job.status, **change)
+            await asyncio.to_thread(self._settle_at_rest if status in AT_REST else self._record, job, change)
+
+    async def _have_stopped(self, job: OpenJob, status: JobStatus) -> None:
+        """Wait for the engine of a job that is to be at rest, and tell it if it cannot know."""
+        if status not in ("paused", "completed") and job.intent in ("run", "pause"):
+            await self._want(job, "cancel")
+
+    def _record(self, job: OpenJob, change: Change) -> None:
+        self._workspace.jobs.settle(job.id, seen=job.status, **change)
+
+    def _settle_at_rest(self, job: OpenJob, change: Change) -> None:
+        """Record a status in which no call is made, unless an engine has begun that does not know of it."""
+        with self._workspace.folder(job.id).vacant() as is_vacant:
+            if is_vacant:
+                self._record(job, change)
 
     async def _finish(self, job: OpenJob, status: JobStatus) -> None:
         """Record that a job has ended; one that completed is published first, which later looks see the end of."""
@@ -98,7 +117,12 @@ class Reconciler:
             if not self._publisher.is_done(job.id):
                 return
             unpublished = self._publisher.take(job.id)
-        await asyncio.to_thread(finish, self._workspace, job, status, unpublished=unpublished)
+        await asyncio.to_thread(self._end, job, status, unpublished)
+
+    def _end(self, job: OpenJob, status: JobStatus, unpublished: Failure | None) -> None:
+        with self._workspace.folder(job.id).vacant() as is_vacant:
+            if is_vacant:
+                finish(self._workspace, job, status, unpublished=unpublished)
 
     def _change(self, job: OpenJob, watch: Watch, status: JobStatus) -> Change:
         """Return what is to be recorded of a job that goes on."""
@@ -116,18 +140,19 @@ class Reconciler:
     async def _carry_out_intent(self, job: OpenJob, watch: Watch) -> bool:
         """Tell Prefect what the user wants, or heed what was wanted there; whether anything was done."""
         match job.intent, watch.run:
-            case (("cancel" | "delete"), ("scheduled" | "pending" | "paused" | "resuming")):
+            case (("cancel" | "delete"), ("scheduled" | "pending" | "paused" | "suspended" | "resuming")):
                 await self._set(job, watch, Cancelled(message="Cancelled by the user."))
             case (("run" | "pause"), "cancelling"):
                 await self._want(job, "cancel")
-            case "pause", "resuming" if job.status in ("pausing", "paused"):
+            case "pause", "resuming" if job.status in ("pausing", "paused") and not watch.resumed:
                 await self._want(job, "run")
                 wake(self._workspace.settings.home)
-            case "run", "paused" if job.status == "resuming":
+            case "run", ("paused" | "suspended") if job.status == "resuming" or watch.run == "suspended":
                 assert job.flow_run_id is not None
                 await self._client.resume_flow_run(UUID(job.flow_run_id))
+                watch.resumed = True
                 wake(self._workspace.settings.home)
-            case "run", "paused" if job.status == "running":
+            case "run", "paused" if job.status in CAN_PAUSE:
                 await self._want(job, "pause")
             case _:
                 return False
@@ -136,7 +161,7 @@ class Reconciler:
     async def _want(self, job: OpenJob, intent: Intent) -> None:
         """Want what was wanted in Prefect, unless the user has just wanted something else."""
         with suppress(Conflict, NotFound):
-            await asyncio.to_thread(self._workspace.jobs.want, job.id, intent)
+            await asyncio.to_thread(partial(self._workspace.jobs.want, job.id, intent, seen=job.status))
 
     async def _bury(self, job: OpenJob, watch: Watch, report: Progress | None) -> None:
         """Start the run of a dead engine again, unless it was done, is unwanted, or has died too often."""
@@ -164,16 +189,22 @@ class Reconciler:
     async def _set(self, job: OpenJob, watch: Watch, state: State) -> None:
         assert job.flow_run_id is not None
         await self._client.set_flow_run_state(UUID(job.flow_run_id), state, force=True)
-        watch.note_run(run_state(state.type.value, state.name or ""))
+        watch.note_run(_state(state))
 
     def _remove(self, job: OpenJob) -> None:
         """Remove a deleted job; its files first, so that a record points at what is left to do."""
         folder = self._workspace.folder(job.id)
-        if not (folder.is_held() or self._publisher.is_at_work(job.id)):
+        with folder.vacant() as is_vacant:
+            if not is_vacant or self._publisher.is_at_work(job.id):
+                return
             folder.remove()
             with suppress(NotFound):  # few jobs have samples that were made for them
                 self._workspace.files.delete(input_id(job.id))
             self._workspace.jobs.remove(job.id)
+
+
+def _state(state: State) -> RunState:
+    return run_state(state.type.value, state.name or "", state.state_details.pause_key)
 
 
 def _is_turning(job: OpenJob, report: Progress | None) -> bool:

@@ -3,7 +3,7 @@
 One total function; each face maps the result onto its own words by a table.
 """
 
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
 from core.job import TERMINAL, Intent, JobStatus
 
@@ -14,6 +14,7 @@ RunState = Literal[
     "pending",
     "running",
     "paused",
+    "suspended",
     "resuming",
     "cancelling",
     "cancelled",
@@ -21,19 +22,25 @@ RunState = Literal[
     "failed",
     "crashed",
 ]
-"""The state of a flow run: Prefect's state types, `resuming` by its name, and two of ours.
+"""The state of a flow run: Prefect's state types, `resuming` by its name, and three of ours.
 
-`none` is a job that has no flow run yet, `gone` one whose flow run Prefect no longer knows.
+`none` is a job that has no flow run yet, `gone` one whose flow run Prefect no longer knows. `suspended` is one that is
+paused by its own engine, since that was wanted of the job, and not by somebody in Prefect.
 """
+
+OWN_PAUSE: Final = "assay-"
+"""How the keys begin by which engines pause their runs."""
 
 BEGUN: frozenset[JobStatus] = frozenset({"running", "pausing", "paused", "resuming"})
 """A job that has been in one of these has once run; Prefect may run it again after a crash."""
 
 
-def run_state(state_type: str, state_name: str) -> RunState:
-    """Return the run state for a Prefect state's type and name; names are the user's to change."""
+def run_state(state_type: str, state_name: str, pause_key: str | None = None) -> RunState:
+    """Return the run state for a Prefect state's type, name and key; names are the user's to change."""
     if state_name == "Resuming":
         return "resuming"
+    if state_type == "PAUSED" and (pause_key or "").startswith(OWN_PAUSE):
+        return "suspended"
     state: RunState = state_type.lower()  # type: ignore[assignment]  # Prefect's types are ours, in capitals
     return state
 
@@ -49,13 +56,13 @@ def next_status(current: JobStatus, run: RunState, intent: Intent) -> JobStatus:
             return "cancelled" if intent in ("cancel", "delete") else "unknown"
         case "cancelling":
             return "cancelling"
-        case "none" | "scheduled" | "pending" | "running" | "paused" | "resuming" | "crashed":
+        case "none" | "scheduled" | "pending" | "running" | "paused" | "suspended" | "resuming" | "crashed":
             return _open_status(current, run, intent)
         case _:
             assert_never(run)
 
 
-OpenState = Literal["none", "scheduled", "pending", "running", "paused", "resuming", "crashed"]
+OpenState = Literal["none", "scheduled", "pending", "running", "paused", "suspended", "resuming", "crashed"]
 
 
 def _open_status(current: JobStatus, run: OpenState, intent: Intent) -> JobStatus:
@@ -63,7 +70,7 @@ def _open_status(current: JobStatus, run: OpenState, intent: Intent) -> JobStatu
         return "cancelled" if run in ("none", "crashed") else "cancelling"
     if intent == "pause":
         # A job that is paused stays so until it is resumed, wherever that is done.
-        return "paused" if current == "paused" or run in ("none", "paused") else "pausing"
+        return "paused" if current == "paused" or run in ("none", "paused", "suspended") else "pausing"
     return _going_status(current, run)
 
 
@@ -72,7 +79,7 @@ def _going_status(current: JobStatus, run: OpenState) -> JobStatus:
     match run:
         case "running":
             return "running"
-        case "resuming":
+        case "resuming" | "suspended":
             return "resuming"
         case "paused":
             return "resuming" if current == "resuming" else "paused"

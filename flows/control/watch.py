@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from core.job import Progress
 from flows.control.status import RunState
@@ -19,12 +20,16 @@ UNSTARTED_S = 15.0
 UNCONFIRMED_S = 10.0
 """So long a finished engine may take to tell Prefect, and a crash report may come late."""
 
+SET_ASIDE: Final[frozenset[RunState]] = frozenset({"scheduled", "paused", "suspended", "resuming"})
+"""The states in which a run has no engine, unless one has not heard of it yet."""
+
 
 @dataclass
 class Watch:
     """The state of a job's flow run, the age of its engine's last report, and how far the job had come by then.
 
-    `extent` is how far it was on disk when an engine died last.
+    `extent` is how far it was on disk when an engine died last. `former` is the last report of an engine whose run
+    has been set aside since, and says nothing of the next; `resumed` is a run that the job's user had go on.
     """
 
     run: RunState = "none"
@@ -34,11 +39,16 @@ class Watch:
     most_done: int | None = None
     extent: tuple[int, int] | None = None
     has_advanced: bool = False
+    former: datetime | None = None
+    resumed: bool = False
 
     def note_run(self, run: RunState) -> None:
         """Take note of the run's state."""
         if run != self.run:
             self.run, self.run_since = run, time.monotonic()
+            self.resumed = self.resumed and run == "resuming"
+            if run in SET_ASIDE:
+                self.former = self.heartbeat
 
     def note_report(self, report: Progress | None) -> None:
         """Take note of the engine's report, if it is a new one, and of whether it is further than any before."""
@@ -62,6 +72,8 @@ class Watch:
         """Tell whether the run's engine has died, provided that nobody holds the job's folder."""
         now = time.monotonic()
         silent_s, in_state_s = now - self.heartbeat_since, now - self.run_since
+        if report and report.heartbeat_at == self.former:
+            report = None
         match self.run:
             case "crashed":
                 return in_state_s >= UNCONFIRMED_S

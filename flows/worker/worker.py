@@ -9,10 +9,12 @@ import os
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 import anyio
+import httpx
 from prefect.client.orchestration import get_client
-from prefect.exceptions import Abort, ParameterBindError, Pause, SignatureMismatchError
+from prefect.exceptions import Abort, ParameterBindError, Pause, PrefectException, SignatureMismatchError
 from prefect.flow_engine import run_flow
 from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
@@ -22,6 +24,7 @@ from flows.worker.wake import make_pipe, wake
 
 if TYPE_CHECKING:
     from prefect.client.schemas import FlowRun
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 
 class AssayWorkerResult(BaseWorkerResult):
@@ -41,6 +44,7 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
         kwargs["limit"] = kwargs.get("limit") or self._settings.max_jobs
         super().__init__(*args, **kwargs)
         self._threads = anyio.CapacityLimiter(kwargs["limit"])
+        self._at_work: set[UUID] = set()
 
     async def setup(self) -> None:
         """Prepare to run, and listen for wake-ups."""
@@ -55,13 +59,28 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> AssayWorkerResult:
         """Run the flow in a thread with a loop of its own, so that no job stalls another."""
+        self._at_work.add(flow_run.id)
         if task_status:
             task_status.started(os.getpid())
         try:
             await anyio.to_thread.run_sync(_run_flow, flow_run, limiter=self._threads)
         finally:
+            self._at_work.discard(flow_run.id)
             wake(self._settings.home)  # there is room for a run that waits
         return AssayWorkerResult(identifier=str(os.getpid()), status_code=0)
+
+    async def get_and_submit_flow_runs(self) -> "list[FlowRun]":
+        """Take up what is due; where Prefect cannot say, the jobs that run here go on, and it is asked again."""
+        try:
+            return await super().get_and_submit_flow_runs()
+        except (httpx.HTTPError, PrefectException) as error:
+            self._logger.warning("Prefect could not be asked for runs: %s: %s", type(error).__name__, error)
+            return []
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: "list[WorkerFlowRunResponse]") -> "list[FlowRun]":
+        """Submit the runs that are due, except where the former thread of one is still here, and may set its state."""
+        due = [entry for entry in flow_run_response if entry.flow_run.id not in self._at_work]
+        return await super()._submit_scheduled_flow_runs(due)
 
     async def _heed_wakes(self) -> None:
         pipe = os.open(make_pipe(self._settings.home), os.O_RDWR | os.O_NONBLOCK)

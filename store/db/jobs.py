@@ -188,13 +188,8 @@ class Jobs:
 
     def intent(self, job_id: str) -> Intent:
         """Return what the user wants of a job; "cancel" of one that has ended, "delete" of one that is gone."""
-        found = sa.select(jobs.c.intent, jobs.c.status).where(jobs.c.id == job_id)
         with reading(self._engine) as connection:
-            row = connection.execute(found).one_or_none()
-        if row is None:
-            return "delete"
-        intent: Intent = "cancel" if row.status in TERMINAL else row.intent
-        return intent
+            return _wanted(connection.execute(_wants(job_id)).one_or_none())[0]
 
     def page(self, face: Face | None, listing: Listing) -> tuple[list[Job], int]:
         """Return the page that is asked for of a face's jobs, or of all, and how many are on all its pages.
@@ -228,15 +223,18 @@ class Jobs:
         with writing(self._engine) as connection:
             connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(flow_run_id=flow_run_id))
 
-    def want(self, job_id: str, intent: Intent) -> Job:
+    def want(self, job_id: str, intent: Intent, *, seen: JobStatus | None = None) -> Job:
         """Set what the user wants of a job, and show at once that it is on its way.
 
-        Raises NotFound, for a deleted job too, and Conflict where the job's status does not allow it.
+        Raises NotFound, for a deleted job too, and Conflict where the job's status does not allow it, or is no
+        longer `seen`.
         """
         with writing(self._engine) as connection:
             current = _locked(connection, job_id, *jobs.c)
             if current is None or (current.intent == "delete" and intent != "delete"):
                 raise NotFound("Job not found")
+            if seen is not None and current.status != seen:
+                raise Conflict(f"Job is {current.status} and no longer {seen}")
             changed = _change(connection, current, intent=intent, status=passing_status(current.status, intent))
         return replace(_job(current), **changed)
 
@@ -259,17 +257,16 @@ class Jobs:
     def report(self, progress: Progress) -> Intent:
         """Record an engine's progress, and return what the user wants of the job.
 
-        A job that is gone answers "delete".
+        A job that is gone answers "delete", and one that has ended "cancel"; of neither is anything recorded.
         """
         columns = _columns(asdict(progress))
         # The key is shared so that the job cannot go between the two statements.
-        wanted = sa.select(jobs.c.intent).where(jobs.c.id == progress.job_id).with_for_update(read=True, key_share=True)
+        wants = _wants(progress.job_id).with_for_update(read=True, key_share=True)
         with writing(self._engine) as connection:
-            intent: Intent | None = connection.scalar(wanted)
-            if intent is None:
-                return "delete"
-            upsert = insert_into(connection, job_progress).values(columns)
-            connection.execute(upsert.on_conflict_do_update(index_elements=["job_id"], set_=columns))
+            intent, goes_on = _wanted(connection.execute(wants).one_or_none())
+            if goes_on:
+                upsert = insert_into(connection, job_progress).values(columns)
+                connection.execute(upsert.on_conflict_do_update(index_elements=["job_id"], set_=columns))
         return intent
 
     def progress(self, job_ids: Collection[str]) -> dict[str, Progress]:
@@ -315,6 +312,18 @@ def passing_status(status: JobStatus, intent: Intent) -> JobStatus:
             return "cancelling"
     verb = {"pause": "paused", "run": "resumed", "cancel": "cancelled"}[intent]
     raise Conflict(f"Job is {status} and cannot be {verb}")
+
+
+def _wants(job_id: str) -> sa.Select[tuple[Intent, JobStatus]]:
+    return sa.select(jobs.c.intent, jobs.c.status).where(jobs.c.id == job_id)
+
+
+def _wanted(row: sa.Row[tuple[Intent, JobStatus]] | None) -> tuple[Intent, bool]:
+    """Return what an engine is to know that the user wants of a job, and whether the job goes on."""
+    if row is None:
+        return "delete", False
+    intent, status = row
+    return (intent, True) if status not in TERMINAL else ("delete" if intent == "delete" else "cancel", False)
 
 
 def _earlier(connection: sa.Connection, job: NewJob, since: datetime | None) -> sa.Row[Any] | None:

@@ -81,15 +81,25 @@ class JobFolder:
 
         Raises NotFound if the folder was removed meanwhile.
         """
-        with storing(self._lock):
-            self.path.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = self._open_lock()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not self._is_lock(descriptor):
                 raise NotFound(f"job {self.job_id} was deleted while another engine worked on it")
             self._tidy()
             yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def vacant(self) -> Iterator[bool]:
+        """Keep engines out of the folder for a moment; gives whether that was had: none holds it now.
+
+        What is recorded meanwhile is known to every engine that comes after.
+        """
+        descriptor = self._open_lock()
+        try:
+            yield _locks_at_once(descriptor, fcntl.LOCK_EX) and self._is_lock(descriptor)
         finally:
             os.close(descriptor)
 
@@ -100,12 +110,9 @@ class JobFolder:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _locks_at_once(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
-        return False
 
     def file(self, kind: Kind, index: int) -> Path:
         """Return where a shard's rows of a kind other than calls lie, or with index 0 the summaries."""
@@ -292,6 +299,11 @@ class JobFolder:
     def _read(self, kind: Kind, index: int) -> pa.Table | None:
         return read_parquet(self.file(kind, index), SCHEMAS[kind])
 
+    def _open_lock(self) -> int:
+        with storing(self._lock):
+            self.path.mkdir(parents=True, exist_ok=True)
+            return os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+
     def _is_lock(self, descriptor: int) -> bool:
         try:
             return os.path.samestat(os.fstat(descriptor), self._lock.stat())
@@ -314,3 +326,11 @@ class JobFolder:
 def job_ids(results: Path) -> list[str]:
     """Return the jobs that have a folder."""
     return sorted(path.name.removeprefix(JOB_FOLDER) for path in results.glob(f"{JOB_FOLDER}*"))
+
+
+def _locks_at_once(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

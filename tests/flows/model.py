@@ -1,31 +1,35 @@
 """A small model of Prefect and of a worker: a flow run is its state, an engine a lock and its reports."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 import httpx
 from prefect.client.schemas import State
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Completed, Failed, Paused, Running, Scheduled
+from prefect.states import Cancelled, Completed, Failed, Running, Scheduled, Suspended
 
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Count, Failure, Intent, Progress, Stage, utcnow
+from flows.control.status import OWN_PAUSE
 from store.workspace import Workspace
 
 SAMPLES = 4
 NAMESPACE = UUID(int=7)
 
 STOPPED: Mapping[Intent, Callable[[], State[Any]]] = {
-    "pause": partial(Paused, name="Suspended"),
+    "pause": partial(Suspended, pause_key=f"{OWN_PAUSE}1"),
     "cancel": Cancelled,
     "delete": Cancelled,
 }
 """How a run ends that its user no longer wants to go on."""
+
+Phase = Literal["begun", "engaged", "leaving"]
+"""A thread that has begun a run holds the folder only while it is engaged, and sets the run's state as it leaves."""
 
 
 class Prefect:
@@ -48,13 +52,14 @@ class Prefect:
             return SimpleNamespace(id=run_id)
 
     async def read_flow_runs(self, *, flow_run_filter: Any, limit: int) -> list[SimpleNamespace]:
-        if self.meanwhile is not None:  # what happens while the control loop looks
-            self.meanwhile()
-            self.meanwhile = None
         with self._answering():
             wanted = flow_run_filter.id.any_
             assert len(wanted) <= limit
-            return [SimpleNamespace(id=each, state=self.runs[each]) for each in wanted if each in self.runs]
+            answer = [SimpleNamespace(id=each, state=self.runs[each]) for each in wanted if each in self.runs]
+        if self.meanwhile is not None:  # what happens while the answer is on its way to the control loop
+            self.meanwhile()
+            self.meanwhile = None
+        return answer
 
     async def resume_flow_run(self, run_id: UUID) -> None:
         with self._answering():
@@ -71,9 +76,11 @@ class Prefect:
             self.runs[run_id] = Scheduled(name="Resuming")
 
     def propose(self, run_id: UUID, state: State[Any]) -> None:
-        """Set a state as a run's own engine does: what has ended stays as it is."""
-        if run_id in self.runs and not self.runs[run_id].is_final():
-            self.runs[run_id] = state
+        """Set a state as a run's own engine does: what has ended stays as it is, and only what runs can be paused."""
+        before = self.runs.get(run_id)
+        if before is None or before.is_final() or (state.is_paused() and not before.is_running()):
+            return
+        self.runs[run_id] = state
 
     def of_type(self, *types: str) -> list[UUID]:
         """Return the runs in a state of one of the types, in the order of their creation."""
@@ -96,7 +103,7 @@ class Prefect:
 
 @dataclass
 class Engine:
-    """An engine at work on a job: it holds the folder until it lets go, or its process dies."""
+    """A thread of a worker with an engine: it holds the folder until it lets go, or its process dies."""
 
     workspace: Workspace
     prefect: Prefect
@@ -104,6 +111,10 @@ class Engine:
     worker: str
     held: ExitStack = field(default_factory=ExitStack)
     done: int = 0
+    in_flight: int = 0
+    phase: Phase = "begun"
+    stop: Intent = "run"
+    end: State[Any] = field(default_factory=Completed)
 
     @property
     def job_id(self) -> str:
@@ -112,6 +123,8 @@ class Engine:
     def begin(self) -> bool:
         """Begin as the flow does, and tell whether there is anything to be done."""
         self.prefect.propose(self.run_id, Running())
+        if self.run_id not in self.prefect.runs or not self.prefect.runs[self.run_id].is_running():
+            return False
         try:
             job = self.workspace.jobs.get(self.job_id)
         except NotFound:
@@ -120,28 +133,58 @@ class Engine:
         if job.status in TERMINAL:
             self.prefect.propose(self.run_id, Completed())
             return False
-        if job.status == "paused" and job.intent == "pause":
-            self.workspace.jobs.want(job.id, "run")
-        self.held.enter_context(self.workspace.folder(self.job_id).held())
+        return True
+
+    def engage(self) -> None:
+        """Take the folder, which nobody may hold, and hear what is wanted."""
+        if self._was_left_paused():
+            self.leave_with(self.prefect.runs[self.run_id])
+            return
+        try:
+            self.held.enter_context(self.workspace.folder(self.job_id).held())
+        except NotFound:
+            self.leave_with(Failed())
+            return
+        self.phase = "engaged"
         earlier = self.workspace.jobs.progress([self.job_id]).get(self.job_id)
         self.done = earlier.counts["qa"]["judge"].done if earlier else 0
         self.report()
-        return True
+
+    def _was_left_paused(self) -> bool:
+        """Have a paused job go on whose run was resumed in Prefect, and tell whether it was not."""
+        with suppress(NotFound, Conflict):
+            job = self.workspace.jobs.get(self.job_id)
+            if job.status == "paused" and job.intent == "pause":
+                run = self.prefect.runs.get(self.run_id)
+                if run is None or run.is_paused():
+                    return True
+                self.workspace.jobs.want(job.id, "run")
+        return False
 
     def report(self, *, is_ready: bool = False, failure: Failure | None = None) -> Intent:
         """Report how far the job is; returns what the user wants of it."""
         stages: dict[Stage, Count] = {"generate": Count(SAMPLES, SAMPLES), "judge": Count(self.done, SAMPLES)}
         ready_at = utcnow() if is_ready else None
         progress = Progress(self.job_id, 1, self.worker, utcnow(), {"qa": stages}, ready_at, failure)
-        return self.workspace.jobs.report(progress)
+        intent = self.workspace.jobs.report(progress)
+        if intent != "run" and self.stop != "cancel":
+            self.stop = "pause" if intent == "pause" else "cancel"
+        if self.stop == "cancel":
+            self.in_flight = 0
+        return intent
 
     def complete(self) -> None:
         """Have all results there, and say so; Prefect is told by `let_go`."""
-        self.done = SAMPLES
+        self.done, self.in_flight = SAMPLES, 0
         self.workspace.folder(self.job_id).write_summaries([])
         self.report(is_ready=True)
 
-    def let_go(self, state: State[Any]) -> None:
-        """End the flow run in a state."""
+    def leave_with(self, state: State[Any]) -> None:
+        """Let go of the folder, before the flow run ends in a state."""
+        assert not self.in_flight
         self.held.close()
-        self.prefect.propose(self.run_id, state)
+        self.phase, self.end = "leaving", state
+
+    def let_go(self) -> None:
+        """End the flow run."""
+        self.prefect.propose(self.run_id, self.end)

@@ -40,14 +40,14 @@ from core.settings import Settings
 from flows.control import reconcile, watch
 from flows.control.dispatch import dispatch
 from flows.control.publish import Publisher
-from flows.control.reconcile import MAX_CRASHES, POLL_INTERVAL_S, Reconciler
+from flows.control.reconcile import AT_REST, MAX_CRASHES, POLL_INTERVAL_S, Reconciler
 from flows.control.watch import UNSTARTED_S, Watch
 from flows.worker.wake import was_stopped
 from store.db.connect import connect, reading
 from store.db.jobs import CAN_PAUSE, CAN_RESUME, OPEN
 from store.db.tables import job_progress, secrets
 from store.workspace import Workspace
-from tests.flows.model import SAMPLES, STOPPED, Engine, Prefect
+from tests.flows.model import SAMPLES, STOPPED, Engine, Phase, Prefect
 
 LIVES: Final = int(os.environ.get("ASSAY_LIVES", "12"))
 STEPS: Final = int(os.environ.get("ASSAY_STEPS", "40"))
@@ -96,6 +96,7 @@ class Life(RuleBasedStateMachine):
         self.prefect, self.loop = Prefect(), asyncio.Runner()
         self.ids: list[str] = []
         self.deleted: set[str] = set()
+        self.failed: set[str] = set()
         self.seen: dict[str, tuple[Transition, ...]] = {}
         self.listed: dict[str, int] = {}
         self.engines: list[Engine] = []
@@ -196,34 +197,74 @@ class Life(RuleBasedStateMachine):
     def take_up(self, data: st.DataObject) -> None:
         self.prefect.runs[self._draw_run(data, "SCHEDULED")] = Pending()
 
-    @precondition(lambda self: self._free_runs())
+    @precondition(lambda self: self.prefect.of_type("PENDING"))
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        self._begin(data.draw(st.sampled_from(self._free_runs())))
+        """Begin a run, of which another worker may have a thread that has not ended."""
+        self._begin(self._draw_run(data, "PENDING"))
 
-    @precondition(lambda self: self.engines)
+    @precondition(lambda self: self._free())
+    @rule(data=st.data())
+    def engage(self, data: st.DataObject) -> None:
+        self._engage(data.draw(st.sampled_from(self._free())))
+
+    @precondition(lambda self: self._asking())
+    @rule(data=st.data(), calls=st.integers(1, 2))
+    def ask(self, data: st.DataObject, calls: int) -> None:
+        """Have an engine make calls, which it does until it hears that it is to stop."""
+        data.draw(st.sampled_from(self._asking())).in_flight += calls
+        self.counted["calls"] += calls
+
+    @precondition(lambda self: self._in("engaged"))
     @rule(data=st.data(), more=st.integers(0, 2))
     def report(self, data: st.DataObject, more: int) -> None:
-        self._report(data.draw(st.sampled_from(self.engines)), more)
+        self._report(data.draw(st.sampled_from(self._in("engaged"))), more)
 
-    @precondition(lambda self: self.engines)
+    @precondition(lambda self: self._in("engaged"))
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        """Have the calls of an engine answered; it ends if that is what it waited for."""
+        engine = data.draw(st.sampled_from(self._in("engaged")))
+        engine.in_flight = 0
+        self._stop(engine)
+
+    @precondition(lambda self: self._asking())
     @rule(data=st.data(), dies=st.booleans())
     def complete(self, data: st.DataObject, dies: bool) -> None:
         """Have all done; a worker may die before it could tell Prefect."""
-        engine = data.draw(st.sampled_from(self.engines))
+        engine = data.draw(st.sampled_from(self._asking()))
         engine.complete()
         if dies:
             self._die()
         else:
-            self._let_go(engine, Completed())
+            engine.leave_with(Completed())
 
-    @precondition(lambda self: self.engines)
+    @precondition(lambda self: self._in("engaged"))
     @rule(data=st.data(), says_why=st.booleans())
     def fail(self, data: st.DataObject, says_why: bool) -> None:
-        engine = data.draw(st.sampled_from(self.engines))
+        engine = data.draw(st.sampled_from(self._in("engaged")))
+        engine.in_flight = 0
         if says_why:
             engine.report(failure=Failure(blame="user", code="dataset_unreadable", message="no rows"))
-        self._let_go(engine, Failed())
+        self.failed.add(engine.job_id)
+        engine.leave_with(Failed())
+
+    @precondition(lambda self: self._in("leaving"))
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        self._leave(data.draw(st.sampled_from(self._in("leaving"))))
+
+    @rule()
+    def have_all_begin_during_a_look(self) -> None:
+        self.prefect.meanwhile = self._have_all_ask
+        self._pass(POLL_INTERVAL_S)
+        self._look()
+
+    @rule(data=st.data(), intent=INTENTS)
+    def have_all_begin_as_the_user_wants_something(self, data: st.DataObject, intent: Intent) -> None:
+        self._want(data.draw(st.sampled_from(self.ids)), intent)
+        self.prefect.meanwhile = self._have_all_ask
+        self._look()
 
     @precondition(lambda self: self.engines)
     @rule(stopped=st.booleans())
@@ -261,6 +302,13 @@ class Life(RuleBasedStateMachine):
         self.prefect.loses_answers = True
 
     # What always holds.
+
+    @invariant()
+    def no_call_is_in_flight_while_a_job_is_at_rest(self) -> None:
+        for engine in self.engines:
+            job = self._find(engine.job_id) if engine.in_flight else None
+            assert job is None or job.status not in AT_REST, job.history
+            assert not engine.in_flight or self.workspace.folder(engine.job_id).is_held()
 
     @invariant()
     def life_is_as_documented(self) -> None:
@@ -327,7 +375,12 @@ class Life(RuleBasedStateMachine):
         """Let time pass; an engine that is alive reports once a second."""
         self.clock.passed_s += seconds
         for engine in list(self.engines) if seconds else ():
-            self._report(engine, 0)
+            if engine.phase == "begun" and engine in self._free():
+                self._engage(engine)
+            elif engine.phase == "engaged":
+                self._report(engine, 0)
+            elif engine.phase == "leaving":
+                self._leave(engine)
 
     def _find(self, job_id: str) -> Job | None:
         try:
@@ -338,10 +391,16 @@ class Life(RuleBasedStateMachine):
     def _draw_run(self, data: st.DataObject, *types: str) -> UUID:
         return data.draw(st.sampled_from(self.prefect.of_type(*types)))
 
-    def _free_runs(self) -> list[UUID]:
-        """Return the runs that a worker may begin: the lock of no other engine is in their way."""
-        at_work = {engine.run_id for engine in self.engines}
-        return [run_id for run_id in self.prefect.of_type("PENDING") if run_id not in at_work]
+    def _in(self, phase: Phase) -> list[Engine]:
+        return [engine for engine in self.engines if engine.phase == phase]
+
+    def _asking(self) -> list[Engine]:
+        return [engine for engine in self._in("engaged") if engine.stop == "run"]
+
+    def _free(self) -> list[Engine]:
+        """Return the engines that may begin to work: the lock of no other is in their way."""
+        held = {engine.run_id for engine in self._in("engaged")}
+        return [engine for engine in self._in("begun") if engine.run_id not in held]
 
     def _orphans(self) -> list[UUID]:
         """Return the runs that Prefect may come to take for dead; late, they may be scheduled again."""
@@ -368,23 +427,39 @@ class Life(RuleBasedStateMachine):
     def _begin_all(self) -> None:
         for run_id in self.prefect.of_type("SCHEDULED"):
             self.prefect.runs[run_id] = Pending()
-        for run_id in self._free_runs():
+        for run_id in self.prefect.of_type("PENDING"):
             self._begin(run_id)
+        while free := self._free():
+            self._engage(free[0])
+
+    def _have_all_ask(self) -> None:
+        self._begin_all()
+        for engine in self._asking():
+            engine.in_flight += 1
+            self.counted["calls"] += 1
 
     def _begin(self, run_id: UUID) -> None:
         engine = Engine(self.workspace, self.prefect, run_id, self._worker)
         if engine.begin():
             self.engines.append(engine)
 
+    def _engage(self, engine: Engine) -> None:
+        engine.engage()
+        self._stop(engine)
+
     def _report(self, engine: Engine, more: int) -> None:
         engine.done = min(SAMPLES, engine.done + more)
-        intent = engine.report()
-        if intent != "run":
-            self._let_go(engine, STOPPED[intent]())
+        engine.report()
+        self._stop(engine)
 
-    def _let_go(self, engine: Engine, state: Any) -> None:
+    def _stop(self, engine: Engine) -> None:
+        """Let an engine end that is to stop, once none of its calls is in flight."""
+        if engine.phase == "engaged" and engine.stop != "run" and not engine.in_flight:
+            engine.leave_with(STOPPED[engine.stop]())
+
+    def _leave(self, engine: Engine) -> None:
         self.engines.remove(engine)
-        engine.let_go(state)
+        engine.let_go()
 
     def _die(self) -> None:
         for engine in self.engines:
@@ -399,12 +474,16 @@ class Life(RuleBasedStateMachine):
 
     def _work(self) -> None:
         """Have a healthy worker do all that there is."""
-        self._begin_all()
-        for engine in list(self.engines):
-            self._report(engine, SAMPLES)
-        for engine in list(self.engines):
-            engine.complete()
-            self._let_go(engine, Completed())
+        for _ in range(2):  # threads that wait for another's lock come after it
+            self._begin_all()
+            for engine in self._in("engaged"):
+                engine.in_flight = 0
+                self._report(engine, SAMPLES)
+            for engine in self._asking():
+                engine.complete()
+                engine.leave_with(Completed())
+            for engine in self._in("leaving"):
+                self._leave(engine)
 
     def _check_end(self, job_id: str) -> None:
         """Check that a job has ended as its record says, and kept no key, or has left nothing."""
@@ -427,6 +506,7 @@ class Life(RuleBasedStateMachine):
         assert job.finished_at is not None
         assert folder.read_status() == job.status
         assert (job.failure is not None) == (job.status == "failed")
+        assert job.status != "failed" or job.crashes or job_id in self.failed, "a healthy job has failed"
         assert job.status != "completed" or folder.read_summaries() is not None
 
 

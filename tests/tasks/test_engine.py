@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from core.endpoint import Endpoint
 from core.errors import EndpointRefused, ServiceError, SpecInvalid, StorageFull
-from core.job import Count, Job
+from core.job import Count, Job, JobStatus
 from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec
 from store.results.journal import read_journal
@@ -144,6 +144,30 @@ def test_an_engine_whose_job_is_gone_stops(lab: Lab) -> None:
         carrying_on(engine)()
     assert lab.workspace.jobs.progress([job.id]) == {}
     assert lab.model.calls == []
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "failed", "completed"])
+def test_an_engine_that_comes_after_its_job_has_ended_asks_nothing(lab: Lab, ended: JobStatus) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
+    lab.workspace.jobs.settle(job.id, status=ended)
+    with lab.engaged(job) as engine, pytest.raises(Stopped):
+        carrying_on(engine)()
+    assert lab.model.calls == []
+    assert lab.workspace.jobs.progress([job.id]) == {}
+
+
+def test_no_call_is_in_flight_or_begins_once_an_engine_has_let_go(lab: Lab) -> None:
+    lab.model.script = lambda _: silence()
+    job = lab.add(spec(model(lab.model.url), rows(25), CORRECT, parallelism=4, request_timeout_s=60))
+    with ThreadPoolExecutor() as threads:
+        with lab.engaged(job) as engine:
+            shard = threads.submit(carrying_on(engine))
+            until(lambda: len(lab.model.calls) == 4)
+        assert isinstance(shard.exception(timeout=3), Stopped)
+        until(lambda: not lab.model.open)
+        with pytest.raises(Stopped):
+            carrying_on(engine)()
+    assert len(lab.model.calls) == 4
 
 
 # One engine at a time.

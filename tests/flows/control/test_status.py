@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.errors import Conflict
 from core.job import TERMINAL, Intent, JobStatus
-from flows.control.status import BEGUN, RunState, next_status, run_state
+from flows.control.status import BEGUN, OWN_PAUSE, RunState, next_status, run_state
 from store.db.jobs import passing_status
 
 STATUSES = get_args(JobStatus)
@@ -82,6 +82,12 @@ def test_a_pause_in_prefect_shows_as_paused() -> None:
     assert next_status("paused", "paused", "run") == "paused"
 
 
+def test_a_run_that_its_own_engine_suspended_goes_on_if_the_job_shall_run() -> None:
+    assert next_status("pausing", "suspended", "pause") == "paused"
+    assert next_status("running", "suspended", "run") == "resuming"
+    assert next_status("resuming", "suspended", "run") == "resuming"
+
+
 def test_a_flow_run_that_is_gone_leaves_the_job_unknown_unless_it_was_unwanted() -> None:
     assert next_status("running", "gone", "run") == "unknown"
     assert next_status("cancelling", "gone", "cancel") == "cancelled"
@@ -90,6 +96,8 @@ def test_a_flow_run_that_is_gone_leaves_the_job_unknown_unless_it_was_unwanted()
 def test_run_states_go_by_type_except_resuming() -> None:
     assert run_state("RUNNING", "Retrying") == "running"
     assert run_state("SCHEDULED", "Late") == "scheduled"
+    assert run_state("PAUSED", "Suspended") == run_state("PAUSED", "Suspended", "their-key") == "paused"
+    assert run_state("PAUSED", "Suspended", OWN_PAUSE + "1") == "suspended"
     assert run_state("SCHEDULED", "Resuming") == "resuming"
     assert {run_state(t, t.title()) for t in ("PENDING", "PAUSED", "CANCELLING", "CRASHED")} <= set(RUNS)
 

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -6,7 +7,7 @@ import pytest
 
 from core.job import Count, Progress, Stage, utcnow
 from flows.control.status import RunState
-from flows.control.watch import QUEUED_S, SILENT_S, UNCONFIRMED_S, UNSTARTED_S, Watch
+from flows.control.watch import QUEUED_S, SET_ASIDE, SILENT_S, UNCONFIRMED_S, UNSTARTED_S, Watch
 
 BEAT = utcnow()
 REPORT = Progress("job-1", 1, "worker", BEAT)
@@ -74,6 +75,28 @@ def test_only_a_new_report_is_a_sign_of_life() -> None:
     assert watch.engine_is_dead(REPORT)
     watch.note_report(Progress("job-1", 1, "worker", BEAT + timedelta(seconds=1)))
     assert not watch.engine_is_dead(REPORT)
+
+
+@pytest.mark.parametrize("aside", sorted(SET_ASIDE))
+def test_a_report_from_before_a_run_was_set_aside_says_nothing_of_its_next_engine(aside: RunState) -> None:
+    watch = watching("running", in_state_s=1e6, silent_s=1e6)
+    for run in (aside, "pending", "running"):
+        watch.note_run(run)
+        assert not watch.engine_is_dead(REPORT)
+        assert not watch.engine_is_dead(READY)
+    watch.note_report(Progress("job-1", 1, "worker", BEAT + timedelta(seconds=1)))
+    watch.heartbeat_since -= SILENT_S + MARGIN_S
+    assert watch.engine_is_dead(replace(REPORT, heartbeat_at=BEAT + timedelta(seconds=1)))
+
+
+def test_a_run_that_the_user_had_go_on_is_told_from_one_that_was_resumed_in_prefect() -> None:
+    watch = watching("paused")
+    watch.resumed = True
+    watch.note_run("resuming")
+    assert watch.resumed
+    watch.note_run("pending")
+    watch.note_run("resuming")
+    assert not watch.resumed
 
 
 def test_clocks_that_differ_between_machines_do_not_kill() -> None:

@@ -1,10 +1,17 @@
+import asyncio
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.worker.wake import forget_stop, has_listener, make_pipe, note_stop, wake, was_stopped, worker_name
 from flows.worker.worker import AssayWorker
@@ -65,6 +72,34 @@ def test_a_worker_takes_as_many_runs_as_the_settings_allow(tmp_path: Path, monke
     assert worker._limit == 3
     assert AssayWorker(work_pool_name="assay", limit=5)._limit == 5
     assert AssayWorker.get_worker_class_from_type("assay") is AssayWorker
+
+
+def test_a_run_whose_former_thread_has_not_ended_is_left_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    worker = AssayWorker(work_pool_name="assay")
+    run = FlowRun(flow_id=uuid4())
+    worker._at_work.add(run.id)
+    due = [WorkerFlowRunResponse(work_pool_id=uuid4(), work_queue_id=uuid4(), flow_run=run)]
+    assert asyncio.run(worker._submit_scheduled_flow_runs(due)) == []
+    assert not worker._submitting_flow_run_ids
+
+
+def test_a_worker_goes_on_where_prefect_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    worker = AssayWorker(work_pool_name="assay")
+    worker._has_successfully_synced = True
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/api"  # closed again, so that nobody answers
+
+    async def ask() -> list[FlowRun]:
+        async with get_client(httpx_settings={"base_url": url}) as client:
+            worker._client = client
+            return await worker.get_and_submit_flow_runs()
+
+    with temporary_settings({PREFECT_API_URL: url}):
+        assert asyncio.run(ask()) == []
 
 
 def test_a_worker_that_was_told_to_stop_leaves_word_until_its_number_is_taken_again(tmp_path: Path) -> None:

@@ -187,6 +187,12 @@ class TestWant:
                 jobs.want(job.id, intent)
             assert jobs.get(job.id) == job
 
+    def test_what_is_wanted_of_a_status_that_has_passed_is_refused(self, jobs: Jobs) -> None:
+        job = job_in(jobs, "resuming")
+        with pytest.raises(Conflict, match="Job is resuming and no longer running"):
+            jobs.want(job.id, "pause", seen="running")
+        assert jobs.want(job.id, "pause", seen="resuming").status == "pausing"
+
     def test_cancelling_twice_is_as_good_as_once(self, jobs: Jobs) -> None:
         job = jobs.add(new_job())
         once = jobs.want(job.id, "cancel")
@@ -294,6 +300,17 @@ class TestReport:
             heard.append(jobs.report(progress_of(job)))
         assert heard == list(intents)
         assert jobs.get(job.id).status == "cancelling"
+
+    @pytest.mark.parametrize("ended", sorted(TERMINAL))
+    def test_a_job_that_has_ended_answers_cancel_and_keeps_its_last_report(self, jobs: Jobs, ended: JobStatus) -> None:
+        job = jobs.add(new_job())
+        last = progress_of(job, done=3)
+        jobs.report(last)
+        jobs.settle(job.id, status=ended)
+        assert jobs.report(progress_of(job)) == "cancel"
+        assert jobs.progress([job.id]) == {job.id: last}
+        jobs.want(job.id, "delete")
+        assert jobs.report(progress_of(job)) == "delete"
 
     def test_a_job_that_is_gone_answers_delete(self, jobs: Jobs) -> None:
         job = jobs.add(new_job())

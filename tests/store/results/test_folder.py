@@ -238,6 +238,24 @@ def test_a_folder_is_held_by_one_engine_at_a_time(folder: JobFolder) -> None:
     assert not folder.is_held()
 
 
+def test_no_engine_begins_while_a_folder_is_kept_vacant(folder: JobFolder) -> None:
+    entered = threading.Event()
+
+    def work() -> None:
+        with JobFolder(folder.path.parent, folder.job_id).held():
+            entered.set()
+
+    engine = threading.Thread(target=work)
+    with folder.held(), folder.vacant() as is_vacant:
+        assert not is_vacant
+    with folder.vacant() as is_vacant:
+        assert is_vacant
+        engine.start()
+        assert not entered.wait(0.05)
+    assert entered.wait(5)
+    engine.join()
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path
