@@ -14,7 +14,8 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
     ├── EndpointFailed          a model endpoint gave no answer    blame: upstream
     └── ServiceError            we failed                          blame: service
         ├── Misconfigured       a setting is wrong or missing, which the operator can mend
-        ├── StorageFull         no space is left on the disk
+        ├── StorageFailed       what should be kept cannot be written or read now
+        │   └── StorageFull     no space is left on the disk
         ├── SchemaMismatch      the database is of another version
         └── ResultsMissing      results that should exist do not
 """
@@ -111,7 +112,13 @@ class Misconfigured(ServiceError):
     code = "misconfigured"
 
 
-class StorageFull(ServiceError):
+class StorageFailed(ServiceError):
+    """Where things are kept does not take them, or give them back; it may later."""
+
+    code = "storage_failed"
+
+
+class StorageFull(StorageFailed):
     """There is no space left where results are written."""
 
     code = "storage_full"

@@ -1,10 +1,11 @@
 """The one flow: an evaluation job is a run of `evaluate`."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import closing, nullcontext, suppress
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
@@ -18,7 +19,7 @@ from prefect.runtime import deployment, flow_run, task_run
 from prefect.states import Cancelled, Completed, Suspended
 from pydantic.json_schema import SkipJsonSchema
 
-from core.errors import Conflict, ServiceError
+from core.errors import Conflict, ServiceError, StorageFailed
 from core.job import TERMINAL, Job
 from core.job import Stage as StageName
 from core.plan import Shard, in_flight
@@ -46,13 +47,18 @@ from flows.worker.wake import worker_name
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.calls import ShardIncomplete
-from tasks.engine import Engine, Stopped
+from tasks.engine import STORAGE_DELAYS_S, Engine, Stopped
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job
 
+T = TypeVar("T")
+
 RETRY_DELAYS_S = [1.0, 5.0]
 """Before the second and the last attempt at a shard."""
+
+PASSING = (ShardIncomplete, StorageFailed)
+"""What may not fail the next attempt."""
 
 
 def run_name() -> str:
@@ -137,15 +143,26 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
         await tag_run(job)
     engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=get_run_logger().info)
     with engine.engaged(), engine.failing():
-        await asyncio.to_thread(resolve_job, engine)
+        await patiently(resolve_job, engine)
         await asyncio.to_thread(generate_and_judge, engine)
         if not engine.stop:
-            summaries = await asyncio.to_thread(aggregate, engine)
+            summaries = await patiently(aggregate, engine)
             await publish_results(job, summaries)
             return summaries
     if engine.stop == "pause" and deployment.id is not None:
         await suspend()
     return Cancelled(message="Cancelled by the user.")
+
+
+async def patiently(stage: Callable[[Engine], T], engine: Engine) -> T:
+    """Carry out a stage of the whole job, again where what it wrote could not be kept."""
+    for delay_s in STORAGE_DELAYS_S:
+        try:
+            return await asyncio.to_thread(stage, engine)
+        except StorageFailed as error:
+            engine.say(f"{error.message}; it is tried again in {delay_s:g} s")
+        await asyncio.sleep(delay_s)
+    return await asyncio.to_thread(stage, engine)
 
 
 async def resumed(workspace: Workspace, job: Job) -> Job:
@@ -235,7 +252,7 @@ class Stage(Protocol):
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Tell whether a shard's failure may pass: only then is it run again."""
-    return isinstance(state.data, ShardIncomplete)
+    return isinstance(state.data, PASSING)
 
 
 @task(
@@ -247,14 +264,14 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 )
 def carry_out(stage: Stage, engine: Engine, shard: Shard) -> State[Any] | None:
     """Run a stage on a shard; the last attempt takes transient errors for what they are."""
+    is_last = task_run.run_count > len(RETRY_DELAYS_S)
     try:
-        stage(engine, shard, final=task_run.run_count > len(RETRY_DELAYS_S))
+        stage(engine, shard, final=is_last)
     except Stopped:
         return Cancelled(message="The job stopped before the shard was done.")
-    except ShardIncomplete:
-        raise
-    except Exception:
-        engine.abandon()
+    except Exception as error:
+        if is_last or not isinstance(error, PASSING):
+            engine.abandon()
         raise
     return None
 

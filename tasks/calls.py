@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from core.errors import TemplateInvalid
+from core.errors import StorageFailed, TemplateInvalid
 from core.job import Stage
 from core.plan import Shard
 from core.result import Call, CallKey, CallOutcome
@@ -70,10 +70,12 @@ def fulfil(
     """Return a finished call for each that is wanted, paying only for those not in the shard's journal.
 
     Unless `final`, raises ShardIncomplete after the rest is journalled if calls ended in transient
-    errors. Raises Stopped if the job is to pause or to be cancelled.
+    errors. Raises Stopped if the job is to pause or to be cancelled, and StorageFailed if calls could not be
+    written down: they are kept for the next attempt.
     """
     asks: dict[CallKey, Ask] = {}
     calls: dict[CallKey, Call] = {}
+    _record_kept(engine, stage, shard)
     for item in wanted:
         if isinstance(item, Ask):
             asks[item.key] = item
@@ -91,6 +93,15 @@ def fulfil(
     if not final:
         _refuse_transient(engine, calls)
     return calls
+
+
+def _record_kept(engine: Engine, stage: Stage, shard: Shard) -> None:
+    """Write down the calls that an earlier attempt at the shard paid for and could not write down."""
+    if kept := engine.unrecorded[stage, shard]:
+        with engine.journal(stage, shard) as journal:
+            while kept:
+                journal.append(kept[0])
+                del kept[0]
 
 
 def _recorded(engine: Engine, stage: Stage, shard: Shard, asks: Mapping[CallKey, Ask]) -> dict[CallKey, Call]:
@@ -126,17 +137,23 @@ class _Round:
     def __init__(self, engine: Engine, stage: Stage, shard: Shard, missing: Sequence[Ask], journal: Journal) -> None:
         self._engine, self._stage, self._shard = engine, stage, shard
         self._missing, self._journal = missing, journal
+        self._unwritten: StorageFailed | None = None
         self._left = Counter(ask.key.sample for ask in missing)
         self._passed = len(shard) - len(self._left)
         engine.passed(stage, shard, self._passed)
 
     async def ask_all(self) -> list[Call]:
-        """Make all calls that the job still wants; the first real error ends the others."""
+        """Make all calls that the job still wants; the first real error ends the others.
+
+        Where calls cannot be written down no other is begun, and those in flight end before StorageFailed is raised.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._ask(ask)) for ask in self._missing]
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
+        if self._unwritten:
+            raise self._unwritten
         return [call for task in tasks if (call := task.result())]
 
     async def _ask(self, ask: Ask) -> Call | None:
@@ -149,7 +166,7 @@ class _Round:
                 plain=ask.plain,
                 lane=self._engine.lane(ask.key),
                 role=ask.key.role,
-                wanted=lambda: not breaker.open,
+                wanted=lambda: not (breaker.open or self._unwritten),
             )
         except LaneClosed:
             return None
@@ -161,9 +178,16 @@ class _Round:
         elif call.attempts and call.status != TOO_MANY_REQUESTS:  # else it is there, and says to come back later
             breaker.failure(call.error or call.outcome)
         if call.outcome not in ("transient", "not_attempted"):
-            self._journal.append(call)
+            self._write_down(call)
         self._count(ask.key.sample)
         return call
+
+    def _write_down(self, call: Call) -> None:
+        try:
+            self._journal.append(call)
+        except StorageFailed as error:
+            self._engine.unrecorded[self._stage, self._shard].append(call)
+            self._unwritten = error
 
     def _count(self, sample: int) -> None:
         """Count a sample as passed once the last of its calls is made."""

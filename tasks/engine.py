@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from core.endpoint import Endpoint, Prompt
-from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFull
+from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed
 from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.metric import Judge
 from core.plan import Manifest, Shard
-from core.result import CallKey
+from core.result import Call, CallKey
 from core.settings import read_settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.results.folder import JobFolder
@@ -29,6 +29,9 @@ from tasks.endpoint.loop import Lane, Policy, Route, io_loop, route_url
 T = TypeVar("T")
 
 REPORT_INTERVAL_S = 1.0
+
+STORAGE_DELAYS_S: Final = (1.0, 5.0)
+"""Before the second and the last attempt at what could not be kept."""
 
 Stop = Literal["pause", "fail", "cancel"]
 """Why a job is to stop; where there are two reasons, the later one in this list holds."""
@@ -57,6 +60,7 @@ class Engine:
         self.stop: Stop | None = None
         self.log: JobLog
         self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
+        self.unrecorded: defaultdict[tuple[Stage, Shard], list[Call]] = defaultdict(list)
         self.parallelism = self.spec.params.parallelism or settings.parallelism
         self._lane = Lane(self.parallelism)
         self._lanes = own_lanes(self.spec)
@@ -84,7 +88,7 @@ class Engine:
         What the user wants is heard before the first call, and the folder is let go after the last.
         """
         with self.folder.held(), closing(JobLog(self.folder.log_path)) as self.log:
-            self._report()
+            self._report_first()
             reporter = threading.Thread(target=self._keep_reporting, name=f"report-{self.job.id}", daemon=True)
             reporter.start()
             try:
@@ -93,7 +97,8 @@ class Engine:
                 self.loop.run(self._cease())
                 self._done.set()
                 reporter.join()
-                self._report()
+                with suppress(StorageFailed):  # what matters was reported as it came about
+                    self._report()
 
     def visit(self) -> None:
         """Work beside the engine that holds the job, in another process; that one reports.
@@ -122,7 +127,8 @@ class Engine:
                 error.message if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
             )
             kind = type(error) if isinstance(error, AssayError) else ServiceError
-            self.finished(failure=Failure(blame=kind.blame, code=kind.code, message=message))
+            with suppress(StorageFailed):  # it is reported once more when the folder is let go
+                self.finished(failure=Failure(blame=kind.blame, code=kind.code, message=message))
             if self._masked(str(error)) != str(error):
                 raise ServiceError(message) from None  # the error itself would show a key
             raise
@@ -234,26 +240,33 @@ class Engine:
     def finished(self, *, failure: Failure | None = None) -> None:
         """Take note that the results are complete, or why they never will be."""
         if failure:
-            self._complain(failure.message)
+            self.log.write(self._masked(failure.message), level="ERROR")
         self._results_ready_at = utcnow() if failure is None else None
         self._failure = failure
         self._report()
 
-    def _complain(self, message: str) -> None:
-        """Log an error, which may be that the disk has no room for a log."""
-        with suppress(StorageFull):
-            self.log.write(self._masked(message), level="ERROR")
+    def _report_first(self) -> None:
+        """Report, and hear what is wanted, before anything is done: without that nothing may be."""
+        for delay_s in STORAGE_DELAYS_S:
+            with suppress(StorageFailed):
+                self._report()
+                return
+            self._done.wait(delay_s)
+        self._report()
 
     def _keep_reporting(self) -> None:
         while not self._done.wait(REPORT_INTERVAL_S):
-            try:
-                with self._lock:
-                    for journal in self._journals:
-                        journal.sync()
-                self._report()
-            except Exception as error:
-                # A report that fails is tried again in a second; the calls are in the journals.
-                self._complain(f"Could not report: {error}")
+            for step in (self._sync, self._report):
+                try:
+                    step()
+                except Exception as error:
+                    # What fails is tried again in a second; the calls are in the journals.
+                    self.log.write(self._masked(f"Could not report: {error}"), level="ERROR")
+
+    def _sync(self) -> None:
+        with self._lock:
+            for journal in self._journals:
+                journal.sync()
 
     def _report(self) -> None:
         """Write the progress, unless another engine does, and heed the user's intent."""

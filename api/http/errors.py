@@ -15,7 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api.http.faces import Owner, owner_of
-from core.errors import AssayError, Conflict, InvalidInput, NotFound, SpecInvalid, StorageFull, Unsupported
+from core.errors import (
+    AssayError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    SpecInvalid,
+    StorageFailed,
+    StorageFull,
+    Unsupported,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +33,7 @@ CODES: Final[tuple[tuple[type[AssayError], int], ...]] = (
     (Conflict, 409),
     (InvalidInput, 422),
     (StorageFull, 507),
+    (StorageFailed, 503),
     (AssayError, 500),
 )
 
@@ -70,12 +80,12 @@ class ErrorRefusal(BaseModel):
 
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    code: {"model": Refusal} for code in (400, 401, 403, 404, 409, 413, 500, 501, 504, 507)
+    code: {"model": Refusal} for code in (400, 401, 403, 404, 409, 413, 500, 501, 503, 504, 507)
 }
 """What any route may answer besides what it is for; 422 has a list of details."""
 
 ERROR_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    code: {"model": ErrorRefusal} for code in (400, 401, 403, 404, 409, 413, 422, 429, 500, 501, 502, 507)
+    code: {"model": ErrorRefusal} for code in (400, 401, 403, 404, 409, 413, 422, 429, 500, 501, 502, 503, 507)
 }
 """The same for the faces that say `{"error"}`."""
 

@@ -82,6 +82,15 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
         due = [entry for entry in flow_run_response if entry.flow_run.id not in self._at_work]
         return await super()._submit_scheduled_flow_runs(due)
 
+    async def _submit_run(self, flow_run: "FlowRun") -> None:
+        """Submit a run; where Prefect fails that it is due again later, and no other run here ends for it."""
+        try:
+            await super()._submit_run(flow_run)
+        except (httpx.HTTPError, PrefectException) as error:
+            self._logger.warning("Flow run %s could not be taken up: %s", flow_run.id, error)
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._release_limit_slot(flow_run.id)
+
     async def _heed_wakes(self) -> None:
         pipe = os.open(make_pipe(self._settings.home), os.O_RDWR | os.O_NONBLOCK)
         try:

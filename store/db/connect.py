@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from core.errors import InvalidInput, Misconfigured, StorageFull
+from core.errors import InvalidInput, Misconfigured, StorageFailed, StorageFull
 from core.settings import make_folder
 
 BUSY_S = 30
@@ -55,7 +55,7 @@ def reaching(engine: sa.Engine) -> Iterator[None]:
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a connection in a transaction that only reads, and so waits for no writer.
 
-    Raises InvalidInput for a value that the database cannot compare with.
+    Raises InvalidInput for a value that the database cannot compare with, and StorageFailed if it cannot be read.
     """
     with _refusing(), engine.connect().execution_options(only_reads=True) as connection, connection.begin():
         yield connection
@@ -66,24 +66,24 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a connection in a transaction that is committed at the end, or rolled back on an error.
 
     On SQLite it is the only writer from its beginning, so what it reads cannot change before it writes.
-    Raises StorageFull when the database's disk is full, and InvalidInput for a value that it cannot keep.
+    Raises StorageFull when the database's disk is full, StorageFailed if it cannot be written for another reason, and
+    InvalidInput for a value that it cannot keep.
     """
-    try:
-        with _refusing(), engine.begin() as connection:
-            yield connection
-    except sa.exc.DBAPIError as error:
-        if _is_disk_full(error.orig):
-            raise StorageFull("The disk of the job tables is full; free some space, then try again") from error
-        raise
+    with _refusing(), engine.begin() as connection:
+        yield connection
 
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Have a value that the database does not take be the user's error; Postgres' texts hold no NUL."""
+    """Say what a database refuses as whose error it is: of a value, the user's; Postgres' texts hold no NUL."""
     try:
         yield
     except sa.exc.DataError as error:
         raise InvalidInput(f"The database does not take a value of this request: {error.orig}") from error
+    except sa.exc.OperationalError as error:
+        if _is_disk_full(error.orig):
+            raise StorageFull("The disk of the job tables is full; free some space, then try again") from error
+        raise StorageFailed(f"The job tables cannot be read or written now: {error.orig}; try again later") from error
 
 
 def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

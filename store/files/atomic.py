@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from core.errors import StorageFull
+from core.errors import StorageFailed, StorageFull
+
+KEPT: Final = frozenset({"results", "files"})
+"""The folders of a home in which things are kept."""
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -17,7 +20,7 @@ def publish(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file, then put that in the place of `path`, durably.
 
     Folders are made as needed. On failure `path` is as it was, and nothing else is left.
-    Raises StorageFull if the disk or a quota is full.
+    Raises StorageFull if the disk or a quota is full, and StorageFailed if it cannot be written for another reason.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with storing(path):
@@ -42,10 +45,18 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Raise a full disk, met while `path` is written, as StorageFull."""
+    """Raise what the system says against writing `path` as StorageFull or StorageFailed, naming it below the home."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise StorageFull(f"no space is left on the disk: {path} was not written") from error
-        raise
+            remedy = "free some, then run the job or send the request again"
+            raise StorageFull(f"no space is left on the disk: {_below_home(path)} was not written; {remedy}") from error
+        remedy = "see that it can be written, then run the job or send the request again"
+        raise StorageFailed(f"{_below_home(path)} was not written: {error.strerror or error}; {remedy}") from error
+
+
+def _below_home(path: Path) -> Path:
+    """Return a path without what is before the folders of a home, which is nobody's business."""
+    start = max((place for place, part in enumerate(path.parts) if part in KEPT), default=len(path.parts) - 1)
+    return Path(*path.parts[start:])

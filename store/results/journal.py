@@ -7,7 +7,6 @@ line breaks, so a newline always ends a record, and what follows a damaged one c
 import mmap
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -41,6 +40,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open or create the journal, and cut off a last record that was not written whole."""
         self.path = path
+        self._is_torn = False
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -55,16 +55,28 @@ class Journal:
         """Write down one call, in one write; it survives the process, and after `sync` the machine."""
         line = render_call(call)
         with storing(self.path):
+            if self._is_torn:
+                self._cut_off()
+            if self._is_torn:  # the next record must not follow half of one unseparated
+                line = b"\n" + line
+                self._end = os.fstat(self._descriptor).st_size
             try:
                 written = os.write(self._descriptor, line)
                 while written < len(line):
                     written += os.write(self._descriptor, line[written:])
             except OSError:
-                # The next record must not follow half of this one; where that fails, the reader skips both.
-                with suppress(OSError):
-                    os.ftruncate(self._descriptor, self._end)
+                self._cut_off()
                 raise
         self._end += len(line)
+        self._is_torn = False
+
+    def _cut_off(self) -> None:
+        """Cut off half a record, or take note that it is still there."""
+        try:
+            os.ftruncate(self._descriptor, self._end)
+            self._is_torn = False
+        except OSError:
+            self._is_torn = True
 
     def sync(self) -> None:
         """Wait until the disk holds all that was appended."""

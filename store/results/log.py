@@ -1,5 +1,7 @@
 """A job's log: JSON lines in its folder; what is written is free of keys already."""
 
+import errno
+import logging
 import os
 import threading
 from datetime import datetime
@@ -11,7 +13,8 @@ import orjson
 
 from core.errors import InvalidInput
 from core.job import utcnow
-from store.files.atomic import storing
+
+logger = logging.getLogger("assay.results")
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 
@@ -70,18 +73,44 @@ class JobLog:
     """Appends to `log.jsonl`; byte offsets into it are stable cursors."""
 
     def __init__(self, path: Path) -> None:
-        """Open the log at `path`, creating its folder."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Name the file; it is made with its first line."""
         self._path = path
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._fd = -1
+        self._torn = False
         self._lock = threading.Lock()
+        self.lost = 0
 
     def write(self, message: str, *, level: Level = "INFO", step: str = "evaluation") -> None:
-        """Append one line; `step` is the stage it comes from. Raises StorageFull."""
+        """Append one line; `step` is the stage it comes from.
+
+        A line that cannot be written is counted as `lost`, which the first time is said on stderr: for want of a log
+        nothing fails.
+        """
         line = orjson.dumps({"time": utcnow(), "level": level, "step": step, "message": message}) + b"\n"
-        with self._lock, storing(self._path):
-            os.write(self._fd, line)
+        with self._lock:
+            try:
+                self._append(line)
+            except OSError as error:
+                self.lost += 1
+                if self.lost == 1:
+                    logger.warning("Lines of %s are lost: %s", self._path, error)
+
+    def _append(self, line: bytes) -> None:
+        if self._fd < 0:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            size = os.fstat(self._fd).st_size
+            self._torn = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(self._fd, line)
+        self._torn = written < len(line)
+        if self._torn:
+            raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes were written")
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._fd)
+        with self._lock:
+            descriptor, self._fd = self._fd, -1
+            if descriptor >= 0:
+                os.close(descriptor)

@@ -1,10 +1,11 @@
+import resource
 from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import EndpointRefused
+from core.errors import EndpointRefused, StorageFailed
 from core.job import Job
 from core.metric import JsonParser, Judge, Parsed, RegexParser
 from core.result import Call, CallKey, Score
@@ -126,6 +127,24 @@ def test_a_call_whose_record_is_damaged_is_made_again_and_the_log_says_so(lab: L
 
 
 # Errors that may pass.
+
+
+def test_calls_that_cannot_be_written_down_are_kept_for_the_next_attempt_and_no_other_is_begun(lab: Lab) -> None:
+    job = job_of(lab, size=20, parallelism=4)
+    with lab.engaged(job) as engine:
+        (shard,) = engine.manifest.shards
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # each write to a file fails
+        try:
+            with pytest.raises(StorageFailed, match=r"journal/generate-00000\.journal was not written"):
+                generate_shard(engine, shard, final=False)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        paid = len(lab.asked)
+        assert paid <= 8
+        generate_shard(engine, shard, final=False)
+    assert engine.folder.is_finished("generate", shard)
+    assert len(lab.asked) == len(set(lab.asked)) == 20
 
 
 def test_a_transient_error_ends_the_attempt_once_the_rest_is_paid(lab: Lab) -> None:

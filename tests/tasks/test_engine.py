@@ -309,17 +309,31 @@ def test_an_error_nobody_foresaw_is_the_service_s_and_is_logged(lab: Lab) -> Non
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_job_that_fails_as_the_disk_is_full_says_so(lab: Lab) -> None:
+def test_a_job_whose_log_cannot_be_written_does_not_fail(lab: Lab) -> None:
     job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
     log = lab.workspace.folder(job.id).log_path
     log.parent.mkdir(parents=True)
     log.symlink_to("/dev/full")
-    engine = Engine(lab.workspace, job, attempt=1, worker="lab", tell=lab.said.append)
-    with engine.engaged(), pytest.raises(StorageFull), engine.failing():
-        engine.say("it begins")
+    with lab.engaged(job) as engine:
+        generate_shard(engine, engine.manifest.shards[0], final=True)
+    assert engine.log.lost == len(lab.said) == 1
+    assert lab.workspace.folder(job.id).is_finished("generate", engine.manifest.shards[0])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_job_that_fails_as_the_disk_is_full_says_so(lab: Lab) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
+    with lab.engaged(job) as engine:
+        journal = engine.folder.journal("generate", engine.manifest.shards[0])
+        journal.parent.mkdir()
+        journal.symlink_to("/dev/full")
+        with pytest.raises(StorageFull), engine.failing():
+            generate_shard(engine, engine.manifest.shards[0], final=True)
     failed = lab.progress(job).failure
     assert failed is not None
     assert (failed.blame, failed.code) == ("service", "storage_full")
+    place = f"results/job_id={job.id}/journal/generate-00000.journal"
+    assert failed.message.startswith(f"no space is left on the disk: {place} was not written; free some")
 
 
 def test_a_finished_shard_counts_as_done_from_the_start_of_the_next_attempt(lab: Lab) -> None:

@@ -1,8 +1,8 @@
 """The routes of chat completions: those that were made elsewhere, those that are made here, and all that is logged."""
 
+import logging
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated, Any, Final, Literal
 
 import orjson
@@ -19,7 +19,7 @@ from api.maniac.models import Called, called
 from api.maniac.schema import responses as wire
 from api.maniac.schema.chats import Chat, Example, HavingMetadata, Register
 from api.maniac.schema.fields import NO_NUL, InContainer, JsonDict, Limit, Offset
-from core.errors import NotFound, SpecInvalid, Unsupported
+from core.errors import NotFound, SpecInvalid, StorageFailed, Unsupported
 from core.queries.lists import OneOf
 from store.db.completions import Completion, NewCompletion
 from tasks.endpoint.forward import PATIENCE_S
@@ -32,6 +32,8 @@ PASSED_ON: Final = frozenset({400, 404, 413, 422})
 """What a model's endpoint says of a request that is for whoever made it to mend."""
 
 MAX_WAIT_S: Final = 60
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/chat/completions", tags=["Maniac"])
 
@@ -84,8 +86,12 @@ async def create_completion(asked: Chat, state: CurrentState) -> Response:
     reply = await state.forwarder.ask(state.forwarder.route(model), request)
     answer = _answer(reply)
     if container is not None and asked.store is not False:
-        with suppress(NotFound):  # deleted meanwhile; the answer is paid for all the same
+        try:
             await run_in_threadpool(state.completions.add, container.id, [chats.to_log(asked, answer, model)])
+        except NotFound:  # deleted meanwhile; the answer is paid for all the same
+            pass
+        except StorageFailed as error:
+            log.warning("A completion is not logged in container %s: %s", container.id, error.message)
     return Response(reply.body, media_type="application/json")
 
 

@@ -16,6 +16,7 @@ from core.errors import (
     NotFound,
     ResultsMissing,
     SpecInvalid,
+    StorageFailed,
     StorageFull,
 )
 
@@ -43,6 +44,7 @@ def answer_to(error: Exception) -> httpx.Response:
         (NotFound("Job not found"), 404, "Job not found"),
         (Conflict("taken"), 409, "taken"),
         (StorageFull("no space left for the tables"), 507, "no space left for the tables"),
+        (StorageFailed("the tables may only be read"), 503, "the tables may only be read"),
         (ResultsMissing("scores/00000.parquet is damaged"), 500, "scores/00000.parquet is damaged"),
         (Misconfigured("ASSAY_X is not set"), 500, "ASSAY_X is not set"),
         (EndpointFailed("the endpoint is away"), 500, "the endpoint is away"),

@@ -1,3 +1,4 @@
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -5,7 +6,7 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
-from core.errors import InvalidInput, Misconfigured, StorageFull
+from core.errors import InvalidInput, Misconfigured, StorageFailed, StorageFull
 from store.db.connect import connect, reading, writing
 
 
@@ -87,6 +88,35 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageFull, match="disk of the job tables is full"):
         fill()
     assert columns_of(engine, "t0") == 0
+    engine.dispose()
+
+
+def test_a_disk_that_takes_nothing_is_named_and_what_was_kept_stays(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'assay.db'}")
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE kept (n INTEGER)")
+
+    def insert() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("INSERT INTO kept VALUES (1)")
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # each write to a file fails
+    try:
+        with pytest.raises(StorageFailed, match="job tables"):
+            insert()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    insert()
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM kept").scalar() == 1
+    engine.dispose()
+
+
+def test_a_database_that_may_only_be_read_is_named(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'assay.db'}?mode=ro&uri=true")
+    with pytest.raises(StorageFailed, match="job tables cannot be read or written now"), writing(engine):
+        pass
     engine.dispose()
 
 

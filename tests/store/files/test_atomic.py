@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pyarrow.fs import LocalFileSystem
 
-from core.errors import StorageFull
+from core.errors import StorageFailed, StorageFull
 from store.files.atomic import publish
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="the system has no /dev/full")
@@ -72,11 +72,12 @@ def test_a_full_disk_met_by_arrow_is_told_alike(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_system_errors_stay_what_they_are(tmp_path: Path) -> None:
-    (tmp_path / "folder").write_text("in the way")
-    with pytest.raises(FileExistsError):
-        publish(tmp_path / "folder" / "c.txt", lambda file: None)
-    assert (tmp_path / "folder").read_text() == "in the way"
+def test_what_the_system_says_against_a_write_is_told_with_the_file_below_the_home(tmp_path: Path) -> None:
+    (tmp_path / "files").write_text("in the way")
+    with pytest.raises(StorageFailed, match=r"^files/c\.txt was not written: File exists; see that") as caught:
+        publish(tmp_path / "files" / "c.txt", lambda file: None)
+    assert (caught.value.blame, caught.value.code) == ("service", "storage_failed")
+    assert (tmp_path / "files").read_text() == "in the way"
 
 
 def test_of_many_publishers_one_wins_whole(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid
+from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid, StorageFailed
 from core.job import Job, utcnow
 from core.plan import DatasetDigest, Manifest, Shard
 from core.result import Call, CallKey, Outcome, Output, Score, Summary
@@ -103,7 +103,9 @@ def test_a_crash_between_calls_and_outputs_leaves_the_journal_to_redo_from(folde
         for call in CALLS:
             journal.append(call)
     (folder.path / "outputs").write_text("in the way")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(
+        StorageFailed, match=r"results/job_id=job-1/outputs/00003\.parquet was not written: File exists"
+    ):
         folder.finish_generate(SHARD, OUTPUTS, CALLS)
     assert read_journal(folder.journal("generate", SHARD)).calls == CALLS
     (folder.path / "outputs").unlink()

@@ -1,3 +1,4 @@
+import os
 import resource
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import StorageFull
+from core.errors import StorageFailed, StorageFull
 from core.result import Call, CallKey, Usage
 from store.results.journal import Journal, damage, parse_journal, read_journal, render_call
 
@@ -157,7 +158,7 @@ def test_a_write_cut_short_leaves_no_half_call_before_the_next(tmp_path: Path) -
         journal.append(call(0))
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 30, limits[1]))
-            with pytest.raises(OSError, match="File too large"):
+            with pytest.raises(StorageFailed, match="j was not written: File too large"):
                 journal.append(call(1))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -166,9 +167,26 @@ def test_a_write_cut_short_leaves_no_half_call_before_the_next(tmp_path: Path) -
     assert read_journal(path) == ([call(0), call(2)], 0)
 
 
+def test_half_a_record_that_cannot_be_cut_off_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    with Journal(path) as journal:
+        journal.append(call(0))
+        with path.open("ab") as half:
+            half.write(render_call(call(1))[:40])
+        journal._is_torn = True  # as after a write and a truncation that both failed
+        whole, journal._descriptor = journal._descriptor, os.open(path, os.O_RDONLY)
+        with pytest.raises(StorageFailed):  # neither works yet
+            journal.append(call(2))
+        os.close(journal._descriptor)
+        journal._descriptor = whole
+        journal.append(call(2))
+        journal.append(call(3))
+    assert [each.key.sample for each in read_journal(path).calls] == [0, 2, 3]
+
+
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="the system has no /dev/full")
 def test_a_full_disk_is_named() -> None:
-    with Journal(Path("/dev/full")) as journal, pytest.raises(StorageFull, match="/dev/full was not written") as caught:
+    with Journal(Path("/dev/full")) as journal, pytest.raises(StorageFull, match="full was not written") as caught:
         journal.append(call(0))
     assert caught.value.blame == "service"
 
@@ -176,7 +194,7 @@ def test_a_full_disk_is_named() -> None:
 def test_a_closed_journal_takes_no_call(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j")
     journal.close()
-    with (tmp_path / "other").open("w"), pytest.raises(OSError, match="Bad file descriptor"):
+    with (tmp_path / "other").open("w"), pytest.raises(StorageFailed, match="Bad file descriptor"):
         journal.append(call(0))
     assert (tmp_path / "other").read_bytes() == b""
 

@@ -61,6 +61,31 @@ def test_a_line_that_was_cut_short_spoils_no_other(log: Path) -> None:
     assert (page.next_start, page.total) == (None, 6)
 
 
+def test_lines_that_cannot_be_written_are_counted_and_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "job" / "log.jsonl"
+    path.parent.write_text("in the way")
+    log = JobLog(path)
+    log.write("lost")
+    log.write("lost too")
+    path.parent.unlink()
+    log.write("written")
+    log.close()
+    assert log.lost == 2
+    assert [line.message for line in read_log(path).lines] == ["written"]
+    assert len(caplog.records) == 1
+
+
+def test_a_line_that_follows_one_cut_short_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"time": "2025-')
+    log = JobLog(path)
+    log.write("whole")
+    log.close()
+    assert [line.message for line in read_log(path).lines] == ["whole"]
+
+
 @pytest.mark.parametrize("start", [-1, 1, 10**9, 10**30])
 def test_a_start_at_which_no_line_begins_is_refused(log: Path, start: int) -> None:
     with pytest.raises(InvalidInput, match="cursor"):
