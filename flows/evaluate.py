@@ -208,6 +208,8 @@ def generate_and_judge(engine: Engine) -> None:
     futures: list[PrefectFuture[Any]] = []
     try:
         _submit_all(engine, futures)
+    except Pause:  # the run was suspended in Prefect, which lets it go no further
+        engine.pause()
     except BaseException:
         engine.abandon()
         raise
@@ -216,6 +218,8 @@ def generate_and_judge(engine: Engine) -> None:
     for future in futures:
         if future.state.is_failed() or future.state.is_crashed():
             future.result()
+    if any(future.state.is_pending() for future in futures):  # nor a shard
+        engine.pause()
     if not (engine.stop or all(future.state.is_completed() for future in futures)):
         raise ServiceError("a shard ended neither in success nor in an error")
 

@@ -44,6 +44,7 @@ def aggregate(engine: Engine) -> list[Summary]:
     failures = Failures(params.max_failed, needs_scores=params.needs_scores)
     aggregator = Aggregator(bleu_metrics(engine.manifest.spec))
     for shard in engine.manifest.shards:
+        engine.folder.check_intact(shard)
         scores = engine.folder.read_scores(shard)
         if scores is None:
             raise ResultsMissing(f"shard {shard.index} of job {engine.job.id} has no scores")

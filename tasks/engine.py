@@ -137,6 +137,10 @@ class Engine:
         """Let the other shards stop, since one has failed the job."""
         self._halt("fail")
 
+    def pause(self) -> None:
+        """Let the shards stop once their calls in flight have ended, as if the user had paused the job."""
+        self._halt("pause")
+
     # The plan.
 
     @property

@@ -22,7 +22,7 @@ from tasks.engine import Engine
 
 
 def resolve_job(engine: Engine) -> None:
-    """Give an engine its job's manifest."""
+    """Give an engine its job's manifest; what an earlier attempt has finished must be as it was written."""
     workspace = engine.workspace
     engine.manifest = resolve(
         engine.job.id,
@@ -37,6 +37,8 @@ def resolve_job(engine: Engine) -> None:
         code_version=version("assay-evals"),
         report=engine.say,
     )
+    for shard in engine.manifest.shards:
+        engine.folder.check_intact(shard)
 
 
 def _upload(files: Files, file_id: str) -> Upload:

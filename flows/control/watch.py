@@ -53,6 +53,8 @@ class Watch:
     def note_report(self, report: Progress | None) -> None:
         """Take note of the engine's report, if it is a new one, and of whether it is further than any before."""
         if report and report.heartbeat_at != self.heartbeat:
+            if self.run in SET_ASIDE:
+                self.former = report.heartbeat_at
             self.heartbeat, self.heartbeat_since = report.heartbeat_at, time.monotonic()
             done = sum(count.done for stages in report.counts.values() for count in stages.values())
             self.has_advanced = self.has_advanced or (self.most_done is not None and done > self.most_done)

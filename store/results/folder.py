@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from core.errors import NotFound, ResultsMissing, SpecInvalid, first_problem
-from core.job import Job, Stage
+from core.job import STAGES, Job, Stage
 from core.plan import MANIFEST_VERSION, Manifest, Shard
 from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
 from store.files.atomic import publish, storing
@@ -180,6 +180,17 @@ class JobFolder:
         """Return the calls of a finished shard's stage."""
         table = read_parquet(self.calls_file(stage, shard), SCHEMAS["calls"])
         return [] if table is None else schemas.calls_of(table)
+
+    def check_intact(self, shard: Shard) -> None:
+        """Check that the files that are there of a shard are as they were written.
+
+        Raises ResultsMissing, naming one that is not, and SchemaMismatch.
+        """
+        kinds: tuple[Kind, ...] = ("samples", *FINISHED_BY.values())
+        for kind in kinds:
+            version_of(self.file(kind, shard.index), SCHEMAS[kind])
+        for stage in STAGES:
+            version_of(self.calls_file(stage, shard), SCHEMAS["calls"])
 
     def extent(self) -> tuple[int, int]:
         """Return how far the job has come: the stages that shards have finished, and the calls that others made."""

@@ -166,9 +166,15 @@ class Life(RuleBasedStateMachine):
         self.prefect.runs[run_id] = Cancelling()
 
     @precondition(lambda self: self.prefect.of_type("RUNNING"))
-    @rule(data=st.data())
-    def suspend_in_prefect(self, data: st.DataObject) -> None:
-        self.prefect.runs[self._draw_run(data, "RUNNING")] = Paused(name="Suspended")
+    @rule(data=st.data(), is_heard=st.booleans())
+    def suspend_in_prefect(self, data: st.DataObject, is_heard: bool) -> None:
+        """Suspend a run; its engine may hear of it from Prefect before anybody else."""
+        run_id = self._draw_run(data, "RUNNING")
+        self.prefect.runs[run_id] = Paused(name="Suspended")
+        for engine in self._asking() if is_heard else ():
+            if engine.run_id == run_id:
+                engine.stop = "pause"
+                self._stop(engine)
 
     @precondition(lambda self: self.prefect.of_type("PAUSED"))
     @rule(data=st.data())

@@ -1,4 +1,5 @@
 import json
+import resource
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.endpoint import Endpoint
-from core.errors import EndpointRefused, ServiceError, SpecInvalid, StorageFull
+from core.errors import EndpointRefused, ResultsMissing, ServiceError, SpecInvalid, StorageFailed
 from core.job import Count, Job, JobStatus
 from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec
@@ -320,20 +321,38 @@ def test_a_job_whose_log_cannot_be_written_does_not_fail(lab: Lab) -> None:
     assert lab.workspace.folder(job.id).is_finished("generate", engine.manifest.shards[0])
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_job_that_fails_as_the_disk_is_full_says_so(lab: Lab) -> None:
+def test_a_job_that_fails_as_nothing_can_be_written_says_so_once_it_can(lab: Lab) -> None:
     job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with lab.engaged(job) as engine:
-        journal = engine.folder.journal("generate", engine.manifest.shards[0])
-        journal.parent.mkdir()
-        journal.symlink_to("/dev/full")
-        with pytest.raises(StorageFull), engine.failing():
-            generate_shard(engine, engine.manifest.shards[0], final=True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # each write to a file fails, the report's too
+        try:
+            with pytest.raises(StorageFailed), engine.failing():
+                generate_shard(engine, engine.manifest.shards[0], final=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     failed = lab.progress(job).failure
     assert failed is not None
-    assert (failed.blame, failed.code) == ("service", "storage_full")
+    assert (failed.blame, failed.code) == ("service", "storage_failed")
     place = f"results/job_id={job.id}/journal/generate-00000.journal"
-    assert failed.message.startswith(f"no space is left on the disk: {place} was not written; free some")
+    assert failed.message.startswith(f"{place} was not written: File too large; see that")
+
+
+@pytest.mark.parametrize("kind", ["samples", "calls", "outputs", "scores"])
+def test_a_resumed_job_does_not_complete_over_a_shard_that_is_damaged(lab: Lab, kind: str) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(30), CORRECT))
+    with lab.engaged(job) as engine:
+        first, _ = engine.manifest.shards
+        generate_shard(engine, first, final=True)
+        judge_shard(engine, first, final=True)
+    file = min((lab.workspace.folder(job.id).path / kind).iterdir())
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ResultsMissing) as damaged:
+        lab.carry_out(job)
+    assert damaged.value.message.startswith(f"results/job_id={job.id}/{kind}/{file.name} is damaged: ")
+    assert len(lab.model.calls) == len(first)
 
 
 def test_a_finished_shard_counts_as_done_from_the_start_of_the_next_attempt(lab: Lab) -> None:

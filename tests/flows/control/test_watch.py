@@ -80,13 +80,17 @@ def test_only_a_new_report_is_a_sign_of_life() -> None:
 @pytest.mark.parametrize("aside", sorted(SET_ASIDE))
 def test_a_report_from_before_a_run_was_set_aside_says_nothing_of_its_next_engine(aside: RunState) -> None:
     watch = watching("running", in_state_s=1e6, silent_s=1e6)
-    for run in (aside, "pending", "running"):
-        watch.note_run(run)
-        assert not watch.engine_is_dead(REPORT)
-        assert not watch.engine_is_dead(READY)
-    watch.note_report(Progress("job-1", 1, "worker", BEAT + timedelta(seconds=1)))
+    watch.note_run(aside)
+    last, next_one = (replace(REPORT, heartbeat_at=BEAT + timedelta(seconds=second)) for second in (1, 2))
+    watch.note_report(last)  # as of an engine that has just let go
     watch.heartbeat_since -= SILENT_S + MARGIN_S
-    assert watch.engine_is_dead(replace(REPORT, heartbeat_at=BEAT + timedelta(seconds=1)))
+    for run in ("pending", "running"):
+        watch.note_run(run)
+        assert not watch.engine_is_dead(last)
+        assert not watch.engine_is_dead(replace(last, results_ready_at=BEAT))
+    watch.note_report(next_one)
+    watch.heartbeat_since -= SILENT_S + MARGIN_S
+    assert watch.engine_is_dead(next_one)
 
 
 def test_a_run_that_the_user_had_go_on_is_told_from_one_that_was_resumed_in_prefect() -> None:

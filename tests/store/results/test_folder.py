@@ -165,6 +165,24 @@ def test_a_file_with_any_changed_byte_is_refused_or_reads_the_same(folder: JobFo
     assert not reads
 
 
+@pytest.mark.parametrize("kind", ["samples", "calls", "outputs", "scores"])
+def test_a_file_of_a_shard_that_is_not_as_it_was_written_is_named_below_the_home(folder: JobFolder, kind: str) -> None:
+    folder.write_samples(SHARD, ['{"q": 1}', '{"q": 2}'])
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    folder.check_intact(SHARD)
+    folder.finish_judge(SHARD, SCORES, [])
+    folder.check_intact(SHARD)
+    file = min((folder.path / kind).iterdir())
+    whole = file.read_bytes()
+    for place in (5, len(whole) // 2, len(whole) - 12):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ResultsMissing, match=f"^results/job_id=job-1/{kind}/{file.name} is damaged"):
+            folder.check_intact(SHARD)
+    file.write_bytes(b"")
+    with pytest.raises(ResultsMissing, match="is damaged"):
+        folder.check_intact(SHARD)
+
+
 def test_each_way_in_which_calls_have_ended_is_told_once(folder: JobFolder) -> None:
     assert folder.call_ends() == []
     judged = Call(CallKey("qa", 50, "target", 0, "judge", "graded", 0), "error", "{}", error="HTTP 401")
