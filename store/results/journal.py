@@ -59,7 +59,6 @@ class Journal:
                 self._cut_off()
             if self._is_torn:  # the next record must not follow half of one unseparated
                 line = b"\n" + line
-                self._end = os.fstat(self._descriptor).st_size
             try:
                 written = os.write(self._descriptor, line)
                 while written < len(line):
@@ -67,7 +66,7 @@ class Journal:
             except OSError:
                 self._cut_off()
                 raise
-        self._end += len(line)
+        self._end = os.fstat(self._descriptor).st_size if self._is_torn else self._end + len(line)
         self._is_torn = False
 
     def _cut_off(self) -> None:
