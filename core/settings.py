@@ -61,6 +61,11 @@ def _content(value: str) -> str:
         raise ValueError(f"{value[1:]} cannot be read: {error.strerror}") from None
 
 
+def _default_hubs() -> tuple[str, ...]:
+    """Return the hub that Hugging Face's library would ask."""
+    return ((os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/"),)
+
+
 class ModelSettings(BaseModel):
     """Where one model lives, and its bounds over all jobs of a process."""
 
@@ -88,6 +93,7 @@ class Settings(BaseSettings):
     default_api_key: SecretStr | None = None
     default_judge: str | None = None
     datasets: Path | None = None
+    hubs: Annotated[tuple[str, ...], NoDecode] = Field(default_factory=_default_hubs)
     allow_endpoints: Annotated[tuple[str, ...], NoDecode] = ()
     parallelism: Annotated[int, Field(ge=1, le=4096)] = 8
     max_jobs: Annotated[int, Field(ge=1)] = 8
@@ -106,7 +112,15 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.absolute()
 
-    @field_validator("allow_endpoints", "api_keys", mode="before")
+    @field_validator("hubs", mode="after")
+    @classmethod
+    def _are_urls(cls, hubs: tuple[str, ...]) -> tuple[str, ...]:
+        for hub in hubs:
+            if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#@\s]*)?", hub):
+                raise ValueError("a hub is an http or https URL without user info and query")
+        return tuple(hub.rstrip("/") for hub in hubs)
+
+    @field_validator("allow_endpoints", "api_keys", "hubs", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Read a comma-separated list, or one a line from `@file`."""

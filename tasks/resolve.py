@@ -17,22 +17,24 @@ from store.results.folder import JobFolder
 from store.results.spool import Spool, spooling
 from tasks.check import check_templates, columns_read
 from tasks.datasets.found import Sources, Upload
+from tasks.datasets.hub import Hubs
 from tasks.datasets.rows import read_rows
 from tasks.engine import Engine
 
 
 def resolve_job(engine: Engine) -> None:
     """Give an engine its job's manifest; what an earlier attempt has finished must be as it was written."""
-    workspace = engine.workspace
+    workspace, settings = engine.workspace, engine.workspace.settings
     engine.manifest = resolve(
         engine.job.id,
         engine.spec,
         engine.folder,
         Sources(
-            workspace.settings.datasets,
+            settings.datasets,
             lambda file_id: _upload(workspace.files, file_id),
             engine.reveal,
-            Bounds(workspace.settings.max_row, workspace.settings.max_decoded),
+            Bounds(settings.max_row, settings.max_decoded),
+            Hubs(settings.hubs, settings.home / "hub", settings.max_upload),
         ),
         code_version=version("assay-evals"),
         report=engine.say,

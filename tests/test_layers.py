@@ -20,6 +20,8 @@ HOMES = {
     "httpx_aiohttp": {"tasks/endpoint"},
     "uvloop": {"tasks/endpoint"},
     "huggingface_hub": {"tasks/datasets"},
+    "httpx2": {"tasks/datasets"},
+    "httpcore2": {"tasks/datasets"},
     "jinja2": {"tasks/templates"},
     "re2": {"tasks"},
     "sacrebleu": {"tasks/metrics"},

@@ -30,13 +30,15 @@ class Sources:
     """Where datasets come from.
 
     `datasets` is a local root for `hf://datasets/`, `uploads` finds an uploaded file by its id, `reveal` gives the
-    key that a reference stands for; files are read within `bounds`.
+    key that a reference stands for; files are read within `bounds`, and `hubs` may be
+    asked where there is no local root.
     """
 
     datasets: Path | None
     uploads: Callable[[str], Upload]
     reveal: Callable[[str], str]
     bounds: Bounds = field(default_factory=Bounds)
+    hubs: hub.Hubs = hub.NO_HUBS
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _locate(dataset: FilesDataset, sources: Sources) -> Path:
         return hub.locate(address, sources.datasets)
     is_file = format_of(address.path) is not None or bool(Path(address.path).suffix and dataset.format)
     token = sources.reveal(dataset.token) if dataset.token else None
-    return hub.fetch(address, is_file=is_file, hub=dataset.hub, token=token)
+    return hub.fetch(address, is_file=is_file, hub=dataset.hub, token=token, hubs=sources.hubs)
 
 
 def _data_files(folder: Path, dataset: FilesDataset) -> list[Path]:

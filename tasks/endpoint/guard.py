@@ -39,16 +39,19 @@ class Policy:
         for entry in self.allow:
             _parse(entry)
 
-    def check(self, host: str, port: int, address: str) -> None:
-        """Raise AddressRefused if `host`, which is at `address`, may not be called."""
+    def allows(self, host: str, port: int, address: str) -> bool:
+        """Tell whether `host`, which is at `address`, may be called."""
         found = embedded(ip_address(address))
         kind = kind_of(found)
         if self.allow:
-            allowed = kind != "unroutable" and any(_parse(entry).covers(host, port, found) for entry in self.allow)
-        else:
-            allowed = kind == "public" or (kind == "private" and self.private)
-        if allowed:
+            return kind != "unroutable" and any(_parse(entry).covers(host, port, found) for entry in self.allow)
+        return kind == "public" or (kind == "private" and self.private)
+
+    def check(self, host: str, port: int, address: str) -> None:
+        """Raise AddressRefused if `host`, which is at `address`, may not be called."""
+        if self.allows(host, port, address):
             return
+        kind = kind_of(embedded(ip_address(address)))
         remedy = "" if kind == "unroutable" else "; list the host in ASSAY_ALLOW_ENDPOINTS to allow it"
         place = host if host == address else f"{host} is at {address}, and it"
         raise AddressRefused(f"{place} is {_INDEFINITE[kind]} address that jobs may not call{remedy}")
@@ -102,7 +105,7 @@ def embedded(address: Address) -> Address:
 
 def kind_of(address: Address) -> AddressKind:
     """Return what kind of address this is; loopback counts as private."""
-    if address.is_loopback:
+    if address.is_loopback or (isinstance(address, IPv6Address) and address.is_site_local):
         return "private"
     if address.is_link_local:
         return "link-local"

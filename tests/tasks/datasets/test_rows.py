@@ -1,8 +1,6 @@
 import datetime
-import http.server
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -337,62 +334,3 @@ def test_json_values_are_left_as_they_are(value: Any) -> None:
     kept = json_value(value, "x", Findings())
     assert kept == value
     assert json.loads(json.dumps(kept)) == value
-
-
-class HubHandler(http.server.BaseHTTPRequestHandler):
-    """A hub with one dataset of one file."""
-
-    asked: list[tuple[str, str | None]] = []  # noqa: RUF012 - shared on purpose: one handler is made a request
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        self.asked.append((self.path, self.headers.get("Authorization")))
-        if self.path == "/datasets/org/ds/resolve/main/d.jsonl":
-            body = b'{"n": 1}\n{"n": 2}\n'
-            self._answer(200, body, {"ETag": '"e1"', "X-Repo-Commit": "a" * 40})
-        elif self.path.startswith("/api/datasets/org/ds/revision/"):
-            siblings = [{"rfilename": "d.jsonl"}, {"rfilename": "README.md"}]
-            body = json.dumps({"id": "org/ds", "sha": "a" * 40, "siblings": siblings}).encode()
-            self._answer(200, body, {"Content-Type": "application/json"})
-        else:
-            self._answer(404, b"{}", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
-
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A hub on loopback, with a cache of its own."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    HubHandler.asked.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HubHandler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_without_a_local_root_a_file_comes_from_the_hub(hub: str) -> None:
-    dataset = FilesDataset(url="hf://datasets/org/ds/d.jsonl", hub=hub, token="store:1")
-    assert list(read_rows(dataset, sources(None), limit=None)) == [{"n": 1}, {"n": 2}]
-    assert {authorization for _, authorization in HubHandler.asked} == {"Bearer token of store:1"}
-
-
-def test_what_the_hub_refuses_is_said_shortly(hub: str) -> None:
-    dataset = FilesDataset(url="hf://datasets/org/none/d.jsonl", hub=hub, token="store:1")
-    with pytest.raises(DatasetUnreadable, match=r"hf://datasets/org/none/d\.jsonl could not be fetched: ") as refused:
-        list(read_rows(dataset, sources(None), limit=None))
-    assert len(refused.value.message) < 400
-    assert "token of" not in refused.value.message
