@@ -40,7 +40,10 @@ class DatasetDigest(Frozen):
 
 
 class Manifest(Frozen):
-    """All that a job's later stages need to know; no secrets."""
+    """All that a job's later stages need to know; no secrets.
+
+    `notes` are added as the job is carried out: what was not done to the letter.
+    """
 
     job_id: str
     schema_version: int = MANIFEST_VERSION
@@ -48,6 +51,7 @@ class Manifest(Frozen):
     spec: EvaluationSpec
     shards: tuple[Shard, ...]
     datasets: tuple[DatasetDigest, ...]
+    notes: tuple[str, ...] = ()
 
 
 def shard_size(samples: int, stages: int) -> int:

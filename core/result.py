@@ -50,11 +50,17 @@ class CallKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the endpoint counted them; None where it did not say."""
+    """Tokens as the endpoint counted them; None where it did not say.
+
+    Those of the prompt that were `cached_tokens`, and those of the completion that were `reasoning_tokens`, are kept
+    apart; whether the counts beside them include them is the endpoint's way.
+    """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    cached_tokens: int | None = since(2)
+    reasoning_tokens: int | None = since(2)
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the tokens of both; a count that one of them lacks is the other's."""
@@ -62,6 +68,8 @@ class Usage:
             _sum(self.prompt_tokens, other.prompt_tokens),
             _sum(self.completion_tokens, other.completion_tokens),
             _sum(self.total_tokens, other.total_tokens),
+            _sum(self.cached_tokens, other.cached_tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
         )
 
 

@@ -6,6 +6,7 @@ Each comes from `ASSAY_<NAME>` or from `assay.toml` (in the working directory, o
 
 import os
 import re
+import ssl
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -67,14 +68,32 @@ def _default_hubs() -> tuple[str, ...]:
 
 
 class ModelSettings(BaseModel):
-    """Where one model lives, and its bounds over all jobs of a process."""
+    """Where one model lives, how it is asked there, and its bounds over all jobs of a process.
+
+    `headers` go with each request; a value of the form `env:NAME` is that of a variable. Certificates are verified by
+    the authorities in `ca_file` besides the public ones. `api_version` is that of Azure's deployments.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: HttpUrl | None = None
     api_key_env: str | None = None
+    api_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
+    headers: dict[Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")], SecretStr] = {}
+    ca_file: Path | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+
+    @field_validator("ca_file")
+    @classmethod
+    def _has_certificates(cls, file: Path | None) -> Path | None:
+        if file is None:
+            return None
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:
+            raise ValueError(f"{file} has no certificates that can be read: {error}") from None
+        return file.absolute()
 
 
 class Settings(BaseSettings):
@@ -101,6 +120,7 @@ class Settings(BaseSettings):
     max_upload: Annotated[int, Field(ge=1)] = 5_000_000_000
     max_row: Annotated[int, Field(ge=1)] = 32_000_000
     max_decoded: Annotated[int, Field(ge=1)] = 1_000_000_000
+    max_answer: Annotated[int, Field(ge=1)] = 8_000_000
     work_pool: str = "assay"
     strict_columns: bool = False
     task_runner: Literal["threads", "dask"] = "threads"

@@ -52,6 +52,7 @@ def aggregate(engine: Engine) -> list[Summary]:
         failures.add(scores)
     summaries = aggregator.summaries()
     engine.folder.write_summaries(summaries)
+    engine.keep_notes()
     for summary in summaries:
         engine.say(describe(summary))
     for error in silent_models(engine.folder.call_ends(), reference=engine.manifest.spec.reference):

@@ -13,11 +13,11 @@ from core.job import Stage
 from core.plan import Shard
 from core.result import Call, CallKey, CallOutcome
 from store.results.journal import Journal, read_journal
-from tasks.endpoint.loop import LaneClosed, Reply, Route
+from tasks.endpoint.adjust import SCHEMA
+from tasks.endpoint.loop import JobStopped, Reply, Route
+from tasks.endpoint.waits import TOO_MANY_REQUESTS
 from tasks.engine import Engine, Stopped
 from tasks.templates.template import BodyTemplate, MissingField
-
-TOO_MANY_REQUESTS: Final = 429
 
 ANSWERS: Final[frozenset[CallOutcome]] = frozenset({"answered", "refused"})
 """The outcomes that show that an endpoint works."""
@@ -25,12 +25,12 @@ ANSWERS: Final[frozenset[CallOutcome]] = frozenset({"answered", "refused"})
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A call to be made: `request` is its JSON body, `plain` the same without a reply schema where it has one."""
+    """A call to be made: `request` is its JSON body, of which `may_drop` are fields that nobody asked for."""
 
     key: CallKey
     route: Route
     request: bytes
-    plain: bytes | None = None
+    may_drop: frozenset[str] = frozenset()
 
 
 class ShardIncomplete(Exception):
@@ -57,11 +57,10 @@ def prepare(
     except TemplateInvalid as error:
         return Call(key, "error", request="{}", error=error.message)
     fields = {"model": route.model, **defaults, **body}
-    request = orjson.dumps(fields)
-    if reply_schema is None or "response_format" in fields:
-        return Ask(key, route, request)
+    if reply_schema is None or SCHEMA in fields:
+        return Ask(key, route, orjson.dumps(fields))
     form = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": reply_schema}}
-    return Ask(key, route, orjson.dumps({**fields, "response_format": form}), plain=request)
+    return Ask(key, route, orjson.dumps({**fields, SCHEMA: form}), may_drop=frozenset({SCHEMA}))
 
 
 def fulfil(
@@ -87,7 +86,10 @@ def fulfil(
     if missing:
         with engine.journal(stage, shard) as journal:
             attempt = _Round(engine, stage, shard, missing, journal)
-            calls |= {call.key: call for call in engine.run(attempt.ask_all())}
+            try:
+                calls |= {call.key: call for call in engine.run(attempt.ask_all())}
+            finally:
+                attempt.tell_notes()
         if any(ask.key not in calls for ask in missing):
             raise Stopped
     if not final:
@@ -140,6 +142,7 @@ class _Round:
         self._unwritten: StorageFailed | None = None
         self._left = Counter(ask.key.sample for ask in missing)
         self._passed = len(shard) - len(self._left)
+        self._notes: dict[tuple[str, str, str], str] = {}
         engine.passed(stage, shard, self._passed)
 
     async def ask_all(self) -> list[Call]:
@@ -163,20 +166,24 @@ class _Round:
             reply = await self._engine.loop.ask(
                 ask.route,
                 ask.request,
-                plain=ask.plain,
-                lane=self._engine.lane(ask.key),
+                may_drop=ask.may_drop,
+                retries=self._retries_left(ask),
+                limit=self._engine.limit(ask.key),
                 role=ask.key.role,
                 wanted=lambda: not (breaker.open or self._unwritten),
             )
-        except LaneClosed:
+        except JobStopped:
             return None
         call = _record(ask.key, reply)
+        self._engine.tried[ask.key] += call.attempts
+        self._notes |= {(ask.route.origin, ask.route.model, field): note for field, note in reply.notes}
         if breaker.open and not call.attempts:
             call = Call(ask.key, "not_attempted", call.request, error=breaker.error)
         elif call.outcome in ANSWERS:
             breaker.success()
-        elif call.attempts and call.status != TOO_MANY_REQUESTS:  # else it is there, and says to come back later
-            breaker.failure(call.error or call.outcome)
+        elif call.attempts and not (call.outcome == "transient" and call.status == TOO_MANY_REQUESTS):
+            # one that is asked too often is there, and says to come back later
+            breaker.failure(call.error or call.outcome, exhausted=reply.exhausted)
         if call.outcome not in ("transient", "not_attempted"):
             self._write_down(call)
         self._count(ask.key.sample)
@@ -188,6 +195,18 @@ class _Round:
         except StorageFailed as error:
             self._engine.unrecorded[self._stage, self._shard].append(call)
             self._unwritten = error
+
+    def _retries_left(self, ask: Ask) -> int:
+        """Return how often a call may still be repeated, so that attempts at its shard do not multiply the retries.
+
+        Each of them makes one try at least.
+        """
+        return max(0, ask.route.max_retries - max(0, self._engine.tried[ask.key] - 1))
+
+    def tell_notes(self) -> None:
+        """Say what was changed in requests, once for each field of a model."""
+        for (origin, model, field), note in self._notes.items():
+            self._engine.note((origin, model, field), f"{model} at {origin}: {note}")
 
     def _count(self, sample: int) -> None:
         """Count a sample as passed once the last of its calls is made."""

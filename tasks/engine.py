@@ -22,9 +22,9 @@ from store.results.journal import Journal
 from store.results.log import JobLog
 from store.secrets import MASK
 from store.workspace import Workspace
-from tasks.endpoint.access import Access, access_to
+from tasks.endpoint.access import route_to
 from tasks.endpoint.breaker import Breaker, Fuse
-from tasks.endpoint.loop import Lane, Policy, Route, io_loop, route_url
+from tasks.endpoint.loop import JobLimit, Policy, Route, io_loop
 
 T = TypeVar("T")
 
@@ -62,11 +62,14 @@ class Engine:
         self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
         self.unrecorded: defaultdict[tuple[Stage, Shard], list[Call]] = defaultdict(list)
         self.parallelism = self.spec.params.parallelism or settings.parallelism
-        self._lane = Lane(self.parallelism)
-        self._lanes = own_lanes(self.spec)
+        self._limit = JobLimit(self.parallelism)
+        self._limits = own_limits(self.spec)
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
         self._fuses: dict[tuple[str, str, str], Fuse] = {}
         self._passed: dict[tuple[Stage, Shard], int] = {}
+        self.tried = Counter[CallKey]()
+        """The attempts at calls that failed for now, over all attempts at their shards."""
+        self._notes: dict[tuple[str, ...], str] = {}
         self._attempt = attempt
         self._worker = worker
         self._tell = tell
@@ -168,22 +171,22 @@ class Engine:
     def route(self, endpoint: Endpoint, prompt: Prompt) -> Route:
         """Return how `endpoint` is asked with `prompt`: its URL, key and bounds."""
         params = self.spec.params
-        access = access_to(endpoint, self.workspace.settings)
-        return Route(
-            url=route_url(access.url, prompt.route),
-            model=endpoint.model,
-            api_key=self._key(access),
+        route = route_to(
+            endpoint,
+            prompt.route,
+            self.workspace.settings,
+            self.reveal,
             timeout_s=params.request_timeout_s,
             max_retries=params.max_retries,
             retry_window_s=params.retry_window_s,
-            concurrency=access.model.concurrency,
-            requests_per_minute=access.model.requests_per_minute,
         )
+        self._keys |= {key: key for key in (route.api_key, *route.secrets) if key}
+        return route
 
-    def lane(self, key: CallKey) -> Lane:
-        """Return the lane of a model: its own where the specification bounds it, otherwise the job's."""
+    def limit(self, key: CallKey) -> JobLimit:
+        """Return the limit of a model: its own where the specification bounds it, otherwise the job's."""
         model = (key.task, key.metric) if key.role == "judge" else ("", key.target)
-        return self._lanes.get(model, self._lane)
+        return self._limits.get(model, self._limit)
 
     def breaker(self, key: CallKey) -> Breaker:
         """Return the breaker of a task's target, or of one of its judges."""
@@ -230,6 +233,20 @@ class Engine:
                 journal.close()
 
     # Reports.
+
+    def note(self, about: tuple[str, ...], message: str) -> None:
+        """Log what users must know of how their job was carried out, once for each thing it is about, and keep it."""
+        with self._lock:
+            is_new = self._notes.setdefault(about, message) is message
+        if is_new:
+            self.say(message)
+
+    def keep_notes(self) -> None:
+        """Write what was noted beside the plan, where it stays with the results."""
+        notes = tuple(dict.fromkeys((*self.manifest.notes, *map(self._masked, self._notes.values()))))
+        if notes != self.manifest.notes:
+            self._manifest = self.manifest.model_copy(update={"notes": notes})
+            self.folder.write_manifest(self._manifest)
 
     def say(self, message: str) -> None:
         """Log a step of the job, in its folder and where the run is watched."""
@@ -312,18 +329,13 @@ class Engine:
             self.loop.call_soon(self._end_calls)
 
     def _end_calls(self) -> None:
-        for lane in (self._lane, *self._lanes.values()):
-            lane.close()
+        for limit in (self._limit, *self._limits.values()):
+            limit.close()
         if self.stop != "pause":
             for task in self._running:
                 task.cancel()
 
     # Keys.
-
-    def _key(self, access: Access) -> str | None:
-        if access.reference:
-            return self.reveal(access.reference)
-        return self._keys.setdefault(access.key, access.key) if access.key else None
 
     def reveal(self, reference: str) -> str:
         """Return the key behind a reference."""
@@ -347,8 +359,8 @@ def visiting(job_id: str, attempt: int, worker: str) -> Engine:
     return engine
 
 
-def own_lanes(spec: EvaluationSpec) -> dict[tuple[str, str], Lane]:
-    """Return a lane for each model that has a bound of its own: targets by ("", name), judges by (task, name)."""
+def own_limits(spec: EvaluationSpec) -> dict[tuple[str, str], JobLimit]:
+    """Return a limit for each model that has a bound of its own: targets by ("", name), judges by (task, name)."""
     targets = {("", target.name): target.parallelism for target in spec.targets if isinstance(target, ModelTarget)}
     judges = {
         (task.name, metric.name): metric.parallelism
@@ -356,4 +368,4 @@ def own_lanes(spec: EvaluationSpec) -> dict[tuple[str, str], Lane]:
         for metric in task.metrics
         if isinstance(metric, Judge)
     }
-    return {model: Lane(parallelism) for model, parallelism in (targets | judges).items() if parallelism}
+    return {model: JobLimit(parallelism) for model, parallelism in (targets | judges).items() if parallelism}

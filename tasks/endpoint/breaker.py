@@ -11,29 +11,35 @@ _VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 @dataclass(slots=True)
 class Breaker:
-    """Opens after `IDENTICAL_ERRORS` identical final errors in a row with no success ever.
+    """Opens after `IDENTICAL_ERRORS` identical final errors in a row with no success ever, or with none between.
 
-    Two errors are identical if they differ in numbers and ids alone. Errors come from the I/O loop only,
-    a success from any thread: once there was one, nothing that is noted beside it opens the breaker.
+    The latter are errors that no call comes past any more, such as that an account is empty. Two errors are identical
+    if they differ in numbers and ids alone. Errors come from the I/O loop only, a success from any thread: once there
+    was one, nothing else that is noted beside it opens the breaker.
     """
 
     error: str | None = None
     succeeded: bool = False
     _identical: int = 0
+    _exhausted: int = 0
 
     @property
     def open(self) -> bool:
         """Whether no further call is worth its while."""
+        if self._exhausted >= IDENTICAL_ERRORS:
+            return True
         return self._identical >= IDENTICAL_ERRORS and not self.succeeded
 
     def success(self) -> None:
         """Take note of an answer: the endpoint works."""
         self.succeeded = True
+        self._exhausted = 0
 
-    def failure(self, error: str) -> None:
-        """Take note of a final error."""
+    def failure(self, error: str, *, exhausted: bool = False) -> None:
+        """Take note of a final error; with `exhausted`, of one that an answer before it does not belie."""
         same = self.error is not None and _VARYING.sub("#", error) == _VARYING.sub("#", self.error)
         self._identical = self._identical + 1 if same else 1
+        self._exhausted = self._exhausted + 1 if exhausted else 0
         self.error = error
 
 

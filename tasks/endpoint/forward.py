@@ -7,8 +7,8 @@ from typing import Final
 from core.endpoint import Endpoint, SecretRef
 from core.errors import NotFound, SpecInvalid
 from core.settings import Settings
-from tasks.endpoint.access import access_to
-from tasks.endpoint.loop import Lane, Policy, Reply, Route, io_loop, route_url
+from tasks.endpoint.access import route_to
+from tasks.endpoint.loop import JobLimit, Policy, Reply, Route, io_loop
 
 PARALLELISM: Final = 32
 """Calls at a time."""
@@ -23,25 +23,24 @@ class Forwarder:
     def __init__(self, settings: Settings, reveal: Callable[[SecretRef], str]) -> None:
         """Begin with no call; `reveal` returns the key behind a reference."""
         self._settings, self._reveal = settings, reveal
-        self._lane = Lane(PARALLELISM)
+        self._limit = JobLimit(PARALLELISM)
 
     def route(self, model: str) -> Route:
         """Return how a model is asked to chat. Raises NotFound for one that the settings have no URL for."""
+        endpoint = Endpoint(model=model)
         try:
-            access = access_to(Endpoint(model=model), self._settings)
+            return route_to(
+                endpoint,
+                "chat/completions",
+                self._settings,
+                self._reveal,
+                max_retries=0,
+                retry_window_s=PATIENCE_S,
+            )
         except SpecInvalid as error:
             raise NotFound(error.message) from error
-        return Route(
-            url=route_url(access.url, "chat/completions"),
-            model=model,
-            api_key=self._reveal(access.reference) if access.reference else access.key,
-            max_retries=0,
-            retry_window_s=PATIENCE_S,
-            concurrency=access.model.concurrency,
-            requests_per_minute=access.model.requests_per_minute,
-        )
 
     async def ask(self, route: Route, request: bytes) -> Reply:
         """Make one call; whatever goes wrong is an outcome of the reply."""
         loop = io_loop(Policy(allow=self._settings.allow_endpoints, private=self._settings.on_loopback))
-        return await asyncio.wrap_future(loop.submit(loop.ask(route, request, lane=self._lane, role="target")))
+        return await asyncio.wrap_future(loop.submit(loop.ask(route, request, limit=self._limit, role="target")))

@@ -1,9 +1,8 @@
-"""Who may call next: a job's share of the loop (`Lane`) and what a model allows (`Bound`).
+"""Who may call next: within the limit of a job (`JobLimit`) and of a model (`ModelLimit`).
 
-A call starts when its lane and its bound both have room, so that a wait for the one never takes up
-the other. Within a lane the judge's calls come before the target's, and earlier calls before later
-ones; a call keeps its place through its retries. A bound serves its lanes in turn. For use on one
-event loop.
+A call starts when its job and its model both have room, so that a wait for the one never takes up the other. Within a
+job the judge's calls come before the target's, and earlier calls before later ones; a call keeps its place through its
+retries. A model serves its jobs in turn. For use on one event loop.
 """
 
 import asyncio
@@ -27,12 +26,12 @@ class PauseTooLong(Exception):
     """The endpoint asked for a longer pause than a call's retry window has left."""
 
 
-class LaneClosed(Exception):
-    """The job has stopped: its lane starts no further call."""
+class JobStopped(Exception):
+    """The job has stopped: it starts no further call."""
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
+class Waiting:
     """A call's place in the queues; its window of `window_s` opens with its first attempt."""
 
     role: Role
@@ -45,19 +44,19 @@ class Turn:
         return until <= (now + self.window_s if self.deadline is None else self.deadline)
 
 
-_Queue = list[tuple[bool, int, "asyncio.Future[bool]", Turn]]
+_Queue = list[tuple[bool, int, "asyncio.Future[bool]", Waiting]]
 
 
-class Lane:
-    """A job's share of the loop: `parallelism` calls at a time, the judge's before the target's."""
+class JobLimit:
+    """What a job may do: `parallelism` calls at a time, the judge's before the target's."""
 
     def __init__(self, parallelism: int) -> None:
         self.free = parallelism
-        self.queues: dict[Bound, _Queue] = {}
+        self.queues: dict[ModelLimit, _Queue] = {}
         self.closed = False
 
     def close(self) -> None:
-        """Start no further call; those that wait are sent away with LaneClosed."""
+        """Start no further call; those that wait are sent away with JobStopped."""
         self.closed = True
         for queue in self.queues.values():
             for _, _, future, _ in queue:
@@ -65,29 +64,29 @@ class Lane:
                     future.set_result(False)
 
     def grant(self) -> bool:
-        """Start the call that is first among those whose bound has room; False if there is none."""
+        """Start the call that is first among those whose model has room; False if there is none."""
         if not self.free:
             return False
-        for bound, queue in list(self.queues.items()):
+        for model, queue in list(self.queues.items()):
             while queue and queue[0][2].done():
                 heappop(queue)
-            bound.arrange(self, queue)
-        ready = [bound for bound in self.queues if bound.has_room()]
+            model.arrange(self, queue)
+        ready = [model for model in self.queues if model.has_room()]
         if not ready:
             return False
-        bound = min(ready, key=lambda bound: self.queues[bound][0][:2])
-        queue = self.queues[bound]
-        bound.start(self)
+        model = min(ready, key=lambda model: self.queues[model][0][:2])
+        queue = self.queues[model]
+        model.start(self)
         heappop(queue)[2].set_result(True)
-        bound.arrange(self, queue, served=True)
+        model.arrange(self, queue, served=True)
         return True
 
 
-class Bound:
-    """What one model's endpoint allows over all lanes: calls at a time, calls a minute, pauses."""
+class ModelLimit:
+    """What one model's endpoint allows over all jobs: calls at a time, calls a minute, pauses."""
 
     def __init__(self, concurrency: int | None = None, requests_per_minute: float | None = None) -> None:
-        self.queues: dict[Lane, _Queue] = {}
+        self.queues: dict[JobLimit, _Queue] = {}
         self._free: float = math.inf if concurrency is None else concurrency
         self._interval_s = 60.0 / requests_per_minute if requests_per_minute else 0.0
         self._paid_until = 0.0
@@ -95,33 +94,33 @@ class Bound:
         self._opener: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def slot(self, lane: Lane, turn: Turn) -> AsyncIterator[None]:
-        """Hold a slot of `lane` and of this bound, waiting for both.
+    async def entered(self, job: JobLimit, waiting: Waiting) -> AsyncIterator[None]:
+        """Be one of the calls of `job` and of this model, after a wait for both.
 
-        Raises PauseTooLong if the endpoint is closed for longer than the call may wait, and LaneClosed.
+        Raises PauseTooLong if the endpoint is closed for longer than the call may wait, and JobStopped.
         """
-        await self._enter(lane, turn)
+        await self._enter(job, waiting)
         try:
             yield
         finally:
-            self._leave(lane)
+            self._leave(job)
 
     def pause(self, seconds: float) -> None:
         """Start no call for `seconds`; waiting calls that cannot outlast that are sent away."""
         now = asyncio.get_running_loop().time()
         self._close(now + seconds)
         for queue in self.queues.values():
-            for _, _, future, turn in queue:
-                if not future.done() and not turn.outlasts(self._closed_until, now):
+            for _, _, future, waiting in queue:
+                if not future.done() and not waiting.outlasts(self._closed_until, now):
                     future.set_result(False)
 
     def has_room(self) -> bool:
         """Tell whether a call may start now."""
         return self._free > 0 and self._opener is None
 
-    def start(self, lane: Lane) -> None:
-        """Take a slot of `lane` and of this bound, and count it against the rate."""
-        lane.free -= 1
+    def start(self, job: JobLimit) -> None:
+        """Count a call of `job` and of this model, and count it against the rate."""
+        job.free -= 1
         self._free -= 1
         if self._interval_s:
             now = asyncio.get_running_loop().time()
@@ -129,46 +128,46 @@ class Bound:
             if self._paid_until - now > BURST_S:
                 self._close(self._paid_until - BURST_S)
 
-    def arrange(self, lane: Lane, queue: _Queue, *, served: bool = False) -> None:
-        """Keep the lanes that wait here in turn: a `served` one goes last, an empty one away."""
+    def arrange(self, job: JobLimit, queue: _Queue, *, served: bool = False) -> None:
+        """Keep the jobs that wait here in turn: a `served` one goes last, an empty one away."""
         if not queue:
-            del lane.queues[self], self.queues[lane]
+            del job.queues[self], self.queues[job]
         elif served:
-            self.queues[lane] = self.queues.pop(lane)
+            self.queues[job] = self.queues.pop(job)
 
-    async def _enter(self, lane: Lane, turn: Turn) -> None:
-        if lane.closed:
-            raise LaneClosed
-        if lane.free and self.has_room() and self not in lane.queues:
-            self.start(lane)
+    async def _enter(self, job: JobLimit, waiting: Waiting) -> None:
+        if job.closed:
+            raise JobStopped
+        if job.free and self.has_room() and self not in job.queues:
+            self.start(job)
             return
         loop = asyncio.get_running_loop()
-        if self._opener and not turn.outlasts(self._closed_until, loop.time()):
+        if self._opener and not waiting.outlasts(self._closed_until, loop.time()):
             raise PauseTooLong
         future: asyncio.Future[bool] = loop.create_future()
-        queue = lane.queues.setdefault(self, [])
-        self.queues.setdefault(lane, queue)
-        heappush(queue, (turn.role == "target", turn.order, future, turn))
-        lane.grant()  # what stands in the queue may have been cancelled
+        queue = job.queues.setdefault(self, [])
+        self.queues.setdefault(job, queue)
+        heappush(queue, (waiting.role == "target", waiting.order, future, waiting))
+        job.grant()  # what stands in the queue may have been cancelled
         try:
             granted = await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.result():
-                self._leave(lane)
+                self._leave(job)
             raise
         if not granted:
-            raise LaneClosed if lane.closed else PauseTooLong
+            raise JobStopped if job.closed else PauseTooLong
 
-    def _leave(self, lane: Lane) -> None:
-        lane.free += 1
+    def _leave(self, job: JobLimit) -> None:
+        job.free += 1
         self._free += 1
         self._serve()
-        while lane.grant():
+        while job.grant():
             pass
 
     def _serve(self) -> None:
-        """Hand what is free here to the lanes in turn."""
-        while self.has_room() and any(lane.grant() for lane in tuple(self.queues)):
+        """Let the jobs start what there is room for, in turn."""
+        while self.has_room() and any(job.grant() for job in tuple(self.queues)):
             pass
 
     def _close(self, until: float) -> None:

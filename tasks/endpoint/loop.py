@@ -1,55 +1,45 @@
-"""The I/O loop: the only module that speaks to a model.
+"""The I/O loop: the only place from which models are asked.
 
-One loop a process (and policy) owns the connections and what each model allows, so that all jobs of
-the process share them. It only awaits: requests come ready-made, answers are parsed elsewhere.
+One loop a process (and policy) owns the connections and what each model allows, so that all jobs of the process share
+them. It only awaits: requests come ready-made, and outputs are derived elsewhere.
 """
 
 import asyncio
 import atexit
 import random
-import socket
 import threading
 import time
-from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future
-from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
-import aiohttp
-import httpx
 import uvloop
-from httpx_aiohttp import AiohttpTransport
 
 from core.result import CallOutcome, Role, Usage
-from tasks.endpoint.guard import AddressRefused, Policy
-from tasks.endpoint.limits import Bound, Lane, LaneClosed, PauseTooLong, Turn
-from tasks.endpoint.retry import Reading, backoff_s, read_answer, retry_after_s
-from tasks.endpoint.route import Route, RouteInvalid, route_url
+from tasks.endpoint.adjust import SCHEMA, Quirks, change_for
+from tasks.endpoint.attempt import NO_ATTEMPT, Attempt, attempt
+from tasks.endpoint.connections import Connections
+from tasks.endpoint.guard import Policy
+from tasks.endpoint.limits import JobLimit, JobStopped, ModelLimit, PauseTooLong, Waiting
+from tasks.endpoint.route import Route, route_url
+from tasks.endpoint.waits import backoff_s
 
-__all__ = ["IoLoop", "Lane", "LaneClosed", "Policy", "Reply", "Route", "io_loop", "route_url"]
+__all__ = ["IoLoop", "JobLimit", "JobStopped", "Policy", "Reply", "Route", "io_loop", "route_url"]
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT_S: Final = 10.0
-KEEPALIVE_S: Final = 4.0
-"""Uvicorn closes an idle connection after 5 s; a request must not meet a connection being closed."""
-
-MAX_ANSWER_BYTES: Final = 64_000_000
-
-_EXTENSIONS: Final = {"timeout": {"connect": CONNECT_TIMEOUT_S}}
-_UNKNOWN_FIELD: Final = frozenset({400, 415, 422, 501})
-"""The statuses by which endpoints refuse a request with a field that they do not know."""
-
-_NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone for longer than the retry window")
+MAX_CHANGES: Final = 6
+"""A request that is refused after so many changes is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """How a call ended. `seconds` runs from the first attempt to the end, waits between included.
 
-    `request` is the body that was sent last, `body` the last answer's text, and `error` says what went wrong; these
-    without the key. `usage` is that of all answers. For `pause_s` the endpoint asked to be left alone.
+    `request` is the body that was sent last, `body` what is kept of the last answer, and `error` says what went wrong;
+    these without the key. `usage` is that of all answers. For `pause_s` the endpoint asked to be left alone. `notes`
+    say, by the field, what was changed in the request. `exhausted` says that no call of the account is answered.
     """
 
     outcome: CallOutcome
@@ -62,36 +52,16 @@ class Reply:
     attempts: int
     request: bytes
     pause_s: float | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    exhausted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    reading: Reading
-    request: bytes
-    status: int | None = None
-    body: str | None = None
-    pause_s: float | None = None
+class _Model:
+    """One model at one endpoint: what it allows, and what it does not take."""
 
-    @property
-    def takes_no_schema(self) -> bool:
-        """Whether the endpoint refused the request, or said nothing to it, as some do that know no reply schema."""
-        return self.reading.empty or (self.reading.outcome == "error" and self.status in _UNKNOWN_FIELD)
-
-
-@dataclass(slots=True)
-class _Called:
-    """Whom a call is for, as the socket factory must know, and what that made of it."""
-
-    host: str
-    port: int
-    refused: AddressRefused | None = None
-
-
-_called: ContextVar[_Called] = ContextVar("called")
-
-
-class _AnswerTooLarge(Exception):
-    """An answer has more than `MAX_ANSWER_BYTES`."""
+    def __init__(self, route: Route) -> None:
+        self.limit = ModelLimit(route.concurrency, route.requests_per_minute)
+        self.quirks = Quirks()
 
 
 class IoLoop:
@@ -99,10 +69,8 @@ class IoLoop:
 
     def __init__(self, policy: Policy) -> None:
         """Start the thread."""
-        self._policy = policy
-        self._plain_models: set[tuple[str, str]] = set()
-        self._bounds: dict[tuple[str, str], Bound] = {}
-        self._ssl = httpx.create_ssl_context()
+        self._connections = Connections(policy)
+        self._models: dict[tuple[str, str], _Model] = {}
         self._stopping = asyncio.Event()
         started: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=_run, args=(self._live(started),), name="assay-io", daemon=True)
@@ -138,128 +106,72 @@ class IoLoop:
         route: Route,
         request: bytes,
         *,
-        lane: Lane,
+        limit: JobLimit,
         role: Role,
-        plain: bytes | None = None,
+        may_drop: Collection[str] = (),
+        retries: int | None = None,
         wanted: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Send a JSON body to a model until it answers, or the route's bounds are reached.
 
-        Runs on the loop. Waits for its turn in `lane` and at the model; whatever goes wrong is an
-        outcome of the reply. No attempt is made from when it is not `wanted` any more. `plain` is the
-        request without a reply schema, for a model that takes none: that is found out once for each.
-        Raises LaneClosed if the lane closes before an attempt.
+        Runs on the loop. Waits until the `limit` and the model have room; whatever goes wrong is an outcome of the
+        reply. No attempt is made from when it is not `wanted` any more. A request that is refused for one of its
+        fields is sent as the model takes it; those that `may_drop` may be the reason without being named. At most
+        `retries` are made, or as many as the route says. Raises JobStopped if the job stops before an attempt.
         """
         clock = asyncio.get_running_loop().time
         started_at, began = time.time(), clock()
-        made: list[_Attempt] = []
-        turn = Turn(role, route.retry_window_s)
-        bound = self._bound(route)
-        while True:
+        made: list[Attempt] = []
+        waiting = Waiting(role, route.retry_window_s)
+        model = self._model(route)
+        most = route.max_retries if retries is None else retries
+        for retry in range(1, most + 2):
             try:
-                async with bound.slot(lane, turn):
-                    if not wanted() or (turn.deadline is not None and clock() > turn.deadline):
+                async with model.limit.entered(limit, waiting):
+                    if not wanted() or (waiting.deadline is not None and clock() > waiting.deadline):
                         break
-                    if turn.deadline is None:
+                    if waiting.deadline is None:
                         started_at, began = time.time(), clock()
-                        turn.deadline = began + route.retry_window_s
-                    made += await self._attempts(route, request, plain)
+                        waiting.deadline = began + route.retry_window_s
+                    made += await self._tries(route, model.quirks, request, may_drop)
                     if made[-1].pause_s:
-                        bound.pause(made[-1].pause_s)
+                        model.limit.pause(made[-1].pause_s)
             except PauseTooLong:
                 break
-            wait_s = _wait_s(route, made)
-            if wait_s is None or clock() + wait_s > turn.deadline:
+            if retry > most or not _may_pass(made):
+                break
+            wait_s = 0.0 if made[-1].pause_s else backoff_s(retry, random.random())
+            if clock() + wait_s > waiting.deadline:
                 break
             await asyncio.sleep(wait_s)
-        return _reply(route, made or [_Attempt(_NO_ATTEMPT, request)], started_at, clock() - began, len(made))
+        return _reply(route, made, request, started_at, clock() - began)
 
-    def _bound(self, route: Route) -> Bound:
+    def _model(self, route: Route) -> _Model:
         key = (route.origin, route.model)
-        bound = self._bounds.get(key)
-        if bound is None:
-            bound = self._bounds[key] = Bound(route.concurrency, route.requests_per_minute)
-        return bound
+        model = self._models.get(key)
+        if model is None:
+            model = self._models[key] = _Model(route)
+        return model
 
-    async def _attempts(self, route: Route, request: bytes, plain: bytes | None) -> list[_Attempt]:
-        """Send a request, and the plain one after it to a model that turns out to take no reply schema."""
-        model = (route.origin, route.model)
-        if plain is not None and model in self._plain_models:
-            return [await self._attempt(route, plain)]
-        first = await self._attempt(route, request)
-        if plain is None or not first.takes_no_schema:
-            return [first]
-        second = await self._attempt(route, plain)
-        if second.reading.outcome == "answered" and not second.reading.empty:
-            self._plain_models.add(model)
-        return [first, second]
-
-    async def _attempt(self, route: Route, request: bytes) -> _Attempt:
-        """Send a request once, and tell what came of it."""
-        try:
-            called = _Called(route.destination.host, route.port)
-            _called.set(called)
-            async with asyncio.timeout(route.timeout_s):
-                response, body = await self._exchange(route, request)
-        except RouteInvalid as invalid:
-            return _Attempt(Reading("error", str(invalid)), request)
-        except (httpx.UnsupportedProtocol, UnicodeError):
-            return _Attempt(
-                Reading("error", f"{route.destination.host!r} in the endpoint's URL is no valid host"), request
-            )
-        except TimeoutError:
-            return _Attempt(
-                Reading("transient", f"No whole answer from {route.origin} in {route.timeout_s:g} s"), request
-            )
-        except _AnswerTooLarge:
-            return _Attempt(Reading("error", f"The answer has more than {MAX_ANSWER_BYTES:,} bytes"), request)
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as failure:
-            if called.refused:
-                return _Attempt(Reading("error", str(called.refused)), request)
-            return _Attempt(
-                Reading("transient", f"No whole answer from {route.origin}: {_reason(failure, route)}"), request
-            )
-        reading = read_answer(response.status_code, response.headers, body)
-        pause_s = retry_after_s(response.headers, time.time()) if reading.outcome == "transient" else None
-        return _Attempt(reading, request, response.status_code, body.decode("utf-8", "replace"), pause_s)
-
-    async def _exchange(self, route: Route, request: bytes) -> tuple[httpx.Response, bytes]:
-        """Send a request and read the whole answer, with the key masked."""
-        response = await self._transport.handle_async_request(
-            httpx.Request("POST", route.destination, headers=route.headers, content=request, extensions=_EXTENSIONS)
-        )
-        size, chunks = 0, []
-        try:
-            async for chunk in _chunks(response):
-                size += len(chunk)
-                if size > MAX_ANSWER_BYTES:
-                    raise _AnswerTooLarge
-                chunks.append(chunk)
-        finally:
-            await response.aclose()
-        return response, route.mask(b"".join(chunks))
-
-    def _open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        """Open a socket for a connection, if the policy allows the address."""
-        family, kind, protocol, _, address = info
-        called = _called.get()
-        try:
-            self._policy.check(called.host, called.port, str(address[0]))
-        except AddressRefused as refused:
-            called.refused = refused
-            raise
-        return socket.socket(family, kind, protocol)
+    async def _tries(self, route: Route, quirks: Quirks, request: bytes, may_drop: Collection[str]) -> list[Attempt]:
+        """Send a request as far as is known how the model takes it, and again for each field that it refuses."""
+        asked = quirks.asked(request)
+        made = [await attempt(self._connections, route, asked)]
+        while len(made) <= MAX_CHANGES:
+            last = made[-1]
+            change = change_for(last.reading, last.status, asked, may_drop=may_drop)
+            if change is None:
+                break
+            if not change.guessed:
+                quirks.remember(change)
+            asked = asked.with_change(change)
+            made.append(await attempt(self._connections, route, asked))
+        if made[-1].reading.outcome == "answered" and not made[-1].reading.empty and may_drop:
+            quirks.confirm(asked, SCHEMA)
+        return made
 
     async def _live(self, started: Future[asyncio.AbstractEventLoop]) -> None:
-        connector = aiohttp.TCPConnector(
-            limit=0,
-            ssl=self._ssl,
-            keepalive_timeout=KEEPALIVE_S,
-            ttl_dns_cache=60,
-            socket_factory=self._open_socket,
-        )
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            self._transport = AiohttpTransport(verify=self._ssl, client=session)
+        async with self._connections:
             started.set_result(asyncio.get_running_loop())
             await self._stopping.wait()
 
@@ -270,51 +182,30 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
         runner.run(coroutine)
 
 
-def _chunks(response: httpx.Response) -> AsyncIterable[bytes]:
-    """Return an answer's bytes; one that is not packed need not pay for httpx's decoders."""
-    if "content-encoding" in response.headers:
-        return response.aiter_bytes()
-    return cast(httpx.AsyncByteStream, response.stream)
+def _may_pass(made: Sequence[Attempt]) -> bool:
+    """Tell whether one more attempt may help: not where an answer could not be read for the second time."""
+    return made[-1].reading.outcome == "transient" and sum(each.reading.unreadable for each in made) < 2
 
 
-def _wait_s(route: Route, made: Sequence[_Attempt]) -> float | None:
-    """Return how long to wait before the next attempt; None if there is to be none."""
-    last = made[-1]
-    if last.reading.outcome != "transient" or len(made) > route.max_retries:
-        return None
-    return 0.0 if last.pause_s else backoff_s(len(made), random.random())
-
-
-def _reply(route: Route, made: Sequence[_Attempt], started_at: float, seconds: float, attempts: int) -> Reply:
+def _reply(route: Route, made: Sequence[Attempt], request: bytes, started_at: float, seconds: float) -> Reply:
     """Report a call by its last attempt; its error may quote the endpoint, so the key is masked."""
-    last = made[-1]
-    error = last.reading.error and route.mask(last.reading.error.encode()).decode()
-    usage = sum((each.reading.usage for each in made), Usage())
+    last = made[-1] if made else Attempt(NO_ATTEMPT, request)
+    reading = last.reading
     return Reply(
-        outcome=last.reading.outcome,
-        body=last.body,
+        # what cannot be read will not be readable for another attempt at the shard either
+        outcome="error" if reading.unreadable else reading.outcome,
+        body=reading.text,
         status=last.status,
-        error=error,
-        usage=usage,
+        error=reading.error and route.mask(reading.error.encode()).decode(),
+        usage=sum((each.reading.usage for each in made), Usage()),
         started_at=started_at,
         seconds=seconds,
-        attempts=attempts,
+        attempts=len(made),
         request=last.request,
         pause_s=last.pause_s,
+        notes=tuple((change.field, route.mask(str(change).encode()).decode()) for change in last.changes),
+        exhausted=reading.exhausted,
     )
-
-
-def _reason(failure: Exception, route: Route) -> str:
-    """Return what happened, without the URL, whose query may hold a key."""
-    cause = failure.__cause__ or failure
-    match cause:
-        case aiohttp.ClientResponseError():
-            text = cause.message
-        case aiohttp.ClientConnectorError():
-            text = f"cannot connect: {cause.os_error}"
-        case _:
-            text = str(cause)
-    return text.replace(str(route.destination), route.origin) or type(cause).__name__
 
 
 _loops: dict[Policy, IoLoop] = {}

@@ -1,10 +1,13 @@
 """Where and how one model is asked."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import metadata
+from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import httpx
 import orjson
@@ -13,7 +16,16 @@ MASK: Final = b"******"
 MIN_KEY_LENGTH: Final = 6
 """A shorter key is a placeholder ("EMPTY", "none"); masking it would change answers."""
 
+MAX_ANSWER: Final = 8_000_000
+AZURE_API_VERSION: Final = "2024-10-21"
+"""Of Azure's routes of deployments, where neither the URL nor the settings say one."""
+
 _PORTS: Final = {"http": 80, "https": 443}
+_AZURE_HOSTS: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+_DEPLOYMENT: Final = "/openai/deployments/"
+_TOKEN_OF_ENTRA: Final = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
+_WHOLE: Final = ("/completions", "/invocations", "/api/chat", "/api/generate")
+"""The ends of URLs that are those of a route: OpenAI's, Databricks' and SageMaker's, Ollama's own."""
 
 
 class RouteInvalid(ValueError):
@@ -27,7 +39,8 @@ class Route:
     `url` is that of the route itself. `timeout_s` bounds one attempt, from connecting to the last
     byte; after `retry_window_s`, waits included, no further attempt starts. `concurrency` and
     `requests_per_minute` bound the model over all jobs of the process: those of the first route to
-    an (origin, model) hold.
+    an (origin, model) hold. `extra` are headers of the model's own, `secrets` those of their values
+    that are masked like the key. Certificates are verified by `ca_file` too.
     """
 
     url: str = field(repr=False)
@@ -38,6 +51,10 @@ class Route:
     retry_window_s: float = 600.0
     concurrency: int | None = None
     requests_per_minute: float | None = None
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    ca_file: Path | None = None
+    max_answer: int = MAX_ANSWER
 
     @cached_property
     def destination(self) -> httpx.URL:
@@ -75,14 +92,20 @@ class Route:
             "User-Agent": user_agent(),
         }
         key = (self.api_key or "").strip()
-        if not (key.isascii() and key.isprintable()):
+        if not all(text.isascii() and text.isprintable() for text in (key, *self.extra.values())):
             raise RouteInvalid("The endpoint's key has characters that cannot be sent")
-        if key:
+        if key and self._is_azure and not _TOKEN_OF_ENTRA.fullmatch(key):
+            headers["api-key"] = key
+        elif key:
             headers["Authorization"] = f"Bearer {key}"
-        return httpx.Headers(headers)
+        return httpx.Headers({**httpx.Headers(headers), **httpx.Headers(self.extra)})
+
+    @property
+    def _is_azure(self) -> bool:
+        return _is_azure(self.destination.host, self.destination.path)
 
     def mask(self, body: bytes) -> bytes:
-        """Replace the key wherever an endpoint echoes it."""
+        """Replace the keys wherever an endpoint echoes them."""
         for key in self._echoes:
             if key in body:
                 body = body.replace(key, MASK)
@@ -90,8 +113,8 @@ class Route:
 
     @cached_property
     def _echoes(self) -> tuple[bytes, ...]:
-        key = (self.api_key or "").strip()
-        return spellings(key) if len(key) >= MIN_KEY_LENGTH else ()
+        keys = ((self.api_key or "").strip(), *self.secrets)
+        return tuple(echo for key in keys if len(key) >= MIN_KEY_LENGTH for echo in spellings(key))
 
 
 def spellings(key: str) -> tuple[bytes, ...]:
@@ -102,13 +125,35 @@ def spellings(key: str) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys((plain, *escaped, *(each.replace(b"/", rb"\/") for each in escaped))))
 
 
-def route_url(url: str, route: str) -> str:
-    """Append `route` ("chat/completions" or "completions") to a base URL; keep the URL of a route as it is."""
-    parts = urlsplit(url)
+def route_url(url: str, route: str, *, api_version: str | None = None) -> str:
+    """Append `route` ("chat/completions" or "completions") to a base URL; keep the URL of a route as it is.
+
+    Of the two routes of a model, the one that lies beside the other is taken where the URL is that of the other.
+    """
+    parts, route = urlsplit(url), route.lstrip("/")
     path = parts.path.rstrip("/")
     if path.endswith("/completions"):
-        return url
-    return parts._replace(path=f"{path}/{route.lstrip('/')}").geturl()
+        base = path.removesuffix("/completions").removesuffix("/chat")
+        if path == f"{base}/{route}":
+            return _of_azure(parts, api_version).geturl()
+        path = f"{base}/{route}"
+    elif not path.endswith(_WHOLE):
+        if path in ("", "/openai") and _is_azure(parts.hostname or "", path):
+            path = "/openai/v1"
+        path = f"{path}/{route}"
+    return _of_azure(parts._replace(path=path), api_version).geturl()
+
+
+def _of_azure(parts: SplitResult, api_version: str | None) -> SplitResult:
+    """Add the version of the API, without which Azure has no deployment."""
+    if _DEPLOYMENT not in parts.path or "api-version" in parse_qs(parts.query):
+        return parts
+    version = f"api-version={api_version or AZURE_API_VERSION}"
+    return parts._replace(query=f"{parts.query}&{version}" if parts.query else version)
+
+
+def _is_azure(host: str, path: str) -> bool:
+    return host.lower().endswith(_AZURE_HOSTS) or _DEPLOYMENT in path
 
 
 @cache

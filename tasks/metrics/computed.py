@@ -62,10 +62,11 @@ def computed_scores(metric: ComputedMetric, subjects: Iterable[Subject]) -> Iter
                 yield subject.score(metric.name, name, outcome, error=error)
 
 
-def measure(metric: ComputedMetric, texts: Mapping[str, str]) -> Sequence[Measure]:  # noqa: C901 - a case a metric
+def measure(metric: ComputedMetric, texts: Mapping[str, str]) -> Sequence[Measure | Unparsable]:  # noqa: C901 - a case a metric
     """Return a metric's scores, in the order of its names, of the texts that its templates gave.
 
-    Raises Unparsable for a text that the metric cannot read.
+    One that cannot be told from these texts, while others can, is the reason why. Raises Unparsable for a text that the
+    metric cannot read.
     """
     match metric:
         case StringCheck():
@@ -87,7 +88,7 @@ def measure(metric: ComputedMetric, texts: Mapping[str, str]) -> Sequence[Measur
         case Accuracy():
             return [_check(accuracy(**texts))]
         case ToolCalling():
-            return [_check(value) for value in tool_calling(**texts)]
+            return [_check(value) if isinstance(value, float) else value for value in tool_calling(**texts)]
         case FunctionCall():
             return [_check(function_call(**texts))]
         case _:
@@ -107,14 +108,19 @@ def _measured(
     with_response = any(template.reads_response for template in templates.values())
     values = context(subject.row, subject.values(with_response=with_response))
     try:
-        return measure(metric, {part: template.render(values) for part, template in templates.items()})
+        measures = measure(metric, {part: template.render(values) for part, template in templates.items()})
+        return [_unread(metric, templates, each) if isinstance(each, Unparsable) else each for each in measures]
     except Unparsable as error:
-        failed = _blamed(error.part, templates), f"metric {metric.name!r} ({error.part}): {error}"
+        failed = _unread(metric, templates, error)
     except MissingField as error:
         failed = "missing_field", str(error)
     except TemplateInvalid as error:
         failed = "metric_error", error.message
     return [failed] * len(metric.scores)
+
+
+def _unread(metric: ComputedMetric, templates: Mapping[str, Template], error: Unparsable) -> tuple[Outcome, str | None]:
+    return _blamed(error.part, templates), f"metric {metric.name!r} ({error.part}): {error}"
 
 
 def _blamed(part: str, templates: Mapping[str, Template]) -> Outcome:

@@ -11,16 +11,23 @@ from tasks.metrics.unparsable import Unparsable
 
 
 class FunctionCall(NamedTuple):
-    """A function's name, and the arguments it is called with."""
+    """A function's name, and the arguments it is called with, or why those cannot be read."""
 
     name: str
-    arguments: dict[str, Any]
+    given: dict[str, Any] | Unparsable
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments. Raises Unparsable if they are no JSON object."""
+        if isinstance(self.given, Unparsable):
+            raise self.given
+        return self.given
 
 
 def read_calls(part: str, text: str) -> list[FunctionCall]:
     """Read a JSON list of calls, a single one, or those of a message or chat completion; nothing and null are no calls.
 
-    Raises Unparsable, naming `part`, for anything else, and for arguments that are no JSON object.
+    Raises Unparsable, naming `part`, for anything else.
     """
     calls = _calls_in(read_json(part, text))
     return [_read_call(part, call) for call in (calls if isinstance(calls, list) else [calls])]
@@ -61,12 +68,16 @@ def _read_call(part: str, call: Any) -> FunctionCall:
     function = call.get("function", call) if isinstance(call, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise Unparsable(part, "a function call has no name")
+    return FunctionCall(function["name"], _read_arguments(part, function))
+
+
+def _read_arguments(part: str, function: dict[str, Any]) -> dict[str, Any] | Unparsable:
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         try:
             arguments = orjson.loads(arguments or "{}")
         except orjson.JSONDecodeError as error:
-            raise Unparsable(part, f"the arguments of {function['name']!r} are not JSON: {error}") from error
+            return Unparsable(part, f"the arguments of {function['name']!r} are not JSON: {error}")
     if not isinstance(arguments, dict | None):
-        raise Unparsable(part, f"the arguments of {function['name']!r} are not an object")
-    return FunctionCall(function["name"], arguments or {})
+        return Unparsable(part, f"the arguments of {function['name']!r} are not an object")
+    return arguments or {}

@@ -6,16 +6,18 @@ As NeMo Evaluator defines it: the order of the calls is free, as they may run in
 from collections.abc import Sequence
 
 from tasks.metrics.function_calls import FunctionCall, read_calls, same
+from tasks.metrics.unparsable import Unparsable
 
 
-def tool_calling(candidate: str, reference: str) -> tuple[float, float]:
+def tool_calling(candidate: str, reference: str) -> tuple[float, float | Unparsable]:
     """Return whether two JSON lists of calls name the same functions, and whether with the same arguments.
 
-    Raises Unparsable for a text that is no list of calls.
+    Where arguments cannot be read, the names count all the same. Raises Unparsable for a text that is no list of calls.
     """
     given, wanted = read_calls("candidate", candidate), read_calls("reference", reference)
     same_names = sorted(call.name for call in given) == sorted(call.name for call in wanted)
-    return float(same_names), float(same_names and _same_calls(given, wanted))
+    unread = next((call.given for call in (*given, *wanted) if isinstance(call.given, Unparsable)), None)
+    return float(same_names), unread or float(same_names and _same_calls(given, wanted))
 
 
 def _same_calls(given: Sequence[FunctionCall], wanted: Sequence[FunctionCall]) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.result import Role
-from tasks.endpoint.limits import Bound, Lane, LaneClosed, PauseTooLong, Turn
+from tasks.endpoint.limits import JobLimit, JobStopped, ModelLimit, PauseTooLong, Waiting
 
 
 class Hall:
@@ -21,13 +21,13 @@ class Hall:
         self._ends: dict[str, asyncio.Event] = {}
 
     def call(
-        self, name: str, lane: Lane, bound: Bound, role: Role = "target", turn: Turn | None = None
+        self, name: str, job: JobLimit, model: ModelLimit, role: Role = "target", turn: Waiting | None = None
     ) -> "asyncio.Task[None]":
         self._ends[name] = asyncio.Event()
-        return asyncio.create_task(self._call(name, lane, bound, turn or Turn(role, window_s=60.0)))
+        return asyncio.create_task(self._call(name, job, model, turn or Waiting(role, window_s=60.0)))
 
-    async def _call(self, name: str, lane: Lane, bound: Bound, turn: Turn) -> None:
-        async with bound.slot(lane, turn):
+    async def _call(self, name: str, job: JobLimit, model: ModelLimit, turn: Waiting) -> None:
+        async with model.entered(job, turn):
             self.started.append(name)
             await self._ends[name].wait()
 
@@ -48,37 +48,37 @@ def play(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def test_a_lane_makes_as_many_calls_at_a_time_as_it_may() -> None:
     async def scene() -> None:
-        hall, lane, bound = Hall(), Lane(2), Bound()
-        tasks = [hall.call(name, lane, bound) for name in "abc"]
+        hall, job, model = Hall(), JobLimit(2), ModelLimit()
+        tasks = [hall.call(name, job, model) for name in "abc"]
         await settle()
         assert hall.started == ["a", "b"]
         await hall.end("b")
         assert hall.started == ["a", "b", "c"]
         await hall.end("a", "c")
         await asyncio.gather(*tasks)
-        assert (lane.free, lane.queues, bound.queues) == (2, {}, {})
+        assert (job.free, job.queues, model.queues) == (2, {}, {})
 
     play(scene())
 
 
 def test_the_judge_comes_before_the_target_at_one_model_and_at_another() -> None:
     async def scene() -> None:
-        hall, lane, model, judge = Hall(), Lane(1), Bound(1), Bound(1)
-        tasks = [hall.call("first", lane, model), hall.call("target", lane, model)]
-        tasks += [hall.call("elsewhere", lane, judge, "judge"), hall.call("here", lane, model, "judge")]
+        hall, job, model, judge = Hall(), JobLimit(1), ModelLimit(1), ModelLimit(1)
+        tasks = [hall.call("first", job, model), hall.call("target", job, model)]
+        tasks += [hall.call("elsewhere", job, judge, "judge"), hall.call("here", job, model, "judge")]
         await settle()
         await hall.end("first", "elsewhere", "here", "target")
         assert hall.started == ["first", "elsewhere", "here", "target"]
         await asyncio.gather(*tasks)
-        assert lane.free == 1
+        assert job.free == 1
 
     play(scene())
 
 
 def test_a_model_that_is_full_does_not_hold_up_calls_to_another() -> None:
     async def scene() -> None:
-        hall, lane, full, free = Hall(), Lane(2), Bound(1), Bound()
-        tasks = [hall.call("a", lane, full), hall.call("b", lane, full), hall.call("c", lane, free)]
+        hall, job, full, free = Hall(), JobLimit(2), ModelLimit(1), ModelLimit()
+        tasks = [hall.call("a", job, full), hall.call("b", job, full), hall.call("c", job, free)]
         await settle()
         assert hall.started == ["a", "c"]
         await hall.end("a", "b", "c")
@@ -90,10 +90,10 @@ def test_a_model_that_is_full_does_not_hold_up_calls_to_another() -> None:
 
 def test_a_model_serves_the_jobs_in_turn() -> None:
     async def scene() -> None:
-        hall, bound = Hall(), Bound(1)
-        big, small = Lane(8), Lane(8)
-        tasks = [hall.call(f"big{i}", big, bound) for i in range(4)]
-        tasks += [hall.call(f"small{i}", small, bound) for i in range(2)]
+        hall, model = Hall(), ModelLimit(1)
+        big, small = JobLimit(8), JobLimit(8)
+        tasks = [hall.call(f"big{i}", big, model) for i in range(4)]
+        tasks += [hall.call(f"small{i}", small, model) for i in range(2)]
         await settle()
         await hall.end("big0", "big1", "small0", "big2", "small1", "big3")
         assert hall.started == ["big0", "big1", "small0", "big2", "small1", "big3"]
@@ -104,11 +104,11 @@ def test_a_model_serves_the_jobs_in_turn() -> None:
 
 def test_a_retry_comes_before_calls_that_came_later() -> None:
     async def scene() -> None:
-        hall, lane, bound = Hall(), Lane(1), Bound()
-        early = Turn("target", window_s=60.0)
-        tasks = [hall.call("a", lane, bound), hall.call("b", lane, bound)]
+        hall, job, model = Hall(), JobLimit(1), ModelLimit()
+        early = Waiting("target", window_s=60.0)
+        tasks = [hall.call("a", job, model), hall.call("b", job, model)]
         await settle()
-        tasks.append(hall.call("retry", lane, bound, turn=early))
+        tasks.append(hall.call("retry", job, model, turn=early))
         await settle()
         await hall.end("a", "retry", "b")
         assert hall.started == ["a", "retry", "b"]
@@ -119,8 +119,8 @@ def test_a_retry_comes_before_calls_that_came_later() -> None:
 
 def test_cancelling_gives_a_slot_back_once_whether_held_waited_for_or_just_granted() -> None:
     async def scene() -> None:
-        hall, lane, bound = Hall(), Lane(1), Bound(1)
-        held, waiting, granted = (hall.call(name, lane, bound) for name in "abc")
+        hall, job, model = Hall(), JobLimit(1), ModelLimit(1)
+        held, waiting, granted = (hall.call(name, job, model) for name in "abc")
         await settle()
         waiting.cancel()
         await settle()
@@ -129,28 +129,28 @@ def test_cancelling_gives_a_slot_back_once_whether_held_waited_for_or_just_grant
         granted.cancel()
         await asyncio.gather(held, waiting, granted, return_exceptions=True)
         assert hall.started == ["a"]
-        assert lane.free == 1
-        last = hall.call("d", lane, bound)
+        assert job.free == 1
+        last = hall.call("d", job, model)
         await settle()
         assert hall.started == ["a", "d"]
         await hall.end("d")
         await last
-        assert (lane.queues, bound.queues) == ({}, {})
+        assert (job.queues, model.queues) == ({}, {})
 
     play(scene())
 
 
 def test_a_pause_holds_every_job_and_sends_away_who_cannot_wait() -> None:
     async def scene() -> None:
-        hall, bound = Hall(), Bound(1)
-        one, other, clock = Lane(1), Lane(1), asyncio.get_running_loop().time
-        first = hall.call("first", one, bound)
-        patient = hall.call("patient", other, bound)
-        hasty = hall.call("hasty", other, bound, turn=Turn("target", window_s=0.01))
+        hall, model = Hall(), ModelLimit(1)
+        one, other, clock = JobLimit(1), JobLimit(1), asyncio.get_running_loop().time
+        first = hall.call("first", one, model)
+        patient = hall.call("patient", other, model)
+        hasty = hall.call("hasty", other, model, turn=Waiting("target", window_s=0.01))
         await settle()
-        bound.pause(0.1)
+        model.pause(0.1)
         paused = clock()
-        late = hall.call("late", one, bound, turn=Turn("judge", window_s=0.01))
+        late = hall.call("late", one, model, turn=Waiting("judge", window_s=0.01))
         await hall.end("first")
         assert hall.started == ["first"]
         for task in (hasty, late):
@@ -166,45 +166,45 @@ def test_a_pause_holds_every_job_and_sends_away_who_cannot_wait() -> None:
 
 def test_a_closed_lane_sends_away_who_waits_and_who_comes_but_not_who_runs() -> None:
     async def scene() -> None:
-        hall, lane, other, bound = Hall(), Lane(1), Lane(1), Bound(1)
-        running, waiting = hall.call("a", lane, bound), hall.call("b", lane, bound)
-        elsewhere = hall.call("c", other, bound)
+        hall, job, other, model = Hall(), JobLimit(1), JobLimit(1), ModelLimit(1)
+        running, waiting = hall.call("a", job, model), hall.call("b", job, model)
+        elsewhere = hall.call("c", other, model)
         await settle()
-        lane.close()
-        late = hall.call("d", lane, bound)
+        job.close()
+        late = hall.call("d", job, model)
         for task in (waiting, late):
-            with pytest.raises(LaneClosed):
+            with pytest.raises(JobStopped):
                 await task
         await hall.end("a", "c")
         await asyncio.gather(running, elsewhere)
         assert hall.started == ["a", "c"]
-        assert (lane.free, lane.queues, bound.queues) == (1, {}, {})
+        assert (job.free, job.queues, model.queues) == (1, {}, {})
 
     play(scene())
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     async def scene() -> None:
-        hall, lane, bound, clock = Hall(), Lane(1), Bound(), asyncio.get_running_loop().time
-        bound.pause(0.1)
-        bound.pause(0.01)
+        hall, job, model, clock = Hall(), JobLimit(1), ModelLimit(), asyncio.get_running_loop().time
+        model.pause(0.1)
+        model.pause(0.01)
         began = clock()
-        task = hall.call("a", lane, bound)
+        task = hall.call("a", job, model)
         await hall.end("a")
         await task
         assert clock() - began > 0.08
-        assert bound.has_room()
+        assert model.has_room()
 
     play(scene())
 
 
 def test_a_rate_is_kept_after_a_second_s_worth() -> None:
     async def scene() -> None:
-        lane, bound, clock = Lane(100), Bound(requests_per_minute=1200), asyncio.get_running_loop().time
+        job, model, clock = JobLimit(100), ModelLimit(requests_per_minute=1200), asyncio.get_running_loop().time
         starts: list[float] = []
 
         async def call() -> None:
-            async with bound.slot(lane, Turn("target", window_s=60.0)):
+            async with model.entered(job, Waiting("target", window_s=60.0)):
                 starts.append(clock())
 
         began = clock()
@@ -217,27 +217,27 @@ def test_a_rate_is_kept_after_a_second_s_worth() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(), lanes=st.lists(st.integers(1, 3), min_size=1, max_size=3), limit=st.integers(1, 4))
-def test_limits_hold_and_everyone_is_served_whoever_is_cancelled(seed: int, lanes: list[int], limit: int) -> None:
+@given(seed=st.integers(), jobs=st.lists(st.integers(1, 3), min_size=1, max_size=3), limit=st.integers(1, 4))
+def test_limits_hold_and_everyone_is_served_whoever_is_cancelled(seed: int, jobs: list[int], limit: int) -> None:
     dice = random.Random(seed)
     running: Counter[object] = Counter()
     done: list[int] = []
 
-    async def call(number: int, lane: Lane, bound: Bound, most: dict[object, float]) -> None:
-        async with bound.slot(lane, Turn(dice.choice(["target", "judge"]), window_s=60.0)):
-            running.update([lane, bound])
+    async def call(number: int, job: JobLimit, model: ModelLimit, most: dict[object, float]) -> None:
+        async with model.entered(job, Waiting(dice.choice(["target", "judge"]), window_s=60.0)):
+            running.update([job, model])
             assert all(running[place] <= most[place] for place in most)
             try:
                 for _ in range(dice.randrange(3)):
                     await asyncio.sleep(0)
                 done.append(number)
             finally:
-                running.subtract([lane, bound])
+                running.subtract([job, model])
 
     async def scene() -> None:
-        queues = [Lane(parallelism) for parallelism in lanes]
-        bounds = [Bound(limit), Bound()]
-        most: dict[object, float] = dict(zip([*queues, bounds[0]], [*lanes, limit], strict=True))
+        queues = [JobLimit(parallelism) for parallelism in jobs]
+        bounds = [ModelLimit(limit), ModelLimit()]
+        most: dict[object, float] = dict(zip([*queues, bounds[0]], [*jobs, limit], strict=True))
         tasks = [asyncio.create_task(call(i, dice.choice(queues), dice.choice(bounds), most)) for i in range(40)]
         cancelled = dice.sample(range(40), 10)
         for number in cancelled:
@@ -247,7 +247,7 @@ def test_limits_hold_and_everyone_is_served_whoever_is_cancelled(seed: int, lane
             with suppress(asyncio.CancelledError):
                 await task
         assert set(range(40)) - set(cancelled) <= set(done)
-        assert [lane.free for lane in queues] == lanes
-        assert all(bound.has_room() for bound in bounds)
+        assert [job.free for job in queues] == jobs
+        assert all(model.has_room() for model in bounds)
 
     play(scene())

@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from core.result import Role, Usage
-from tasks.endpoint.loop import MAX_ANSWER_BYTES, IoLoop, Lane, Policy, Reply, Route, io_loop, route_url
+from tasks.endpoint.loop import IoLoop, JobLimit, Policy, Reply, Route, io_loop, route_url
+from tasks.endpoint.route import MAX_ANSWER
 from tests.conftest import WAIT_S
 from tests.scripted import Answer, Received, Script, ScriptedEndpoint, by_default, failure, silence, text, trickle
 
@@ -44,10 +45,10 @@ def route_to(url: str, **how: Any) -> Route:
 
 
 def ask(
-    loop: IoLoop, to: ScriptedEndpoint | str, content: str = "ANSWER: 4", lane: Lane | None = None, **how: Any
+    loop: IoLoop, to: ScriptedEndpoint | str, content: str = "ANSWER: 4", limit: JobLimit | None = None, **how: Any
 ) -> Reply:
     route = route_to(to if isinstance(to, str) else to.url, **how)
-    return loop.run(loop.ask(route, question(content), lane=lane or Lane(1), role="target"))
+    return loop.run(loop.ask(route, question(content), limit=limit or JobLimit(1), role="target"))
 
 
 def in_order(*answers: Answer) -> Script:
@@ -122,8 +123,8 @@ def test_a_retry_after_holds_for_the_whole_endpoint(loop: IoLoop, endpoint: Scri
     route = route_to(endpoint.url, concurrency=1)
 
     async def ask_all() -> list[Reply]:
-        jobs = [Lane(1), Lane(1), Lane(1)]
-        return await asyncio.gather(*(loop.ask(route, question("ok"), lane=job, role="target") for job in jobs))
+        jobs = [JobLimit(1), JobLimit(1), JobLimit(1)]
+        return await asyncio.gather(*(loop.ask(route, question("ok"), limit=job, role="target") for job in jobs))
 
     replies = loop.run(ask_all())
     times = [call["time"] for call in endpoint.calls]
@@ -163,6 +164,17 @@ BROKEN = {
 }
 
 
+UNREADABLE = [BROKEN[name] for name in ("a 200 with an error", "a page", "no choices", "half a JSON")]
+"""What may be read at the second try, or never."""
+
+
+@pytest.mark.parametrize("broken", UNREADABLE)
+def test_what_cannot_be_read_is_asked_for_twice(loop: IoLoop, endpoint: ScriptedEndpoint, broken: Answer) -> None:
+    endpoint.script = lambda _: broken
+    reply = ask(loop, endpoint)
+    assert (reply.outcome, reply.attempts, len(endpoint.calls)) == ("error", 2, 2)
+
+
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_what_may_pass_is_asked_again(loop: IoLoop, endpoint: ScriptedEndpoint, broken: Answer) -> None:
     endpoint.script = in_order(broken)
@@ -172,12 +184,10 @@ def test_what_may_pass_is_asked_again(loop: IoLoop, endpoint: ScriptedEndpoint, 
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_what_does_not_pass_is_transient_with_its_reason(
-    loop: IoLoop, endpoint: ScriptedEndpoint, broken: Answer
-) -> None:
+def test_what_does_not_pass_ends_with_its_reason(loop: IoLoop, endpoint: ScriptedEndpoint, broken: Answer) -> None:
     endpoint.script = lambda _: broken
     reply = ask(loop, endpoint, max_retries=0)
-    assert (reply.outcome, reply.attempts) == ("transient", 1)
+    assert (reply.outcome, reply.attempts) == ("error" if broken in UNREADABLE else "transient", 1)
     assert reply.error
     assert len(endpoint.calls) == 1
 
@@ -210,9 +220,9 @@ def test_a_retry_whose_window_closed_in_the_queue_is_not_made(loop: IoLoop, endp
     first, second = route_to(endpoint.url, retry_window_s=0.15), route_to(endpoint.url, model="other")
 
     async def ask_both() -> list[Reply]:
-        lane = Lane(1)
+        limit = JobLimit(1)
         return await asyncio.gather(
-            *(loop.ask(route, question("ok"), lane=lane, role="target") for route in (first, second))
+            *(loop.ask(route, question("ok"), limit=limit, role="target") for route in (first, second))
         )
 
     failed, answered = loop.run(ask_both())
@@ -262,12 +272,12 @@ def test_a_redirect_is_not_followed(loop: IoLoop, endpoint: ScriptedEndpoint) ->
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_an_answer_too_large_is_final(loop: IoLoop, endpoint: ScriptedEndpoint, packed: bool) -> None:
-    large = b" " * (MAX_ANSWER_BYTES + 1)
+    large = b" " * (MAX_ANSWER + 1)
     body, headers = (gzip.compress(large, 1), {"content-encoding": "gzip"}) if packed else (large, {})
     endpoint.script = lambda _: Answer(body, headers=headers)
     reply = ask(loop, endpoint)
     assert (reply.outcome, reply.body) == ("error", None)
-    assert "64,000,000 bytes" in (reply.error or "")
+    assert "8,000,000 bytes" in (reply.error or "")
     assert len(endpoint.calls) == 1
 
 
@@ -345,21 +355,21 @@ def test_a_key_that_cannot_be_sent_is_an_error(loop: IoLoop, endpoint: ScriptedE
 
 def test_cancelling_ends_a_call_and_frees_its_place(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
     endpoint.script = in_order(silence())
-    lane, route = Lane(1), route_to(endpoint.url, concurrency=1)
+    limit, route = JobLimit(1), route_to(endpoint.url, concurrency=1)
 
     async def ask_and_cancel() -> Reply:
-        running = asyncio.create_task(loop.ask(route, question("1"), lane=lane, role="target"))
-        waiting = asyncio.create_task(loop.ask(route, question("2"), lane=lane, role="target"))
+        running = asyncio.create_task(loop.ask(route, question("1"), limit=limit, role="target"))
+        waiting = asyncio.create_task(loop.ask(route, question("2"), limit=limit, role="target"))
         await arrival(endpoint)
         running.cancel()
         waiting.cancel()
         results = await asyncio.gather(running, waiting, return_exceptions=True)
         assert [type(result) for result in results] == [asyncio.CancelledError] * 2
-        return await loop.ask(route, question("3"), lane=lane, role="target")
+        return await loop.ask(route, question("3"), limit=limit, role="target")
 
     assert loop.run(ask_and_cancel()).outcome == "answered"
     assert [call["body"]["messages"][0]["content"] for call in endpoint.calls] == ["1", "3"]
-    assert lane.free == 1
+    assert limit.free == 1
 
 
 def test_a_model_s_bound_holds_over_jobs_and_each_job_s_judge_goes_first(
@@ -370,9 +380,13 @@ def test_a_model_s_bound_holds_over_jobs_and_each_job_s_judge_goes_first(
     roles: tuple[Role, ...] = ("target", "target", "judge") * 6
 
     async def ask_all() -> list[Reply]:
-        lanes = {"one": Lane(4), "two": Lane(4)}
+        limits = {"one": JobLimit(4), "two": JobLimit(4)}
         return await asyncio.gather(
-            *(loop.ask(route, question(f"{job} {role}"), lane=lanes[job], role=role) for job in lanes for role in roles)
+            *(
+                loop.ask(route, question(f"{job} {role}"), limit=limits[job], role=role)
+                for job in limits
+                for role in roles
+            )
         )
 
     assert {reply.outcome for reply in loop.run(ask_all())} == {"answered"}
@@ -386,12 +400,12 @@ def test_a_model_s_bound_holds_over_jobs_and_each_job_s_judge_goes_first(
 
 def test_a_wait_for_a_retry_leaves_the_place_to_others(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
     endpoint.script = lambda call: failure(500) if b"bad" in call["raw"] else by_default(call)
-    lane = Lane(1)
+    limit = JobLimit(1)
 
     async def ask_all() -> list[Reply]:
         names = ["bad", *(f"good{i}" for i in range(5))]
         route = route_to(endpoint.url, max_retries=1)
-        return await asyncio.gather(*(loop.ask(route, question(n), lane=lane, role="target") for n in names))
+        return await asyncio.gather(*(loop.ask(route, question(n), limit=limit, role="target") for n in names))
 
     bad, *good = loop.run(ask_all())
     assert (bad.outcome, bad.attempts) == ("transient", 2)
@@ -411,8 +425,8 @@ def test_a_process_ends_silently_with_its_loop_at_work(endpoint: ScriptedEndpoin
         "from tasks.endpoint.loop import *\n"
         "loop = io_loop(Policy(private=True))\n"
         f"route = Route({endpoint.url!r} + '/completions', 'm')\n"
-        "print(loop.run(loop.ask(route, b'{\"prompt\": \"silent\"}', lane=Lane(2), role='target')).outcome)\n"
-        "loop.submit(loop.ask(route, b'{\"prompt\": \"silent\"}', lane=Lane(2), role='target'))\n"
+        "print(loop.run(loop.ask(route, b'{\"prompt\": \"silent\"}', limit=JobLimit(2), role='target')).outcome)\n"
+        "loop.submit(loop.ask(route, b'{\"prompt\": \"silent\"}', limit=JobLimit(2), role='target'))\n"
     )
     endpoint.script = lambda call: silence() if len(endpoint.calls) > 1 else by_default(call)
     done = subprocess.run(

@@ -6,9 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.endpoint import Reasoning
-from core.result import Call, CallKey, CallOutcome, Output
-from tasks.endpoint.reply import answer_text, split_reasoning, to_output
+from core.result import Call, CallKey, CallOutcome, Output, Usage
+from tasks.endpoint.reply import answer_text, read_reply, to_output
+from tasks.endpoint.thinking import split_thinking
+from tasks.endpoint.usage import read_usage
 
+ANSWER = {"choices": [{"message": {"role": "assistant", "content": "4"}, "finish_reason": "stop"}]}
+JSON_TYPE = {"content-type": "application/json"}
 KEY = CallKey("qa", 3, "target", 0, "target", "", 0)
 PLAIN = Reasoning()
 JSON = st.recursive(
@@ -42,9 +46,13 @@ def test_an_answer_keeps_its_place_its_text_and_its_end() -> None:
         ("Paris", "Paris"),
         (None, ""),
         ([{"type": "text", "text": "Pa"}, {"type": "text", "text": "ris"}], "Paris"),
-        ([{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": None}, "Paris"], ""),
-        ([{"type": "text", "text": {"value": "Paris"}}], ""),
-        ({"text": "Paris"}, ""),
+        ([{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": None}, "Paris"], "Paris"),
+        ([{"type": "text", "text": {"value": "Paris"}}], "Paris"),
+        ({"type": "text", "text": "Paris"}, "Paris"),
+        ({"city": "Paris"}, '{"city":"Paris"}'),
+        ([{"city": "Paris"}], '[{"city":"Paris"}]'),
+        (42, "42"),
+        (False, "false"),
     ],
 )
 def test_the_text_is_a_message_s_content_or_the_texts_of_its_parts(content: object, expected: str) -> None:
@@ -75,17 +83,17 @@ def test_thinking_in_a_field_of_its_own_is_found(field: str) -> None:
 
 
 def test_thinking_ends_at_its_token_and_thinking_without_end_is_no_answer() -> None:
-    assert split_reasoning("<think>\nhm\n</think>\n\n4", PLAIN) == ("hm", "4")
-    assert split_reasoning("hm</think>4</think>5", PLAIN) == ("hm", "4</think>5")
-    assert split_reasoning("<think>hm", PLAIN) == ("<think>hm", "")
-    assert split_reasoning("<think>hm", Reasoning(include_if_unfinished=True)) == ("<think>hm", "<think>hm")
-    assert split_reasoning("so<end>4", Reasoning(end_token="<end>")) == ("so", "4")
+    assert split_thinking("<think>\nhm\n</think>\n\n4", PLAIN) == ("hm", "4")
+    assert split_thinking("hm</think>4</think>5", PLAIN) == ("hm", "4</think>5")
+    assert split_thinking("<think>hm", PLAIN) == ("<think>hm", "")
+    assert split_thinking("<think>hm", Reasoning(include_if_unfinished=True)) == ("<think>hm", "<think>hm")
+    assert split_thinking("so<end>4", Reasoning(end_token="<end>")) == ("so", "4")
 
 
 @given(WORDS, WORDS)
 def test_thinking_and_answer_are_told_apart(thought: str, answer: str) -> None:
-    assert split_reasoning(f"<think>{thought}</think>{answer}", PLAIN) == (thought.strip(), answer.lstrip())
-    assert split_reasoning(answer, PLAIN) == (None, answer)
+    assert split_thinking(f"<think>{thought}</think>{answer}", PLAIN) == (thought.strip(), answer.lstrip())
+    assert split_thinking(answer, PLAIN) == (None, answer)
 
 
 @given(st.dictionaries(st.sampled_from(["content", "reasoning_content", "reasoning", "tool_calls"]), JSON), JSON)
@@ -103,3 +111,104 @@ def test_what_could_not_be_had_says_why_and_has_no_text(outcome: CallOutcome) ->
     assert (output.text, output.response, output.error) == (None, None, "HTTP 500: x")
     assert output.outcome == {"error": "target_error", "transient": "target_error"}.get(outcome, outcome)
     assert answer_text(call, PLAIN) == ""
+
+
+def read(status: int, body: Any, headers: dict[str, str] = JSON_TYPE) -> tuple[str, str]:
+    reading = read_reply(status, headers, body if isinstance(body, bytes) else orjson.dumps(body))
+    return reading.outcome, reading.error or ""
+
+
+@pytest.mark.parametrize("body", [ANSWER, {"choices": [{"text": "4"}]}, {"choices": [{"message": {"content": None}}]}])
+def test_an_answer_with_a_choice_is_one(body: Any) -> None:
+    assert read(200, body) == ("answered", "")
+    assert read(201, body) == ("answered", "")
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
+def test_an_error_that_may_pass_is_transient_unless_the_endpoint_says_no(status: int) -> None:
+    assert read(status, {"error": {"message": "later"}}) == ("transient", f"HTTP {status}: later")
+    assert read(status, {}, {"x-should-retry": "false"})[0] == "error"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 422])
+def test_an_error_of_ours_is_final(status: int) -> None:
+    assert read(status, {"detail": "no such model"}) == ("error", f"HTTP {status}: no such model")
+    assert read(status, ANSWER)[0] == "error"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": {"message": "overloaded"}}, "HTTP 200: overloaded"),
+        ({"error": "overloaded"}, "HTTP 200: overloaded"),
+        ({"choices": []}, "no choices"),
+        ({"choices": [None]}, "no choices"),
+        ({"choices": [{"finish_reason": "stop"}]}, "no choices"),
+        ([], "no choices"),
+        (b"", "not JSON"),
+        (b'{"choices": [{"mess', "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+    ],
+)
+def test_a_200_that_is_no_answer_is_transient(body: Any, said: str) -> None:
+    outcome, error = read(200, body)
+    assert outcome == "transient"
+    assert said in error
+
+
+def test_a_page_is_shown_by_its_type_and_its_start() -> None:
+    outcome, error = read(200, b"<html>" + b"x" * 1000, {"content-type": "text/html"})
+    assert (outcome, "text/html" in error, "<html>xxx" in error) == ("transient", True, True)
+    assert len(error) < 200
+
+
+def test_a_redirect_is_final_and_names_the_host() -> None:
+    outcome, error = read(302, b"", {"location": "https://user:pw@elsewhere.example/secret?key=1"})
+    assert outcome == "error"
+    assert "elsewhere.example" in error
+    assert "pw" not in error
+    assert "secret" not in error
+
+
+@pytest.mark.parametrize("location", ["", "/login", "http://[broken"])
+def test_a_redirect_to_no_host_is_final_too(location: str) -> None:
+    outcome, error = read(308, b"", {"location": location})
+    assert outcome == "error"
+    assert "HTTP 308" in error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "content_filter", "message": "filtered"},
+        {"type": "content_policy_violation", "message": "filtered"},
+        {"code": 400, "innererror": {"code": "ResponsibleAIPolicyViolation"}, "message": "filtered"},
+    ],
+)
+def test_an_error_that_names_the_content_filter_is_a_refusal(error: dict[str, Any]) -> None:
+    assert read(400, {"error": error}) == ("refused", "HTTP 400: filtered")
+    assert read(400, {"error": {"code": "bad", "message": 'the prompt has "content_filter"'}})[0] == "error"
+
+
+def test_an_answer_withheld_by_the_filter_is_a_refusal_that_was_paid() -> None:
+    body = {"choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}], "usage": {"total_tokens": 9}}
+    reading = read_reply(200, JSON_TYPE, orjson.dumps(body))
+    assert reading.outcome == "refused"
+    assert reading.usage == Usage(total_tokens=9)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x)))
+def test_a_usage_of_any_kind_gives_counts_or_nothing(value: Any) -> None:
+    usage = read_usage({"prompt_tokens": value, "completion_tokens": value})
+    assert usage.prompt_tokens is None or usage.prompt_tokens >= 0
+    assert type(usage.completion_tokens) in (int, type(None))
+    assert read_usage(value) == Usage()
+
+
+@given(
+    st.integers(100, 599), st.binary() | st.recursive(st.none() | st.text(), lambda x: st.lists(x)).map(orjson.dumps)
+)
+def test_whatever_is_sent_has_a_meaning_and_every_failure_a_text(status: int, body: bytes) -> None:
+    reading = read_reply(status, {}, body)
+    assert reading.outcome in ("transient", "error")
+    assert reading.error

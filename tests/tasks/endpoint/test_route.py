@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.endpoint.route import Route, RouteInvalid, route_url
+from tasks.endpoint.route import AZURE_API_VERSION, Route, RouteInvalid, route_url
 
 
 @pytest.mark.parametrize(
@@ -12,8 +12,23 @@ from tasks.endpoint.route import Route, RouteInvalid, route_url
         ("http://h/v1", "/chat/completions", "http://h/v1/chat/completions"),
         ("http://h/v1/", "chat/completions", "http://h/v1/chat/completions"),
         ("http://h", "completions", "http://h/completions"),
-        ("http://h/v1/chat/completions", "completions", "http://h/v1/chat/completions"),
-        ("http://h/v1/completions/", "chat/completions", "http://h/v1/completions/"),
+        ("http://h/v1/chat/completions", "completions", "http://h/v1/completions"),
+        ("http://h/v1/completions/", "chat/completions", "http://h/v1/chat/completions"),
+        ("http://h/v1/chat/completions", "chat/completions", "http://h/v1/chat/completions"),
+        ("http://h/v1/completions?key=1", "chat/completions", "http://h/v1/chat/completions?key=1"),
+        ("http://h/serving/m/invocations", "chat/completions", "http://h/serving/m/invocations"),
+        ("http://h:11434/api/chat", "chat/completions", "http://h:11434/api/chat"),
+        ("https://r.openai.azure.com/", "chat/completions", "https://r.openai.azure.com/openai/v1/chat/completions"),
+        (
+            "https://r.openai.azure.com/openai/deployments/d?api-version=2025-01-01",
+            "chat/completions",
+            "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01",
+        ),
+        (
+            "https://r.openai.azure.com/openai/deployments/d/chat/completions",
+            "chat/completions",
+            f"https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version={AZURE_API_VERSION}",
+        ),
         ("http://h/v1?api-version=2", "completions", "http://h/v1/completions?api-version=2"),
     ],
 )
@@ -59,6 +74,31 @@ def test_a_key_is_sent_without_the_line_end_of_its_file() -> None:
     assert "authorization" not in Route("http://h", "m").headers
     with pytest.raises(RouteInvalid):
         _ = Route("http://h", "m", api_key="sk\r\nX-Other: 1").headers
+
+
+AZURE = "https://r.openai.azure.com/openai/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "header", "value"),
+    [
+        (AZURE, "0123456789abcdef", "api-key", "0123456789abcdef"),
+        ("http://gateway/openai/deployments/d/chat/completions", "0123456789", "api-key", "0123456789"),
+        (AZURE, "eyJhbGciOi.eyJzdWIi.c2ln", "authorization", "Bearer eyJhbGciOi.eyJzdWIi.c2ln"),
+        ("https://h/v1/chat/completions", "0123456789abcdef", "authorization", "Bearer 0123456789abcdef"),
+    ],
+)
+def test_a_key_goes_where_its_endpoint_looks(url: str, key: str, header: str, value: str) -> None:
+    headers = Route(url, "m", api_key=key).headers
+    assert {name: headers[name] for name in ("api-key", "authorization") if name in headers} == {header: value}
+
+
+def test_headers_of_a_model_go_before_our_own_and_their_secrets_are_masked() -> None:
+    extra = {"authorization": "Basic c2VjcmV0", "x-title": "Assay"}
+    route = Route("https://h/v1", "m", api_key="sk-secret", extra=extra, secrets=("Basic c2VjcmV0",))
+    assert (route.headers["Authorization"], route.headers["X-Title"]) == ("Basic c2VjcmV0", "Assay")
+    assert route.mask(b"Assay saw Basic c2VjcmV0 and sk-secret") == b"Assay saw ****** and ******"
+    assert "c2VjcmV0" not in repr(route)
 
 
 @given(st.binary(), st.binary(), st.text('abcXYZ0189-_/+="\\&<>', min_size=6).map(lambda key: f"k{key}k"))

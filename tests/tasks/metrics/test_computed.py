@@ -86,7 +86,7 @@ def test_what_could_not_be_had_is_not_scored(metric: ComputedMetric) -> None:
     ],
 )
 def test_a_text_that_cannot_be_read_is_no_zero(metric: ComputedMetric, outcome: str) -> None:
-    broken = json.dumps([{"function": {"name": "f", "arguments": "{"}}])
+    broken = json.dumps([{"function": {"arguments": "{"}}])
     scores = score(metric, "no number", row=ROW | {"none": "none"}, tool_calls=broken)
     assert {(each.outcome, each.value) for each in scores} == {(outcome, None)}
     assert all(each.error and each.error.startswith("metric 'm' (") for each in scores)

@@ -71,8 +71,6 @@ def test_names_and_arguments_are_compared(candidate: str, reference: str, expect
         ("false", "a function call has no name"),
         ("{}", "a function call has no name"),
         ('[{"function": {"arguments": "{}"}}]', "a function call has no name"),
-        ('[{"function": {"name": "f", "arguments": "{\\"x\\": "}}]', "the arguments of 'f' are not JSON"),
-        ('[{"function": {"name": "f", "arguments": "[1]"}}]', "the arguments of 'f' are not an object"),
     ],
 )
 def test_calls_that_cannot_be_read_are_not_scored(candidate: str, message: str) -> None:
@@ -82,6 +80,22 @@ def test_calls_that_cannot_be_read_are_not_scored(candidate: str, message: str) 
     with pytest.raises(Unparsable) as caught:
         tool_calling("[]", candidate)
     assert caught.value.part == "reference"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [('"{\\"x\\": "', "the arguments of 'f' are not JSON"), ('"[1]"', "the arguments of 'f' are not an object")],
+)
+@pytest.mark.parametrize(("wanted_name", "expected"), [("f", 1.0), ("g", 0.0)])
+def test_where_arguments_cannot_be_read_the_names_count_alone(
+    arguments: str, message: str, wanted_name: str, expected: float
+) -> None:
+    names, both = tool_calling(
+        f'[{{"function": {{"name": "f", "arguments": {arguments}}}}}]', wanted((wanted_name, {}))
+    )
+    assert names == expected
+    assert isinstance(both, Unparsable)
+    assert (str(both).partition(":")[0], both.part) == (message, "candidate")
 
 
 @given(CALLS, st.randoms(use_true_random=False))

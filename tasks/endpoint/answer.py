@@ -1,0 +1,90 @@
+"""The bytes of an answer as JSON: as strict readers have it, as lenient ones do, and as a stream nobody asked for."""
+
+import json
+import math
+import re
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from tasks.endpoint.stream import assembled
+
+MAX_DEPTH: Final = 200
+"""Answers are kept, shown and exported inside of other JSON; orjson writes 254 levels in all."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_HEADROOM: Final = 254 - MAX_DEPTH
+
+
+class TooDeep(ValueError):
+    """An answer is nested deeper than `MAX_DEPTH`."""
+
+
+class Answer(NamedTuple):
+    """What an answer holds, None if it is no JSON, and the text that is kept of it: then JSON to any reader."""
+
+    value: Any
+    text: str
+
+
+def read_body(body: bytes) -> Answer:
+    """Read an answer, leniently if it must be. Raises TooDeep."""
+    try:
+        value, text = orjson.loads(body), body.decode()
+    except orjson.JSONDecodeError:
+        value = _lenient(body)
+        text = body.decode("utf-8", "replace") if value is None else orjson.dumps(value).decode()
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        _refuse_depth(value)
+    return Answer(value, text)
+
+
+def _refuse_depth(value: Any) -> None:
+    for _ in range(_HEADROOM):
+        value = [value]
+    try:
+        orjson.dumps(value)  # the cheapest way to see how deep it is
+    except orjson.JSONEncodeError:
+        raise TooDeep(f"The answer is nested deeper than {MAX_DEPTH} levels") from None
+
+
+def _lenient(body: bytes) -> Any:
+    """Read what Python's reader takes and strict ones do not: BOMs, NaN, lone surrogates, cut bytes, streams."""
+    text = body.decode(json.detect_encoding(body), "replace").lstrip("\ufeff")
+    value = _loads(text)
+    return _of_stream(text) if value is None else value
+
+
+def _of_stream(text: str) -> Any:
+    chunks, is_whole = [], False
+    for payload in _payloads(text):
+        is_whole = is_whole or payload == "[DONE]"
+        chunk = _loads(payload)
+        if isinstance(chunk, dict):
+            chunks.append(chunk)
+        elif payload != "[DONE]":
+            return None
+    return assembled(chunks, is_whole=is_whole) if chunks else None
+
+
+def _payloads(text: str) -> list[str]:
+    """Return the payloads of server-sent events, or the lines of JSON Lines."""
+    lines = [line.strip() for line in text.splitlines()]
+    data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
+    return [payload for payload in data or lines if payload]
+
+
+def _loads(text: str) -> Any:
+    """Read JSON as Python does; what no JSON can hold is null, and half a character U+FFFD."""
+    try:
+        value = json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite)
+        return orjson.loads(_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
+    except RecursionError:
+        raise TooDeep(f"The answer is nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError:
+        return None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None

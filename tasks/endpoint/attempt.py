@@ -1,0 +1,78 @@
+"""One try at a call: what is sent, and what came of it."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+import httpx
+
+from tasks.endpoint.adjust import Asked, Change
+from tasks.endpoint.body import BodyBroken, BodyRefused
+from tasks.endpoint.connections import Called, Connections
+from tasks.endpoint.reply import Reading, read_reply
+from tasks.endpoint.route import Route, RouteInvalid
+from tasks.endpoint.waits import pause_s
+
+NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone for longer than the retry window")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that was sent, with the changes that were made to it, and what its answer means.
+
+    For `pause_s` the endpoint asked to be left alone.
+    """
+
+    reading: Reading
+    request: bytes
+    status: int | None = None
+    pause_s: float | None = None
+    changes: tuple[Change, ...] = ()
+
+
+async def attempt(connections: Connections, route: Route, asked: Asked) -> Attempt:
+    """Send a request once; whatever goes wrong is what its reading says."""
+    called: Called | None = None
+    try:
+        called = Called(route.destination.host, route.port)
+        async with asyncio.timeout(route.timeout_s):
+            response, body = await connections.exchange(route, asked.body, called)
+    except RouteInvalid as invalid:
+        reading = Reading("error", str(invalid))
+    except (httpx.UnsupportedProtocol, UnicodeError):
+        reading = Reading("error", f"{route.destination.host!r} in the endpoint's URL is no valid host")
+    except TimeoutError:
+        reading = Reading("transient", f"No whole answer from {route.origin} in {route.timeout_s:g} s")
+    except BodyRefused as refused:
+        reading = Reading("error", str(refused))
+    except (BodyBroken, httpx.HTTPError, aiohttp.ClientError, OSError) as failure:
+        reading = Reading("transient", f"No whole answer from {route.origin}: {_reason(failure, route)}")
+        if called and called.refused:
+            reading = Reading("error", str(called.refused))
+    else:
+        return _read(asked, response, body)
+    return Attempt(reading, asked.body, changes=asked.changes)
+
+
+def _read(asked: Asked, response: httpx.Response, body: bytes) -> Attempt:
+    status, headers = response.status_code, response.headers
+    reading = read_reply(status, headers, body)
+    wait_s = None
+    if reading.outcome == "transient":
+        wait_s = pause_s(reading.complaint.status or status, headers, reading.answer, time.time())
+    return Attempt(reading, asked.body, status, wait_s, asked.changes)
+
+
+def _reason(failure: Exception, route: Route) -> str:
+    """Return what happened, without the URL, whose query may hold a key."""
+    cause = failure.__cause__ or failure
+    match cause:
+        case aiohttp.ClientResponseError():
+            text = cause.message
+        case aiohttp.ClientConnectorError():
+            text = f"cannot connect: {cause.os_error}"
+        case _:
+            text = str(cause)
+    return text.replace(str(route.destination), route.origin) or type(cause).__name__

@@ -1,0 +1,108 @@
+"""The connections to endpoints: kept, and opened only to addresses that the policy allows."""
+
+import asyncio
+import socket
+import ssl
+from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from tasks.endpoint.body import Budget, read_body
+from tasks.endpoint.guard import AddressRefused, Policy
+from tasks.endpoint.route import Route
+
+CONNECT_TIMEOUT_S: Final = 10.0
+KEEPALIVE_S: Final = 4.0
+"""Uvicorn closes an idle connection after 5 s; a request must not meet a connection being closed."""
+
+_EXTENSIONS: Final = {"timeout": {"connect": CONNECT_TIMEOUT_S}}
+
+
+@dataclass(slots=True)
+class Called:
+    """Whom a call is for, as the socket factory must know, and what that made of it."""
+
+    host: str
+    port: int
+    refused: AddressRefused | None = None
+
+
+_called: ContextVar[Called] = ContextVar("called")
+
+
+class Connections:
+    """The connections of one event loop, a pool for each file of certificates that models have of their own."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Begin with none; to be entered on the loop, which must not wait for the public certificates to be read."""
+        self._policy = policy
+        self._public = trusting(None)
+        self._opening = asyncio.Lock()
+        self._stack = AsyncExitStack()
+        self._transports: dict[Path | None, AiohttpTransport] = {}
+        self._budget = Budget()
+
+    async def __aenter__(self) -> "Connections":
+        """Take up work."""
+        await self._stack.__aenter__()
+        await self._open(None, self._public)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all connections."""
+        await self._stack.aclose()
+
+    async def exchange(self, route: Route, request: bytes, called: Called) -> tuple[httpx.Response, bytes]:
+        """Send a request and read the whole answer, with the keys masked."""
+        _called.set(called)
+        transport = self._transports.get(route.ca_file) or await self._trusting(route.ca_file)
+        response = await transport.handle_async_request(
+            httpx.Request("POST", route.destination, headers=route.headers, content=request, extensions=_EXTENSIONS)
+        )
+        try:
+            return response, route.mask(await read_body(response, route.max_answer, self._budget))
+        finally:
+            await response.aclose()
+
+    async def _trusting(self, ca_file: Path | None) -> AiohttpTransport:
+        async with self._opening:
+            if ca_file not in self._transports:
+                await self._open(ca_file, await asyncio.to_thread(trusting, ca_file))
+        return self._transports[ca_file]
+
+    async def _open(self, ca_file: Path | None, context: ssl.SSLContext) -> None:
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            ssl=context,
+            keepalive_timeout=KEEPALIVE_S,
+            ttl_dns_cache=60,
+            socket_factory=self._open_socket,
+        )
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        await self._stack.enter_async_context(session)
+        self._transports[ca_file] = AiohttpTransport(verify=context, client=session)
+
+    def _open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
+        """Open a socket for a connection, if the policy allows the address."""
+        family, kind, protocol, _, address = info
+        called = _called.get()
+        try:
+            self._policy.check(called.host, called.port, str(address[0]))
+        except AddressRefused as refused:
+            called.refused = refused
+            raise
+        return socket.socket(family, kind, protocol)
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Return what certificates are verified by: the public authorities, and those in a file beside them."""
+    context = httpx.create_ssl_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context

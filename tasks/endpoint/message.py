@@ -1,0 +1,248 @@
+"""What a model said in an answer: the one choice that counts, in the forms in which servers have it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple
+
+import orjson
+
+End = Literal["said", "length", "failed", "withheld"]
+"""How a message ended: as the model would have it, cut off, broken off by the server, or held back by a filter."""
+
+ENDS: Final[Mapping[str, End]] = {
+    **dict.fromkeys(
+        (
+            "length",
+            "max_tokens",
+            "max_output_tokens",
+            "max_new_tokens",
+            "max_length",
+            "model_length",
+            "token_limit",
+            "limit",
+            "incomplete",
+            "context_length",
+            "model_context_window_exceeded",
+        ),
+        "length",
+    ),
+    **dict.fromkeys(
+        (
+            "error",
+            "abort",
+            "aborted",
+            "cancelled",
+            "canceled",
+            "failed",
+            "timeout",
+            "overloaded",
+            "engine_overloaded",
+            "server_error",
+            "internal_error",
+            "internal_server_error",
+            "network_error",
+            "provider_error",
+            "upstream_error",
+            "rate_limit_exceeded",
+            "resource_exhausted",
+            "insufficient_system_resource",
+        ),
+        "failed",
+    ),
+    **dict.fromkeys(
+        (
+            "content_filter",
+            "content_filtered",
+            "contentfilter",
+            "refusal",
+            "safety",
+            "image_safety",
+            "recitation",
+            "blocklist",
+            "prohibited_content",
+            "spii",
+            "sensitive",
+            "blocked",
+            "moderation",
+            "guardrail",
+            "guardrails",
+            "guardrail_intervened",
+            "error_toxic",
+        ),
+        "withheld",
+    ),
+}
+"""The words with which servers say how an answer ended; any other is the end of what the model had to say."""
+
+_NO_WORD: Final = re.compile(r"[^a-z0-9]+")
+_THINKING_KINDS: Final = frozenset({"thinking", "reasoning", "reasoning_text", "redacted_thinking"})
+_REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a model said; `reasoning` is what came apart from the text, `finish` the server's word for the end."""
+
+    text: str
+    reasoning: str | None
+    tool_calls: list[Any]
+    refusal: str
+    finish: str | None
+    end: End
+    error: Any = None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there is neither a text nor a call."""
+        return not (self.tool_calls or self.text.strip())
+
+
+def read_message(answer: Any) -> Message | None:
+    """Read what the model said; None if the answer has no choice, or one with nothing in it and no reason why."""
+    choice = _choice(answer)
+    if choice is None:
+        return None
+    finish = _finish(choice)
+    end = _end(choice, finish)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        message = choice.get("delta")
+    if not isinstance(message, dict):
+        text = choice.get("text")
+        if not isinstance(text, str) and end in ("said", "length") and not choice.get("error"):
+            return None
+        message = {"content": text, "thinking": choice.get("thinking")}
+    elif "content" not in message and isinstance(choice.get("text"), str):
+        message = {**message, "content": choice["text"]}
+    content = read_content(message.get("content"))
+    reasoning = next((text for name in _REASONING_FIELDS if name in message and (text := _joined(message[name]))), None)
+    return Message(
+        text=content.text or _transcript(message),
+        reasoning=reasoning or content.thinking,
+        tool_calls=_tool_calls(message),
+        refusal=_text(message.get("refusal")) or content.refusal,
+        finish=finish,
+        end=end,
+        error=choice.get("error"),
+    )
+
+
+def _choice(answer: Any) -> Json | None:
+    """Return the first choice by its index, wherever it stands in the list; of Ollama's own routes the only one."""
+    if not isinstance(answer, dict):
+        return None
+    choices = answer.get("choices")
+    found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return min(found, key=lambda choice: index if isinstance(index := choice.get("index"), int) else 0)
+    ended = {"finish_reason": answer.get("done_reason")}
+    if isinstance(answer.get("message"), dict) and "done" in answer:
+        return {"message": answer["message"], **ended}
+    if isinstance(answer.get("response"), str) and "done" in answer:
+        return {"text": answer["response"], "thinking": answer.get("thinking"), **ended}
+    return None
+
+
+def _finish(choice: Json) -> str | None:
+    """Return the server's word for the end; SGLang has an object in its place."""
+    finish = choice.get("finish_reason")
+    if isinstance(finish, dict):
+        finish = finish.get("type")
+    return finish if isinstance(finish, str) else None
+
+
+def _end(choice: Json, finish: str | None) -> End:
+    for word in (finish, choice.get("native_finish_reason"), choice.get("stop_reason")):
+        if isinstance(word, str) and (end := _end_of(word[:64])) != "said":
+            return end
+    return "said"
+
+
+@lru_cache(maxsize=256)
+def _end_of(word: str) -> End:
+    return ENDS.get(_NO_WORD.sub("_", word.lower()).strip("_"), "said")
+
+
+def _tool_calls(message: Json) -> list[Any]:
+    """Return the calls of functions, also a single one, and the one in the field that they had before."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, dict):
+        return [calls]
+    if isinstance(calls, list) and calls:
+        return calls
+    call = message.get("function_call")
+    return [{"type": "function", "function": call}] if isinstance(call, dict) and call else []
+
+
+class Content(NamedTuple):
+    """The parts of a message, by their kinds."""
+
+    text: str = ""
+    thinking: str | None = None
+    refusal: str = ""
+
+
+def read_content(content: Any) -> Content:
+    """Read a text, parts of several kinds, or what a gateway made of a text that was JSON, put back as that."""
+    match content:
+        case str():
+            return Content(content)
+        case None:
+            return Content()
+        case dict() if isinstance(content.get("type"), str):
+            return _of_parts([content])
+        case list() if not content or any(map(_is_part, content)):
+            return _of_parts(content)
+        case _:
+            return Content(orjson.dumps(content).decode())
+
+
+def _of_parts(parts: list[Any]) -> Content:
+    texts, thoughts, refusals = [], [], []
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind in _THINKING_KINDS:
+            thoughts.append(_joined(part))
+        elif kind == "refusal":
+            refusals.append(_joined(part.get("refusal")))
+        else:
+            texts.append(_joined(part))
+    return Content("".join(texts), "".join(thoughts) or None, "".join(refusals))
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("type"), str))
+
+
+def _joined(value: Any) -> str:
+    """Return the texts in a value: a text, a part with one, or a list of these."""
+    return "".join(_texts(value))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in value:
+                yield from _texts(each)
+        case dict():
+            for name in ("text", "thinking", "summary", "reasoning", "content", "value"):
+                if value.get(name):
+                    yield from _texts(value[name])
+                    break
+
+
+def _transcript(message: Json) -> str:
+    audio = message.get("audio")
+    return _text(audio.get("transcript")) if isinstance(audio, dict) else ""
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,141 @@
+"""Thinking told from the answer, in a text that holds both.
+
+Thinking stands between marks; often the first one is in the prompt already, and the text begins in the midst of it.
+A mark in backticks or quotes is spoken of, and ends nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from core.endpoint import Reasoning
+
+THINK: Final = "<think>"
+
+MARKS: Final = (
+    ("[THINK]", "[/THINK]"),
+    ("<seed:think>", "</seed:think>"),
+    ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+)
+"""How models other than those with `<think>` begin and end their thinking."""
+
+WRAPPINGS: Final = ("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|begin_of_solution|>", "<|end_of_solution|>")
+"""What stands around the answer after such thinking."""
+
+_CHANNEL: Final = re.compile(
+    r"(?:<\|channel\|>|\A)\s*+(\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>(.*?)"
+    r"(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
+    re.DOTALL,
+)
+_HARMONY: Final = re.compile(r"\s*(?:<\|start\|>\w*)?(?:<\|channel\|>)?(?:analysis|commentary|final)\b[^<]*+<\|")
+_BARE_CHANNELS: Final = re.compile(r"\Aanalysis(.*?)assistantfinal(.*)\Z", re.DOTALL)
+_BLANK: Final = re.compile(r"\s*")
+_QUOTES: Final = frozenset("`'\"\u2018\u2019\u201c\u201d")
+
+
+class Parts(NamedTuple):
+    """The thinking in a text, None if there is none, and the answer."""
+
+    thinking: str | None
+    answer: str
+
+
+class _Mark(NamedTuple):
+    at: int
+    stop: int
+    opens: bool
+
+
+def split_thinking(text: str, reasoning: Reasoning, *, apart: bool = False) -> Parts:
+    """Tell thinking from the answer; thinking that never ends is no answer.
+
+    Where thinking came `apart`, in a field of its own, only what the text itself opens as thinking is taken for it.
+    """
+    parts = _of_harmony(text)
+    for start, end in ((THINK, reasoning.end_token), *MARKS):
+        if parts is None and (start in text or end in text):
+            parts = _between(text, start, end, apart=apart)
+    if parts is None:
+        return Parts(None, text)
+    if not parts.answer and reasoning.include_if_unfinished:
+        return Parts(parts.thinking, text)
+    return parts
+
+
+def _of_harmony(text: str) -> Parts | None:
+    """Read the channels of harmony, whose final one is the answer, also where its marks were stripped."""
+    if "<|message|>" in text and _HARMONY.match(text):
+        said = _CHANNEL.findall(text)
+        thoughts = [content.strip() for channel, content in said if channel != "final"]
+        answers = [content for channel, content in said if channel == "final"]
+        return Parts("\n\n".join(thoughts) or None, "".join(answers).strip())
+    if bare := _BARE_CHANNELS.match(text):
+        return Parts(bare[1].strip(), bare[2].strip())
+    return None
+
+
+def _between(text: str, start: str, end: str, *, apart: bool) -> Parts | None:
+    """Cut out what stands between marks; None if nothing does. Each character is looked at a few times at most."""
+    marks = _marks(text, start, end)
+    thoughts: list[str] = []
+    kept: list[str] = []
+    place, last = 0, text.rfind(end)
+    if marks and not marks[0].opens and not apart:
+        thoughts.append(text[: marks[0].at].strip())
+        place = marks[0].stop
+    head = beginning = _first_character(text, place)
+    for mark, closing in zip(marks, _closings(marks), strict=True):
+        if mark.at < place or not mark.opens:
+            continue
+        if closing is None and last >= mark.stop:
+            closing = _Mark(last, last + len(end), opens=False)  # a quoted one, for want of another
+        at_head = mark.at == head or text[mark.at - 1] == "\n"
+        if not (mark.at == beginning or (thoughts and (at_head or closing)) or (at_head and closing)):
+            continue  # it is spoken of
+        kept.append(text[place : mark.at])
+        thoughts.append(text[mark.stop : closing.at].strip() if closing else text[mark.stop if thoughts else 0 :])
+        place = closing.stop if closing else len(text)
+        head = _first_character(text, place)
+    if not thoughts:
+        return None
+    kept.append(text[head:])
+    return Parts("\n\n".join(thoughts), _unwrapped("".join(kept).lstrip()))
+
+
+def _first_character(text: str, place: int) -> int:
+    blank = _BLANK.match(text, place)
+    return blank.end() if blank else place
+
+
+def _closings(marks: Sequence[_Mark]) -> list[_Mark | None]:
+    """Return for each mark the next one after it that closes."""
+    closings: list[_Mark | None] = []
+    following: _Mark | None = None
+    for mark in reversed(marks):
+        closings.append(following)
+        following = following if mark.opens else mark
+    return closings[::-1]
+
+
+def _marks(text: str, start: str, end: str) -> list[_Mark]:
+    """Return the marks that are no quotations, in their order."""
+    pattern = re.compile(rf"`[^`\n]*`|({re.escape(start)})|{re.escape(end)}")
+    return [
+        _Mark(found.start(), found.end(), found[1] is not None)
+        for found in pattern.finditer(text)
+        if text[found.start()] != "`" and not _is_quoted(text, found.start(), found.end())
+    ]
+
+
+def _is_quoted(text: str, at: int, stop: int) -> bool:
+    return at > 0 and text[at - 1] in _QUOTES and text[stop : stop + 1] in _QUOTES
+
+
+def _unwrapped(answer: str) -> str:
+    if "<|" not in answer:
+        return answer
+    for wrapping in WRAPPINGS:
+        answer = answer.replace(wrapping, "")
+    return answer.strip()

@@ -1,0 +1,64 @@
+"""The tokens of an answer, under whatever names a server counts them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from core.result import Usage
+
+UNCOUNTED: Final = Usage()
+
+PROMPT: Final = ("prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "prompt_eval_count")
+COMPLETION: Final = ("completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "eval_count")
+TOTAL: Final = ("total_tokens", "totalTokenCount", "totalTokens")
+CACHED: Final = (
+    "cached_tokens",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_tokens",
+    "cacheReadInputTokens",
+    "cachedContentTokenCount",
+)
+REASONING: Final = ("reasoning_tokens", "thinking_tokens", "thoughtsTokenCount")
+DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "completion_tokens_details", "output_tokens_details")
+
+
+PLAIN: Final = 3
+"""The counts of an endpoint that goes into no details."""
+
+
+def read_usage(answer: Any) -> Usage:
+    """Read the token counts of an answer; what is absent or no count is None, and a missing total the sum."""
+    if not isinstance(answer, dict):
+        return UNCOUNTED
+    usage = _usage_of(answer)
+    prompt, completion, total = _first(usage, PROMPT), _first(usage, COMPLETION), _first(usage, TOTAL)
+    if total is None and prompt is not None and completion is not None:
+        total = prompt + completion
+    if len(usage) == PLAIN:  # nothing but these
+        return Usage(prompt, completion, total)
+    details = [usage, *(each for name in DETAILS if isinstance(each := usage.get(name), dict))]
+    cached = next((count for each in details if (count := _first(each, CACHED)) is not None), None)
+    reasoning = next((count for each in details if (count := _first(each, REASONING)) is not None), None)
+    return Usage(prompt, completion, total, cached, reasoning)
+
+
+def _usage_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return where the counts stand: in a field of their own, in an extension, or, as Ollama has it, at the top."""
+    usage = answer.get("usage")
+    if isinstance(usage, dict):
+        return usage
+    extension = answer.get("x_groq")
+    places = (answer.get("usageMetadata"), extension.get("usage") if isinstance(extension, dict) else None)
+    return next((place for place in places if isinstance(place, dict)), answer)
+
+
+def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    for name in names:
+        if name in counts and (count := _count(counts[name])) is not None:
+            return count
+    return None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
