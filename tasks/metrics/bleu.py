@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+import orjson
+
+from core.metric import Bleu
+from tasks.metrics.measure import Measure, Texts
+
 # sacrebleu is imported on first use: it takes 12 MB of every worker, and few jobs need it.
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
@@ -31,6 +36,12 @@ def sentence_bleu(candidate: str, references: Sequence[str]) -> tuple[float, Ble
     score = _scorer().sentence_score(candidate, references)
     _forget_texts()
     return score.score, BleuCounts(score.counts, score.totals, score.sys_len, score.ref_len)
+
+
+def measure(metric: Bleu, texts: Texts) -> list[Measure]:
+    """Return the score of an output's texts, with the counts for that of the corpus as its detail."""
+    value, counts = sentence_bleu(texts["candidate"], [texts[part] for part in texts if part != "candidate"])
+    return [Measure(value / 100 if metric.score else value, detail=orjson.dumps(counts).decode())]
 
 
 def corpus_bleu(sentences: Iterable[BleuCounts]) -> float:

@@ -1,50 +1,18 @@
 """Scores that are computed from texts alone, with no model.
 
-A new metric is a class in `core.spec`, which names its templates and scores, a pure function in `tasks.metrics`, and
-a case in `measure`.
+A metric is a class in `core.metric`, which names its templates and scores, and a function `measure` in the module here
+that is called as its type.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, assert_never
-
-import orjson
+from importlib import import_module
 
 from core.errors import TemplateInvalid
-from core.metric import (
-    F1,
-    Accuracy,
-    Bleu,
-    ComputedMetric,
-    ExactMatch,
-    FinalNumber,
-    FunctionCall,
-    NumberCheck,
-    Rouge,
-    StringCheck,
-    ToolCalling,
-)
+from core.metric import ComputedMetric
 from core.result import Outcome, Score
-from tasks.metrics.accuracy import accuracy
-from tasks.metrics.bleu import sentence_bleu
-from tasks.metrics.exact_match import exact_match
-from tasks.metrics.f1 import f1
-from tasks.metrics.final_number import final_number
-from tasks.metrics.function_call import function_call
-from tasks.metrics.number_check import number_check
-from tasks.metrics.rouge import rouge
-from tasks.metrics.string_check import string_check
+from tasks.metrics.measure import Measure, Texts, Unparsable
 from tasks.metrics.subject import Subject
-from tasks.metrics.tool_calling import tool_calling
-from tasks.metrics.unparsable import Unparsable
 from tasks.templates.template import MissingField, Template, compile_template, context
-
-
-class Measure(NamedTuple):
-    """One score of a metric; the fields are those of `Score`."""
-
-    value: float
-    passed: bool | None = None
-    detail: str | None = None
 
 
 def computed_scores(metric: ComputedMetric, subjects: Iterable[Subject]) -> Iterator[Score]:
@@ -62,41 +30,15 @@ def computed_scores(metric: ComputedMetric, subjects: Iterable[Subject]) -> Iter
                 yield subject.score(metric.name, name, outcome, error=error)
 
 
-def measure(metric: ComputedMetric, texts: Mapping[str, str]) -> Sequence[Measure | Unparsable]:  # noqa: C901 - a case a metric
+def measure(metric: ComputedMetric, texts: Texts) -> Sequence[Measure | Unparsable]:
     """Return a metric's scores, in the order of its names, of the texts that its templates gave.
 
     One that cannot be told from these texts, while others can, is the reason why. Raises Unparsable for a text that the
     metric cannot read.
     """
-    match metric:
-        case StringCheck():
-            return [_check(string_check(texts["left"], metric.operator, texts["right"]))]
-        case NumberCheck():
-            return [_check(number_check(texts["left"], metric.operator, texts["right"], epsilon=metric.epsilon))]
-        case Bleu():
-            value, counts = sentence_bleu(texts["candidate"], [texts[part] for part in texts if part != "candidate"])
-            scale = 0.01 if metric.score else 1.0
-            return [Measure(value * scale, detail=orjson.dumps(counts).decode())]
-        case FinalNumber():
-            return [_check(value) for value in final_number(**texts, marker=metric.marker)]
-        case Rouge():
-            return [Measure(value) for value in rouge(**texts)]
-        case F1():
-            return [Measure(f1(**texts))]
-        case ExactMatch():
-            return [_check(exact_match(**texts))]
-        case Accuracy():
-            return [_check(accuracy(**texts))]
-        case ToolCalling():
-            return [_check(value) if isinstance(value, float) else value for value in tool_calling(**texts)]
-        case FunctionCall():
-            return [_check(function_call(**texts))]
-        case _:
-            assert_never(metric)
-
-
-def _check(value: float) -> Measure:
-    return Measure(value, passed=value == 1.0)
+    module = import_module(f"tasks.metrics.{metric.type.replace('-', '_')}")
+    scores: Sequence[Measure | Unparsable] = module.measure(metric, texts)
+    return scores
 
 
 def _measured(

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from core.metric import F1
+from tasks.metrics.measure import Measure, Texts
 from tasks.metrics.words import answer_words
 
 
@@ -15,3 +17,8 @@ def f1(candidate: str, reference: str) -> float:
         return float(given == wanted)
     shared = (Counter(given) & Counter(wanted)).total()
     return 2 * shared / (len(given) + len(wanted))
+
+
+def measure(_metric: F1, texts: Texts) -> list[Measure]:
+    """Return the scores of an output's texts."""
+    return [Measure(f1(**texts))]

@@ -3,8 +3,9 @@
 Source: the scoring of GSM8K (Cobbe et al. 2021), strict and flexible as in the Language Model Evaluation Harness.
 """
 
+from core.metric import FinalNumber
+from tasks.metrics.measure import Measure, Texts, Unparsable, check
 from tasks.metrics.number_check import last_number, leading_number
-from tasks.metrics.unparsable import Unparsable
 
 
 def final_number(candidate: str, reference: str, *, marker: str) -> tuple[bool, bool]:
@@ -18,3 +19,8 @@ def final_number(candidate: str, reference: str, *, marker: str) -> tuple[bool, 
             raise Unparsable(part, f"there is no number in {text[-100:]!r}")
     _, _, after = candidate.partition(marker)
     return leading_number(after) == wanted, last == wanted
+
+
+def measure(metric: FinalNumber, texts: Texts) -> list[Measure]:
+    """Return the scores of an output's texts."""
+    return [check(value) for value in final_number(**texts, marker=metric.marker)]

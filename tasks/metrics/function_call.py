@@ -10,8 +10,9 @@ itself, which may be a list too.
 import re
 from typing import Any
 
+from core.metric import FunctionCall
 from tasks.metrics.function_calls import read_calls, read_json, same
-from tasks.metrics.unparsable import Unparsable
+from tasks.metrics.measure import Measure, Texts, Unparsable, check
 
 _LEFT_OUT = ""
 _IGNORED = re.compile(r"[ ,./\-_*^]")
@@ -28,6 +29,11 @@ def function_call(candidate: str, reference: str) -> float:
     if len(calls) != 1 or _plain_name(calls[0].name) != _plain_name(name):
         return 0.0
     return float(_members_match(calls[0].arguments, possible))
+
+
+def measure(_metric: FunctionCall, texts: Texts) -> list[Measure]:
+    """Return the scores of an output's texts."""
+    return [check(function_call(**texts))]
 
 
 def _possible(reference: str) -> tuple[str, dict[str, Any]]:

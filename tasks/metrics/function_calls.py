@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tasks.metrics.unparsable import Unparsable
+from tasks.metrics.measure import Unparsable
 
 
 class FunctionCall(NamedTuple):

@@ -8,8 +8,8 @@ from collections import deque
 from decimal import Decimal
 from typing import assert_never
 
-from core.metric import NumberOperator
-from tasks.metrics.unparsable import Unparsable
+from core.metric import NumberCheck, NumberOperator
+from tasks.metrics.measure import Measure, Texts, Unparsable, check
 
 _NUMBER = re.compile(
     r"""
@@ -28,6 +28,11 @@ def number_check(left: str, operator: NumberOperator, right: str, *, epsilon: fl
     """
     first, second = _needed("left", left), _needed("right", right)
     return float(_holds(first, operator, second, Decimal(repr(epsilon))))
+
+
+def measure(metric: NumberCheck, texts: Texts) -> list[Measure]:
+    """Return the scores of an output's texts."""
+    return [check(number_check(texts["left"], metric.operator, texts["right"], epsilon=metric.epsilon))]
 
 
 def last_number(text: str) -> Decimal | None:

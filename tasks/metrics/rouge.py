@@ -8,6 +8,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from core.metric import Rouge
+from tasks.metrics.measure import Measure, Texts
 from tasks.metrics.porter import stem
 
 _NO_WORD = re.compile(r"[^a-z0-9]+")
@@ -19,6 +21,11 @@ def rouge(candidate: str, reference: str) -> tuple[float, float, float, float]:
     given, wanted = words(candidate), words(reference)
     one, two, three = (_shared_ngrams(given, wanted, n) for n in (1, 2, 3))
     return one, two, three, _f_measure(lcs_length(given, wanted), len(given), len(wanted))
+
+
+def measure(_metric: Rouge, texts: Texts) -> list[Measure]:
+    """Return the scores of an output's texts."""
+    return [Measure(value) for value in rouge(**texts)]
 
 
 def words(text: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from typing import assert_never
 
-from core.metric import StringOperator
+from core.metric import StringCheck, StringOperator
+from tasks.metrics.measure import Measure, Texts, check
 
 
 def string_check(left: str, operator: StringOperator, right: str) -> float:
@@ -11,6 +12,11 @@ def string_check(left: str, operator: StringOperator, right: str) -> float:
     Texts are compared as they are: case and white space count. `contains` asks whether `right` is in `left`.
     """
     return float(_holds(left, operator, right))
+
+
+def measure(metric: StringCheck, texts: Texts) -> list[Measure]:
+    """Return the scores of an output's texts."""
+    return [check(string_check(texts["left"], metric.operator, texts["right"]))]
 
 
 def _holds(left: str, operator: StringOperator, right: str) -> bool:

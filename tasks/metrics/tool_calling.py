@@ -5,8 +5,9 @@ As NeMo Evaluator defines it: the order of the calls is free, as they may run in
 
 from collections.abc import Sequence
 
+from core.metric import ToolCalling
 from tasks.metrics.function_calls import FunctionCall, read_calls, same
-from tasks.metrics.unparsable import Unparsable
+from tasks.metrics.measure import Measure, Texts, Unparsable, check
 
 
 def tool_calling(candidate: str, reference: str) -> tuple[float, float | Unparsable]:
@@ -18,6 +19,11 @@ def tool_calling(candidate: str, reference: str) -> tuple[float, float | Unparsa
     same_names = sorted(call.name for call in given) == sorted(call.name for call in wanted)
     unread = next((call.given for call in (*given, *wanted) if isinstance(call.given, Unparsable)), None)
     return float(same_names), unread or float(same_names and _same_calls(given, wanted))
+
+
+def measure(_metric: ToolCalling, texts: Texts) -> list[Measure | Unparsable]:
+    """Return the scores of an output's texts, or why there is one of them alone."""
+    return [check(value) if isinstance(value, float) else value for value in tool_calling(**texts)]
 
 
 def _same_calls(given: Sequence[FunctionCall], wanted: Sequence[FunctionCall]) -> bool:

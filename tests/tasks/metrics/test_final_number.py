@@ -1,7 +1,7 @@
 import pytest
 
 from tasks.metrics.final_number import final_number
-from tasks.metrics.unparsable import Unparsable
+from tasks.metrics.measure import Unparsable
 
 REFERENCE = "40 + 1,002 = 1,042\n#### 1,042"
 

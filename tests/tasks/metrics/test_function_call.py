@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tasks.metrics.function_call import function_call
-from tasks.metrics.unparsable import Unparsable
+from tasks.metrics.measure import Unparsable
 from tests.tasks.metrics.test_tool_calling import made
 
 AREA = [{"area": {"base": [10], "height": [5, 5.5], "unit": ["units", ""]}}]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.metric import NumberOperator
+from tasks.metrics.measure import Unparsable
 from tasks.metrics.number_check import last_number, number_check
-from tasks.metrics.unparsable import Unparsable
 
 DECIMALS = st.decimals(-1000, 1000, places=3)
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.metrics.function_calls import read_calls, same
+from tasks.metrics.measure import Unparsable
 from tasks.metrics.tool_calling import tool_calling
-from tasks.metrics.unparsable import Unparsable
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
