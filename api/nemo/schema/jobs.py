@@ -1,10 +1,11 @@
 """NeMo's wire classes of configs, and of the requests for jobs."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag
 
 from api.http.wire import Wire
+from api.nemo.benchmarks import BENCHMARKS
 from api.nemo.schema.fields import Described, Filled, Key, Limit, Template, Text, TextOr, type_of
 from api.nemo.schema.metrics import Metric
 from api.nemo.schema.targets import Dataset, Entity, Sampling, Target
@@ -62,7 +63,7 @@ class CustomConfig(Entity):
 class BenchmarkConfig(Entity):
     """An evaluation that is named for a benchmark, and written down with it."""
 
-    type: Literal["gsm8k", "bfclv3", "similarity_metrics"]
+    type: Annotated[str, Field(json_schema_extra={"enum": [*BENCHMARKS]})]
     params: ConfigParams | None = None
     tasks: dict[Key, Task] | None = None
     groups: dict[Key, Group] | None = None
@@ -74,9 +75,6 @@ class OtherConfig(Entity):
     type: Filled
     tasks: dict[str, JsonValue] | None = None
     groups: dict[str, JsonValue] | None = None
-
-
-BENCHMARKS: Final = ("bfclv3", "gsm8k", "similarity_metrics")
 
 
 def config_form(value: object) -> str:

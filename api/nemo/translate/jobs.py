@@ -6,12 +6,13 @@ from typing import Final, get_args
 
 from pydantic import JsonValue, ValidationError
 
+from api.nemo.benchmarks import BENCHMARKS
+from api.nemo.benchmarks.benchmark import Benchmark
 from api.nemo.schema import jobs as wire
 from api.nemo.schema.fields import Described, JsonDict
 from api.nemo.schema.targets import CachedOutputs, Entity, Model
 from api.nemo.schema.targets import Dataset as WireDataset
 from api.nemo.schema.targets import Target as WireTarget
-from api.nemo.translate.benchmarks import BENCHMARKS, Benchmark
 from api.nemo.translate.metrics import to_metric
 from api.nemo.translate.models import endpoint_of, generation_of, missing, prompt_of, reasoning_of, sampling_of
 from core.endpoint import Prompt
@@ -33,7 +34,7 @@ from core.spec import (
 GENERATING: Final = frozenset({"chat-completion", "completion"})
 TASK_TYPES: Final = (*sorted(GENERATING), "data")
 TARGET_TYPES: Final = ("cached_outputs", "dataset", "model", "rows")
-CONFIG_TYPES: Final = ("custom", *wire.BENCHMARKS)
+CONFIG_TYPES: Final = ("custom", *BENCHMARKS)
 
 OUTPUT_COLUMN: Final = "response"
 """Where cached outputs have the target's output."""
