@@ -163,9 +163,9 @@ def test_no_call_is_in_flight_or_begins_once_an_engine_has_let_go(lab: Lab) -> N
     with ThreadPoolExecutor() as threads:
         with lab.engaged(job) as engine:
             shard = threads.submit(carrying_on(engine))
-            until(lambda: len(lab.model.calls) == 4)
+            until("four calls", lambda: len(lab.model.calls) == 4)
         assert isinstance(shard.exception(timeout=3), Stopped)
-        until(lambda: not lab.model.open)
+        until("no connection being open", lambda: not lab.model.open)
         with pytest.raises(Stopped):
             carrying_on(engine)()
     assert len(lab.model.calls) == 4

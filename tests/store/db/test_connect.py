@@ -114,9 +114,15 @@ def test_a_disk_that_takes_nothing_is_named_and_what_was_kept_stays(tmp_path: Pa
 
 
 def test_a_database_that_may_only_be_read_is_named(tmp_path: Path) -> None:
-    engine = connect(f"sqlite:///{tmp_path / 'assay.db'}?mode=ro&uri=true")
-    with pytest.raises(StorageFailed, match="job tables cannot be read or written now"), writing(engine):
-        pass
+    engine = connect(f"sqlite:///{tmp_path / 'assay.db'}")
+
+    def create() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+            connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+
+    with pytest.raises(StorageFailed, match="job tables cannot be read or written now: attempt to write a readonly"):
+        create()
     engine.dispose()
 
 
