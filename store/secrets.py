@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from core.endpoint import SecretRef
-from core.errors import NotFound, ServiceError, SpecInvalid
+from core.errors import Misconfigured, NotFound, ServiceError, SpecInvalid
 from core.job import random_id, utcnow
 from store.db.connect import reading
 from store.db.tables import secrets as keys
@@ -176,11 +176,11 @@ def load_key(setting: str | None, home: Path, *, needed: bool = False) -> bytes:
     """Return the 32 bytes that encrypt stored keys: derived from `setting`, or else kept in `home`.
 
     The file `secret.key` is made, for its owner alone, where there is none; processes that start at
-    once agree on one. Raises ServiceError if it is damaged, or not there and `needed` for what it has encrypted.
+    once agree on one. Raises Misconfigured if it is damaged, or not there and `needed` for what it has encrypted.
     """
     file = home / "secret.key"
     if needed and not setting and not file.exists():
-        raise ServiceError(
+        raise Misconfigured(
             f"{file} is missing, and keys are stored that it has encrypted: restore it from a backup, or set "
             "ASSAY_SECRET_KEY, to the old value if it was set before, else to any new one and send those keys again"
         )
@@ -200,7 +200,7 @@ def _key_file(path: Path) -> str:
         _make_key_file(path)
     text = path.read_text(encoding="ascii", errors="replace").strip()
     if not re.fullmatch("[0-9a-f]{64}", text):
-        raise ServiceError(f"{path} is damaged: it should hold 64 hexadecimal digits; restore it from a backup")
+        raise Misconfigured(f"{path} is damaged: it should hold 64 hexadecimal digits; restore it from a backup")
     return text
 
 

@@ -43,7 +43,7 @@ class Workspace:
         """Open the stores, bringing the tables up to date if `migrating`.
 
         Raises SchemaMismatch if the tables are of another version, Misconfigured if they or the home cannot be used,
-        and ServiceError if the key is not there that encrypted what they hold.
+        and Misconfigured if the key is not there that encrypted what they hold.
         """
         make_folder(settings.home, "ASSAY_HOME")
         engine = connect(settings.jobs_url)

@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
 from core.errors import InvalidInput
+from store.results.columns import Schema
 from store.results.parquet import JOB_FOLDER, version_of
 from store.results.schemas import JOB, SCHEMAS
 
@@ -41,7 +42,7 @@ def query(results: Path, sql: str, parameters: Sequence[object] = ()) -> Answer:
             cursor = connection.execute(sql, list(parameters))
             return Answer([column[0] for column in cursor.description or ()], cursor.fetchall())
         except duckdb.Error as error:
-            _check_file(results, str(error))
+            _check_files(results, str(error))
             raise InvalidInput(f"the query failed: {error}") from error
 
 
@@ -57,7 +58,7 @@ def open_views(results: Path) -> duckdb.DuckDBPyConnection:
     }
     connection = duckdb.connect(":memory:", config=closed)
     folders = list(_job_folders(results.absolute()))
-    for view, schema in (("jobs", JOB), *SCHEMAS.items()):
+    for view, schema in _views():
         files = [(job_id, file) for job_id, folder in folders for file in _files(view, folder)]
         connection.register(view, _dataset(schema.arrow, files))
     connection.execute("SET TimeZone = 'UTC'")
@@ -65,11 +66,18 @@ def open_views(results: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _check_file(results: Path, message: str) -> None:
-    """Raise ResultsMissing if a message names a result file, and that is damaged."""
-    for path in map(Path, re.findall(rf"{re.escape(str(results.absolute()))}/{JOB_FOLDER}[^']+?\.parquet", message)):
-        kind = path.parent.name
-        version_of(path, next((schema for name, schema in SCHEMAS.items() if name == kind), JOB))
+def _check_files(results: Path, message: str) -> None:
+    """Raise ResultsMissing if a message tells of a view whose files could not be read, and one of them is damaged."""
+    for view in re.findall(r"the stream registered as '(\w+)' failed", message):
+        schema = dict(_views())[view]
+        for _, folder in _job_folders(results.absolute()):
+            for file in _files(view, folder):
+                version_of(Path(file), schema)
+
+
+def _views() -> Iterator[tuple[str, Schema]]:
+    yield "jobs", JOB
+    yield from SCHEMAS.items()
 
 
 def _dataset(schema: pa.Schema, files: Sequence[tuple[str, str]]) -> ds.Dataset:

@@ -173,8 +173,12 @@ def test_no_statement_opens_the_door_for_the_next(results: Path) -> None:
         assert views.execute("SELECT COUNT(*) FROM jobs").fetchall() == [(2,)]
 
 
-def test_a_damaged_file_is_named_where_it_is_read(results: Path) -> None:
-    (results / "job_id=job-2" / "scores" / "00001.parquet").write_bytes(b"PAR1 not at all")
+@pytest.mark.parametrize("start", [0, 40, -40])
+def test_a_damaged_file_is_named_where_it_is_read(results: Path, start: int) -> None:
+    path = results / "job_id=job-2" / "scores" / "00001.parquet"
+    content = bytearray(path.read_bytes())
+    content[start : start + 8 or None] = b"PAR1 not"
+    path.write_bytes(content if start else b"PAR1 not at all")
     with pytest.raises(ResultsMissing, match=r"^results/job_id=job-2/scores/00001\.parquet is damaged"):
-        query(results, "SELECT AVG(value) FROM scores")
+        query(results, "SELECT * FROM scores")
     assert query(results, "SELECT COUNT(*) FROM scores WHERE job_id = 'job-1'").rows == [(6,)]
