@@ -35,7 +35,7 @@ class BodyLimit:
             return
         limit = self.upload_limit if UPLOADS.match(scope["path"]) else self.limit
         if declared_length(scope) > limit:
-            await answer(scope["path"], 413, _refusal(limit))(scope, receive, send)
+            await answer(scope, 413, _refusal(limit))(scope, receive, send)
         else:
             await self.app(scope, _counted(receive, limit), send)
 

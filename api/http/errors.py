@@ -1,8 +1,4 @@
-"""HTTP answers to errors: the one place that knows the status code of a core error, and each face's shape.
-
-NeMo, Nugen and the native API say `{"detail"}`, Together and Maniac `{"error": {...}}`; what belongs to
-nobody says both.
-"""
+"""HTTP answers to errors: the one place that knows the status code of a core error, in the shape of its face."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,8 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
-from api.http.faces import Owner, owner_of
+from api.http.faces import Face, face_of
 from core.errors import (
     AssayError,
     Conflict,
@@ -74,7 +71,7 @@ class ErrorData(BaseModel):
 
 
 class ErrorRefusal(BaseModel):
-    """An error as Together and Maniac say it."""
+    """An error as the faces say it whose errors are `error`."""
 
     error: ErrorData
 
@@ -98,24 +95,23 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_bug)
 
 
-def answer(path: str, status: int, detail: str | list[dict[str, Any]]) -> JSONResponse:
-    """Return an error in the shape of the face that `path` belongs to.
+def answer(scope: Scope, status: int, detail: str | list[dict[str, Any]]) -> JSONResponse:
+    """Return an error in the shape of the face that a request's path belongs to.
 
     `detail` is a message, or what is wrong with which fields. Clients retry 409 and 5xx by themselves; ours are
     final, and the header says so.
     """
-    owner = owner_of(path)
-    if owner == "together" and status == 422:
-        status = 400
+    face = face_of(scope)
+    status = face.invalid if status == 422 else status
     final = status == 409 or status >= 500
     headers = {"x-should-retry": "false"} if final else None
-    return JSONResponse(_body(owner, status, detail), status, headers=headers)
+    return JSONResponse(_body(face, status, detail), status, headers=headers)
 
 
-def status_code(error: AssayError, owner: Owner = "assay") -> int:
-    """Return the HTTP status of a core error; some faces document 501 for what is not supported."""
-    if isinstance(error, Unsupported) and owner in ("maniac", "nugen"):
-        return 501
+def status_code(error: AssayError, face: Face) -> int:
+    """Return the HTTP status of a core error."""
+    if isinstance(error, Unsupported):
+        return face.unsupported
     return next(code for kind, code in CODES if isinstance(error, kind))
 
 
@@ -139,13 +135,13 @@ def place(loc: Sequence[int | str], body: object, *, missing: bool = False) -> l
     return [*kept, loc[-1]] if missing else kept
 
 
-def _body(owner: Owner, status: int, detail: str | list[dict[str, Any]]) -> dict[str, Any]:
-    match owner:
-        case "together" | "maniac":
+def _body(face: Face, status: int, detail: str | list[dict[str, Any]]) -> dict[str, Any]:
+    match face.errors:
+        case "error":
             return {"error": _error(status, detail)}
-        case "nobody":
+        case "both":
             return {"detail": detail, "error": _error(status, detail)}
-        case "nemo" | "nugen" | "assay":
+        case "detail":
             return {"detail": detail}
 
 
@@ -166,24 +162,24 @@ def _param(detail: Mapping[str, Any]) -> str | None:
 
 def _answer_job_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AssayError)
-    status = status_code(error, owner_of(request.url.path))
+    status = status_code(error, face_of(request.scope))
     if status >= 500 and status != 501:
         log.error("%s: %s", error.code, error.message, exc_info=error)
     if status != 422:
-        return answer(request.url.path, status, error.message)
+        return answer(request.scope, status, error.message)
     field = error.field if isinstance(error, SpecInvalid) else None
     loc = ["body", *(field.split(".") if field else [])]
-    return answer(request.url.path, 422, [{"loc": loc, "msg": error.message, "type": "value_error"}])
+    return answer(request.scope, 422, [{"loc": loc, "msg": error.message, "type": "value_error"}])
 
 
 def _answer_bad_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return answer(request.url.path, 422, [_detail(each, error.body) for each in error.errors()])
+    return answer(request.scope, 422, [_detail(each, error.body) for each in error.errors()])
 
 
 def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    response = answer(request.url.path, error.status_code, str(error.detail))
+    response = answer(request.scope, error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
 
@@ -198,4 +194,4 @@ def _detail(error: dict[str, Any], body: object) -> dict[str, object]:
 
 def _answer_bug(request: Request, _error: Exception) -> JSONResponse:
     # The server logs it.
-    return answer(request.url.path, 500, "Internal server error")
+    return answer(request.scope, 500, "Internal server error")

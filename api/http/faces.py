@@ -1,22 +1,45 @@
-"""Which face a path belongs to: it decides the shape of errors, and their status codes."""
+"""What the application and its errors need to know of a face, and which face a path belongs to."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
-Owner = Literal["nemo", "maniac", "together", "nugen", "assay", "nobody"]
-
-_PATHS: Final[tuple[tuple[Owner, re.Pattern[str]], ...]] = (
-    (
-        "nemo",
-        re.compile(r"/v1/evaluation/(targets|configs|jobs|results|live)(/|$)|/v1/(jobs|namespaces)(/|$)|/v2(/|$)"),
-    ),
-    ("maniac", re.compile(r"/(api/)?v1/(evaluators|evaluation/runs|containers|datasets|chat/completions)(/|$)")),
-    ("together", re.compile(r"/v1/(v1|evaluations?|files|whoami)(/|$)|/v3/whoami/?$|/uploads/")),
-    ("nugen", re.compile(r"/api/v3(/|$)")),
-    ("nobody", re.compile(r"/(api/)?v1(/|$)")),
-)
+from fastapi import APIRouter
+from starlette.types import Scope
 
 
-def owner_of(path: str) -> Owner:
-    """Return whose a path is; of the paths below /v1 that no face has, nobody's."""
-    return next((owner for owner, pattern in _PATHS if pattern.match(path)), "assay")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Face:
+    """A protocol: its paths, the routers that serve them, and how it says what is wrong.
+
+    `also_below` is a prefix at which its routes are found as well. Errors are `{"detail"}`, `{"error": {...}}` or both;
+    the statuses are those of a request that is invalid, asks for what is not supported, or has no key at all.
+    """
+
+    name: str
+    paths: re.Pattern[str]
+    routers: Sequence[APIRouter] = ()
+    also_below: str | None = None
+    errors: Literal["detail", "error", "both"] = "detail"
+    invalid: int = 422
+    unsupported: int = 422
+    no_key: int = 401
+
+
+NOBODY: Final = Face(name="nobody", paths=re.compile(r"/(api/)?v1(/|$)"), errors="both")
+"""Of the paths of vendors those that no face has."""
+
+NATIVE: Final = Face(name="assay", paths=re.compile(""))
+"""Of all other paths."""
+
+
+def face_of(scope: Scope) -> Face:
+    """Return the face that a request's path belongs to."""
+    faces: Sequence[Face] = getattr(scope["app"].state, "faces", ())
+    return owner(faces, scope["path"])
+
+
+def owner(faces: Sequence[Face], path: str) -> Face:
+    """Return whose a path is, the first of `faces` whose it may be."""
+    return next((face for face in (*faces, NOBODY) if face.paths.match(path)), NATIVE)

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import answer
-from api.http.faces import owner_of
+from api.http.faces import face_of
 
 OPEN_PATHS: Final = frozenset({"/health"})
 
@@ -18,7 +18,7 @@ OPEN_PREFIX: Final = "/uploads/"
 
 
 class RequireKey:
-    """Answer 401 to a request without one of `keys`, and 403 for Nugen if it has none at all.
+    """Answer 401 to a request without one of `keys`, or what its face says where it has none at all.
 
     Without any keys, all may call.
     """
@@ -32,8 +32,8 @@ class RequireKey:
         if scope["type"] != "http" or not self.keys or _is_open(scope["path"]) or self._knows(scope):
             await self.app(scope, receive, send)
             return
-        status = 403 if owner_of(scope["path"]) == "nugen" and "authorization" not in Headers(scope=scope) else 401
-        refusal = answer(scope["path"], status, "Not authenticated")
+        status = 401 if "authorization" in Headers(scope=scope) else face_of(scope).no_key
+        refusal = answer(scope, status, "Not authenticated")
         refusal.headers["WWW-Authenticate"] = "Bearer"
         await refusal(scope, receive, send)
 

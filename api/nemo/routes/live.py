@@ -51,7 +51,7 @@ async def evaluate(
             await _ending(state, job.id)
         return await run_in_threadpool(_answer, state, job.id)
     except TimeoutError:
-        return answer(request.url.path, 504, TOO_SLOW)
+        return answer(request.scope, 504, TOO_SLOW)
     except NotFound:
         raise Conflict("This evaluation was answered to another submission at the same request") from None
     finally:

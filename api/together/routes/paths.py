@@ -5,19 +5,23 @@ at its end is redirected: the clients take a redirect for the place to upload to
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.faces import owner_of
+from api.http.faces import Face, owner
+
+PATHS: Final = re.compile(r"/v1/(v1|evaluations?|files|whoami)(/|$)|/v3/whoami/?$|/uploads/")
+"""All paths of Together's."""
 
 DOUBLED: Final = re.compile(r"/v1(?=/v1(/|$)|/v3/whoami)")
 
 
-def canonical(path: str) -> str:
-    """Return the path of the route that a request is meant for."""
+def canonical(path: str, faces: Sequence[Face]) -> str:
+    """Return the path of the route that a request is meant for; other faces come before."""
     path = DOUBLED.sub("", path) if DOUBLED.match(path) else path
-    return path.rstrip("/") if owner_of(path) == "together" else path
+    return path.rstrip("/") if owner(faces, path).paths is PATHS else path
 
 
 class OnePath:
@@ -29,5 +33,5 @@ class OnePath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Change the path of a request."""
         if scope["type"] == "http":
-            scope = {**scope, "path": canonical(scope["path"])}
+            scope = {**scope, "path": canonical(scope["path"], scope["app"].state.faces)}
         await self.app(scope, receive, send)

@@ -1,5 +1,6 @@
 import pytest
 
+from api.app import FACES
 from api.together.routes.paths import canonical
 
 
@@ -16,8 +17,8 @@ from api.together.routes.paths import canonical
     ],
 )
 def test_a_path_has_one_form(path: str, route: str) -> None:
-    assert canonical(path) == route
-    assert canonical(route) == route
+    assert canonical(path, FACES) == route
+    assert canonical(route, FACES) == route
 
 
 def test_no_path_of_the_face_is_redirected(service):
