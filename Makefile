@@ -9,7 +9,7 @@ KILLS ?= 20
 FAULTS ?= 1000
 SEED ?= 1
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test
+.PHONY: install demo serve deploy test test-slow test-clients test-postgres prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test
 
 install: .venv/installed
 
@@ -74,12 +74,12 @@ bench: .venv/bench
 	$(BIN)/python -m bench --write BENCHMARKS.md
 
 # All cases, about 25 minutes; any part of it can be run by itself.
-bench-long: bench-0 bench-50 bench-300 bench-samples bench-lists bench-sandbox
+bench-long: bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox
 
 bench-0 bench-50 bench-300: bench-%: install
 	$(BIN)/python -m bench.grid $* --write BENCHMARKS.md
 
-bench-samples bench-lists bench-sandbox: bench-%: install
+bench-samples bench-lists bench-inputs bench-sandbox: bench-%: install
 	$(BIN)/python -m bench.printed $* --write BENCHMARKS.md
 
 # Kill -9 of any process of the service at any moment; writes its section of RELIABILITY.md, as the next one does.

@@ -70,7 +70,7 @@ def main() -> None:
         workspace = Workspace.open(settings, migrating=True)
         engine = connect(settings.jobs_url)
         for face in FACES:
-            _fill(engine, face, options.jobs)
+            fill(engine, face, options.jobs)
         print(f"{options.jobs} jobs of each version, {engine.dialect.name}, {options.rounds} requests of each query")
         print(f"{'median':>8} {'p95':>8}  milliseconds")
         with serving(workspace) as http:
@@ -87,7 +87,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _fill(engine: sa.Engine, face: Face, count: int) -> None:
+def fill(engine: sa.Engine, face: Face, count: int) -> None:
+    """Insert so many jobs of a face, the same in every run."""
     chance = random.Random(face)  # the same jobs in every run
     now = utcnow()
     for first in range(0, count, BATCH):

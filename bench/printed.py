@@ -25,6 +25,7 @@ class Printed:
 PRINTED: Final = {
     "samples": Printed("Pages of one large job", "Pages of 50 of a job's samples, over HTTP, by what is asked."),
     "lists": Printed("Lists of many jobs", "Pages of the jobs of two faces, over HTTP, by what is asked."),
+    "inputs": Printed("Jobs with many rows", "Reads, where some jobs came with many rows; the API in its own process."),
     "sandbox": Printed("Users' code", "A ten-line evaluator in the sandbox."),
 }
 TYPED: Final = "by typed columns"

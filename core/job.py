@@ -76,17 +76,15 @@ class Transition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class NewJob:
-    """A job as a face asks for it; `request` is the verbatim body, its keys replaced by references.
+class AskedJob:
+    """What a request says of its job; `request` is the verbatim body, its keys replaced by references.
 
-    What cannot be carried out has a `failure` from the first, and maybe no specification.
-    An `ephemeral` job is in no list. By `digest` (of the request) and `idempotency_key` a request is
-    known that was sent before.
+    What cannot be carried out has a `failure` from the first. An `ephemeral` job is in no list. By `digest` (of the
+    request) and `idempotency_key` a request is known that was sent before.
     """
 
     id: str
     face: Face
-    spec: EvaluationSpec | None
     request: dict[str, Any]
     name: str
     namespace: str = "default"
@@ -104,8 +102,18 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job(NewJob):
-    """A job record. `note` says why it waits or what befell it; `history` is every status that it had."""
+class NewJob(AskedJob):
+    """A job as a face asks for it; without a specification if it is not to be carried out, or not yet."""
+
+    spec: EvaluationSpec | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedJob(AskedJob):
+    """What lists and statuses show of a job record: all but the specification, and no rows of its request.
+
+    `note` says why it waits or what befell it; `history` is every status that it had.
+    """
 
     status: JobStatus = "created"
     intent: Intent = "run"
@@ -117,6 +125,21 @@ class Job(NewJob):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     history: tuple[Transition, ...] = ()
+
+
+class Input(NamedTuple):
+    """Rows that came in a request: the keys that led to them there, and the file that has them by now."""
+
+    path: tuple[str | int, ...]
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(ListedJob):
+    """A job record, whole."""
+
+    spec: EvaluationSpec | None
+    inputs: tuple[Input, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

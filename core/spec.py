@@ -5,7 +5,7 @@ A face translates its request into an `EvaluationSpec`; every later stage reads 
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -45,9 +45,12 @@ Target = Annotated[ModelTarget | RecordedTarget, Field(discriminator="kind")]
 
 FileFormat = Literal["csv", "json", "jsonl", "parquet", "tsv"]
 
+UPLOAD_SCHEME: Final = "file:"
+"""Before the id of an upload, in the place of a URL."""
+
 
 class RowsDataset(Frozen):
-    """Samples given in the request."""
+    """Samples given in the request; a job that is recorded has them in a file."""
 
     kind: Literal["rows"] = "rows"
     rows: list[dict[str, JsonValue]]

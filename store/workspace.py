@@ -56,7 +56,7 @@ class Workspace:
         return cls(
             settings=settings,
             close=engine.dispose,
-            jobs=Jobs(engine),
+            jobs=Jobs(engine, files),
             vault=Vault(engine, load_key(secret, settings.home, needed=any_kept(engine))),
             files=files,
             uploads=Uploads(engine, files, settings.home / "files" / "parts"),

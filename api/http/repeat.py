@@ -14,7 +14,6 @@ from fastapi import Depends, Header, Request
 
 from api.http.state import State
 from core.job import TERMINAL, Job, NewJob, utcnow
-from store.results.folder import JobFolder
 
 RETRY_WINDOW: Final = timedelta(minutes=10)
 """For so long a retry is taken for the request before it; SDKs give up sooner."""
@@ -57,5 +56,5 @@ def add_once(
     since = utcnow() - RETRY_WINDOW if submission.is_retry else None
     added = state.jobs.add(marked, state.vault.encrypt(keys), repeats_since=since)
     if added.status in TERMINAL:  # failed at once: no engine will write what the `jobs` view shows
-        JobFolder(state.results, added.id).write_job(added)
+        state.folder(added.id).write_job(added)
     return added

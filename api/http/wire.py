@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from api.http.body import refuse_unportable
+from store.secrets import seal
 
 JsonDict = dict[str, Any]
 
@@ -24,11 +25,39 @@ class Body(Wire):
     @classmethod
     def _keep(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         refuse_unportable(body)
-        request = read(body)
+        request = cls._read(body, read)
         request._sent = body
         return request
+
+    @classmethod
+    def _read(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        return read(body)
 
     @property
     def sent(self) -> JsonDict:
         """The body as it was sent, with all its keys."""
         return self._sent
+
+
+class SealedBody(Body):
+    """A body whose keys are taken out before it is read, so that all its parts have references only."""
+
+    _sealed: JsonDict = PrivateAttr(default_factory=dict)
+    _keys: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def _read(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        sealed, keys = seal(body) if isinstance(body, dict) else (body, {})
+        request = read(sealed)
+        request._sealed, request._keys = sealed, keys
+        return request
+
+    @property
+    def sealed(self) -> JsonDict:
+        """The body with references in the place of its keys."""
+        return self._sealed
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys that came with the body, by the ids of their references."""
+        return self._keys

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from api.maniac.lists import to_time
 from api.maniac.schema import responses as wire
 from api.maniac.translate import SCORE, TASK
-from core.job import Job, JobStatus
+from core.job import JobStatus, ListedJob
 from core.result import Outcome, Summary
 from store.results.folder import JobFolder, ScoreOf
 
@@ -27,7 +27,7 @@ STATUS: Final[Mapping[JobStatus, RunStatus]] = {
 }
 
 
-def to_run(job: Job, results: wire.Results | None) -> wire.Run:
+def to_run(job: ListedJob, results: wire.Results | None) -> wire.Run:
     """Return a run as it is shown, with its results once it has ended."""
     resolved = job.custom_fields or {}
     status = STATUS[job.status]
@@ -52,7 +52,7 @@ def to_run(job: Job, results: wire.Results | None) -> wire.Run:
     )
 
 
-def results_of(job: Job, folder: JobFolder) -> wire.Results | None:
+def results_of(job: ListedJob, folder: JobFolder) -> wire.Results | None:
     """Return the results of a run that has ended; None before. Raises ResultsMissing."""
     return to_results(job.custom_fields or {}, folder) if STATUS[job.status] in ("completed", "error") else None
 

@@ -15,7 +15,7 @@ from api.maniac.stored import digest, without_keys
 from core.endpoint import Endpoint, Prompt
 from core.job import Face, NewJob
 from core.metric import Code, FirstParser, JsonParser, Judge, MetricSpec, Parsed, RegexParser, WordParser
-from core.spec import EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget, TaskSpec
+from core.spec import UPLOAD_SCHEME, EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget, TaskSpec
 from store.files.contents import FileRecord
 from tasks.templates.template import literal
 
@@ -84,7 +84,7 @@ def to_spec(plan: Plan, file_id: str, replayed: Collection[str] = ()) -> Evaluat
     names = {slug: REFERENCE if generated == "ground_truth" else slug for slug in plan.models}
     task = TaskSpec(
         name=TASK,
-        dataset=FilesDataset(url=f"file:{file_id}", format="jsonl"),
+        dataset=FilesDataset(url=UPLOAD_SCHEME + file_id, format="jsonl"),
         prompts={names[slug]: _prompt(plan, called, replayed) for slug, called in plan.models.items()},
         metrics=tuple(to_metric(each, generated) for each in plan.gradings),
     )

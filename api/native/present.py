@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.native import schema as wire
-from core.job import Job, Progress
+from core.job import Job, ListedJob, Progress
 from core.result import Summary
 from store.results.log import LogPage
 from store.secrets import mask
@@ -15,18 +15,21 @@ TIMES = ("created_at", "updated_at", "started_at", "finished_at")
 
 def to_job(job: Job, progress: Progress | None) -> wire.JobRecord:
     """Return a job as it is shown."""
-    same = {
-        name: getattr(job, name) for name in wire.JobRecord.model_fields if name not in ("progress", "spec", *TIMES)
-    }
+    spec = mask(job.spec.model_dump(mode="json")) if job.spec else None
+    return wire.JobRecord(**dict(to_listed(job, progress)), spec=spec)
+
+
+def to_listed(job: ListedJob, progress: Progress | None) -> wire.ListedJob:
+    """Return a job as a list shows it."""
+    same = {name: getattr(job, name) for name in wire.ListedJob.model_fields if name not in ("progress", *TIMES)}
     counts = progress.counts if progress else {}
-    return wire.JobRecord(
+    return wire.ListedJob(
         **same,
         **{name: _utc(getattr(job, name)) for name in TIMES},
         progress={
             task: {stage: wire.Progress(done=count.done, total=count.total) for stage, count in stages.items()}
             for task, stages in counts.items()
         },
-        spec=mask(job.spec.model_dump(mode="json")) if job.spec else None,
     )
 
 

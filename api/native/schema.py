@@ -1,56 +1,30 @@
 """What goes over the wire of the native API: jobs, summaries, samples and logs in the core's words."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, JsonValue, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from api.http.body import refuse_unportable
-from core.endpoint import Frozen
+from api.http.wire import SealedBody
 from core.job import Face, Failure, Intent, JobStatus
 from core.result import Outcome
 from core.spec import EvaluationSpec
-from store.secrets import seal
 
 EntityName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00/]+$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Format = Literal["json", "jsonl", "csv", "parquet"]
 
 
-class JobRequest(Frozen):
+class JobRequest(SealedBody):
     """The request for a job. An `api_key` in it is a key in clear; on this machine alone it may be `env:NAME`."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     spec: EvaluationSpec
     name: EntityName | None = None
     namespace: EntityName | None = None
     project: Text | None = None
     description: Text | None = None
-
-    _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _keys: dict[str, str] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _seal(cls, body: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        """Take the keys out before the specification is read, which has references only."""
-        refuse_unportable(body)
-        if not isinstance(body, dict):
-            return read(body)
-        sealed, keys = seal(body)
-        request = read(sealed)
-        request._sent = body
-        request._keys = keys
-        return request
-
-    @property
-    def sent(self) -> dict[str, Any]:
-        """The body as it was sent, with all its keys."""
-        return self._sent
-
-    @property
-    def keys(self) -> dict[str, str]:
-        """The keys that came with the body, by the ids by which the specification refers to them."""
-        return self._keys
 
 
 class Progress(BaseModel):
@@ -60,8 +34,8 @@ class Progress(BaseModel):
     total: int
 
 
-class JobRecord(BaseModel):
-    """A job; `progress` is by task and stage, `spec` the core's, its keys masked."""
+class ListedJob(BaseModel):
+    """A job as a list shows it; `progress` is by task and stage."""
 
     id: str
     face: Face
@@ -82,6 +56,11 @@ class JobRecord(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     progress: dict[str, dict[str, Progress]]
+
+
+class JobRecord(ListedJob):
+    """A job; `spec` is the core's, its keys masked. Rows that came in the request are in a file that it names."""
+
     spec: dict[str, JsonValue] | None
 
 

@@ -53,6 +53,7 @@ def to_new_job(
             **sealed,
             "judge_provider": asked.judge_provider or DEFAULT_PROVIDER,
             "benchmark_sha256": benchmark.sha256,
+            "num_questions": benchmark.num_questions,
         },
         name=job_id,
         description=asked.evaluation_name,

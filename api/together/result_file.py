@@ -15,7 +15,7 @@ from api.together.present.grades import Graded, Row, Tally, columns, graded, to_
 from api.together.schema import responses as wire
 from api.together.translate import FACE
 from core.errors import ResultsMissing
-from core.job import Job
+from core.job import ListedJob
 from core.metric import Judge
 from core.plan import Manifest
 from store.files.atomic import publish as put
@@ -38,7 +38,7 @@ def file_id(job_id: str) -> str:
     return f"file-{uuid.uuid5(_OF_JOBS, job_id)}"
 
 
-def publish(workspace: Workspace, job: Job, *, again: bool = False) -> None:
+def publish(workspace: Workspace, job: ListedJob, *, again: bool = False) -> None:
     """Write the result file of a job that has all its scores, then its counters; those of other faces have none.
 
     It may be done again, and changes nothing then, not even its record is looked for unless `again`.
@@ -48,7 +48,7 @@ def publish(workspace: Workspace, job: Job, *, again: bool = False) -> None:
         _publish(workspace, job)
 
 
-def results_of(workspace: Workspace, job: Job) -> wire.Results:
+def results_of(workspace: Workspace, job: ListedJob) -> wire.Results:
     """Return what a completed job came to. Raises ResultsMissing."""
     publish(workspace, job)
     counters = _counters(workspace, job)
@@ -58,7 +58,7 @@ def results_of(workspace: Workspace, job: Job) -> wire.Results:
         raise damaged(counters) from error
 
 
-def _publish(workspace: Workspace, job: Job) -> None:
+def _publish(workspace: Workspace, job: ListedJob) -> None:
     folder = workspace.folder(job.id)
     manifest, summaries = folder.read_manifest(), folder.read_summaries()
     if manifest is None or not summaries:
@@ -104,7 +104,7 @@ def _judge(manifest: Manifest) -> Judge:
     return metric
 
 
-def _counters(workspace: Workspace, job: Job) -> Path:
+def _counters(workspace: Workspace, job: ListedJob) -> Path:
     return workspace.folder(job.id).path / COUNTERS
 
 

@@ -25,7 +25,6 @@ from flows.control.status import RunState, next_status, run_state
 from flows.control.watch import Watch
 from flows.worker.wake import wake, was_stopped
 from store.db.jobs import CAN_PAUSE, Change
-from store.files.contents import input_id
 from store.workspace import Workspace
 
 MAX_CRASHES = 3
@@ -198,8 +197,6 @@ class Reconciler:
             if not is_vacant or self._publisher.is_at_work(job.id):
                 return
             folder.remove()
-            with suppress(NotFound):  # few jobs have samples that were made for them
-                self._workspace.files.delete(input_id(job.id))
             self._workspace.jobs.remove(job.id)
 
 

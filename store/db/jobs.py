@@ -3,7 +3,7 @@
 The API adds jobs and sets intents, an engine reports progress, the reconciler settles statuses.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack, get_args
@@ -14,12 +14,15 @@ from pydantic import BaseModel, ValidationError
 from core.errors import Conflict, NotFound, ServiceError, first_problem
 from core.job import (
     TERMINAL,
+    AskedJob,
     Count,
     Face,
     Failure,
+    Input,
     Intent,
     Job,
     JobStatus,
+    ListedJob,
     NewJob,
     OpenJob,
     Progress,
@@ -31,6 +34,8 @@ from core.spec import EvaluationSpec
 from store.db.connect import insert_into, reading, writing
 from store.db.lists import Kept, columns_of, page_of, part_of, position
 from store.db.tables import job_progress, jobs, results
+from store.files.contents import Files
+from store.files.inputs import Intake
 from store.secrets import forget, keep
 
 OPEN: Final[frozenset[JobStatus]] = frozenset(get_args(JobStatus)) - TERMINAL
@@ -64,6 +69,7 @@ def _places() -> dict[Field, Kept]:
 
 
 PLACES: Final = _places()
+LISTED: Final = [jobs.c[field.name] for field in fields(ListedJob)]
 
 
 class Change(TypedDict, total=False):
@@ -78,10 +84,14 @@ class Change(TypedDict, total=False):
 
 
 class Jobs:
-    """The job records of a database. Each method is one transaction."""
+    """The job records of a database, and what `files` were made for them. Each method is one transaction.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    The rows that a job came with go to such files as it is recorded, and with it as it is removed.
+    """
+
+    def __init__(self, engine: sa.Engine, files: Files) -> None:
         self._engine = engine
+        self._files = files
 
     def add(self, job: NewJob, secrets: Mapping[str, bytes] = {}, *, repeats_since: datetime | None = None) -> Job:
         """Record a new job together with its keys' ciphertexts, by id.
@@ -92,36 +102,44 @@ class Jobs:
         Raises Conflict if the face has a job of that name in that namespace, or of that idempotency key
         with another digest.
         """
-        now = utcnow()
-        record = Job(**_fields(job), created_at=now, updated_at=now, history=(Transition("created", now),))
-        if job.failure is not None:
-            history = (*record.history, Transition("failed", now))
-            record = replace(record, status="failed", finished_at=now, history=history)
-        with writing(self._engine) as connection:
+        with Intake(self._files, job.id) as intake:
+            record = _record(job, intake)
+            if job.failure is not None:
+                history = (*record.history, Transition("failed", record.created_at))
+                record = replace(record, status="failed", finished_at=record.created_at, history=history)
+            return self._add(record, intake, secrets, repeats_since)
+
+    def _add(self, job: Job, intake: Intake, secrets: Mapping[str, bytes], repeats_since: datetime | None) -> Job:
+        with intake.placing(), writing(self._engine) as connection:
             if (earlier := _earlier(connection, job, repeats_since)) is not None:
                 return _job(earlier)
-            insert = insert_into(connection, jobs).values(_columns(_fields(record)))
+            insert = insert_into(connection, jobs).values(_columns(_fields(job)))
             insert = insert.on_conflict_do_nothing(index_elements=["face", "namespace", "name"])
             if connection.scalar(insert.returning(jobs.c.id)) is None:
                 raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
             if job.failure is None:
                 keep(connection, "job", job.id, secrets)
-        return record
+            intake.keep(connection)
+        return job
 
     def register(self, job: NewJob, flow_run_id: str) -> Job:
         """Record the job of a flow run that was started for none, or return the one of its id that is there.
 
         Raises Conflict if the face has another job of that name in that namespace.
         """
-        now = utcnow()
-        history = (Transition("created", now),)
-        record = Job(**_fields(job), flow_run_id=flow_run_id, created_at=now, updated_at=now, history=history)
-        with writing(self._engine) as connection:
-            connection.execute(insert_into(connection, jobs).values(_columns(_fields(record))).on_conflict_do_nothing())
-            row = connection.execute(sa.select(jobs).where(jobs.c.id == job.id)).one_or_none()
+        with Intake(self._files, job.id) as intake:
+            record = replace(_record(job, intake), flow_run_id=flow_run_id)
+            row = self._register(record, intake)
         if row is None:
             raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
         return _job(row)
+
+    def _register(self, job: Job, intake: Intake) -> sa.Row[Any] | None:
+        with intake.placing(), writing(self._engine) as connection:
+            insert = insert_into(connection, jobs).values(_columns(_fields(job))).on_conflict_do_nothing()
+            if connection.execute(insert).rowcount:
+                intake.keep(connection)
+            return connection.execute(sa.select(jobs).where(jobs.c.id == job.id)).one_or_none()
 
     def restore(self, job: Job) -> bool:
         """Record a job again as it was, and return whether there was none of its id; nothing else is changed.
@@ -155,27 +173,28 @@ class Jobs:
 
         One that has a specification, has failed or is gone is left alone.
         """
-        found = {"spec": spec, "model": model, "request": request, "failure": failure}
-        values = _columns({name: value for name, value in found.items() if value is not None})
         lacks = (jobs.c.id == job_id, jobs.c.spec.is_(None), jobs.c.failure.is_(None))
-        with writing(self._engine) as connection:
-            change = sa.update(jobs).where(*lacks, jobs.c.status.in_(OPEN)).values(**values, updated_at=utcnow())
-            if connection.execute(change).rowcount:
-                keep(connection, "job", job_id, secrets)
+        with Intake(self._files, job_id) as intake:
+            found: dict[str, Any] = {"model": model, "failure": failure, "spec": spec and intake.spec(spec)}
+            if request is not None:
+                found["request"], found["inputs"] = intake.request(dict(request))
+            values = _columns({name: value for name, value in found.items() if value is not None})
+            with intake.placing(), writing(self._engine) as connection:
+                change = sa.update(jobs).where(*lacks, jobs.c.status.in_(OPEN)).values(**values, updated_at=utcnow())
+                if connection.execute(change).rowcount:
+                    keep(connection, "job", job_id, secrets)
+                    intake.keep(connection)
 
     def get(self, job_id: str, face: Face | None = None) -> Job:
-        """Return a job. A face finds only its own, and none that was deleted.
+        """Return a job, whole. A face finds only its own, and none that was deleted.
 
         Raises NotFound.
         """
-        found = sa.select(jobs).where(jobs.c.id == job_id)
-        if face is not None:
-            found = found.where(jobs.c.face == face, jobs.c.intent != "delete")
-        with reading(self._engine) as connection:
-            row = connection.execute(found).one_or_none()
-        if row is None:
-            raise NotFound("Job not found")
-        return _job(row)
+        return _job(self._find(jobs.c, job_id, face))
+
+    def listed(self, job_id: str, face: Face | None = None) -> ListedJob:
+        """Return what lists show of a job, which is found as by `get`."""
+        return _listed_job(self._find(LISTED, job_id, face))
 
     def status(self, job_id: str) -> JobStatus:
         """Return the status of a job. Raises NotFound, for a deleted job too."""
@@ -191,7 +210,7 @@ class Jobs:
         with reading(self._engine) as connection:
             return _wanted(connection.execute(_wants(job_id)).one_or_none())[0]
 
-    def page(self, face: Face | None, listing: Listing) -> tuple[list[Job], int]:
+    def page(self, face: Face | None, listing: Listing) -> tuple[list[ListedJob], int]:
         """Return the page that is asked for of a face's jobs, or of all, and how many are on all its pages.
 
         Jobs that were deleted, and ephemeral ones, are left out.
@@ -199,8 +218,8 @@ class Jobs:
         own = sa.true() if face is None else jobs.c.face == face
         shown = (own, jobs.c.intent != "delete", ~jobs.c.ephemeral)
         with reading(self._engine) as connection:
-            rows, total = page_of(connection, jobs, PLACES, listing, shown)
-        return [_job(row) for row in rows], total
+            rows, total = page_of(connection, jobs, PLACES, listing, shown, columns=LISTED)
+        return [_listed_job(row) for row in rows], total
 
     def open(self) -> list[OpenJob]:
         """Return the jobs that have not ended, and those still to be removed, oldest first."""
@@ -223,15 +242,17 @@ class Jobs:
         with writing(self._engine) as connection:
             connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(flow_run_id=flow_run_id))
 
-    def want(self, job_id: str, intent: Intent, *, seen: JobStatus | None = None) -> Job:
-        """Set what the user wants of a job, and show at once that it is on its way.
+    def want(self, job_id: str, intent: Intent, face: Face | None = None, *, seen: JobStatus | None = None) -> Job:
+        """Set what the user wants of a job, and show at once that it is on its way; a face finds only its own.
 
         Raises NotFound, for a deleted job too, and Conflict where the job's status does not allow it, or is no
         longer `seen`.
         """
         with writing(self._engine) as connection:
             current = _locked(connection, job_id, *jobs.c)
-            if current is None or (current.intent == "delete" and intent != "delete"):
+            if current is None or face not in (None, current.face):
+                raise NotFound("Job not found")
+            if current.intent == "delete" and (face is not None or intent != "delete"):
                 raise NotFound("Job not found")
             if seen is not None and current.status != seen:
                 raise Conflict(f"Job is {current.status} and no longer {seen}")
@@ -284,10 +305,22 @@ class Jobs:
             connection.execute(forgotten.values(intent="delete", updated_at=utcnow()))
 
     def remove(self, job_id: str) -> None:
-        """Delete a job's record, progress and keys; nothing happens if it is gone already."""
+        """Delete a job's record, progress, keys and files; nothing happens if it is gone already."""
         with writing(self._engine) as connection:
             forget(connection, "job", job_id)
+            released = self._files.release(connection, job_id)
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
+        self._files.drop(released)
+
+    def _find(self, columns: Iterable[sa.Column[Any]], job_id: str, face: Face | None) -> sa.Row[Any]:
+        found = sa.select(*columns).where(jobs.c.id == job_id)
+        if face is not None:
+            found = found.where(jobs.c.face == face, jobs.c.intent != "delete")
+        with reading(self._engine) as connection:
+            row = connection.execute(found).one_or_none()
+        if row is None:
+            raise NotFound("Job not found")
+        return row
 
     def _list(self, *conditions: sa.ColumnElement[bool]) -> list[OpenJob]:
         columns = [jobs.c[field.name] for field in fields(OpenJob)]
@@ -326,7 +359,7 @@ def _wanted(row: sa.Row[tuple[Intent, JobStatus]] | None) -> tuple[Intent, bool]
     return (intent, True) if status not in TERMINAL else ("delete" if intent == "delete" else "cancel", False)
 
 
-def _earlier(connection: sa.Connection, job: NewJob, since: datetime | None) -> sa.Row[Any] | None:
+def _earlier(connection: sa.Connection, job: AskedJob, since: datetime | None) -> sa.Row[Any] | None:
     """Return the job that the same request has made before; another may be at the same request now."""
     if connection.dialect.name == "postgresql" and job.digest is not None:
         turn = sa.func.hashtext(job.idempotency_key or job.digest)
@@ -359,7 +392,16 @@ def _change(connection: sa.Connection, current: sa.Row[Any], **columns: Any) -> 
     return changed
 
 
-def _fields(job: NewJob) -> dict[str, Any]:
+def _record(job: NewJob, intake: Intake) -> Job:
+    """Return the record of a new job, whose rows are in files."""
+    now = utcnow()
+    request, inputs = intake.request(job.request)
+    spec = job.spec and intake.spec(job.spec)
+    own = {**_fields(job), "spec": spec, "request": request, "inputs": inputs}
+    return Job(**own, created_at=now, updated_at=now, history=(Transition("created", now),))
+
+
+def _fields(job: AskedJob) -> dict[str, Any]:
     return {field.name: getattr(job, field.name) for field in fields(job)}
 
 
@@ -375,7 +417,13 @@ def _column(name: str, value: Any) -> Any:
 
 def _job(row: sa.Row[Any]) -> Job:
     spec = None if row.spec is None else _spec(row)
-    return Job(**{**row._mapping, "spec": spec, "failure": _failure(row), "history": _history(row)})
+    inputs = tuple(Input(tuple(path), file_id) for path, file_id in row.inputs or ())
+    parsed = {"spec": spec, "inputs": inputs, "failure": _failure(row), "history": _history(row)}
+    return Job(**{**row._mapping, **parsed})
+
+
+def _listed_job(row: sa.Row[Any]) -> ListedJob:
+    return ListedJob(**{**row._mapping, "failure": _failure(row), "history": _history(row)})
 
 
 def _spec(row: sa.Row[Any]) -> EvaluationSpec:

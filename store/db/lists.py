@@ -1,7 +1,7 @@
 """Pages of a table: what is asked of a list, as SQL for both databases."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -30,9 +30,15 @@ Places = Mapping[Field, Kept]
 
 
 def page_of(
-    connection: sa.Connection, table: sa.Table, places: Places, listing: Listing, shown: Iterable[Condition] = ()
+    connection: sa.Connection,
+    table: sa.Table,
+    places: Places,
+    listing: Listing,
+    shown: Iterable[Condition] = (),
+    *,
+    columns: Collection[sa.Column[Any]] | None = None,
 ) -> tuple[list[sa.Row[Any]], int]:
-    """Return the rows of the page that is asked for, and how many there are on all its pages.
+    """Return the rows of the page that is asked for, whole or some columns, and how many there are on all its pages.
 
     Only what is `shown` is in the list. Raises KeyError for a field that has no place.
     """
@@ -44,7 +50,7 @@ def page_of(
     # The ids first: an index alone tells them, where it holds all that is asked; rows are long.
     ids = sa.select(table.c.id).where(*conditions).order_by(*order).limit(listing.page_size).offset(skipped)
     total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions))
-    rows = connection.execute(sa.select(table).where(table.c.id.in_(ids)).order_by(*order))
+    rows = connection.execute(sa.select(*(columns or table.c)).where(table.c.id.in_(ids)).order_by(*order))
     return list(rows), total or 0
 
 

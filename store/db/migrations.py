@@ -239,7 +239,16 @@ CONTAINERS: Migration = (
     "CREATE INDEX datasets_container ON datasets (container, created_at, id)",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (JOBS, LISTS, REPEATS, SPECLESS, HISTORY, UPLOADS, BENCHMARKS, CONTAINERS)
+# Until now only runs of Maniac's face had a file of samples, known by its id.
+INPUTS: Migration = (
+    "ALTER TABLE jobs ADD COLUMN inputs TEXT",
+    "ALTER TABLE files ADD COLUMN job TEXT",
+    "UPDATE files SET job = substr(id, 6) WHERE purpose = 'evaluation-run'",
+    "CREATE INDEX files_job ON files (job)",
+    "CREATE INDEX jobs_everywhere ON jobs (created_at, id, intent, ephemeral, status, namespace, project, face)",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (JOBS, LISTS, REPEATS, SPECLESS, HISTORY, UPLOADS, BENCHMARKS, CONTAINERS, INPUTS)
 
 
 def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:

@@ -76,7 +76,10 @@ jobs = sa.Table(
     sa.Column("digest", sa.Text),
     sa.Column("idempotency_key", sa.Text),
     sa.Column("history", JsonText),
+    sa.Column("inputs", JsonText),
     sa.UniqueConstraint("face", "namespace", "name", name="jobs_name"),
+    # Lists of all faces' jobs; `face` stands last, since they may be narrowed by it.
+    sa.Index("jobs_everywhere", "created_at", "id", *NARROWING, "face"),
     _listed("jobs_created", "created_at", "id"),
     _listed("jobs_updated", "updated_at", "id"),
     _listed("jobs_namespace", "namespace", "created_at", "id"),
@@ -173,7 +176,9 @@ files = sa.Table(
     sa.Column("line_count", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("job", sa.Text),
     sa.Index("files_sha256", "sha256"),
+    sa.Index("files_job", "job"),
     sa.Index("files_created", "created_at", "id"),
 )
 

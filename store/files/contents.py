@@ -1,7 +1,8 @@
 """Uploaded files: records in a table, contents once each under the name of their sha256."""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from store.files.drafts import PATTERN, Draft
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What is known of an upload."""
+    """What is known of a file; one that was made for a `job` goes with it."""
 
     id: str
     filename: str
@@ -28,6 +29,7 @@ class FileRecord:
     line_count: int
     sha256: str
     created_at: datetime
+    job: str | None = None
 
 
 class Files:
@@ -42,7 +44,14 @@ class Files:
         return Draft(self._root)
 
     def save(
-        self, chunks: Iterable[bytes], *, filename: str, purpose: str, file_type: str, file_id: str | None = None
+        self,
+        chunks: Iterable[bytes],
+        *,
+        filename: str,
+        purpose: str,
+        file_type: str,
+        file_id: str | None = None,
+        job: str | None = None,
     ) -> FileRecord:
         """Keep a file and return its record; nothing is left of one that breaks off.
 
@@ -51,7 +60,8 @@ class Files:
         with self.draft() as draft:
             for chunk in chunks:
                 draft.write(chunk)
-            return self.keep(draft, filename=filename, purpose=purpose, file_type=file_type, file_id=file_id)
+            kept = {"filename": filename, "purpose": purpose, "file_type": file_type}
+            return self.keep(draft, **kept, file_id=file_id, job=job)
 
     def keep(
         self,
@@ -62,6 +72,7 @@ class Files:
         file_type: str,
         file_id: str | None = None,
         sha256: str | None = None,
+        job: str | None = None,
     ) -> FileRecord:
         """Keep what was written to a draft, as `save` does. Raises SpecInvalid if `sha256` is given and not its own."""
         content = draft.finish()
@@ -73,23 +84,32 @@ class Files:
             file_type=file_type,
             **asdict(content),
             created_at=utcnow(),
+            job=job,
         )
-        with writing(self._engine) as connection:
+        with self.placing([record]), writing(self._engine) as connection:
             return self.add(connection, record, draft)
 
+    @contextmanager
+    def placing(self, records: Iterable[FileRecord]) -> Iterator[None]:
+        """Surround the transaction that adds records: the disk is waited for outside of it."""
+        folders = {self.path(record).parent for record in records}
+        with storing(self._root):
+            for folder in folders:
+                if not folder.exists():
+                    folder.mkdir(exist_ok=True)
+                    sync(self._root)
+            yield
+            for folder in folders:
+                sync(folder)
+
     def add(self, connection: sa.Connection, record: FileRecord, draft: Draft) -> FileRecord:
-        """Keep a draft, which is finished, as part of a transaction; return the record that has its id."""
+        """Keep a draft, which is finished, as part of a transaction in `placing`; return the record that has its id."""
         _lock(connection)
         taken = connection.execute(sa.select(files).where(files.c.id == record.id)).one_or_none()
         if taken is not None:
             return FileRecord(**taken._mapping)
-        path = self.path(record)
-        with storing(path):
-            path.parent.mkdir(exist_ok=True)
-            sync(self._root)
-            connection.execute(sa.insert(files).values(asdict(record)))
-            draft.move(path)
-            sync(path.parent)
+        connection.execute(sa.insert(files).values(asdict(record)))
+        draft.move(self.path(record))
         return record
 
     def get(self, file_id: str) -> FileRecord:
@@ -121,22 +141,29 @@ class Files:
         record = self.get(file_id)
         with writing(self._engine) as connection:
             connection.execute(sa.delete(files).where(files.c.id == file_id))
-        # Only once the record is gone for good: a crash between leaves content that nothing names.
+        self.drop([record])
+
+    def release(self, connection: sa.Connection, job_id: str) -> list[FileRecord]:
+        """Delete the records of a job's files as part of a transaction; what they were is to be given to `drop`."""
+        gone = sa.delete(files).where(files.c.job == job_id).returning(*files.c)
+        return [FileRecord(**row._mapping) for row in connection.execute(gone)]
+
+    def drop(self, records: Iterable[FileRecord]) -> None:
+        """Delete the contents of records that are gone for good, but what others have too.
+
+        A crash before that leaves content that nothing names.
+        """
         with writing(self._engine) as connection:
             _lock(connection)
-            same = sa.select(sa.func.count()).select_from(files).where(files.c.sha256 == record.sha256)
-            if connection.scalar(same) == 0:
-                self.path(record).unlink(missing_ok=True)
+            for record in records:
+                same = sa.select(sa.func.count()).select_from(files).where(files.c.sha256 == record.sha256)
+                if connection.scalar(same) == 0:
+                    self.path(record).unlink(missing_ok=True)
 
     def drop_drafts(self) -> None:
         """Delete the drafts that a process has left behind; no other may be writing any."""
         for draft in self._root.glob(PATTERN):
             draft.unlink(missing_ok=True)
-
-
-def input_id(job_id: str) -> str:
-    """Return the id of the file of samples that was made for a job, and goes with it."""
-    return f"file-{job_id}"
 
 
 def new_id() -> str:

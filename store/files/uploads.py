@@ -104,7 +104,7 @@ class Uploads:
             **asdict(content),
             created_at=utcnow(),
         )
-        with writing(self._engine) as connection:
+        with self._files.placing([record]), writing(self._engine) as connection:
             taken = connection.execute(sa.delete(uploads).where(uploads.c.file_id == upload.file_id))
             if not taken.rowcount:
                 raise _gone()

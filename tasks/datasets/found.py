@@ -4,16 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from core.errors import DatasetUnreadable, NotFound
-from core.spec import FileFormat, FilesDataset
+from core.spec import UPLOAD_SCHEME, FileFormat, FilesDataset
 from store.files.bounds import Bounds
 from tasks.datasets import hub
 from tasks.datasets.layouts import bfcl
 from tasks.datasets.readers import BY_ENDING, format_of
-
-UPLOAD_SCHEME: Final = "file:"
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import islice
 
 from core.errors import DatasetUnreadable
-from core.spec import Dataset, FilesDataset, RowsDataset
+from core.spec import UPLOAD_SCHEME, Dataset, FilesDataset, RowsDataset
 from store.files.values import Findings, json_value
 from tasks.datasets.data_file import DataFile, Row
-from tasks.datasets.found import UPLOAD_SCHEME, Found, Sources, find_files
+from tasks.datasets.found import Found, Sources, find_files
 from tasks.datasets.layouts import bfcl, squad
 from tasks.datasets.readers import read_file
 

@@ -142,7 +142,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def create(self) -> None:
         job_id = random_id("job-")
-        job = NewJob(job_id, "nemo-v2", None, {}, job_id)
+        job = NewJob(job_id, "nemo-v2", {}, job_id, spec=None)
         added = self.workspace.jobs.add(job, self.workspace.vault.encrypt({random_id(""): "a key"}))
         assert (added.status, added.intent) == ("created", "run")
         self.ids.append(job_id)

@@ -15,6 +15,7 @@ from core.spec import EvaluationSpec
 from flows.form import Asked
 from flows.register import job_id_of, read_spec, register
 from store.workspace import Workspace
+from tests.inputs import inline
 
 SPEC = """\
 targets: [{kind: model, endpoint: {url: "http://host/v1", model: m, api_key: "env:KEY"}}]
@@ -66,7 +67,7 @@ def test_a_job_is_completed_once(workspace: Workspace, tmp_path: Path) -> None:
     workspace.jobs.complete(job.id, spec=spec, model="m", request={"spec": {}})
     workspace.jobs.complete(job.id, failure=Failure(blame="user", code="c", message="too late"))
     completed = workspace.jobs.get(job.id)
-    assert (completed.spec, completed.model, completed.failure) == (spec, "m", None)
+    assert (inline(workspace.files, completed.spec), completed.model, completed.failure) == (spec, "m", None)
     assert workspace.jobs.incomplete() == []
 
 

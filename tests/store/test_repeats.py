@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -12,6 +13,7 @@ from core.errors import Conflict, NotFound
 from core.job import Job, NewJob, random_id, utcnow
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.db.jobs import Jobs
+from store.files.contents import Files
 
 SPEC = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[{"a": 1}])),))
 
@@ -24,8 +26,8 @@ def new(digest: str, key: str | None = None, **fields: Any) -> NewJob:
 
 
 @pytest.fixture
-def jobs(engine: sa.Engine) -> Jobs:
-    return Jobs(engine)
+def jobs(engine: sa.Engine, tmp_path: Path) -> Jobs:
+    return Jobs(engine, Files(engine, tmp_path / "files"))
 
 
 def lately() -> Any:

@@ -3,7 +3,7 @@
 import uuid
 from contextlib import ExitStack
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter
@@ -21,11 +21,10 @@ from api.maniac.schema.runs import RunCreate
 from api.maniac.sources import Tally, examples, rows
 from api.maniac.translate import FACE, to_new_job
 from core.errors import NotFound
-from core.job import Job
+from core.job import ListedJob
 from core.queries.lists import OneOf, Term
-from store.files.contents import FileRecord, input_id
-
-PURPOSE: Final = "evaluation-run"
+from store.files.contents import FileRecord
+from store.files.inputs import FILENAME, PURPOSE
 
 RunId = Annotated[str, InPath(pattern=NO_NUL)]
 
@@ -56,7 +55,7 @@ def create_run(asked: RunCreate, submission: CurrentSubmission, state: CurrentSt
     """Record a run and have it started; what it names is kept as it is now."""
     plan, job_id, tally = plan_of(state, asked), str(uuid.uuid4()), Tally()
     with ExitStack() as undo:
-        file = _keep_rows(state, input_id(job_id), plan, tally)
+        file = _keep_rows(state, job_id, plan, tally)
         undo.callback(state.files.delete, file.id)
         job = to_new_job(job_id, asked, plan, file, tally)
         added = add_once(state, job, {}, sent=asked.sent, submission=submission)
@@ -80,23 +79,23 @@ def cancel_run(run_id: RunId, state: CurrentState) -> wire.Run:
     return _shown(state, job)
 
 
-def _find(state: State, run_id: str) -> Job:
+def _find(state: State, run_id: str) -> ListedJob:
     try:
-        return state.jobs.get(run_id, FACE)
+        return state.jobs.listed(run_id, FACE)
     except NotFound:
         raise NotFound(f"Evaluation run {run_id!r} not found") from None
 
 
-def _keep_rows(state: State, file_id: str, plan: Plan, tally: Tally) -> FileRecord:
+def _keep_rows(state: State, job_id: str, plan: Plan, tally: Tally) -> FileRecord:
     """Keep what a run evaluates, read and written one by one. Raises SpecInvalid if there is nothing."""
     found = rows(examples(state, plan.sides), tally)
     lines = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in found)
-    return state.files.save(lines, filename="rows.jsonl", purpose=PURPOSE, file_type="jsonl", file_id=file_id)
+    return state.files.save(lines, filename=FILENAME, purpose=PURPOSE, file_type="jsonl", job=job_id)
 
 
-def _shown(state: State, job: Job) -> wire.Run:
+def _shown(state: State, job: ListedJob) -> wire.Run:
     return to_run(job, _results(state, job))
 
 
-def _results(state: State, job: Job) -> wire.Results | None:
+def _results(state: State, job: ListedJob) -> wire.Results | None:
     return results_of(job, state.folder(job.id))

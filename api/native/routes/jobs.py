@@ -13,8 +13,7 @@ from api.native import schema as wire
 from api.native.lists import AskedJobs, refusal
 from api.native.translate import to_new_job
 from core.errors import InvalidInput, NotFound
-from core.job import Intent, Job
-from store.results.folder import JobFolder
+from core.job import Intent, Job, ListedJob
 from store.results.log import read_log
 
 JobId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
@@ -34,17 +33,17 @@ def create_job(asked: wire.JobRequest, submission: CurrentSubmission, state: Cur
 
 
 @router.get("")
-def list_jobs(asked: AskedJobs, state: CurrentState) -> Page[wire.JobRecord]:
+def list_jobs(asked: AskedJobs, state: CurrentState) -> Page[wire.ListedJob]:
     """List the jobs of all faces, the newest first unless asked otherwise."""
     jobs, total = state.jobs.page(None, asked.listing)
     progress = state.jobs.progress([job.id for job in jobs])
-    return to_page([present.to_job(job, progress.get(job.id)) for job in jobs], total, asked)
+    return to_page([present.to_listed(job, progress.get(job.id)) for job in jobs], total, asked)
 
 
 @router.get("/{job_id}")
 def get_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Return a job."""
-    return _shown(state, find(state, job_id))
+    return _shown(state, state.jobs.get(find(state, job_id).id))
 
 
 @router.delete("/{job_id}", status_code=204, response_class=Response)
@@ -74,7 +73,7 @@ def resume_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
 @router.get("/{job_id}/summaries")
 def list_summaries(job_id: JobId, state: CurrentState) -> wire.Summaries:
     """Return a job's scores, aggregated; there are none before its end."""
-    return present.to_summaries(JobFolder(state.results, find(state, job_id).id).read_summaries() or [])
+    return present.to_summaries(state.folder(find(state, job_id).id).read_summaries() or [])
 
 
 @router.get("/{job_id}/logs")
@@ -85,16 +84,16 @@ def list_logs(
     cursor: Annotated[int, Query(ge=0)] = 0,
 ) -> wire.LogLines:
     """Return some lines of a job's log, also while it runs."""
-    folder = JobFolder(state.results, find(state, job_id).id)
+    folder = state.folder(find(state, job_id).id)
     try:
         return present.to_log(read_log(folder.log_path, start=cursor, limit=limit))
     except InvalidInput as error:
         raise refusal("cursor", error.message) from None
 
 
-def find(state: State, job_id: str) -> Job:
-    """Return a job, whatever face made it. Raises NotFound, for a deleted one too."""
-    job = state.jobs.get(job_id)
+def find(state: State, job_id: str) -> ListedJob:
+    """Return what lists show of a job, whatever face made it. Raises NotFound, for a deleted one too."""
+    job = state.jobs.listed(job_id)
     if job.intent == "delete":
         raise NotFound("Job not found")
     return job

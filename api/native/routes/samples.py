@@ -41,7 +41,7 @@ def list_samples(job_id: JobId, asked: AskedSamples, state: CurrentState) -> Res
     the same score, by `score.NAME` and `item.COLUMN`; `search[output]=TEXT` by a text in the output, item, feedback
     or error.
     """
-    folder = JobFolder(state.results, find(state, job_id).id)
+    folder = state.folder(find(state, job_id).id)
     try:
         return _page(folder, asked) if asked.format == "json" else _file(folder, asked)
     except InvalidInput as error:

@@ -17,7 +17,7 @@ from typing import IO, Any, Final, NamedTuple, cast
 import orjson
 from starlette.responses import StreamingResponse
 
-from core.job import STAGES, Job
+from core.job import STAGES, ListedJob
 from core.plan import Shard
 from core.result import Call, Output, Score
 from store.results.folder import JobFolder
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     content: Iterable[bytes]
 
 
-def entries(job: Job, folder: JobFolder, shown: bytes, results: bytes) -> list[Entry]:
+def entries(job: ListedJob, folder: JobFolder, shown: bytes, results: bytes) -> list[Entry]:
     """Return the files of a job's archive; `shown` and `results` are the job and its scores as JSON.
 
     Raises ResultsMissing or SchemaMismatch if they cannot be read.
@@ -52,7 +52,7 @@ def entries(job: Job, folder: JobFolder, shown: bytes, results: bytes) -> list[E
     ]
 
 
-def log_entry(job: Job, folder: JobFolder) -> Entry:
+def log_entry(job: ListedJob, folder: JobFolder) -> Entry:
     """Return a job's log as a text file."""
     lines = read_log(folder.log_path).lines
     return Entry(f"{job.id.lower()}.log", map(_log_line, lines))
@@ -108,12 +108,12 @@ def tar_stream(files: Iterable[Entry], time: datetime) -> Iterator[bytes]:
     yield gzip.compress(bytes(2 * tarfile.BLOCKSIZE)) + gzip.flush()
 
 
-def as_zip(files: Iterable[Entry], job: Job, name: str) -> StreamingResponse:
+def as_zip(files: Iterable[Entry], job: ListedJob, name: str) -> StreamingResponse:
     """Answer with a zip archive, called `name`."""
     return _download(zip_stream(files, job.created_at), ZIP, f"{name}.zip")
 
 
-def as_tar(files: Iterable[Entry], job: Job, name: str) -> StreamingResponse:
+def as_tar(files: Iterable[Entry], job: ListedJob, name: str) -> StreamingResponse:
     """Answer with a gzipped tar archive, called `name`."""
     return _download(tar_stream(files, job.created_at), TAR, f"{name}.tar.gz")
 

@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from api.nemo.benchmarks import BENCHMARKS
 from api.nemo.schema import responses as wire
-from core.job import Count, Job, JobStatus, Progress, utcnow
+from core.job import Count, JobStatus, ListedJob, Progress, utcnow
 from core.result import Summary
 from store.results.log import LogPage
 from store.secrets import mask
@@ -67,7 +68,7 @@ STANDARD_ERRORS: Final[Mapping[str, str]] = {
 """The progress of a job whose samples are done but not its results: clients wait for 100 to ask for those."""
 
 
-def to_job(job: Job, progress: Progress | None) -> wire.Job:
+def to_job(job: ListedJob, progress: Progress | None) -> wire.Job:
     """Return the job as its client sees it."""
     return wire.Job(
         id=job.id,
@@ -85,7 +86,7 @@ def to_job(job: Job, progress: Progress | None) -> wire.Job:
     )
 
 
-def to_status(job: Job, progress: Progress | None) -> wire.JobStatus:
+def to_status(job: ListedJob, progress: Progress | None) -> wire.JobStatus:
     """Return the job's status in the words of the platform: one step, carried out by one task."""
     status, details, errors = STATUS[job.status], status_details(job, progress), error_details(job)
     task = wire.StepTask(id=_task_id(job), status=status, status_details={}, error_details=errors, error_stack="")
@@ -93,7 +94,7 @@ def to_status(job: Job, progress: Progress | None) -> wire.JobStatus:
     return wire.JobStatus(job_id=job.id, status=status, status_details=details, error_details=errors, steps=[step])
 
 
-def to_platform(job: Job, progress: Progress | None) -> wire.PlatformJob:
+def to_platform(job: ListedJob, progress: Progress | None) -> wire.PlatformJob:
     """Return the job as the platform that is common to all kinds of jobs shows it."""
     shown = to_job(job, progress)
     attempt = wire.PlatformAttempt(
@@ -102,7 +103,7 @@ def to_platform(job: Job, progress: Progress | None) -> wire.PlatformJob:
     return wire.PlatformJob(**shown.model_dump() | {"ownership": shown.ownership or {}}, attempt=attempt)
 
 
-def to_log(job: Job, page: LogPage) -> wire.LogPage:
+def to_log(job: ListedJob, page: LogPage) -> wire.LogPage:
     """Return some lines of the job's log."""
     return wire.LogPage(
         data=[
@@ -136,7 +137,7 @@ def to_deleted(entity_id: str) -> wire.Deleted:
     return wire.Deleted(id=entity_id, deleted_at=to_time(utcnow()))
 
 
-def to_result(job: Job, name: str, url: str) -> wire.JobResult:
+def to_result(job: ListedJob, name: str, url: str) -> wire.JobResult:
     """Return an entry of the job's list of results."""
     finished = to_time(job.finished_at or job.updated_at)
     return wire.JobResult(
@@ -150,11 +151,11 @@ def to_result(job: Job, name: str, url: str) -> wire.JobResult:
     )
 
 
-def to_results(job: Job, summaries: Iterable[Summary]) -> wire.EvaluationResult:
+def to_results(job: ListedJob, summaries: Iterable[Summary]) -> wire.EvaluationResult:
     """Return the job's scores; tasks without metrics and groups are shown empty."""
     tasks: dict[str, dict[str, dict[str, wire.Score]]] = {task: {} for task in task_names(job)}
     for summary in summaries:
-        tasks[summary.task].setdefault(summary.metric, {})[summary.name] = to_score(summary)
+        tasks.setdefault(summary.task, {}).setdefault(summary.metric, {})[summary.name] = to_score(summary)
         if error := STANDARD_ERRORS.get(summary.name):
             of_errors = tasks.setdefault(f"{summary.task}_stderr", {}).setdefault(f"{summary.metric}_stderr", {})
             of_errors[error] = wire.Score(value="NaN" if summary.stderr is None else summary.stderr, stats=None)
@@ -178,7 +179,7 @@ def to_score(summary: Summary) -> wire.Score:
     return wire.Score(value="NaN" if summary.mean is None else summary.mean, stats=stats)
 
 
-def status_details(job: Job, progress: Progress | None) -> wire.JsonDict:
+def status_details(job: ListedJob, progress: Progress | None) -> wire.JsonDict:
     """Return how far the job is, in percent, samples and by task, and what is to be said of it."""
     counts = progress.counts if progress else {}
     stages = {task: list(counts.get(task, {}).values()) for task in task_names(job)}
@@ -211,7 +212,7 @@ def task_status(status: JobStatus, stages: Collection[Count]) -> wire.TaskStatus
     return "running" if any(count.done for count in stages) else "pending"
 
 
-def error_details(job: Job) -> wire.JsonDict:
+def error_details(job: ListedJob) -> wire.JsonDict:
     """Return why the job failed; nothing if it did not."""
     if job.failure:
         return job.failure.model_dump()
@@ -238,15 +239,19 @@ def echo(spec: wire.JsonDict) -> wire.JsonDict:
     return shown
 
 
-def config_of(job: Job) -> wire.JsonDict:
+def config_of(job: ListedJob) -> wire.JsonDict:
     """Return the config that the job was asked for with; nothing of one that is a name, or in other words."""
     config = job.request.get("spec", job.request).get("config")
     return config if isinstance(config, dict) else {}
 
 
-def task_names(job: Job) -> list[str]:
-    """Return the names of the job's tasks; those of a job that cannot be carried out are as requested."""
-    return [task.name for task in job.spec.tasks] if job.spec else list(config_of(job).get("tasks") or {})
+def task_names(job: ListedJob) -> list[str]:
+    """Return the names of the job's tasks, in the words of whichever face it was asked for."""
+    config, given = config_of(job), job.request.get("spec", job.request).get("tasks")
+    if isinstance(given, list):
+        return [task["name"] for task in given]
+    benchmark = BENCHMARKS.get(config.get("type", ""))
+    return list(config.get("tasks") or ([benchmark.task] if benchmark else []))
 
 
 def to_time(time: datetime) -> str:
@@ -254,7 +259,7 @@ def to_time(time: datetime) -> str:
     return time.isoformat(timespec="microseconds")
 
 
-def _task_id(job: Job) -> str:
+def _task_id(job: ListedJob) -> str:
     return "task-" + job.id.removeprefix("job-")
 
 

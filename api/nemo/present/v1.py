@@ -6,7 +6,7 @@ from typing import Final
 from api.nemo.present import jobs as present
 from api.nemo.present.jobs import STATUS_V1, to_time
 from api.nemo.schema import responses as wire
-from core.job import Job, Progress
+from core.job import ListedJob, Progress
 from core.result import Summary
 from store.db.entities import NewResult, StoredResult
 from store.secrets import mask
@@ -30,7 +30,7 @@ CONFIG: Final = ENTITY | dict.fromkeys(("params", "tasks", "groups"))
 TASK: Final[wire.JsonDict] = dict.fromkeys(("type", "params", "metrics", "dataset"))
 
 
-def to_job(job: Job, progress: Progress | None, result_id: str | None) -> wire.JobV1:
+def to_job(job: ListedJob, progress: Progress | None, result_id: str | None) -> wire.JobV1:
     """Return the job as its client sees it, its target and config in full and with nulls."""
     target, config = mask(job.request["target"]), mask(job.request["config"])
     if isinstance(config.get("tasks"), dict):
@@ -56,22 +56,22 @@ def to_job(job: Job, progress: Progress | None, result_id: str | None) -> wire.J
     )
 
 
-def to_status(job: Job, progress: Progress | None) -> wire.StatusV1:
+def to_status(job: ListedJob, progress: Progress | None) -> wire.StatusV1:
     """Return how far the job is, always in numbers."""
     return wire.StatusV1(status=STATUS_V1[job.status], **present.status_details(job, progress))
 
 
-def has_begun(job: Job, progress: Progress | None) -> bool:
+def has_begun(job: ListedJob, progress: Progress | None) -> bool:
     """Tell whether the job's execution has started, from when on it has a result."""
     return progress is not None or job.started_at is not None
 
 
-def new_result(job: Job, result_id: str) -> NewResult:
+def new_result(job: ListedJob, result_id: str) -> NewResult:
     """Return the result that a new job will have."""
     return NewResult(id=result_id, job=job.id, namespace=job.namespace, project=job.project)
 
 
-def to_result(stored: StoredResult, job: Job | None = None, summaries: Sequence[Summary] = ()) -> wire.Result:
+def to_result(stored: StoredResult, job: ListedJob | None = None, summaries: Sequence[Summary] = ()) -> wire.Result:
     """Return a result; what was not stored with it is read off its job's scores."""
     scores = present.to_results(job, summaries).model_dump(exclude_none=True) if job else {}
     return wire.Result(

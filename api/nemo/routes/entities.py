@@ -89,10 +89,9 @@ def delete_config(namespace: PathText, name: PathText, state: CurrentState) -> w
 
 
 def _create(state: State, kind: EntityKind, asked: EntityCreate) -> JsonDict:
-    sealed, keys = seal(asked.sent)
-    stored.keep_masked(sealed, _masked(keys), None)
-    entity = stored.new_entity(kind, asked, sealed)
-    return stored.to_wire(references.entities(state, kind).add(entity, state.vault.encrypt(keys)))
+    stored.keep_masked(asked.sealed, _masked(asked.keys), None)
+    entity = stored.new_entity(kind, asked, asked.sealed)
+    return stored.to_wire(references.entities(state, kind).add(entity, state.vault.encrypt(asked.keys)))
 
 
 def _list(state: State, kind: EntityKind, asked: Asked) -> Page[JsonDict]:

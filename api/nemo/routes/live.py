@@ -24,7 +24,6 @@ from api.nemo.translate import references
 from core.errors import Conflict, NotFound, SpecInvalid
 from core.job import TERMINAL, Job, base58_id, utcnow
 from store.db.entities import StoredResult
-from store.results.folder import JobFolder
 
 PATIENCE_S: Final = 50.0
 """Clients wait for 60 s."""
@@ -72,9 +71,9 @@ def refuse_unless_live(body: wire.JsonDict) -> None:
 
 def _add_job(state: State, asked: JobCreateV1, submission: Submission) -> Job:
     state.jobs.drop_ephemeral(utcnow() - FORGOTTEN)
-    body = references.expand(state, asked.sent)
-    refuse_unless_live(body)
-    return v1.add_job(state, body, submission, sent=asked.sent, ephemeral=True)
+    whole = references.expand(state, asked, asked.sealed)
+    refuse_unless_live(whole.parts)
+    return v1.add_job(state, asked, whole, submission, ephemeral=True)
 
 
 async def _ending(state: State, job_id: str) -> None:
@@ -86,8 +85,8 @@ async def _ending(state: State, job_id: str) -> None:
 
 
 def _answer(state: State, job_id: str) -> Response:
-    job = state.jobs.get(job_id, FACE)
-    folder = JobFolder(state.results, job_id)
+    job = state.jobs.listed(job_id, FACE)
+    folder = state.folder(job_id)
     stored = StoredResult(
         id=base58_id(PREFIX), job=job_id, namespace=job.namespace, created_at=job.created_at, updated_at=job.updated_at
     )
@@ -104,4 +103,4 @@ def _answer(state: State, job_id: str) -> Response:
 
 def _discard(state: State, job: Job) -> None:
     with suppress(NotFound):
-        v1.discard(state, job)
+        v1.discard(state, job.id)

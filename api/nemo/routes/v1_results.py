@@ -18,7 +18,6 @@ from api.nemo.schema.results import ResultCreate, ResultUpdate
 from core.errors import NotFound
 from core.job import Face, base58_id
 from store.db.entities import NewResult, StoredResult
-from store.results.folder import JobFolder
 from store.secrets import seal
 
 FACE: Final[Face] = "nemo-v1"
@@ -63,8 +62,8 @@ def whole(state: State, stored: StoredResult) -> wire.Result:
     """Return a result with its job's scores, as far as they exist, where none are stored with it."""
     if stored.tasks is None:
         with suppress(NotFound):
-            job = state.jobs.get(stored.job, FACE)
-            return present_v1.to_result(stored, job, JobFolder(state.results, job.id).read_summaries() or [])
+            job = state.jobs.listed(stored.job, FACE)
+            return present_v1.to_result(stored, job, state.folder(job.id).read_summaries() or [])
     return present_v1.to_result(stored)
 
 

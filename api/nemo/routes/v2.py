@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
@@ -12,17 +12,16 @@ from api.lists.pages import Page, to_page
 from api.nemo.lists import AskedV2Jobs
 from api.nemo.present import archive
 from api.nemo.present import jobs as present
+from api.nemo.routes.pages import page, to_json, whole
 from api.nemo.schema import responses as wire
 from api.nemo.schema.fields import PathText
 from api.nemo.schema.jobs import JobCreate
 from api.nemo.translate import jobs as translate
 from api.nemo.translate import references
 from core.errors import InvalidInput, NotFound
-from core.job import TERMINAL, Face, Intent, Job, random_id
+from core.job import TERMINAL, Face, Intent, Job, ListedJob, random_id
 from core.result import Summary
-from store.results.folder import JobFolder
 from store.results.log import read_log
-from store.secrets import seal
 
 FACE: Face = "nemo-v2"
 NO_RESULT: Final = "Job result not found"
@@ -31,59 +30,60 @@ MAX_LINES: Final = 1000
 router = APIRouter(prefix="/v2/evaluation/jobs", tags=["NeMo v2"])
 
 
-@router.post("", status_code=201)
-def create_job(asked: JobCreate, submission: CurrentSubmission, state: CurrentState) -> wire.Job:
+@router.post("", status_code=201, response_model=wire.Job)
+def create_job(asked: JobCreate, submission: CurrentSubmission, state: CurrentState) -> Response:
     """Record a job and have it started; a request that is sent again is answered with its first job."""
-    sealed, keys = seal({**asked.sent, "spec": references.inline(state, asked.sent["spec"])})
-    job = add_once(state, translate.to_new_job(random_id("job-"), sealed), keys, sent=asked.sent, submission=submission)
+    named = references.inline(state, asked.spec, asked.sealed["spec"])
+    request = {**asked.sealed, "spec": named.parts}
+    job = translate.to_new_job(random_id("job-"), FACE, asked, named.read, request=request, at="spec")
+    added = add_once(state, job, asked.keys | named.keys, sent=asked.sent, submission=submission)
     state.wake()
-    return _shown(state, job)
+    return page(shown(state, added), status=201)
 
 
 @router.get("")
 def list_jobs(asked: AskedV2Jobs, state: CurrentState) -> Page[wire.Job]:
-    """List jobs, the newest first unless asked otherwise."""
+    """List jobs, the newest first unless asked otherwise; the rows that one came with are on its own page."""
     jobs, total = state.jobs.page(FACE, asked.listing)
     progress = state.jobs.progress([job.id for job in jobs])
     return to_page([present.to_job(job, progress.get(job.id)) for job in jobs], total, asked)
 
 
-@router.get("/{job_id}")
-def get_job(job_id: PathText, state: CurrentState) -> wire.Job:
+@router.get("/{job_id}", response_model=wire.Job)
+def get_job(job_id: PathText, state: CurrentState) -> Response:
     """Return a job."""
-    return _shown(state, state.jobs.get(job_id, FACE))
+    return page(shown(state, state.jobs.get(job_id, FACE)))
 
 
 @router.delete("/{job_id}")
 def delete_job(job_id: PathText, state: CurrentState) -> wire.Deleted:
     """Delete a job with its results; one that still runs is stopped first."""
-    state.jobs.want(state.jobs.get(job_id, FACE).id, "delete")
-    state.wake()
+    want(state, job_id, "delete")
     return present.to_deleted(job_id)
 
 
-@router.post("/{job_id}/cancel")
-def cancel_job(job_id: PathText, state: CurrentState) -> wire.Job:
+@router.post("/{job_id}/cancel", response_model=wire.Job)
+def cancel_job(job_id: PathText, state: CurrentState) -> Response:
     """Have a job stopped; what it has done so far is kept."""
-    return _shown(state, want(state, job_id, "cancel"))
+    return page(shown(state, want(state, job_id, "cancel")))
 
 
-@router.post("/{job_id}/pause")
-def pause_job(job_id: PathText, state: CurrentState) -> wire.Job:
+@router.post("/{job_id}/pause", response_model=wire.Job)
+def pause_job(job_id: PathText, state: CurrentState) -> Response:
     """Have a job stopped until it is resumed."""
-    return _shown(state, want(state, job_id, "pause"))
+    return page(shown(state, want(state, job_id, "pause")))
 
 
-@router.post("/{job_id}/resume")
-def resume_job(job_id: PathText, state: CurrentState) -> wire.Job:
+@router.post("/{job_id}/resume", response_model=wire.Job)
+def resume_job(job_id: PathText, state: CurrentState) -> Response:
     """Have a paused job go on where it stopped."""
-    return _shown(state, want(state, job_id, "run"))
+    return page(shown(state, want(state, job_id, "run")))
 
 
 @router.get("/{job_id}/status")
 def get_status(job_id: PathText, state: CurrentState) -> wire.JobStatus:
     """Return how a job's execution stands."""
-    job = state.jobs.get(job_id, FACE)
+    job = state.jobs.listed(job_id, FACE)
     return present.to_status(job, state.jobs.progress([job_id]).get(job_id))
 
 
@@ -95,27 +95,27 @@ def list_logs(
     page_cursor: str | None = None,
 ) -> wire.LogPage:
     """Return some lines of a job's log, also while it runs."""
-    job = state.jobs.get(job_id, FACE)
+    job = state.jobs.listed(job_id, FACE)
     try:
         start = present.of_cursor(page_cursor) if page_cursor else 0
-        page = read_log(JobFolder(state.results, job.id).log_path, start=start, limit=limit)
+        lines = read_log(state.folder(job.id).log_path, start=start, limit=limit)
     except (ValueError, InvalidInput):
         refusal = {"loc": ("query", "page_cursor"), "msg": "Invalid page cursor", "type": "value_error"}
         raise RequestValidationError([refusal]) from None
-    return present.to_log(job, page)
+    return present.to_log(job, lines)
 
 
 @router.get("/{job_id}/results")
 def list_results(job_id: PathText, request: Request, state: CurrentState) -> wire.JobResults:
     """List what can be downloaded of a job: nothing before its scores exist."""
-    job = state.jobs.get(job_id, FACE)
+    job = state.jobs.listed(job_id, FACE)
     return wire.JobResults(data=[_entry(state, request, job, name) for name in _result_names(state, job)])
 
 
 @router.get("/{job_id}/results/{result_name}")
 def get_result(job_id: PathText, result_name: str, request: Request, state: CurrentState) -> wire.JobResult:
     """Return where a result can be downloaded."""
-    job = state.jobs.get(job_id, FACE)
+    job = state.jobs.listed(job_id, FACE)
     if result_name not in _result_names(state, job):
         raise NotFound(NO_RESULT)
     return _entry(state, request, job, result_name)
@@ -124,7 +124,7 @@ def get_result(job_id: PathText, result_name: str, request: Request, state: Curr
 @router.get(f"/{{job_id}}/results/{present.RESULT_NAME}/download", response_model_exclude_none=True)
 def download_scores(job_id: PathText, state: CurrentState) -> wire.EvaluationResult:
     """Return a job's scores."""
-    job = state.jobs.get(job_id, FACE)
+    job = state.jobs.listed(job_id, FACE)
     summaries = _summaries(state, job)
     if summaries is None:
         raise NotFound(NO_RESULT)
@@ -144,8 +144,8 @@ def download_artifacts(job_id: PathText, state: CurrentState) -> StreamingRespon
     results = present.to_results(job, _summaries(state, job) or [])
     files = archive.entries(
         job,
-        JobFolder(state.results, job.id),
-        shown=_shown(state, job).model_dump_json().encode(),
+        state.folder(job.id),
+        shown=to_json(shown(state, job)),
         results=results.model_dump_json().encode(),
     )
     return archive.as_tar(files, job, present.ARTIFACTS)
@@ -154,33 +154,34 @@ def download_artifacts(job_id: PathText, state: CurrentState) -> StreamingRespon
 @router.get("/{job_id}/results/{result_name}/download", include_in_schema=False)
 def download_other(job_id: PathText, result_name: str, state: CurrentState) -> None:
     """Say that there is no such result."""
-    state.jobs.get(job_id, FACE)
+    state.jobs.listed(job_id, FACE)
     raise NotFound(NO_RESULT)
 
 
 def want(state: State, job_id: str, intent: Intent) -> Job:
     """Set what the user wants of a job, and have it heeded at once."""
-    job = state.jobs.want(state.jobs.get(job_id, FACE).id, intent)
+    job = state.jobs.want(job_id, intent, FACE)
     state.wake()
     return job
 
 
-def _shown(state: State, job: Job) -> wire.Job:
-    return present.to_job(job, state.jobs.progress([job.id]).get(job.id))
+def shown(state: State, job: Job) -> wire.Job:
+    """Return a job as its own page shows it."""
+    return present.to_job(whole(state, job), state.jobs.progress([job.id]).get(job.id))
 
 
-def _summaries(state: State, job: Job) -> list[Summary] | None:
-    return JobFolder(state.results, job.id).read_summaries()
+def _summaries(state: State, job: ListedJob) -> list[Summary] | None:
+    return state.folder(job.id).read_summaries()
 
 
-def _result_names(state: State, job: Job) -> list[str]:
+def _result_names(state: State, job: ListedJob) -> list[str]:
     """Return what can be downloaded: scores once they exist, and what a job that was stopped had done."""
     if _summaries(state, job) is not None:
         return [present.RESULT_NAME, present.ARTIFACTS]
-    done = job.status in TERMINAL and JobFolder(state.results, job.id).read_manifest() is not None
+    done = job.status in TERMINAL and state.folder(job.id).read_manifest() is not None
     return [present.ARTIFACTS] if done else []
 
 
-def _entry(state: State, request: Request, job: Job, name: str) -> wire.JobResult:
+def _entry(state: State, request: Request, job: ListedJob, name: str) -> wire.JobResult:
     base = state.settings.public_url or str(request.base_url)
     return present.to_result(job, name, f"{base.rstrip('/')}{router.prefix}/{job.id}/results/{name}/download")

@@ -15,7 +15,7 @@ from pydantic import (
     Tag,
 )
 
-from api.http.wire import Body
+from api.http.wire import SealedBody
 
 JsonDict = dict[str, Any]
 
@@ -53,7 +53,7 @@ TextOr = Annotated[
 Template = TextOr[dict[str, JsonValue]]
 
 
-class Described(Body):
+class Described(SealedBody):
     """What is said of a job, or of a stored entity, beside what it is."""
 
     name: EntityName | None = None

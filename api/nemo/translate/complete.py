@@ -11,13 +11,13 @@ from api.nemo.translate import jobs as translate
 from api.nemo.translate import references
 from core.errors import AssayError
 from core.job import Failure, Job
-from store.secrets import seal
 
 
 def complete(state: State, job: Job) -> None:
     """Give a job its specification, with keys of its own, or the reason why it has none."""
     try:
-        request, keys = seal({"spec": _inline(state, job.request)})
+        named = references.inline(state, JobInput.model_validate(job.request["spec"]), job.request["spec"])
+        request = {"spec": _overridden(named.parts, job.request)}
         spec, failure = translate.carried_out(JobInput.model_validate(request["spec"]), at="spec")
     except AssayError as error:
         failure = Failure(blame=error.blame, code=error.code, message=error.message)
@@ -28,12 +28,11 @@ def complete(state: State, job: Job) -> None:
         state.jobs.complete(job.id, failure=Failure(blame="user", code="invalid_spec", message=message))
     else:
         model = translate.model_name(spec)
-        ciphertexts = state.vault.encrypt(keys)
+        ciphertexts = state.vault.encrypt(named.keys)
         state.jobs.complete(job.id, spec=spec, model=model, request=request, failure=failure, secrets=ciphertexts)
 
 
-def _inline(state: State, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request's target and config in full, keys in clear, with the parameters that the request overrides."""
-    spec = references.inline(state, request["spec"])
+def _overridden(spec: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a target and config in full with the parameters that a request overrides."""
     overrides = {name: value for name, value in request.items() if name != "spec"}
     return {**spec, "config": {**spec["config"], "params": {**(spec["config"].get("params") or {}), **overrides}}}

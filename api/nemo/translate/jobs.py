@@ -43,25 +43,19 @@ TARGET: Final = "target"
 CACHED: Final = RecordedTarget(name=TARGET, column=OUTPUT_COLUMN)
 
 
-def to_new_job(job_id: str, sealed: JsonDict) -> NewJob:
-    """Return the job that a sealed request asks for. Raises SpecInvalid and NotFound."""
-    asked = wire.JobCreate.model_validate(sealed)
-    return _new_job(job_id, "nemo-v2", asked, asked.spec, at="spec")
+def to_new_job(
+    job_id: str, face: Face, asked: Described, evaluated: wire.JobInput, *, request: JsonDict, at: str = ""
+) -> NewJob:
+    """Return the job that a request asks for with `evaluated`, which stands at `at` in its body.
 
-
-def to_new_job_v1(job_id: str, sealed: JsonDict) -> NewJob:
-    """Return the job that a sealed request of the first version asks for. Raises SpecInvalid and NotFound."""
-    asked = wire.JobCreateV1.model_validate(sealed)
-    return _new_job(job_id, "nemo-v1", asked, asked)
-
-
-def _new_job(job_id: str, face: Face, asked: Described, evaluated: wire.JobInput, *, at: str = "") -> NewJob:
+    `request` is the sealed body with target and config in full. Raises SpecInvalid and NotFound.
+    """
     spec, failure = carried_out(evaluated, at=at)
     return NewJob(
         id=job_id,
         face=face,
         spec=spec,
-        request=asked.sent,
+        request=request,
         name=asked.name or job_id,
         namespace=asked.namespace or "default",
         project=asked.project,

@@ -1,32 +1,47 @@
 """The names of stored targets and configs in requests for jobs, replaced by what they name."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from api.http.state import State
 from api.nemo import stored
 from api.nemo.schema.fields import JsonDict
+from api.nemo.schema.jobs import JobInput
 from core.errors import NotFound
 from store.db.entities import Entities, Entity, EntityKind
+from store.secrets import seal
+
+KINDS: Final[tuple[EntityKind, ...]] = ("target", "config")
 
 
-def expand(state: State, asked: Mapping[str, Any]) -> JsonDict:
-    """Return a copy of a request of the first version with its target and config in full, keys in clear.
+@dataclass(frozen=True)
+class Whole:
+    """A target and config in full, sealed, as they were read; and the keys of those that were named."""
 
-    Sealed anew, it has references of its own to the keys, which outlive the stored entity's.
+    parts: JsonDict
+    read: JobInput
+    keys: dict[str, str]
+
+
+def expand(state: State, asked: JobInput, given: Mapping[str, Any]) -> Whole:
+    """Return the target and config of a sealed request of the first version, in full.
+
+    Sealed anew, it has references of its own to the keys of what is stored, which outlive that.
     Raises NotFound for a name that nothing has.
     """
-    return {**asked, "target": _whole(state, "target", asked), "config": _whole(state, "config", asked)}
+    whole = _named(state, asked, given, stored.whole)
+    described = [kind for kind in KINDS if not isinstance(given[kind], str)]
+    parts = whole.parts | {kind: stored.whole_inline(kind, given[kind]) for kind in described}
+    return Whole(parts, whole.read, whole.keys)
 
 
-def inline(state: State, spec: Mapping[str, Any]) -> JsonDict:
-    """Return a copy of a `spec` of the second version with what is stored in the place of names, keys in clear.
+def inline(state: State, asked: JobInput, given: Mapping[str, Any]) -> Whole:
+    """Return a sealed `spec` of the second version with what is stored in the place of names.
 
     Raises NotFound for a name that nothing has.
     """
-    kinds: tuple[EntityKind, ...] = ("target", "config")
-    named = {kind: find(state, kind, spec[kind]) for kind in kinds if isinstance(spec.get(kind), str)}
-    return {**spec, **{kind: state.vault.unseal(stored.named(entity)) for kind, entity in named.items()}}
+    return _named(state, asked, given, lambda _, entity: stored.named(entity))
 
 
 def find(state: State, kind: EntityKind, name: str) -> Entity:
@@ -43,8 +58,12 @@ def entities(state: State, kind: EntityKind) -> Entities:
     return state.targets if kind == "target" else state.configs
 
 
-def _whole(state: State, kind: EntityKind, asked: Mapping[str, Any]) -> JsonDict:
-    given = asked[kind]
-    if isinstance(given, str):
-        return state.vault.unseal(stored.whole(kind, find(state, kind, given)))
-    return stored.whole_inline(kind, given)
+def _named(
+    state: State, asked: JobInput, given: Mapping[str, Any], shown: Callable[[EntityKind, Entity], JsonDict]
+) -> Whole:
+    """Put what is stored in the place of names; the rest of what was asked is not read again."""
+    names = {kind: name for kind in KINDS if isinstance(name := getattr(asked, kind), str)}
+    clear: JsonDict = {kind: state.vault.unseal(shown(kind, find(state, kind, name))) for kind, name in names.items()}
+    sealed, keys = seal(clear)
+    read = {kind: sealed.get(kind, getattr(asked, kind)) for kind in KINDS}
+    return Whole({**given, **sealed}, JobInput.model_validate(read), keys)

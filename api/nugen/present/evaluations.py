@@ -6,10 +6,10 @@ from typing import Final, overload
 
 from api.nugen.present.arithmetic import answers, compare, metrics_of, statistics_of
 from api.nugen.schema import responses as wire
-from api.nugen.translate import TASK
-from core.job import Count, Job, JobStatus, Progress
+from api.nugen.schema.requests import MODELS
+from api.nugen.translate import TARGETS, TASK
+from core.job import Count, JobStatus, ListedJob, Progress
 from core.result import Summary
-from core.spec import ModelTarget, RowsDataset
 
 STATUS: Final[Mapping[JobStatus, wire.Status]] = {
     "created": "PROCESSING",
@@ -46,7 +46,7 @@ def statuses(word: str) -> tuple[JobStatus, ...]:
     return tuple(status for status, shown in STATUS.items() if shown == wanted)
 
 
-def to_created(job: Job) -> wire.EvaluationCreated:
+def to_created(job: ListedJob) -> wire.EvaluationCreated:
     """Return the answer to a request for an evaluation, which has yet to begin."""
     return wire.EvaluationCreated(
         evaluation_id=job.id,
@@ -58,12 +58,13 @@ def to_created(job: Job) -> wire.EvaluationCreated:
     )
 
 
-def to_status(job: Job, progress: Progress | None, now: datetime) -> wire.EvaluationStatus:
+def to_status(job: ListedJob, progress: Progress | None, now: datetime) -> wire.EvaluationStatus:
     """Return how far an evaluation is; where it compares, a question counts for each model."""
     status = STATUS[job.status]
     models = len(models_of(job))
-    total = _questions(job) * models
     judged = progress.counts.get(TASK, {}).get("judge", Count()) if progress else Count()
+    # The requests of older jobs do not say it.
+    total = job.request.get("num_questions", judged.total) * models
     done = total if status == "READY" else judged.done * models
     seconds = _seconds_each(job, done, now) if status == "PROCESSING" else None
     left = 0 if status == "READY" else None
@@ -82,7 +83,7 @@ def to_status(job: Job, progress: Progress | None, now: datetime) -> wire.Evalua
     )
 
 
-def to_detail(status: wire.EvaluationStatus, job: Job, figures: wire.Figures) -> wire.EvaluationDetail:
+def to_detail(status: wire.EvaluationStatus, job: ListedJob, figures: wire.Figures) -> wire.EvaluationDetail:
     """Return all that is known of an evaluation; without figures before its end."""
     return wire.EvaluationDetail(
         **dict(status),
@@ -96,7 +97,7 @@ def to_detail(status: wire.EvaluationStatus, job: Job, figures: wire.Figures) ->
     )
 
 
-def to_figures(job: Job, summaries: Sequence[Summary]) -> wire.Figures:
+def to_figures(job: ListedJob, summaries: Sequence[Summary]) -> wire.Figures:
     """Return the figures of an evaluation's one model, or of its two."""
     of_targets = {name: [each for each in summaries if each.target == name] for name in models_of(job)}
     if len(of_targets) == 1:
@@ -108,7 +109,7 @@ def to_figures(job: Job, summaries: Sequence[Summary]) -> wire.Figures:
     return wire.Figures(base_model=base, eval_model=evaluated, comparison=compare(base.metrics, evaluated.metrics))
 
 
-def to_results(job: Job, summaries: Sequence[Summary]) -> wire.EvaluationResults:
+def to_results(job: ListedJob, summaries: Sequence[Summary]) -> wire.EvaluationResults:
     """Return what a finished evaluation came to."""
     return wire.EvaluationResults(
         **dict(to_figures(job, summaries)),
@@ -125,7 +126,7 @@ def to_results(job: Job, summaries: Sequence[Summary]) -> wire.EvaluationResults
     )
 
 
-def to_listed(job: Job, summaries: Sequence[Summary] | None) -> wire.ListedEvaluation:
+def to_listed(job: ListedJob, summaries: Sequence[Summary] | None) -> wire.ListedEvaluation:
     """Return an evaluation as a list shows it; `summaries` are None before its end."""
     return wire.ListedEvaluation(
         evaluation_id=job.id,
@@ -138,7 +139,7 @@ def to_listed(job: Job, summaries: Sequence[Summary] | None) -> wire.ListedEvalu
     )
 
 
-def failure_of(job: Job) -> str | None:
+def failure_of(job: ListedJob) -> str | None:
     """Return why an evaluation has failed; None if it has not."""
     if STATUS[job.status] != "FAILED":
         return None
@@ -147,10 +148,10 @@ def failure_of(job: Job) -> str | None:
     return "The evaluation was cancelled" if job.status == "cancelled" else "The evaluation's flow run is gone"
 
 
-def models_of(job: Job) -> dict[str, str]:
+def models_of(job: ListedJob) -> dict[str, str]:
     """Return the models that are asked, by the names of their targets, the base first where there are two."""
-    targets = job.spec.targets if job.spec else ()
-    return {target.name: target.endpoint.model for target in targets if isinstance(target, ModelTarget)}
+    models = [model for field in MODELS if (model := job.request.get(field)) is not None]
+    return dict(zip(TARGETS[len(models)], models, strict=True))
 
 
 @overload
@@ -162,12 +163,7 @@ def to_time(time: datetime | None) -> datetime | None:
     return None if time is None else time.replace(tzinfo=UTC)
 
 
-def _questions(job: Job) -> int:
-    datasets = (task.dataset for task in job.spec.tasks) if job.spec else ()
-    return sum(len(dataset.rows) for dataset in datasets if isinstance(dataset, RowsDataset))
-
-
-def _seconds_each(job: Job, done: int, now: datetime) -> float | None:
+def _seconds_each(job: ListedJob, done: int, now: datetime) -> float | None:
     if job.started_at is None or not done:
         return None
     return round((now - job.started_at).total_seconds() / done, 3)

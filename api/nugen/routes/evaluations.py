@@ -17,7 +17,7 @@ from api.nugen.schema import responses as wire
 from api.nugen.schema.requests import CreateEvaluation, PathId, QueryId
 from api.nugen.translate import FACE, to_new_job
 from core.errors import NotFound, ResultsMissing
-from core.job import Job, ulid, utcnow
+from core.job import ListedJob, ulid, utcnow
 from core.queries.lists import Listing, OneOf
 from core.result import Summary
 from store.secrets import seal
@@ -113,18 +113,18 @@ def delete_evaluation(evaluation_id: PathId, state: CurrentState) -> wire.Evalua
     return wire.EvaluationDeleted(id=evaluation_id, message="Successfully deleted evaluation")
 
 
-def _find(state: State, evaluation_id: str) -> Job:
+def _find(state: State, evaluation_id: str) -> ListedJob:
     try:
-        return state.jobs.get(evaluation_id, FACE)
+        return state.jobs.listed(evaluation_id, FACE)
     except NotFound:
         raise NotFound("Evaluation not found") from None
 
 
-def _status(state: State, job: Job) -> wire.EvaluationStatus:
+def _status(state: State, job: ListedJob) -> wire.EvaluationStatus:
     return present.to_status(job, state.jobs.progress([job.id]).get(job.id), utcnow())
 
 
-def _summaries(state: State, job: Job) -> list[Summary] | None:
+def _summaries(state: State, job: ListedJob) -> list[Summary] | None:
     """Return the summaries of an evaluation that is finished; None before."""
     if present.STATUS[job.status] != "READY":
         return None
@@ -134,7 +134,7 @@ def _summaries(state: State, job: Job) -> list[Summary] | None:
     return summaries
 
 
-def _finished(state: State, job: Job) -> list[Summary]:
+def _finished(state: State, job: ListedJob) -> list[Summary]:
     """Return the summaries of an evaluation. Raises HTTPException if it has none, and says why."""
     summaries = _summaries(state, job)
     if summaries is None:

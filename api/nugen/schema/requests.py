@@ -1,6 +1,6 @@
 """What Nugen's clients send: requests for evaluations, and the questions in a benchmark's file."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from fastapi import Path, Query
 from pydantic import (
@@ -23,6 +23,10 @@ MetricName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_
 Filled = Annotated[str, StringConstraints(pattern=r"\S")]
 PathId = Annotated[str, Path(pattern=NO_NUL)]
 QueryId = Annotated[str | None, Query(pattern=NO_NUL)]
+
+
+MODELS: Final = ("baseline_model_id", "model_id", "model_id_2")
+"""The fields of a request that name models, the base first where two are compared."""
 
 
 class Described(BaseModel):
@@ -51,8 +55,7 @@ class CreateEvaluation(Body):
     @property
     def models(self) -> list[str]:
         """The models that are asked: the base first where two are compared."""
-        both = [self.baseline_model_id, self.model_id, self.model_id_2]
-        return [model for model in both if model is not None]
+        return [model for field in MODELS if (model := getattr(self, field)) is not None]
 
 
 class Question(BaseModel):

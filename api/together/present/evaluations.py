@@ -7,7 +7,7 @@ from typing import Final
 
 from api.together.schema import responses as wire
 from api.together.schema.evaluations import JsonDict, Status
-from core.job import Failure, Job, JobStatus
+from core.job import Failure, JobStatus, ListedJob
 from core.queries.lists import OneOf, Term
 from store.secrets import mask
 
@@ -25,7 +25,7 @@ STATUS: Final[dict[JobStatus, Status]] = {
 """How a job's status is called; one that failed by its user's fault is `user_error`."""
 
 
-def to_job(job: Job, results: wire.Results | None) -> wire.EvaluationJob:
+def to_job(job: ListedJob, results: wire.Results | None) -> wire.EvaluationJob:
     """Return a job as it is shown; `results` are those of one that is completed."""
     return wire.EvaluationJob(
         workflow_id=job.id,
@@ -40,7 +40,7 @@ def to_job(job: Job, results: wire.Results | None) -> wire.EvaluationJob:
     )
 
 
-def to_status(job: Job, results: wire.Results | None) -> wire.JobStatus:
+def to_status(job: ListedJob, results: wire.Results | None) -> wire.JobStatus:
     """Return how far a job is."""
     return wire.JobStatus(status=status_of(job.status, job.failure), results=results or error_of(job))
 
@@ -58,7 +58,7 @@ def terms_of(shown: Status) -> tuple[Term, ...]:
     return (named, OneOf(("blame",), ("", "service", "upstream"))) if shown == "error" else (named,)
 
 
-def error_of(job: Job) -> wire.ErrorResults | None:
+def error_of(job: ListedJob) -> wire.ErrorResults | None:
     """Return why a job has ended without results, if it has."""
     match job.status:
         case "failed":
@@ -70,12 +70,12 @@ def error_of(job: Job) -> wire.ErrorResults | None:
     return None
 
 
-def parameters(job: Job) -> JsonDict:
+def parameters(job: ListedJob) -> JsonDict:
     """Return the parameters that a job was asked for with, its keys masked."""
     return mask(job.request["parameters"], MASK)
 
 
-def _updates(job: Job) -> Iterator[wire.StatusUpdate]:
+def _updates(job: ListedJob) -> Iterator[wire.StatusUpdate]:
     """Yield the statuses that the job has shown, each once when it came to it."""
     shown = ((status_of(status, job.failure), at) for status, at in job.history)
     for status, same in groupby(shown, key=lambda update: update[0]):

@@ -18,12 +18,11 @@ from api.together.schema import evaluations as schema
 from api.together.schema import responses as wire
 from api.together.translate import FACE, new_id, to_new_job
 from core.errors import Conflict, NotFound, SpecInvalid
-from core.job import Job, NewJob
+from core.job import Job, ListedJob, NewJob
 from core.queries.lists import Listing
-from core.spec import FileFormat, FilesDataset
+from core.spec import UPLOAD_SCHEME, FileFormat, FilesDataset
 from store.files.contents import FileRecord
 from store.secrets import seal
-from tasks.datasets.found import UPLOAD_SCHEME
 
 FILE_FIELD: Final = "parameters.input_data_file_path"
 
@@ -69,14 +68,14 @@ def list_models(state: CurrentState, model_source: Literal[schema.Source, "all"]
 @router.get("/evaluation/{job_id:together_job}")
 def get_job(job_id: str, state: CurrentState) -> wire.EvaluationJob:
     """Return a job."""
-    job = state.jobs.get(job_id, FACE)
+    job = state.jobs.listed(job_id, FACE)
     return present.to_job(job, _results(state, job))
 
 
 @router.get("/evaluation/{job_id:together_job}/status")
 def get_status(job_id: str, state: CurrentState) -> wire.JobStatus:
     """Return how far a job is, and what it came to."""
-    job = state.jobs.get(job_id, FACE)
+    job = state.jobs.listed(job_id, FACE)
     return present.to_status(job, _results(state, job))
 
 
@@ -103,7 +102,7 @@ def add_under_free_id(
 
 def _is_taken(state: State, job_id: str) -> bool:
     try:
-        return bool(state.jobs.get(job_id))
+        return bool(state.jobs.listed(job_id))
     except NotFound:
         return False
 
@@ -127,5 +126,5 @@ def _dataset(file: FileRecord) -> FilesDataset:
     return FilesDataset(url=f"{UPLOAD_SCHEME}{file.id}", format=file_format)
 
 
-def _results(state: State, job: Job) -> wire.Results | None:
+def _results(state: State, job: ListedJob) -> wire.Results | None:
     return results_of(state, job) if job.status == "completed" else None

@@ -12,6 +12,7 @@ from core.job import utcnow
 from store.db.connect import connect, writing
 from store.db.jobs import Jobs
 from store.db.tables import jobs
+from store.files.contents import Files
 
 V1, V2 = "/v1/evaluation/jobs", "/v2/evaluation/jobs"
 SPEC = {
@@ -89,9 +90,9 @@ def test_an_idempotency_key_names_one_request(post, request):
     assert "Idempotency-Key" in other.json()["detail"]
 
 
-def test_what_was_sent_is_known_after_a_restart_and_its_keys_are_not_told(post, database):
+def test_what_was_sent_is_known_after_a_restart_and_its_keys_are_not_told(post, database, tmp_path):
     first = post({"Idempotency-Key": f"restart {post}"}).json()
-    record = Jobs(database).get(first["id"])
+    record = Jobs(database, Files(database, tmp_path)).get(first["id"])
     assert record.digest is not None
     assert len(record.digest) == 64
     assert record.idempotency_key not in (None, f"restart {post}")

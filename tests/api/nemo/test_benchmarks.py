@@ -7,7 +7,7 @@ import pytest
 
 from api.nemo.benchmarks import BENCHMARKS
 from api.nemo.benchmarks.gsm8k import SOLVE
-from api.nemo.schema.jobs import JobCreate
+from api.nemo.schema.jobs import JobInput
 from api.nemo.translate.jobs import carried_out, to_spec
 from core.endpoint import Prompt
 from core.errors import NotFound, SpecInvalid
@@ -19,9 +19,7 @@ VENDOR_EXAMPLE = json.loads((Path(__file__).parent / "bodies" / "vendor_example.
 
 def asked(config: dict[str, Any], url: str = "https://models.example/v1", **target: Any) -> Any:
     model = {"api_endpoint": {"url": url, "model_id": "m"}}
-    return JobCreate.model_validate(
-        {"spec": {"target": {"type": "model", "model": model} | target, "config": config}}
-    ).spec
+    return JobInput.model_validate({"target": {"type": "model", "model": model} | target, "config": config})
 
 
 def only_task(spec: EvaluationSpec) -> Any:
@@ -41,7 +39,7 @@ def test_every_benchmark_is_a_config_of_its_name() -> None:
 
 
 def test_the_vendors_example_is_one_function_call_against_its_possible_answers() -> None:
-    spec = to_spec(JobCreate.model_validate(VENDOR_EXAMPLE).spec)
+    spec = to_spec(JobInput.model_validate(VENDOR_EXAMPLE["spec"]))
     task = only_task(spec)
     assert (task.name, spec.params.limit_samples) == ("task1", 10)
     assert task.dataset == FilesDataset(
@@ -150,7 +148,7 @@ CACHED = {"files_url": "hf://datasets/a/b/out.jsonl"}
 @pytest.mark.parametrize("name", ["gsm8k", "similarity_metrics"])
 def test_a_benchmark_over_texts_takes_outputs_that_exist(name: str, target: dict[str, Any]) -> None:
     given = target if "type" in target else {"type": "model", **target}
-    spec = to_spec(JobCreate.model_validate({"spec": {"target": given, "config": {"type": name}}}).spec)
+    spec = to_spec(JobInput.model_validate({"target": given, "config": {"type": name}}))
     assert spec.targets == (RecordedTarget(name="target", column="response"),)
     assert only_task(spec) == TaskSpec(
         name=BENCHMARKS[name].task, dataset=FilesDataset(url=CACHED["files_url"]), metrics=BENCHMARKS[name].metrics
@@ -160,12 +158,12 @@ def test_a_benchmark_over_texts_takes_outputs_that_exist(name: str, target: dict
 def test_a_benchmark_over_calls_says_how_cached_ones_are_scored() -> None:
     target = {"type": "cached_outputs", "cached_outputs": CACHED}
     with pytest.raises(SpecInvalid, match="config of type custom with a task of type data"):
-        to_spec(JobCreate.model_validate({"spec": {"target": target, "config": {"type": "bfclv3"}}}).spec)
+        to_spec(JobInput.model_validate({"target": target, "config": {"type": "bfclv3"}}))
 
 
 def test_calls_that_were_made_before_are_read_from_the_rows() -> None:
     metric = {"type": "tool-calling", "params": {"tool_calls_ground_truth": "{{ item.tool_calls | tojson }}"}}
     config = {"type": "custom", "tasks": {"t": {"type": "data", "metrics": {"calls": metric}}}}
     for target in ({"type": "rows", "rows": [{}]}, {"type": "cached_outputs", "cached_outputs": CACHED}):
-        spec = to_spec(JobCreate.model_validate({"spec": {"target": target, "config": config}}).spec)
+        spec = to_spec(JobInput.model_validate({"target": target, "config": config}))
         assert only_task(spec).metrics[0].candidate == "{{ item.response | tojson }}"

@@ -13,6 +13,7 @@ from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 
 STATUSES = st.sampled_from(get_args(JobStatus))
 COUNTS = st.lists(st.integers(0, 50).flatmap(lambda total: st.builds(Count, st.integers(0, total), st.just(total))))
+CONFIG = {"type": "custom", "groups": None, "tasks": {"qa": {"type": "data"}}}
 TIME = datetime.fromisoformat("2025-09-08T19:20:32")
 SPEC = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[{"a": 1}])),))
 
@@ -22,7 +23,7 @@ def job(status: JobStatus = "running", note: str | None = None) -> Job:
         id="job-1",
         face="nemo-v2",
         spec=SPEC,
-        request={"spec": {"target": {"type": "rows"}, "config": {"type": "custom", "groups": None}}},
+        request={"spec": {"target": {"type": "rows"}, "config": CONFIG}},
         name="job-1",
         status=status,
         note=note,

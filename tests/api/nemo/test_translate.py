@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.nemo.schema.jobs import JobCreate
+from api.nemo.schema.jobs import JobCreate, JobInput
 from api.nemo.translate.jobs import to_new_job, to_spec
 from core.endpoint import Endpoint, Prompt, Reasoning
 from core.errors import NotFound, SpecInvalid
+from core.job import NewJob
 from core.metric import JsonParser, Judge, Parsed, RegexParser, StringCheck
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
 
@@ -114,7 +115,7 @@ def sealed(name: str) -> dict[str, Any]:
 
 
 def spec_of(body: dict[str, Any]) -> EvaluationSpec:
-    return to_spec(JobCreate.model_validate(body).spec)
+    return to_spec(JobInput.model_validate(body["spec"]))
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -124,13 +125,16 @@ def test_an_example_body_becomes_its_specification(name):
     assert EvaluationSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
+def new_job(name: str) -> NewJob:
+    asked = JobCreate.model_validate(sealed(name))
+    return to_new_job("job-1", "nemo-v2", asked, asked.spec, request=asked.sealed, at="spec")
+
+
 def test_a_job_carries_the_names_for_display():
-    body = sealed("chat")
-    job = to_new_job("job-1", body)
+    job = new_job("chat")
     assert (job.name, job.namespace, job.face) == ("nightly", "org", "nemo-v2")
     assert (job.target, job.config, job.model) == ("org/llama", "org/qa", "llama-3")
-    assert job.request is body
-    unnamed = to_new_job("job-1", sealed("judge"))
+    unnamed = new_job("judge")
     assert (unnamed.name, unnamed.namespace) == ("job-1", "default")
     assert (unnamed.target, unnamed.config, unnamed.model) == (None, None, None)
 

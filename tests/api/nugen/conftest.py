@@ -19,6 +19,7 @@ from core.settings import ModelSettings
 from core.spec import EvaluationSpec
 from tasks.aggregate import Aggregator
 from tests.api.conftest import Service, running
+from tests.inputs import rows_of
 
 Grades = Mapping[str, Sequence[float | None]]
 
@@ -71,7 +72,7 @@ def write_results(
 ) -> None:
     folder, aggregator = state.folder(job_id), Aggregator()
     (task,) = spec.tasks
-    rows: list[dict[str, Any]] = task.dataset.rows  # type: ignore[union-attr]
+    rows = rows_of(state.files, spec)
     (whole,) = cut_shards({task.name: len(rows)}, 2)
     size = -(-len(rows) // shards)
     cut = tuple(

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from core.job import Failure, utcnow
 from tests.api.conftest import Service
 from tests.api.nugen.conftest import GRADES, QUESTIONS, Nugen, answering
+from tests.inputs import rows_of
 
 EVALUATIONS = "/api/v3/evaluations"
 EXACT = 1e-12
@@ -70,11 +71,10 @@ class TestCreate:
     def test_the_job_has_its_own_copy_of_the_benchmark_and_says_which_it_was(self, nugen: Nugen) -> None:
         created = nugen.create(judge_provider="openai", evaluation_name="nightly")
         job = nugen.state.jobs.get(created["evaluation_id"])
-        assert job.spec is not None
         stored = nugen.state.benchmarks.get(created["benchmark_id"])
         assert job.request["benchmark_sha256"] == stored.sha256
         assert (job.request["judge_provider"], job.description, job.config) == ("openai", "nightly", stored.id)
-        assert job.spec.tasks[0].dataset.rows == nugen.state.benchmarks.questions(stored.id)  # type: ignore[union-attr]
+        assert rows_of(nugen.state.files, job.spec) == nugen.state.benchmarks.questions(stored.id)
 
     def test_a_judge_provider_of_null_is_the_usual_one(self, nugen: Nugen) -> None:
         created = nugen.create(judge_provider=None, model_id_2=None, custom_metrics=None)

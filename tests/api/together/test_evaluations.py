@@ -173,7 +173,7 @@ def test_a_request_that_is_sent_again_makes_no_second_job(http):
 def test_an_id_that_is_taken_is_not_given_again(service, http):
     taken = service.state.jobs.get(http.post(EVALUATION, json=CLASSIFY).json()["workflow_id"])
     submission = Submission(EVALUATION, None, is_retry=False)
-    job = NewJob(taken.id, "together", taken.spec, taken.request, taken.name)
+    job = NewJob(taken.id, "together", taken.request, taken.name, spec=taken.spec)
     added = add_under_free_id(service.state, job, {}, sent=CLASSIFY, submission=submission)
     assert added.id != taken.id
     assert added.name == added.id

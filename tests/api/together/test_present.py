@@ -32,9 +32,9 @@ def job(status: JobStatus = "created", *before: JobStatus, **fields: Any) -> Job
     return Job(
         "eval-0000-1",
         "together",
-        None,
         request,
         "n",
+        spec=None,
         status=status,
         created_at=AT,
         updated_at=AT,
@@ -90,7 +90,7 @@ def each(service) -> dict[str, Status]:
     for status in get_args(JobStatus):
         for why in blamed if status == "failed" else [None]:
             job_id = random_id("eval-")
-            workspace.jobs.add(NewJob(job_id, "together", None, {}, job_id))
+            workspace.jobs.add(NewJob(job_id, "together", {}, job_id, spec=None))
             if status != "created":
                 workspace.jobs.settle(job_id, status=status, failure=why, finished_at=utcnow())
             found[job_id] = present.status_of(status, why)

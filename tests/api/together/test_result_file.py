@@ -31,7 +31,7 @@ def recorded(workspace: Workspace, sizes: list[int]) -> Any:
     judge, count = judging(LABELS), sum(sizes)
     task = TaskSpec(name="classify", dataset=FilesDataset(url="file:x"), metrics=(judge,))
     spec = EvaluationSpec(targets=(RecordedTarget(column="r"),), tasks=(task,))
-    job = workspace.jobs.add(NewJob(job_id, "together", spec, {"type": "classify", "parameters": {}}, job_id))
+    job = workspace.jobs.add(NewJob(job_id, "together", {"type": "classify", "parameters": {}}, job_id, spec=spec))
     folder, aggregator = workspace.folder(job_id), Aggregator()
     ends = [sum(sizes[: n + 1]) for n in range(len(sizes))]
     shards = [Shard(index=n, task="t", start=end - sizes[n], stop=end) for n, end in enumerate(ends)]
@@ -93,10 +93,10 @@ def test_a_line_ends_only_at_its_end_however_its_lines_are_told(service, workspa
 
 
 def test_a_job_without_results_is_not_published(workspace):
-    job = workspace.jobs.add(NewJob("eval-ffff-0", "together", None, {}, "eval-ffff-0"))
+    job = workspace.jobs.add(NewJob("eval-ffff-0", "together", {}, "eval-ffff-0", spec=None))
     with pytest.raises(ResultsMissing, match="eval-ffff-0"):
         publish(workspace, job)
-    other = workspace.jobs.add(NewJob("job-1", "nemo-v2", None, {}, "job-1"))
+    other = workspace.jobs.add(NewJob("job-1", "nemo-v2", {}, "job-1", spec=None))
     publish(workspace, other)
     assert not (workspace.folder("job-1").path / COUNTERS).exists()
 

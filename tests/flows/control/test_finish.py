@@ -13,7 +13,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def added(workspace: Workspace) -> OpenJob:
     job_id = random_id("job-")
-    workspace.jobs.add(NewJob(job_id, "nemo-v2", None, {}, job_id))
+    workspace.jobs.add(NewJob(job_id, "nemo-v2", {}, job_id, spec=None))
     return next(job for job in workspace.jobs.open() if job.id == job_id)
 
 

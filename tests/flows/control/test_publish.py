@@ -17,7 +17,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def add(workspace: Workspace) -> str:
     job_id = random_id("job-")
-    return workspace.jobs.add(NewJob(job_id, "nemo-v2", None, {}, job_id)).id
+    return workspace.jobs.add(NewJob(job_id, "nemo-v2", {}, job_id, spec=None)).id
 
 
 def open_job(workspace: Workspace, job_id: str) -> OpenJob:

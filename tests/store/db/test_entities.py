@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from store.db import tables
 from store.db.connect import reading
 from store.db.entities import Entities, Entity, NewEntity, NewResult, Results
 from store.db.jobs import Jobs
+from store.files.contents import Files
 from tests.store.db.test_jobs import new_job
 
 
@@ -113,8 +115,8 @@ class TestResults:
             with pytest.raises(NotFound, match="Result not found"):
                 ask(added.id)
 
-    def test_a_job_has_its_first_result_and_is_found_by_it(self, engine: sa.Engine) -> None:
-        results, jobs = Results(engine), Jobs(engine)
+    def test_a_job_has_its_first_result_and_is_found_by_it(self, engine: sa.Engine, tmp_path: Path) -> None:
+        results, jobs = Results(engine), Jobs(engine, Files(engine, tmp_path / "files"))
         job = jobs.add(new_job(face="nemo-v1"))
         first, *_ = [results.add(NewResult(id=f"evaluation_result-{n}", job=job.id)) for n in (2, 1)]
         assert results.of_jobs([job.id, "eval-none"]) == {job.id: first}

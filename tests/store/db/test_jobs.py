@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -13,17 +14,18 @@ from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Count, Face, Failure, Intent, Job, JobStatus, NewJob, Progress, Stage, random_id, utcnow
 from core.metric import StringCheck
 from core.queries.lists import Listing
-from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
+from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
 from store.db import tables
 from store.db.connect import reading, writing
 from store.db.jobs import Jobs, passing_status
+from store.files.contents import Files
 
 SPEC = EvaluationSpec(
     targets=(RecordedTarget(column="answer"),),
     tasks=(
         TaskSpec(
             name="qa",
-            dataset=RowsDataset(rows=[{"answer": "4", "n": 1e300, "big": 2**70}]),
+            dataset=FilesDataset(url="file:file-1"),
             metrics=(StringCheck(name="same", left="{{ output_text }}", operator="equals", right="4"),),
         ),
     ),
@@ -53,8 +55,8 @@ def kept_keys(engine: sa.Engine) -> Sequence[str]:
 
 
 @pytest.fixture
-def jobs(engine: sa.Engine) -> Jobs:
-    return Jobs(engine)
+def jobs(engine: sa.Engine, tmp_path: Path) -> Jobs:
+    return Jobs(engine, Files(engine, tmp_path / "files"))
 
 
 def job_in(jobs: Jobs, status: JobStatus) -> Job:
@@ -142,7 +144,7 @@ class TestPage:
         jobs.add(new_job(face="maniac"))
         jobs.add(new_job(ephemeral=True))
         jobs.want(deleted.id, "delete")
-        assert jobs.page("nemo-v2", Listing()) == ([shown], 1)
+        assert jobs.page("nemo-v2", Listing()) == ([jobs.listed(shown.id)], 1)
         assert jobs.page("nugen", Listing()) == ([], 0)
 
 

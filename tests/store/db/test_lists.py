@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from core.queries.lists import Contains, Field, Listing, OneOf, Sort, Term, With
 from store.db.connect import writing
 from store.db.jobs import Jobs
 from store.db.tables import jobs as table
+from store.files.contents import Files
 from tests.store.db.test_jobs import new_job
 
 START = datetime.fromisoformat("2025-03-18")
@@ -24,9 +26,9 @@ def times(job: Job, moment: datetime, engine: sa.Engine) -> None:
 
 
 @pytest.fixture
-def jobs(engine: sa.Engine) -> Jobs:
+def jobs(engine: sa.Engine, tmp_path: Path) -> Jobs:
     """Thirty jobs of a few names and times, so that many tie."""
-    found = Jobs(engine)
+    found = Jobs(engine, Files(engine, tmp_path / "files"))
     for n in range(30):
         fields: dict[str, Any] = {
             "project": f"p{n % 3}",
