@@ -73,15 +73,16 @@ def cut_shards(
 
 def _spans(samples: int, size: int, row_bytes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield spans of `size` samples, or of fewer where their rows are large."""
+    if not row_bytes:
+        yield from ((start, min(start + size, samples)) for start in range(0, samples, size))
+        return
     start = total = 0
-    for number in range(samples):
-        added = row_bytes[number] if row_bytes else 0
+    for number, added in enumerate(row_bytes):
         if number - start == size or (number > start and total + added > SHARD_BYTES):
             yield start, number
             start, total = number, 0
         total += added
-    if samples > start:
-        yield start, samples
+    yield start, samples
 
 
 def in_flight(shards: Sequence[Shard], parallelism: int) -> int:

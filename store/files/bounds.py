@@ -19,10 +19,14 @@ FAIR_GROWTH: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The bytes of a row, and of a file once it is decompressed or decoded."""
+    """The bytes of a row, of a file once it is decompressed or decoded, and of what has to be held as a whole.
+
+    That is a document of JSON with the rows somewhere inside, and of a column of Parquet what a single row needs.
+    """
 
     row: int = 32_000_000
     decoded: int = 1_000_000_000
+    held: int = 128_000_000
 
     def refuse_row(self, place: str, size: int) -> None:
         """Raise DatasetUnreadable if a row at `place` is so long that it would be too much to hold."""

@@ -28,7 +28,7 @@ def read_parquet_rows(path: Path, named: str, bounds: Bounds, findings: Findings
     """
     try:
         number = size = 0
-        for place, batch in _batches(path, named):
+        for place, batch in _batches(path, named, bounds):
             for row_bytes, row in _rows(batch, number, place, bounds):
                 number += 1
                 size += row_bytes
@@ -40,7 +40,7 @@ def read_parquet_rows(path: Path, named: str, bounds: Bounds, findings: Findings
         raise DatasetUnreadable(f"{named} is not a readable Parquet file: {error}") from error
 
 
-def _batches(path: Path, named: str) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _batches(path: Path, named: str, bounds: Bounds) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield the rows of a file in batches that are small enough to be held, each with what errors call its place."""
     with pq.ParquetFile(path, **_FOOTER) as file:
         metadata = file.metadata
@@ -48,11 +48,15 @@ def _batches(path: Path, named: str) -> Iterator[tuple[str, pa.RecordBatch]]:
         raise DatasetUnreadable(f"{named} has {metadata.num_columns:,} columns, of at most {MAX_COLUMNS:,}")
     with path.open("rb") as headers:
         for group in range(metadata.num_row_groups):
-            planned = plan(headers, metadata, group, named, partial(_dictionary, path, metadata, group))
+            planned = plan(headers, metadata, group, named, bounds.held, partial(_dictionary, path, metadata, group))
             with _open(path, metadata, planned.dictionaries) as file:
                 _refuse_duplicates(named, file.schema_arrow.names)
+                missing = metadata.row_group(group).num_rows
                 for batch in file.iter_batches(batch_size=planned.rows, row_groups=[group]):
+                    missing -= len(batch)
                     yield f"of row group {group + 1} of {named}", batch
+                if missing:  # pyarrow stops at a page that it cannot go beyond, and says nothing
+                    raise DatasetUnreadable(f"row group {group + 1} of {named} is damaged: {missing} rows are missing")
 
 
 def _open(path: Path, metadata: Any, dictionaries: Sequence[str]) -> pq.ParquetFile:

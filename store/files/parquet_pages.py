@@ -11,14 +11,12 @@ from typing import Any, BinaryIO, Final
 
 from core.errors import DatasetUnreadable
 
-HELD_BYTES: Final = 1 << 27
-"""What one column may take at a time, whatever few rows are read: its page, and what lists may have in one row."""
-
-BATCH_BYTES: Final = 1 << 26
 BATCH_ROWS: Final = 1_000
 
 _MAX_PAGES = 200_000
 _DICTIONARY_PAGE = 2
+_DATA_PAGE_V2 = 3
+_PARTS = {0: 5, _DICTIONARY_PAGE: 7, _DATA_PAGE_V2: 8}
 _DELTA_BYTE_ARRAY = 7
 _INDICES = frozenset({2, 8})  # PLAIN_DICTIONARY, RLE_DICTIONARY
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
@@ -100,53 +98,57 @@ class Plan:
     dictionaries: tuple[str, ...]
 
 
-def plan(file: BinaryIO, metadata: Any, group: int, named: str, read_dictionary: Callable[[str], list[int]]) -> Plan:
-    """Return how a row group can be read without decoding too much at a time.
+def plan(
+    file: BinaryIO, metadata: Any, group: int, named: str, most: int, read_dictionary: Callable[[str], list[int]]
+) -> Plan:
+    """Return how a row group can be read without decoding more than `most` bytes of a column at a time.
 
     `metadata` is pyarrow's of the file, and `read_dictionary` gives the lengths of the texts in a column's dictionary,
-    or at least of some. Raises DatasetUnreadable naming row group and column if it is not even one.
+    or at least of some. Raises DatasetUnreadable naming row group and column if a single row may be too much.
     """
-    columns = [
-        _with_longest(_column(file, metadata, group, index), read_dictionary) for index in range(metadata.num_columns)
-    ]
+    columns: list[Column] = []
+    for index in range(metadata.num_columns):
+        pages_left = _MAX_PAGES - sum(len(column.pages) for column in columns)
+        column = _column(file, metadata, group, index, pages_left)
+        columns.append(_with_longest(column, read_dictionary) if column.dictionary_bytes <= most else column)
     held = sum(column.held for column in columns)
     per_row = sum(column.per_row for column in columns)
     greatest = max(columns, key=lambda column: column.held + column.per_row, default=None)
-    if greatest and (greatest.held > HELD_BYTES or held > 2 * HELD_BYTES or per_row > BATCH_BYTES):
+    if greatest and (greatest.held > most or held > 2 * most or per_row > most):
         raise DatasetUnreadable(
-            f"row group {group + 1} of {named}, column {greatest.name!r}, decodes to "
-            f"{int(greatest.held + greatest.per_row):,} bytes at a time, of at most {HELD_BYTES:,}: "
+            f"row group {group + 1} of {named}, column {greatest.name!r}, may decode to "
+            f"{int(greatest.held + greatest.per_row):,} bytes at a time, of at most {most:,}: "
             "write the file with fewer rows in a row group, and with shorter values"
         )
-    rows = max(1, min(BATCH_ROWS, int(BATCH_BYTES / max(per_row, 1))))
+    rows = max(1, min(BATCH_ROWS, int(most / 2 / max(per_row, 1))))
     return Plan(rows, tuple(column.name for column in columns if column.is_dictionary))
 
 
 def _with_longest(column: Column, read_dictionary: Callable[[str], list[int]]) -> Column:
     """Look how long the texts of a dictionary are, where to take each for as long as all would be too wary by far."""
-    if not column.is_mixed or column.dictionary_bytes > HELD_BYTES:
+    if not column.is_mixed:
         return column
     lengths = read_dictionary(column.name)
     is_whole = len(lengths) == sum(page.values for page in column.pages if page.is_dictionary)
     return replace(column, longest=max(lengths, default=0)) if is_whole else column
 
 
-def _column(file: BinaryIO, metadata: Any, group: int, index: int) -> Column:
+def _column(file: BinaryIO, metadata: Any, group: int, index: int, pages: int) -> Column:
     chunk, schema = metadata.row_group(group).column(index), metadata.schema.column(index)
     return Column(
         name=chunk.path_in_schema,
         width=schema.length if chunk.physical_type == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(chunk.physical_type),
         is_repeated=schema.max_repetition_level > 0,
-        pages=tuple(_pages(file, chunk)),
+        pages=tuple(_pages(file, chunk, pages)),
     )
 
 
-def _pages(file: BinaryIO, chunk: Any) -> Iterator[Page]:
+def _pages(file: BinaryIO, chunk: Any, most: int) -> Iterator[Page]:
     """Yield the pages that a reader goes through: until it has seen the values that the footer speaks of."""
     offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
     offset = min(each for each in offsets if each is not None and each > 0)
     end, seen = offset + chunk.total_compressed_size, 0
-    for _ in range(_MAX_PAGES):
+    for _ in range(most + 1):
         if seen >= chunk.num_values or offset >= end:
             return
         file.seek(offset)
@@ -155,14 +157,16 @@ def _pages(file: BinaryIO, chunk: Any) -> Iterator[Page]:
         yield page
         seen += 0 if page.is_dictionary else page.values
         offset = file.tell() + _integer(header, 3)
-    raise ValueError(f"column {chunk.path_in_schema!r} has more than {_MAX_PAGES:,} pages")
+    raise ValueError(f"a row group has more than {_MAX_PAGES:,} pages; write it with larger ones")
 
 
 def _page(header: dict[int, Any]) -> Page:
     kind = _integer(header, 1)
-    parts: dict[int, Any] = next((header[number] for number in (5, 7, 8) if number in header), {})
-    encoding = parts.get(4 if 8 in header else 2, 0)
-    return Page(kind == _DICTIONARY_PAGE, _integer(header, 2), _integer(parts, 1) if parts else 0, encoding)
+    parts = header.get(_PARTS.get(kind, 0))
+    if parts is None:  # a page of an index, which readers pass over
+        return Page(False, _integer(header, 2), 0, 0)
+    encoding = _integer(parts, 4 if kind == _DATA_PAGE_V2 else 2)
+    return Page(kind == _DICTIONARY_PAGE, _integer(header, 2), _integer(parts, 1), encoding)
 
 
 def _integer(struct: dict[int, Any], number: int) -> int:

@@ -15,6 +15,7 @@ from store.files.values import Findings
 Row = dict[str, Any]
 
 HEAD_BYTES: Final = 1 << 16
+MAX_BLANK: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class DataFile:
         """Return what errors call a place in the file, after remembering it for what is found there."""
         self.findings.place = place
         return f"{place} of {self.named}"
+
+    def refuse_blank(self, lines: int) -> None:
+        """Raise DatasetUnreadable if so many lines are blank that going through them is all that would be done."""
+        if lines > MAX_BLANK:
+            raise DatasetUnreadable(f"{self.named} has more than {MAX_BLANK:,} blank lines: leave them out")
 
     def refuse_encoding(self, place: str) -> DatasetUnreadable:
         """Return the error for text that is no UTF-8."""

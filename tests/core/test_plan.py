@@ -41,3 +41,16 @@ def test_the_window_holds_samples_for_twice_the_parallelism(n: int, parallelism:
 
 def test_the_length_of_a_shard_is_its_number_of_samples() -> None:
     assert len(Shard(index=0, task="t", start=25, stop=40)) == 15
+
+
+def test_shards_of_large_rows_have_fewer_of_them() -> None:
+    shards = cut_shards({"a": 4, "b": 60}, 2, {"a": [40_000_000, 30_000_000, 90_000_000, 1], "b": [1] * 60})
+    assert [(shard.task, shard.start, shard.stop) for shard in shards] == [
+        ("a", 0, 1),
+        ("a", 1, 2),
+        ("a", 2, 3),
+        ("a", 3, 4),
+        ("b", 0, 25),
+        ("b", 25, 50),
+        ("b", 50, 60),
+    ]

@@ -179,9 +179,11 @@ def _benchmark_dataset(
     if isinstance(given, str) and given.startswith("hf://"):
         given = WireDataset(files_url=given)
     files = _files(given, _token(params), field)
-    ambiguous = PurePosixPath(files.url).suffix in {"", ".json"}
-    file_format = files.format or (usual.format if ambiguous else None)
-    return files.model_copy(update={"layout": usual.layout, "format": file_format})
+    suffix = PurePosixPath(files.url).suffix
+    file_format = files.format or (usual.format if suffix in {"", ".json"} else None)
+    category = task.type if usual.layout == "bfcl" and not suffix else None
+    layout = usual.layout or files.layout
+    return files.model_copy(update={"layout": layout, "format": file_format, "split": files.split or category})
 
 
 def _asked_dataset(task: wire.Task, params: wire.ConfigParams | None) -> str | WireDataset | None:
@@ -289,6 +291,7 @@ def _files(dataset: str | WireDataset | None, token: str | None, field: str) -> 
         url=dataset.files_url,
         format=_file_format(dataset.format),
         split=dataset.split,
+        layout="squad" if (dataset.format or "").lower() == "squad" else None,
         hub=dataset.hf_endpoint,
         token=token,
     )

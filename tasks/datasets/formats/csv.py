@@ -57,6 +57,7 @@ class _Lines:
         self.number = 0
         self.row = 1
         self._length = 0
+        self._blank = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -71,6 +72,9 @@ class _Lines:
             raise StopIteration
         self.number += 1
         self._length += len(line)
+        if line in {"\n", "\r\n", "\r"}:
+            self._blank += 1
+            self._file.refuse_blank(self._blank)
         where = f"line {self.row} of {self._file.named}"
         self._file.bounds.refuse_row(where, self._length)
         if self._length > MAX_VALUES and max(map(line.count, SEPARATORS)) > MAX_VALUES:

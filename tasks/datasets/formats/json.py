@@ -13,7 +13,6 @@ from tasks.datasets.data_file import DataFile, Format, Row
 from tasks.datasets.formats.objects import kind_of, read_object, read_value, refuse_many_values
 from tasks.datasets.layouts.wrapped import rows_within
 
-DOCUMENT_BYTES: Final = 100_000_000
 DOCUMENT_VALUES: Final = 2 * MAX_VALUES
 """An object around the rows is held as a whole."""
 
@@ -58,7 +57,7 @@ def _elements(text: "_Text", file: DataFile) -> Iterator[Row]:
 
 
 def _objects(text: "_Text", file: DataFile) -> Iterator[Row]:
-    first = text.value(DOCUMENT_BYTES, DOCUMENT_VALUES)
+    first = text.value(file.bounds.held, DOCUMENT_VALUES)
     if not text.peek():
         document = read_value(first, file.named, file)
         if not isinstance(document, dict):

@@ -13,7 +13,7 @@ def read_jsonl(file: DataFile) -> Iterator[Row]:
     """Yield the objects of a file that has one a line; blank lines are skipped."""
     longest = file.bounds.row
     with file.open() as stream:
-        number = 0
+        number = blank = 0
         while line := stream.readline(longest + 2):
             number += 1
             place = f"line {number}"
@@ -21,6 +21,9 @@ def read_jsonl(file: DataFile) -> Iterator[Row]:
             text = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
             if text:
                 yield read_object(text, place, file)
+            else:
+                blank += 1
+                file.refuse_blank(blank)
 
 
 def is_jsonl(head: bytes, said: FileFormat | None) -> bool:

@@ -100,6 +100,8 @@ def test_rows_of_the_leaderboard_are_one_a_line_unless_said_otherwise(name: str)
         ).dataset
 
     assert (dataset().format, dataset().layout) == ("jsonl", "bfcl")
+    assert dataset().split == (None if name.endswith(".json") else "simple")
+    assert dataset(split="java").split == "java"
     assert (dataset(format="json").format, dataset(format="json").layout) == ("json", "bfcl")
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from core.errors import DatasetUnreadable
 from core.spec import FilesDataset
-from tasks.datasets.found import Sources
+from tasks.datasets.found import Sources, Upload
 from tasks.datasets.layouts.bfcl import answers_url, arrange, json_schema
 from tasks.datasets.rows import read_rows
+from tests.tasks.datasets.given import no_upload
 
 AREA = {
     "name": "geometry.area",
@@ -64,7 +65,7 @@ def test_possible_answers_are_in_the_row_or_in_the_file_beside(tmp_path: Path, p
     if place == "beside":
         (folder / "possible_answer" / "f.json").write_text(json.dumps(other) + "\n" + json.dumps(ANSWER) + "\n")
     dataset = FilesDataset(url="hf://datasets/org/bfcl/f.json", format="jsonl", layout="bfcl")
-    [row] = read_rows(dataset, Sources(tmp_path, Path, str), limit=None)
+    [row] = read_rows(dataset, Sources(tmp_path, no_upload, str), limit=None)
     assert row["ground_truth"] == ANSWER["ground_truth"]
     assert row["id"] == "simple_0"
 
@@ -74,7 +75,7 @@ def test_an_answer_file_that_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "org" / "bfcl" / "f.json").write_text(json.dumps(ROW))
     dataset = FilesDataset(url="hf://datasets/org/bfcl/f.json", format="jsonl", layout="bfcl")
     with pytest.raises(DatasetUnreadable, match="there is no org/bfcl/possible_answer") as caught:
-        list(read_rows(dataset, Sources(tmp_path, Path, str), limit=None))
+        list(read_rows(dataset, Sources(tmp_path, no_upload, str), limit=None))
     assert answers_url(dataset.url) in caught.value.message
 
 
@@ -91,3 +92,43 @@ def test_a_row_of_another_shape_is_named(changed: dict[str, Any], message: str) 
     with pytest.raises(DatasetUnreadable, match=message) as caught:
         list(arrange([ROW | changed], lambda: [ANSWER]))
     assert caught.value.blame == "user"
+
+
+def test_a_folder_has_the_questions_of_the_category_that_the_split_names(tmp_path: Path) -> None:
+    folder = tmp_path / "org" / "bfcl"
+    (folder / "possible_answer").mkdir(parents=True)
+    for category in ("simple", "live_simple", "java"):
+        row = ROW | {"id": f"{category}_0"}
+        (folder / f"BFCL_v3_{category}.json").write_text(json.dumps(row) + "\n")
+        answer = ANSWER | {"id": f"{category}_0"}
+        (folder / "possible_answer" / f"BFCL_v3_{category}.json").write_text(json.dumps(answer))
+
+    def ids(split: str | None) -> list[str]:
+        dataset = FilesDataset(url="hf://datasets/org/bfcl", format="jsonl", layout="bfcl", split=split)
+        rows = list(read_rows(dataset, Sources(tmp_path, no_upload, str), limit=None))
+        assert all(row["ground_truth"] == ANSWER["ground_truth"] for row in rows)
+        return [row["id"] for row in rows]
+
+    assert ids("simple") == ["simple_0"]
+    assert ids("live_simple") == ["live_simple_0"]
+    assert ids(None) == ["java_0", "live_simple_0", "simple_0"]
+    with pytest.raises(DatasetUnreadable, match="no data file of the split 'rest'"):
+        ids("rest")
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_rows_of_the_format_openai_are_read(nested: bool) -> None:
+    messages = [{"role": "user", "content": "Find the area."}]
+    tool = {"type": "function", "function": {"name": "area", "parameters": {}}}
+    given = {"messages": [messages] if nested else messages, "tools": [tool], "tool_calls_ground_truth": [{"area": {}}]}
+    [row] = arrange([given], unread)
+    assert (row["messages"], row["tools"], row["ground_truth"]) == (messages, [tool], [{"area": {}}])
+    with pytest.raises(DatasetUnreadable, match=r"row 1 .* needs lists 'messages', 'tools' and 'tool_calls_ground"):
+        list(arrange([given | {"tools": None}], unread))
+
+
+def test_an_upload_needs_its_answers_in_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text(json.dumps(ROW))
+    sources = Sources(None, lambda _: Upload(tmp_path / "f", "f.jsonl"), str)
+    with pytest.raises(DatasetUnreadable, match="file:1 is an upload, beside which there is no possible_answer"):
+        list(read_rows(FilesDataset(url="file:1", layout="bfcl"), sources, limit=None))
