@@ -102,7 +102,8 @@ def _unfinished() -> faces.Json:
     tasks = [
         {
             "name": questions.tag,
-            "dataset": {"kind": "rows", "rows": [*questions.rows, BEYOND], "limit": len(questions.rows)},
+            "dataset": {"kind": "rows", "rows": [*questions.rows, BEYOND]},
+            "limit": len(questions.rows),
             "prompts": {"target": {"body": faces.chat(faces.BRIEF, "{{question}}")}},
             "metrics": [
                 {

@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from core.job import Face
+from core.settings import Settings
+from store.db.connect import connect, writing
 from tests import faces
 from tests.golden.make import FACES
 from tests.golden.test_golden import RELEASES, opened, unpacked
@@ -84,3 +86,18 @@ def test_a_damaged_file_is_named_and_no_list_fails(
         assert answer.is_success or told in answer.text, (answer.url, answer.text)
     if name.startswith(("outputs", "scores", "samples")):
         assert [answer.status_code for answer in answers[-4:]] == [500] * 4
+
+
+def test_a_specification_that_cannot_be_read_fails_its_own_page_alone(
+    http: httpx.Client, home: Path, made: dict[str, str], model: ScriptedEndpoint
+) -> None:
+    engine = connect(Settings(home=home).jobs_url)
+    with writing(engine) as connection:
+        broken = ("""UPDATE jobs SET spec = '{"version":77}' WHERE id = ?""", (made["computed"],))
+        connection.exec_driver_sql(*broken)
+    engine.dispose()
+    native = faces.Native(http, model.url)
+    assert made["computed"] in native.listed()
+    assert made["computed"] in faces.NemoV2(http, model.url).listed()
+    answer = http.get(f"/api/assay/v1/jobs/{made['computed']}")
+    assert answer.json()["detail"].startswith(f"The specification of job {made['computed']} cannot be read: version 77")
