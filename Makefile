@@ -3,7 +3,10 @@ BIN := .venv/bin
 
 CLIENTS := together-1 together-2 together-3 maniac
 
-PREFECT_API_URL ?= http://127.0.0.1:4200/api
+ifeq ($(origin PREFECT_API_URL),undefined)
+PREFECT_API_URL := http://127.0.0.1:4200/api
+PREFECT_API_AUTH_STRING ?= $(shell cat "$${ASSAY_HOME:-.assay}/prefect/sign-in" 2>/dev/null)
+endif
 
 KILLS ?= 20
 FAULTS ?= 1000
@@ -26,6 +29,7 @@ serve: install
 
 # To the Prefect server of a service that runs, which has made the same deployments by itself.
 deploy: export PREFECT_API_URL := $(PREFECT_API_URL)
+deploy: export PREFECT_API_AUTH_STRING := $(PREFECT_API_AUTH_STRING)
 deploy: install
 	$(BIN)/python -m flows.deploy
 	$(BIN)/prefect --no-prompt deploy --all

@@ -3,10 +3,11 @@
 import errno
 import fcntl
 import os
+import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cli.children import Child, Command, stop_all
 from cli.signals import stop_signals
 from core.errors import Misconfigured
 from core.settings import Settings, make_folder
+from store.files.atomic import make_private
 from tasks.endpoint.guard import Policy
 
 STARTUP_TIMEOUT_S = 180.0
@@ -75,6 +77,7 @@ def service(settings: Settings, say: Say) -> Iterator["Service"]:
 
     Raises CannotServe, or TimeoutError if it does not get ready.
     """
+    os.umask(0o077)  # what is kept is for its owner alone
     with sole_supervisor(settings.home):
         from store.recover import losses
         from store.workspace import Workspace
@@ -108,8 +111,10 @@ class Service:
             port = str(prefect.getsockname()[1])
             self.prefect_url = f"http://127.0.0.1:{port}/api"
             environment |= {
+                **_signing_in(settings.home, environment),
                 "PREFECT_API_URL": self.prefect_url,
                 "PREFECT_SERVER_API_PORT": port,
+                "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.prefect_url.removesuffix("/api"),
                 "PREFECT_API_SSL_CERT_FILE": str(one_certificate(settings.home)),
             }
             commands.append(("prefect", ["flows.worker.server", str(prefect.fileno())], prefect))
@@ -129,6 +134,8 @@ class Service:
             for name, arguments, listener in commands
         ]
         say(f"Prefect    {self.prefect_url.removesuffix('/api')}")
+        if "prefect" in {name for name, *_ in commands}:
+            say(f"  sign in  with what is in {sign_in_file(settings.home)}")
         say(f"API        {self.url}")
         say(f"Data       {settings.home}")
 
@@ -185,6 +192,26 @@ def serve(settings: Settings, say: Say) -> int:
             pass
     say("Stopped")
     return 0
+
+
+def sign_in_file(home: Path) -> Path:
+    """Return where the user and password lie by which people and programs sign in to our own Prefect server."""
+    return home / "prefect" / "sign-in"
+
+
+def _signing_in(home: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the server asks of its clients, and our processes show: what the user set, or what is in the file.
+
+    The file is made, for its owner alone, where there is none.
+    """
+    chosen = environment.get("PREFECT_SERVER_API_AUTH_STRING")
+    file = sign_in_file(home)
+    if not chosen:
+        make_private(file, f"assay:{secrets.token_urlsafe(24)}\n")
+        chosen = file.read_text(encoding="utf-8").strip()
+        if not chosen:
+            raise Misconfigured(f"{file} is empty: delete it, and another is made")
+    return {"PREFECT_SERVER_API_AUTH_STRING": chosen, "PREFECT_API_AUTH_STRING": chosen}
 
 
 def one_certificate(home: Path) -> Path:

@@ -1,10 +1,13 @@
 """Specifications in files: YAML or JSON, in the core's words or NeMo's."""
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import yaml
+
+from store.secrets import DATA_FIELDS, KEY_FIELDS
 
 NEMO_JOBS: Final = "/v2/evaluation/jobs"
 
@@ -22,7 +25,7 @@ class Request(NamedTuple):
 
 def read_request(path: Path, *, name: str | None = None, project: str | None = None) -> Request:
     """Return the request for a job that a file describes. Raises BadFile, saying what is wrong where."""
-    spec = _read(path)
+    spec = _with_own_keys(_read(path))
     described = {key: value for key, value in (("name", name), ("project", project)) if value is not None}
     if "target" in spec and "config" in spec:
         return Request({"spec": spec, **described}, NEMO_JOBS)
@@ -47,6 +50,21 @@ def _read(path: Path) -> dict[str, Any]:
         return {str(key): _as_json(value) for key, value in content.items()}
     except RecursionError:
         raise BadFile(f"{path} refers to itself") from None
+
+
+def _with_own_keys(value: Any, name: str = "") -> Any:
+    """Return a specification with the keys that this process has in the place of `env:NAME`.
+
+    The service takes the names of its own variables from nobody, unless its settings list them.
+    """
+    match value:
+        case dict():
+            return {key: _with_own_keys(part, key) for key, part in value.items()}
+        case list() if name not in DATA_FIELDS:
+            return [_with_own_keys(part) for part in value]
+        case str() if name.lower() in KEY_FIELDS and value.startswith("env:"):
+            return os.environ.get(value.removeprefix("env:")) or value
+    return value
 
 
 def _as_json(value: Any) -> Any:

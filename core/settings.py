@@ -15,7 +15,9 @@ from functools import cached_property
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -36,6 +38,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from core.door import Door
 from core.errors import Misconfigured
 
 PREFIX = "ASSAY_"
@@ -105,6 +108,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 7331
     public_url: HttpUrl | None = None
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
     database_url: str | None = None
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     secret_key: SecretStr | None = None
@@ -114,6 +118,8 @@ class Settings(BaseSettings):
     datasets: Path | None = None
     hubs: Annotated[tuple[str, ...], NoDecode] = Field(default_factory=_default_hubs)
     allow_endpoints: Annotated[tuple[str, ...], NoDecode] = ()
+    key_variables: Annotated[tuple[str, ...], NoDecode] = ()
+    spec_folders: Annotated[tuple[Path, ...], NoDecode] = ()
     parallelism: Annotated[int, Field(ge=1, le=4096)] = 8
     max_jobs: Annotated[int, Field(ge=1)] = 8
     max_body: Annotated[int, Field(ge=1)] = 10_000_000
@@ -140,7 +146,7 @@ class Settings(BaseSettings):
                 raise ValueError("a hub is an http or https URL without user info and query")
         return tuple(hub.rstrip("/") for hub in hubs)
 
-    @field_validator("allow_endpoints", "api_keys", "hubs", mode="before")
+    @field_validator("allow_endpoints", "api_keys", "hosts", "hubs", "key_variables", "spec_folders", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Read a comma-separated list, or one a line from `@file`."""
@@ -168,6 +174,17 @@ class Settings(BaseSettings):
         """Return the variables that make another process work on the same home, port and datasets."""
         chosen = {"ASSAY_HOME": self.home, "ASSAY_PORT": self.port, "ASSAY_DATASETS": self.datasets}
         return {name: str(value) for name, value in chosen.items() if value is not None}
+
+    @cached_property
+    def door(self) -> Door:
+        """Who may ask the servers from a browser."""
+        published = {urlsplit(self.public_url).hostname or ""} if self.public_url else set()
+        names = {"localhost", self.host.lower(), gethostname().lower()}
+        return Door(frozenset(names), frozenset({*published, *(host.lower() for host in self.hosts)}))
+
+    def may_name(self, variable: str) -> bool:
+        """Whether a request may name a variable that holds a key: never where requests show keys of their own."""
+        return variable in self.key_variables and not self.api_keys
 
     @property
     def on_loopback(self) -> bool:
@@ -223,7 +240,7 @@ def ending_if_misconfigured() -> Iterator[None]:
 def make_folder(folder: Path, setting: str) -> None:
     """Make a folder that a setting names, if it is not there. Raises Misconfigured if it cannot be."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Misconfigured(f"{setting} {folder} cannot be used: {error.strerror}") from None
 

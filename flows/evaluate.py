@@ -19,7 +19,7 @@ from prefect.runtime import deployment, flow_run, task_run
 from prefect.states import Cancelled, Completed, Suspended
 from pydantic.json_schema import SkipJsonSchema
 
-from core.errors import Conflict, ServiceError, StorageFailed
+from core.errors import Conflict, ServiceError, SpecInvalid, StorageFailed
 from core.job import TERMINAL, Job
 from core.job import Stage as StageName
 from core.plan import Shard, in_flight
@@ -32,6 +32,7 @@ from flows.control.status import OWN_PAUSE
 from flows.form import (
     DEMO_CONFIG,
     DEMO_TARGET,
+    NO_SPEC,
     Asked,
     JobName,
     Parallelism,
@@ -41,7 +42,7 @@ from flows.form import (
     StoredConfig,
     StoredTarget,
 )
-from flows.register import completed, job_id_of, register, tags
+from flows.register import UNBOUNDED, FileBounds, completed, job_id_of, register, tags
 from flows.runner import RUNNER_OF_SETTINGS
 from flows.worker.wake import worker_name
 from store.workspace import Workspace
@@ -106,11 +107,14 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
         limit_samples: At most so many samples of each task, such as 100; all without it.
         parallelism: Requests at a time, such as 16; as the config says without it.
         spec_file: A YAML or JSON file on the worker's disk, such as /srv/evals/qa.yaml, with a whole specification in
-            the place of target and config. Keys are named in it by the variables that hold them, env:NAME.
+            the place of target and config, below one of ASSAY_SPEC_FOLDERS. Keys are named in it by the variables that
+            hold them, env:NAME, as far as ASSAY_KEY_VARIABLES lists these.
         spec: A specification, where the flow is called directly.
         job_id: The job to carry out, where there is one already.
     """
     on_its_own = deployment.id is None
+    if spec is not None and not on_its_own:
+        raise SpecInvalid(NO_SPEC)
     with closing(Workspace.open(read_settings(), migrating=on_its_own)) as workspace:
         if job_id is None:
             asked = Asked(
@@ -136,7 +140,8 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
     if job.status == "paused" and job.intent == "pause":  # and yet its run was started
         job = await resumed(workspace, job)
     attempt, worker = flow_run.run_count or 1, worker_name()
-    job = await completed(workspace, job, attempt=attempt, worker=worker)
+    bounds = UNBOUNDED if deployment.id is None else FileBounds.of_deployments(workspace.settings)
+    job = await completed(workspace, job, attempt=attempt, worker=worker, bounds=bounds)
     if job.spec is None:
         return Cancelled(message="Cancelled by the user.")
     if job.id == job_id_of(UUID(flow_run.id)):

@@ -12,6 +12,8 @@ from core.job import Failure
 DEMO_TARGET: Final = "demo/model"
 DEMO_CONFIG: Final = "demo/qa"
 
+NO_SPEC: Final = "a deployment takes no spec: name a stored target and config, or a spec_file"
+
 STORED: Final = r"^[\w\-+.@]+/[\w\-+.@]+$"
 TEXT: Final = r"^(?!\s*[A-Za-z][A-Za-z0-9+.\-]*://[^/]*@)"
 """Any text but a URL with user info, which would be kept as it is by Prefect."""
@@ -66,6 +68,8 @@ class Asked(BaseModel):
 
 def read_form(parameters: Mapping[str, Any]) -> tuple[Asked, Failure | None]:
     """Return what a run's parameters ask for, or nothing of it and why it cannot be carried out."""
+    if parameters.get("spec") is not None:
+        return Asked(), Failure(blame="user", code="invalid_spec", message=NO_SPEC)
     try:
         return Asked.model_validate(parameters), None
     except ValidationError as error:

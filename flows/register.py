@@ -2,11 +2,14 @@
 
 import asyncio
 import hashlib
+import os
+import stat
 import string
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 import yaml
@@ -14,6 +17,7 @@ from pydantic import ValidationError
 
 from core.errors import AssayError, Conflict, ServiceError, SpecInvalid
 from core.job import Failure, Job, NewJob, OpenJob, Progress, utcnow
+from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget
 from flows.form import Asked
 from store.secrets import seal
@@ -22,8 +26,46 @@ from store.workspace import Workspace
 COMPLETION_S: Final = 60.0
 """How long a run waits for the service to put in what its job names."""
 
+MOST_BYTES: Final = 10_000_000
+MOST_PARTS: Final = 2_000_000
+"""Of a specification in a file."""
+
 LOOK_S: Final = 0.1
 ALPHABET: Final = string.ascii_lowercase + string.digits
+
+
+@dataclass(frozen=True)
+class FileBounds:
+    """Which files may be read for a specification, and which variables they may name; None for all.
+
+    Who starts a deployment says which file a worker reads, and may not be the one who runs the worker.
+    """
+
+    folders: tuple[Path, ...] | None = None
+    variables: tuple[str, ...] | None = None
+
+    @classmethod
+    def of_deployments(cls, settings: Settings) -> Self:
+        """Return what a run of a deployment may read."""
+        variables = tuple(name for name in settings.key_variables if settings.may_name(name))
+        return cls(settings.spec_folders or (settings.home / "specs",), variables)
+
+    def read(self, path: Path) -> str:
+        """Return a file's text. Raises SpecInvalid for one outside the folders, too long, or no file."""
+        found = path.resolve()
+        if self.folders is not None and not any(found.is_relative_to(folder.resolve()) for folder in self.folders):
+            folders = ", ".join(map(str, self.folders))
+            raise SpecInvalid(f"spec_file {path} is not below the folders of ASSAY_SPEC_FOLDERS: {folders}")
+        with open(os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SpecInvalid(f"spec_file {path} is no file")
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise SpecInvalid(f"spec_file {path} has more than {MOST_BYTES:,} bytes")
+        return content.decode()
+
+
+UNBOUNDED: Final = FileBounds()
 
 
 def job_id_of(flow_run_id: UUID) -> str:
@@ -66,7 +108,7 @@ def register(
         return workspace.jobs.register(NewJob(name=f"{asked.name or job_id}-{job_id[-6:]}", **job), str(flow_run_id))
 
 
-async def completed(workspace: Workspace, job: Job, *, attempt: int, worker: str) -> Job:
+async def completed(workspace: Workspace, job: Job, *, attempt: int, worker: str, bounds: FileBounds) -> Job:
     """Return a job once it has a specification: that of its file, or what the service puts in for names.
 
     A job that is cancelled first is returned without. Raises SpecInvalid if there is none to be had, and
@@ -76,16 +118,16 @@ async def completed(workspace: Workspace, job: Job, *, attempt: int, worker: str
         return job
     with workspace.folder(job.id).held():  # so that the run is not taken for dead
         try:
-            return await _completed(workspace, job)
+            return await _completed(workspace, job, bounds)
         except AssayError as error:
             failure = Failure(blame=error.blame, code=error.code, message=error.message)
             workspace.jobs.report(Progress(job.id, attempt, worker, utcnow(), failure=failure))
             raise
 
 
-async def _completed(workspace: Workspace, job: Job) -> Job:
+async def _completed(workspace: Workspace, job: Job, bounds: FileBounds) -> Job:
     if (file := job.request["spec"].get("spec_file")) is not None:
-        spec = await asyncio.to_thread(read_spec, Path(file), _overrides(job.request))
+        spec = await asyncio.to_thread(read_spec, Path(file), _overrides(job.request), bounds)
         workspace.jobs.complete(job.id, spec=spec, model=_model(spec), request=_request(spec))
         return workspace.jobs.get(job.id)
     deadline = time.monotonic() + COMPLETION_S
@@ -102,21 +144,24 @@ async def _completed(workspace: Workspace, job: Job) -> Job:
     )
 
 
-def read_spec(path: Path, overrides: Mapping[str, int]) -> EvaluationSpec:
+def read_spec(path: Path, overrides: Mapping[str, int], bounds: FileBounds = UNBOUNDED) -> EvaluationSpec:
     """Return the specification in a YAML or JSON file, some of its parameters replaced.
 
     Raises SpecInvalid, which repeats no value, also for a key that is not named by `env:NAME`.
     """
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+        body = yaml.safe_load(bounds.read(path))
+        _refuse_bomb(path, body)
     except (OSError, UnicodeDecodeError) as error:
         raise SpecInvalid(f"spec_file {path} cannot be read where the job runs: {error}") from error
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         raise SpecInvalid(f"spec_file {path} is neither YAML nor JSON: {place or 'it ends too soon'}") from None
+    except RecursionError:
+        raise SpecInvalid(f"spec_file {path} is nested too deep") from None
     if not isinstance(body, dict):
         raise SpecInvalid(f"spec_file {path} holds no object with 'targets' and 'tasks'")
-    _refuse_keys(path, body)
+    _refuse_keys(path, body, bounds)
     try:
         spec = EvaluationSpec.model_validate(body)
     except ValidationError as error:
@@ -126,10 +171,25 @@ def read_spec(path: Path, overrides: Mapping[str, int]) -> EvaluationSpec:
     return spec.with_params(overrides)
 
 
-def _refuse_keys(path: Path, body: dict[str, Any]) -> None:
+def _refuse_bomb(path: Path, body: Any) -> None:
+    """Raise SpecInvalid if a few aliases stand for more than a file may hold."""
+    left, parts = MOST_PARTS, [body]
+    while parts:
+        part = parts.pop()
+        inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        left -= len(inside)
+        if left < 0:
+            raise SpecInvalid(f"spec_file {path} means more than {MOST_PARTS:,} values")
+        parts.extend(inside)
+
+
+def _refuse_keys(path: Path, body: dict[str, Any], bounds: FileBounds) -> None:
     sealed, keys = seal(body)
     if any(not key.startswith("env:") for key in keys.values()) or _texts(sealed, keys) != _texts(body, {}):
         raise SpecInvalid(f"spec_file {path} holds a key; name the worker's variable that has it: env:NAME")
+    named = {key.removeprefix("env:") for key in keys.values()}
+    if bounds.variables is not None and not named <= set(bounds.variables):
+        raise SpecInvalid(f"spec_file {path} names a variable that ASSAY_KEY_VARIABLES does not list")
 
 
 def _texts(value: Any, keys: Mapping[str, str]) -> Any:

@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
@@ -21,7 +20,7 @@ from core.errors import Misconfigured, NotFound, ServiceError, SpecInvalid
 from core.job import random_id, utcnow
 from store.db.connect import reading
 from store.db.tables import secrets as keys
-from store.files.atomic import storing, sync
+from store.files.atomic import make_private
 
 KEY_FIELDS: Final = frozenset(
     {
@@ -196,28 +195,11 @@ def _from_environment(name: str) -> str:
 
 
 def _key_file(path: Path) -> str:
-    if not path.exists():
-        _make_key_file(path)
+    make_private(path, secrets.token_hex(32))
     text = path.read_text(encoding="ascii", errors="replace").strip()
     if not re.fullmatch("[0-9a-f]{64}", text):
         raise Misconfigured(f"{path} is damaged: it should hold 64 hexadecimal digits; restore it from a backup")
     return text
-
-
-def _make_key_file(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{random_id('')}")
-    with storing(path):
-        try:
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(32))
-            sync(draft)
-            # A link appears whole, and never replaces the file of a process that was faster.
-            with suppress(FileExistsError):
-                os.link(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync(path.parent)
 
 
 def _seal_mapping(body: Mapping[str, Any], found: dict[str, str], depth: int) -> dict[str, Any]:

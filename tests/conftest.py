@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import hypothesis
 import pytest
 from nemo_microservices import NeMoMicroservices
 
+from cli.serve import sign_in_file
 from tests.scripted import ScriptedEndpoint
 
 # How long an example takes says more about the machine than about the code.
@@ -55,6 +57,21 @@ class Served:
     @property
     def prefect_api(self) -> str:
         return next(line.split()[1] for line in self.printed if line.startswith("Prefect")) + "/api"
+
+    @property
+    def prefect_sign_in(self) -> str:
+        return sign_in_file(self.home).read_text().strip()
+
+    @property
+    def prefect_client(self) -> dict[str, str]:
+        """What a Prefect client is told by."""
+        return {"PREFECT_API_URL": self.prefect_api, "PREFECT_API_AUTH_STRING": self.prefect_sign_in}
+
+    def ask_prefect(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Send a request to Prefect's server, signed in."""
+        user, _, password = self.prefect_sign_in.partition(":")
+        url = self.prefect_api + path
+        return httpx.request(method, url, json=body, auth=(user, password), timeout=30, trust_env=False)
 
     def dataset(self, name: str, content: str | bytes) -> str:
         """Put a file where the service finds datasets, and return its URL."""

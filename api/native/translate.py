@@ -16,14 +16,15 @@ REFERENCES = ("env:", "store:", "model:")
 def to_new_job(asked: JobRequest, settings: Settings) -> tuple[NewJob, dict[str, str]]:
     """Return the job that is asked for, and the keys that came with it, by id.
 
-    `env:NAME` in the place of a key names a variable where the service runs: only those may who are on
-    the same machine. Raises SpecInvalid for other references.
+    `env:NAME` in the place of a key names a variable where the service runs, as far as its settings allow that.
+    Raises SpecInvalid for other references.
     """
     named = {key_id: clear for key_id, clear in asked.keys.items() if clear.startswith(REFERENCES)}
     for clear in named.values():
-        if not (settings.on_loopback and clear.startswith("env:")):
-            kind = clear.partition(":")[0]
-            raise SpecInvalid(f"a key cannot be named by {kind}:… here; send the key itself", field="spec")
+        kind, _, name = clear.partition(":")
+        if kind != "env" or not settings.may_name(name):
+            hint = "; ASSAY_KEY_VARIABLES does not list it" if kind == "env" and not settings.api_keys else ""
+            raise SpecInvalid(f"a key cannot be named by {kind}:… here{hint}; send the key itself", field="spec")
     spec = _with_references(asked.spec, {f"{STORED}{key_id}": clear for key_id, clear in named.items()})
     job_id = random_id("job-")
     job = NewJob(

@@ -17,6 +17,9 @@ from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteC
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
+from core.door import Door
+from core.settings import ending_if_misconfigured, read_settings
+
 WAIT_S: Final = 60.0  # as long as Prefect lets SQLite wait
 
 
@@ -106,10 +109,32 @@ def take_turns() -> None:
     event.listen(Engine, "do_connect", _yield_when_closed)
 
 
+class OwnPages:
+    """Refuse requests and sockets of other sites' pages, and of names that are not the server's."""
+
+    def __init__(self, app: Any, door: Door) -> None:
+        """Stand before an application."""
+        self._app, self._door = app, door
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass on a request that is let in; a socket that is not is never opened."""
+        asks = scope["type"] in ("http", "websocket")
+        if not asks or not (refusal := self._door.refusal(scope["headers"], scope.get("method", ""))):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
+        else:
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            await send({"type": "http.response.body", "body": refusal.encode()})
+
+
 def main() -> None:
     """Serve on the socket whose descriptor is the first argument."""
+    with ending_if_misconfigured():
+        door = read_settings().door
     take_turns()
-    config = uvicorn.Config(create_app(final=True), log_level="warning", timeout_keep_alive=30)
+    config = uvicorn.Config(OwnPages(create_app(final=True), door), log_level="warning", timeout_keep_alive=30)
     listener = socket.socket(fileno=int(sys.argv[1]))
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 

@@ -105,3 +105,14 @@ def test_conditions_become_filters_and_searches():
     }
     with pytest.raises(BadCondition, match="'grade' is no condition"):
         conditions(None, None, ["grade"])
+
+
+def test_keys_that_a_file_names_by_variables_are_those_of_who_runs_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINE", "sk-mine")
+    file = tmp_path / "spec.yaml"
+    rows = {"kind": "rows", "rows": [{"token": "env:MINE"}]}
+    task = {"name": "qa", "dataset": rows}
+    file.write_text(json.dumps({"targets": [{"api_key": "env:MINE"}, {"api_key": "env:ABSENT"}], "tasks": [task]}))
+    sent = read_request(file).body["spec"]
+    assert sent["targets"] == [{"api_key": "sk-mine"}, {"api_key": "env:ABSENT"}]
+    assert sent["tasks"][0]["dataset"]["rows"] == [{"token": "env:MINE"}]

@@ -1,3 +1,4 @@
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ from core.job import Failure
 from core.settings import Settings
 from core.spec import EvaluationSpec
 from flows.form import Asked
-from flows.register import job_id_of, read_spec, register
+from flows.register import MOST_BYTES, FileBounds, job_id_of, read_spec, register
 from store.workspace import Workspace
 from tests.inputs import inline
 
@@ -106,3 +107,46 @@ def test_a_file_that_is_no_specification_says_so(tmp_path: Path, text: str, mess
         read(tmp_path, text)
     with pytest.raises(SpecInvalid, match="cannot be read"):
         read_spec(tmp_path / "absent.yaml", {})
+
+
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def test_a_file_whose_aliases_mean_too_much_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecInvalid, match="means more than"):
+        read(tmp_path, BOMB)
+    with pytest.raises(SpecInvalid):
+        read(tmp_path, "a: &a [*a]")
+    with pytest.raises(SpecInvalid):
+        read(tmp_path, "[" * 5_000)
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["/dev/zero", "/dev/stdin", "/proc/self/environ", "/etc/passwd", "../spec.yaml", "link.yaml", "pipe", ".", "long"],
+)
+def test_a_deployment_reads_no_file_but_a_short_one_in_its_folders(tmp_path: Path, named: str) -> None:
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    (folder / "link.yaml").symlink_to(tmp_path / "spec.yaml")
+    os.mkfifo(folder / "pipe")
+    (folder / "long").write_bytes(b" " * (MOST_BYTES + 1))
+    bounds = FileBounds.of_deployments(Settings(home=tmp_path, key_variables=("KEY",)))
+    with pytest.raises(SpecInvalid):
+        read_spec(folder / named, {}, bounds)
+    with pytest.raises(SpecInvalid):
+        read_spec(folder / "pipe", {})
+
+
+def test_a_file_of_a_deployment_names_only_the_variables_that_the_settings_list(tmp_path: Path) -> None:
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / "spec.yaml").write_text(SPEC)
+    listed = Settings(home=tmp_path, key_variables=("KEY",))
+    assert read_spec(folder / "spec.yaml", {}, FileBounds.of_deployments(listed))
+    for settings in (Settings(home=tmp_path), Settings(home=tmp_path, key_variables=("KEY",), api_keys=("k",))):
+        with pytest.raises(SpecInvalid, match="ASSAY_KEY_VARIABLES"):
+            read_spec(folder / "spec.yaml", {}, FileBounds.of_deployments(settings))

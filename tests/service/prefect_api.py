@@ -14,8 +14,8 @@ Json = dict[str, Any]
 class Prefect:
     """A Prefect server, as its UI speaks with it."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, served: Served) -> None:
+        self._served = served
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         answer = self._send(method, path, body)
@@ -64,12 +64,12 @@ class Prefect:
         return {artifact["key"] for artifact in found}
 
     def _send(self, method: str, path: str, body: Json) -> httpx.Response:
-        return httpx.request(method, self._url + path, json=body or None, timeout=30, trust_env=False)
+        return self._served.ask_prefect(method, path, body or None)
 
 
 def job_of(served: Served, run_id: str) -> str:
     """Return the job of a flow run, once it is there."""
-    prefect = Prefect(served.prefect_api)
+    prefect = Prefect(served)
     until("the run to be named by its job", lambda: prefect.run(run_id)["name"].startswith("job-"))
     job_id = str(prefect.run(run_id)["name"])
     url = f"{served.url}/v2/evaluation/jobs/{job_id}"

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_a_clone_is_deployed_and_its_forms_are_closed(served, endpoint):
-    prefect = Prefect(served.prefect_api)
-    environment = os.environ | {"PREFECT_API_URL": served.prefect_api, "PREFECT_HOME": str(served.home / "clone")}
+    prefect = Prefect(served)
+    environment = os.environ | served.prefect_client | {"PREFECT_HOME": str(served.home / "clone")}
     for arguments in (["-m", "flows.deploy"], ["-m", "prefect", "--no-prompt", "deploy", "--all"]):
         done = subprocess.run(
             [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -4,7 +4,6 @@ import asyncio
 import json
 from typing import Any
 
-import httpx
 import pytest
 from nemo_microservices import AsyncNeMoMicroservices, NotFoundError
 
@@ -88,10 +87,10 @@ def test_the_flow_run_is_named_by_the_job_and_shows_its_shards(served, spec):
     by_name = {"flow_runs": {"name": {"any_": [job_id]}}}
 
     def task_runs() -> dict[str, str]:
-        found = httpx.post(f"{served.prefect_api}/task_runs/filter", json=by_name).json()
+        found = served.ask_prefect("POST", "/task_runs/filter", by_name).json()
         return {run["name"]: run["state_type"] for run in found}
 
-    (run,) = httpx.post(f"{served.prefect_api}/flow_runs/filter", json=by_name).json()
+    (run,) = served.ask_prefect("POST", "/flow_runs/filter", by_name).json()
     assert run["state_type"] == "COMPLETED"
     assert set(run["tags"]) >= {"nemo-v2", "namespace:team", "config:org/sums", "model:m"}
     assert run["parameters"] == {"job_id": job_id}

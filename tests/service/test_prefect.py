@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from prefect.deployments import run_deployment
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from tests.conftest import WAIT_S, Served, until
 from tests.scripted import ScriptedEndpoint
@@ -26,7 +26,7 @@ N = 400
 
 @pytest.fixture
 def prefect(served: Served) -> Prefect:
-    return Prefect(served.prefect_api)
+    return Prefect(served)
 
 
 @pytest.fixture
@@ -68,14 +68,15 @@ def test_the_fields_of_the_form_say_what_is_run(served, prefect, endpoint):
 
 def test_a_program_starts_a_run_and_gets_its_end(served, prefect, endpoint):
     pair = store_pair(served, endpoint, "program", 4)
-    with temporary_settings({PREFECT_API_URL: served.prefect_api}):
+    with temporary_settings({PREFECT_API_URL: served.prefect_api, PREFECT_API_AUTH_STRING: served.prefect_sign_in}):
         run = run_deployment("evaluate/evaluation", parameters=pair, timeout=WAIT_S, poll_interval=0.5)
     assert run.state.is_completed()
     assert served.wait(job_of(served, str(run.id))).status == "completed"
 
 
-def test_a_specification_in_a_file_is_run(served, prefect, endpoint, tmp_path):
-    file = spec_file(tmp_path / "capitals.yaml", endpoint)
+def test_a_specification_in_a_file_is_run(served, prefect, endpoint):
+    (served.home / "specs").mkdir(exist_ok=True)
+    file = spec_file(served.home / "specs" / "capitals.yaml", endpoint)
     run_id = prefect.start("evaluation", spec_file=str(file), limit_samples=2)
     ended = served.wait(job_of(served, run_id))
     assert ended.status == "completed"
@@ -204,7 +205,7 @@ def test_the_flow_is_called_without_a_service(served, endpoint, tmp_path):
         "jobs = Workspace.open(Settings()).jobs\n"
         "print(summary.task, summary.count, summary.mean, len(jobs.open()))\n"
     )
-    environment = {"ASSAY_HOME": str(tmp_path / "home"), "PREFECT_API_URL": served.prefect_api}
+    environment = {"ASSAY_HOME": str(tmp_path / "home"), **served.prefect_client}
     done = run_python([str(script), str(file)], **environment)
     assert done.stdout.splitlines()[-1] == "qa 3 1.0 0", done.stderr
     assert len(endpoint.calls) == 3

@@ -24,7 +24,7 @@ N = 200
 def stock(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service on a pool of Prefect's type `process`, and a worker of Prefect's for it."""
     home = tmp_path_factory.mktemp("stock")
-    own = {"PREFECT_API_URL": served.prefect_api, "PREFECT_HOME": str(home / "prefect"), "ASSAY_WORK_POOL": POOL}
+    own = {**served.prefect_client, "PREFECT_HOME": str(home / "prefect"), "ASSAY_WORK_POOL": POOL}
     prefect = [str(Path(sys.executable).with_name("prefect")), "--no-prompt"]
     subprocess.run([*prefect, "work-pool", "create", POOL, "--type", "process"], env=os.environ | own, check=True)
     with serving(home, **own) as service:

@@ -58,13 +58,13 @@ def test_a_deployment_is_run_as_shown(served: Served, endpoint: ScriptedEndpoint
     (served.home / "datasets/demo/trivia/qa.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     endpoint.script = lambda _: text("SCORE: 3")
     store_pair(served.url, endpoint.url)
-    assert printed_by(code, tmp_path, PREFECT_API_URL=served.prefect_api) == shown
+    assert printed_by(code, tmp_path, **served.prefect_client) == shown
     assert len(endpoint.calls) == 8
 
 
 def test_the_flow_is_called_as_shown(served: Served, qa: Path) -> None:
     code, shown = example("flows.evaluate")
-    assert printed_by(code, qa, ASSAY_HOME=str(qa / "home"), PREFECT_API_URL=served.prefect_api) == shown
+    assert printed_by(code, qa, ASSAY_HOME=str(qa / "home"), **served.prefect_client) == shown
 
 
 def test_the_commands_of_the_shell_print_what_is_shown(served: Served, qa: Path) -> None:

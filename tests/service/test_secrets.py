@@ -212,7 +212,7 @@ def _all_jobs(recorder: Recorder) -> list[Json]:
 
 def _known_to_prefect(served: Served) -> bytes:
     kinds = ("flow_runs", "task_runs", "logs", "artifacts", "deployments", "variables", "block_documents")
-    asked = [httpx.post(f"{served.prefect_api}/{kind}/filter", json={"limit": 200}) for kind in kinds]
+    asked = [served.ask_prefect("POST", f"/{kind}/filter", {"limit": 200}) for kind in kinds]
     return b"\n".join(answer.raise_for_status().content for answer in asked)
 
 

@@ -73,7 +73,7 @@ def test_a_full_disk_ends_a_job_naming_the_file_and_nothing_else(served):
 
 
 def test_a_terminated_service_takes_its_processes_with_it(served, tmp_path):
-    shared = {"PREFECT_API_URL": served.prefect_api, "ASSAY_WORK_POOL": "second"}
+    shared = {**served.prefect_client, "ASSAY_WORK_POOL": "second"}
     with serving(tmp_path, **shared) as second, ScriptedEndpoint() as endpoint:
         url = second.dataset("q.jsonl", '{"question": "q", "answer": "ok"}\n')
         assert second.wait(second.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
@@ -88,6 +88,6 @@ def test_a_terminated_service_takes_its_processes_with_it(served, tmp_path):
 def test_services_that_share_a_prefect_server_keep_their_jobs_apart(served, endpoint):
     url = served.dataset("mine.jsonl", '{"question": "ANSWER: a", "answer": "a"}\n')
     assert served.wait(served.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
-    deployments = httpx.post(f"{served.prefect_api}/deployments/filter", json={}).json()
+    deployments = served.ask_prefect("POST", "/deployments/filter", {}).json()
     pools = {deployment["name"]: deployment["work_pool_name"] for deployment in deployments}
     assert {pools["job-assay"], pools["job-second"]} == {"assay", "second"}

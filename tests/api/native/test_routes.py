@@ -2,8 +2,12 @@ from typing import Any
 
 import pytest
 
+from api.native.schema import JobRequest
+from api.native.translate import to_new_job
+from core.errors import SpecInvalid
 from core.job import NewJob, Progress, random_id, utcnow
 from core.result import Summary
+from core.settings import Settings
 from core.spec import EvaluationSpec
 from store.results.folder import JobFolder
 from store.results.log import JobLog
@@ -59,12 +63,19 @@ def test_a_key_in_clear_is_sealed_and_never_shown(service):
     assert KEY.encode() not in service.kept()
 
 
-def test_on_this_machine_a_key_may_be_named_by_its_variable(service):
-    job = service.http.post(JOBS, json=body(api_key="env:MY_KEY")).json()
-    assert service.state.jobs.get(job["id"]).spec.targets[0].endpoint.api_key == "env:MY_KEY"
-    refused = service.http.post(JOBS, json=body(api_key="store:abc"))
+@pytest.mark.parametrize("reference", ["env:MY_KEY", "env:ASSAY_API_KEYS", "env:", "store:abc", "model:m"])
+def test_a_key_is_named_by_no_variable_that_the_settings_do_not_list(service, reference):
+    refused = service.http.post(JOBS, json=body(api_key=reference))
     assert refused.status_code == 422
     assert "send the key itself" in refused.json()["detail"][0]["msg"]
+
+
+def test_a_key_may_be_named_by_a_variable_that_the_settings_list():
+    asked = JobRequest.model_validate(body(api_key="env:MY_KEY"))
+    job, keys = to_new_job(asked, Settings(key_variables=("MY_KEY",)))
+    assert (job.spec.targets[0].endpoint.api_key, keys) == ("env:MY_KEY", {})
+    with pytest.raises(SpecInvalid):
+        to_new_job(asked, Settings(key_variables=("MY_KEY",), api_keys=("k",)))
 
 
 def test_user_info_in_a_url_becomes_the_key(service):

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.settings import Settings
 from flows.worker import server
 
 Body = Callable[["Database"], Awaitable[None]]
@@ -156,3 +157,26 @@ def test_a_transaction_that_is_cancelled_amid_a_statement_gives_the_lock_back(ru
         assert database.is_free()
 
     run(body)
+
+
+async def _answer(scope: dict[str, object]) -> list[dict[str, object]]:
+    """Return what is sent for a request to what stands behind the door."""
+    sent: list[dict[str, object]] = []
+
+    async def behind(_scope: object, _receive: object, send: Callable[[dict[str, object]], Awaitable[None]]) -> None:
+        await send({"type": "let in"})
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    await server.OwnPages(behind, Settings().door)(scope, None, send)
+    return sent
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_pages_of_other_sites_reach_neither_the_server_nor_its_sockets(kind: str) -> None:
+    own, other = [(b"host", b"127.0.0.1:4200")], [(b"host", b"127.0.0.1:4200"), (b"origin", b"https://evil.example")]
+    assert asyncio.run(_answer({"type": kind, "method": "POST", "headers": own})) == [{"type": "let in"}]
+    for headers in (other, [(b"host", b"evil.example:4200")]):
+        first, *_ = asyncio.run(_answer({"type": kind, "method": "POST", "headers": headers}))
+        assert first.get("status", first.get("code")) in (403, 1008)
