@@ -33,8 +33,8 @@ JOB: Final = Schema(
         *(Column(name, TEXT) for name in ("deployment", "status")),
         *(Column(name, TIME) for name in ("created_at", "started_at", "finished_at")),
         # What `assay recover` needs besides, to show the job as it was.
-        *(Column(name, TEXT, since=2) for name in ("description",)),
-        *(Column(name, TEXT, 2, form="json") for name in ("request", "failure", "custom_fields", "ownership")),
+        Column("description", TEXT, since=2),
+        *(Column(name, TEXT, since=2, form="json") for name in ("request", "failure", "custom_fields", "ownership")),
     ),
 )
 
