@@ -12,7 +12,7 @@ KILLS ?= 20
 FAULTS ?= 1000
 SEED ?= 1
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test
+.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test
 
 install: .venv/installed
 
@@ -60,8 +60,29 @@ test-clients: install $(CLIENTS:%=.clients/%/installed) .clients/together-js/ins
 test-postgres: install
 	$(BIN)/python -m tests.postgres $(BIN)/pytest tests/store tests/api
 
+# What is installed from a wheel is whole and needs no extra: in a new environment, and in a folder that is not the clone.
+WHEEL := $(CURDIR)/.venv/wheel
+WHEEL_BIN := $(WHEEL)/env/bin
+
+test-wheel: install
+	rm -rf build $(WHEEL)
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(WHEEL) .
+	$(BIN)/python -m tests.wheel $(WHEEL)/*.whl
+	$(PYTHON) -m venv $(WHEEL)/env
+	$(WHEEL_BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt $(WHEEL)/*.whl
+	mkdir $(WHEEL)/run
+	cd $(WHEEL)/run && $(WHEEL_BIN)/assay demo
+	$(WHEEL_BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		hypothesis nemo-microservices pytest pytest-timeout pytest-xdist rouge-score
+	cp -r tests pyproject.toml $(WHEEL)/run
+	cd $(WHEEL)/run && $(WHEEL_BIN)/pytest tests/core tests/tasks/metrics tests/tasks/sandbox tests/service/test_cli.py
+
 prefect-ways: install
 	$(BIN)/pytest -v tests/service/test_prefect.py tests/service/test_deploy.py tests/service/test_process_pool.py
+
+# The tests that need no service, whose branches are all in these processes; the floor is in pyproject.toml.
+test-coverage: install
+	$(BIN)/pytest -m 'not slow and not clients' -n 2 --ignore tests/service --ignore tests/clients --cov --cov-report=
 
 check: install
 	$(BIN)/ruff format --check .

@@ -80,8 +80,8 @@ class Served:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return f"hf://datasets/org/test/{name}"
 
-    def create(self, spec: dict[str, Any], **fields: Any) -> str:
-        return self.client.v2.evaluation.jobs.create(spec=spec, **fields).id
+    def create(self, spec: Any, **fields: Any) -> str:
+        return str(self.client.v2.evaluation.jobs.create(spec=spec, **fields).id)
 
     def wait(self, job_id: str) -> Any:
         """Wait until a job has ended, and return it."""
@@ -110,7 +110,9 @@ def namesakes(folder: Path) -> Path:
     """Return a folder with packages that are called as ours, as users of Prefect have them, and cannot be imported."""
     for name in ("core", "store", "tasks", "flows", "api", "cli"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / name / "__init__.py").write_text("raise ImportError(f'{__file__} is the user's')\n")
+        (folder / name / "__init__.py").write_text(
+            "open(__file__ + '.taken', 'w').close()\nraise ImportError(__file__)\n"
+        )
     return folder
 
 

@@ -81,7 +81,7 @@ class NemoV2(Http):
     def create(self, questions: Questions) -> str:
         return self.create_from(self.spec(self.upload(questions)))
 
-    def create_from(self, spec: Json) -> str:
+    def create_from(self, spec: Any) -> str:
         return str(self.sdk.v2.evaluation.jobs.create(spec=spec).id)
 
     def spec(self, file_id: str) -> Json:
@@ -124,7 +124,7 @@ class NemoV2(Http):
 class NemoV1(NemoV2):
     face: ClassVar[Face] = "nemo-v1"
 
-    def create_from(self, spec: Json) -> str:
+    def create_from(self, spec: Any) -> str:
         return str(self.sdk.evaluation.jobs.create(**spec).id)
 
     def has_ended(self, job_id: str) -> bool:

@@ -17,6 +17,7 @@ from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteC
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
+import flows.worker.worker  # noqa: F401 - Prefect loads it too, at a moment when it looks in the working directory first
 from core.door import Door
 from core.settings import ending_if_misconfigured, read_settings
 

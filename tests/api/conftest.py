@@ -59,10 +59,11 @@ def service(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with httpx.Client(base_url=url, timeout=60) as http:
-            state = State.over(workspace, wake=lambda: service.woken.append("woken"), ready=lambda: service.is_ready)
-            service = Service(url, state, http)
+            made: Service
+            state = State.over(workspace, wake=lambda: made.woken.append("woken"), ready=lambda: made.is_ready)
+            made = Service(url, state, http)
             with running(state, listening):
-                yield service
+                yield made
     workspace.close()
 
 

@@ -89,7 +89,7 @@ def _try(operation: Any, mode: GenerationMode, session: requests.Session, known:
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode), real=st.booleans())
-    def answered(case: schemathesis.Case, real: bool) -> None:
+    def answered(case: schemathesis.Case[Any], real: bool) -> None:
         if real:
             case.path_parameters = {**(case.path_parameters or {}), **known}
         response = case.call(session=session, timeout=10)

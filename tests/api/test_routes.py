@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -53,7 +52,7 @@ class Example(NamedTuple):
 class Asked:
     """A client of an application that notes which endpoint each request reaches."""
 
-    http: httpx.Client
+    http: TestClient
     app: FastAPI
     reached: list[object] = field(default_factory=list)
 

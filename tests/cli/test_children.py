@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,10 @@ def end(child: Child, log: Path) -> None:
     until("the child to end", lambda: not is_alive(child.pid))
 
 
+def is_up(child: Child) -> bool:
+    return "up" in child.command.log.read_text()
+
+
 def test_a_child_that_lives_needs_nothing(running: Child) -> None:
     assert running.tend() is None
     assert is_alive(running.pid)
@@ -92,7 +97,7 @@ def test_children_are_ended_together_and_by_force_if_need_be(tmp_path: Path, mon
     stubborn = Child(command(tmp_path, STUBBORN))
     tame = Child(command(tmp_path / "tame", SLEEP))
     for child in (stubborn, tame):
-        until("the child to be up", lambda child=child: "up" in child.command.log.read_text())
+        until("the child to be up", partial(is_up, child))
     stop_all([stubborn, tame])
     assert not is_alive(stubborn.pid)
     assert not is_alive(tame.pid)

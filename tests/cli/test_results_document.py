@@ -16,6 +16,7 @@ from core.result import Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from store.results.views import query
+from tests.tasks.specs import alike
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "results.md").read_text()
 FENCES = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -48,16 +49,16 @@ def write_job(results: Path, job_id: str, model: str, day: int, right: tuple[int
         Score("qa", n, "t", 0, "correct", "string-check", "scored", float(value)) for n, value in enumerate(right)
     ]
     folder.finish_judge(shard, scores, [])
-    mean = sum(right) / len(right)
-    folder.write_summaries([Summary("qa", "t", "correct", "string-check", len(right), 0, sum(right), mean, *[0.0] * 6)])
+    figures = (sum(right), sum(right) / len(right), *alike(0.0)[2:])
+    folder.write_summaries([Summary("qa", "t", "correct", "string-check", len(right), 0, *figures)])
     folder.write_manifest(Manifest(job_id=job_id, code_version="", spec=SPEC, shards=(shard,), datasets=()))
     time = datetime.fromisoformat(f"2026-11-{day}T02:00:00")
     job = Job(
         job_id,
         "nemo-v2",
-        SPEC,
         {},
         f"nightly-{model}-{day}",
+        spec=SPEC,
         model=model,
         status="completed",
         created_at=time,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,9 +66,9 @@ def test_the_client_evaluates_what_it_has_logged(served: Served, tmp_path: Path)
 
 
 def test_its_command_line_creates_and_reads_a_run(served: Served, tmp_path: Path) -> None:
-    command = [environment("maniac") / "bin" / "maniac", "--api-key", "key", "--base-url", served.url]
+    command: list[str | Path] = [environment("maniac") / "bin" / "maniac", "--api-key", "key", "--base-url", served.url]
 
-    def ask(*arguments: str) -> object:
+    def ask(*arguments: str) -> Any:
         return json.loads(run([*command, *arguments, "--json"], tmp_path))
 
     ask("containers", "create", "--label", "cli", "--initial-model", "good")

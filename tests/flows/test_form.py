@@ -1,3 +1,5 @@
+from inspect import signature
+
 import jsonschema
 import pytest
 
@@ -62,4 +64,4 @@ def test_parameters_that_went_around_the_form_fail_without_being_repeated() -> N
 def test_a_specification_is_nothing_that_prefect_keeps() -> None:
     asked = {"target": "a/b", "spec": {"targets": [{"endpoint": {"api_key": "MARKER"}}]}}
     assert evaluate.serialize_parameters(asked) == {"target": "a/b"}
-    assert "spec" in evaluate.fn.__kwdefaults__
+    assert "spec" in signature(evaluate.fn).parameters

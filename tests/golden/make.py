@@ -69,7 +69,7 @@ def _fill(workspace: Workspace, lab: Lab) -> dict[str, str]:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with running(state, listening), httpx.Client(base_url=url, timeout=60) as http:
             clients = [face(http, lab.model.url) for face in FACES]
-            made = {client.face: client.create(questions_of(type(client))) for client in clients}
+            made: dict[str, str] = {client.face: client.create(questions_of(type(client))) for client in clients}
             native = faces.Native(http, lab.model.url)
             made["failed"] = native.create(FAILED)
             made["computed"] = native.create_from(_computed())

@@ -16,6 +16,7 @@ from store.results.samples import Samples
 from store.results.schemas import SCHEMAS, Kind
 from store.results.views import query
 from tests.golden.test_golden import RELEASES, unpacked
+from tests.tasks.specs import alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def test_older_rows_have_none_in_the_fields_that_came_later(job: Job, newer: dic
 
 def test_what_is_written_has_the_new_columns_and_the_new_version(tmp_path: Path, newer: dict[Kind, Schema]) -> None:
     schema, path = newer["summaries"], tmp_path / "job_id=j" / "summaries" / "0.parquet"
-    own = [getattr(Summary("qa", "t", "m", "n", 1, 0, *[1.0] * 8), field.name) for field in fields(Summary)]
+    own = [getattr(Summary("qa", "t", "m", "n", 1, 0, *alike(1.0)), field.name) for field in fields(Summary)]
     write_parquet(path, schema.table([(*own, 0.25, {"few": 2})]))
     table = read_parquet(path, schema)
     assert table is not None

@@ -10,7 +10,7 @@ from tests.tasks import specs
 
 ROW: Final = {"question": "say 1", "answer": "1", "response": "1"}
 CODE: Final = "def run_evaluation(item):\n    return 1.0\n"
-CHAT: Final = {
+CHAT: Final[dict[str, Any]] = {
     "input": {"messages": [{"role": "user", "content": "q"}]},
     "output": {"choices": [{"message": {"role": "assistant", "content": "a"}}]},
 }

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from nemo_microservices import UnprocessableEntityError
 
-from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, failure, last_content, text
+from tests.scripted import Answer, Received, Script, ScriptedEndpoint, by_default, failure, last_content, text
 from tests.service.bodies import CORRECT, Json, chat_task, job, judge, model
 
 ROWS = 40
@@ -106,7 +106,7 @@ BACKREFERENCE = {"type": "regex", "pattern": r"(a)\1"}
 
 @pytest.fixture(scope="module")
 def ended(served) -> Any:
-    scripts = {
+    scripts: dict[str, Script] = {
         "untouched": by_default,
         "wrong key": refuse_the_key,
         "html": html,

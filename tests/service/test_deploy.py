@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from tests.conftest import until
 from tests.service.prefect_api import Prefect, job_of, store_pair
 
 ROOT = Path(__file__).parents[2]
+
+
+def is_closed(prefect: Prefect, deployment: str) -> bool:
+    return "additionalProperties" in prefect.deployment(deployment)["parameter_openapi_schema"]
 
 
 @pytest.mark.slow
@@ -23,10 +28,7 @@ def test_a_clone_is_deployed_and_its_forms_are_closed(served, endpoint):
         )
         assert done.returncode == 0, done.stdout + done.stderr
     for name in ("evaluation", "nightly"):
-        until(
-            f"the form of {name} to be closed",
-            lambda name=name: "additionalProperties" in prefect.deployment(name)["parameter_openapi_schema"],
-        )
+        until(f"the form of {name} to be closed", partial(is_closed, prefect, name))
         deployed = prefect.deployment(name)
         assert (deployed["entrypoint"], deployed["pull_steps"]) == ("flows.evaluate.evaluate", [])
         assert deployed["enforce_parameter_schema"]

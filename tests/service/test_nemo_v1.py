@@ -149,7 +149,7 @@ def test_a_job_that_is_deleted_while_it_runs_is_gone_at_once_and_its_files_soon(
 def test_the_async_client_does_the_same(served, named):
     async def run() -> tuple[Any, bytes]:
         async with AsyncNeMoMicroservices(base_url=served.url, _strict_response_validation=True) as client:
-            jobs = client.evaluation.jobs
+            jobs: Any = client.evaluation.jobs
             created = await jobs.create(namespace="org", **named)
             progress: list[float] = []
             async with asyncio.timeout(WAIT_S):

@@ -154,7 +154,7 @@ def test_an_unknown_job_is_not_found(served):
 def test_the_asynchronous_client_does_the_same(served, endpoint, questions):
     async def evaluate() -> tuple[str, float, bool]:
         async with AsyncNeMoMicroservices(base_url=served.url, _strict_response_validation=True) as client:
-            jobs = client.v2.evaluation.jobs
+            jobs: Any = client.v2.evaluation.jobs
             created = await jobs.create(spec=job(model(endpoint.url), qa=chat_task(questions)))
             async with asyncio.timeout(WAIT_S):
                 while (current := await jobs.retrieve(created.id)).status not in ENDED:  # noqa: ASYNC110 - as clients do

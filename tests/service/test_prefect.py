@@ -36,10 +36,10 @@ def slow_endpoint() -> Iterator[ScriptedEndpoint]:
 
 
 def listed(served: Served) -> set[str]:
-    return {job.id for job in served.client.v2.evaluation.jobs.list(page_size=100).data}
+    return {str(job.id) for job in served.client.v2.evaluation.jobs.list(page_size=100).data}
 
 
-def asked(endpoint: ScriptedEndpoint) -> Counter[str]:
+def asked(endpoint: ScriptedEndpoint) -> Counter[bytes]:
     return Counter(call["raw"] for call in endpoint.calls)
 
 
@@ -69,7 +69,7 @@ def test_the_fields_of_the_form_say_what_is_run(served, prefect, endpoint):
 def test_a_program_starts_a_run_and_gets_its_end(served, prefect, endpoint):
     pair = store_pair(served, endpoint, "program", 4)
     with temporary_settings({PREFECT_API_URL: served.prefect_api, PREFECT_API_AUTH_STRING: served.prefect_sign_in}):
-        run = run_deployment("evaluate/evaluation", parameters=pair, timeout=WAIT_S, poll_interval=0.5)
+        run: Any = run_deployment("evaluate/evaluation", parameters=pair, timeout=WAIT_S, poll_interval=0.5)
     assert run.state.is_completed()
     assert served.wait(job_of(served, str(run.id))).status == "completed"
 

@@ -168,11 +168,11 @@ def test_forty_keys_through_every_face_are_found_nowhere(
     served: Served, recorder: Recorder, record_property: Callable[[str, object], None]
 ) -> None:
     keys = Keys()
-    lines, asked = 6 * (json.dumps(ROW) + "\n"), json.dumps([ROW])
+    lines, listed = 6 * (json.dumps(ROW) + "\n"), json.dumps([ROW])
     questions = served.dataset("keyed.jsonl", lines)
     of_lines = {"purpose": "eval", "file_type": "jsonl"}
     file_id = recorder.ask("POST", "/v1/files", files={"file": ("keyed.jsonl", lines)}, data=of_lines).json()["id"]
-    benchmark = recorder.ask("POST", "/api/v3/benchmark/upload", files={"file": ("keyed.json", asked)}).json()
+    benchmark = recorder.ask("POST", "/api/v3/benchmark/upload", files={"file": ("keyed.json", listed)}).json()
     before = {job["id"] for job in _all_jobs(recorder)}
     statuses: dict[str, set[int]] = {}
     with ScriptedEndpoint(CarelessEndpoint()) as endpoint:

@@ -57,6 +57,11 @@ def test_a_second_service_on_the_same_home_is_refused_naming_the_first(served):
     assert httpx.get(f"{served.url}/health").is_success
 
 
+def test_no_process_has_taken_a_module_from_the_folder_that_it_was_started_in(served):
+    assert len(list((served.home / "namesakes").glob("*/__init__.py"))) == 6
+    assert list((served.home / "namesakes").rglob("*.taken")) == []
+
+
 def test_a_full_disk_ends_a_job_naming_the_file_and_nothing_else(served):
     rows = "".join(f'{{"question": "{n}", "answer": "a"}}\n' for n in range(40))
     questions = served.dataset("full.jsonl", rows)

@@ -20,6 +20,7 @@ from tasks.aggregate import NOT_HAD, Aggregator, Failures, bleu_metrics, describ
 from tasks.generate import recorded_outputs
 from tasks.metrics.bleu import sentence_bleu
 from tasks.metrics.computed import computed_scores, measure
+from tasks.metrics.measure import Measure
 from tasks.metrics.subject import subjects
 
 KEY = ("qa", "target", "graded", "score")
@@ -166,6 +167,7 @@ def test_a_bleu_with_one_name_has_one_summary_which_is_the_corpus_as_a_fraction(
     aggregator = Aggregator({("qa", "bleu"): bleu})
     for sample, texts in enumerate(zip(CANDIDATES, REFERENCES, strict=True)):
         [measured] = measure(bleu, {"candidate": texts[0], "references[0]": texts[1]})
+        assert isinstance(measured, Measure)
         value, counts = sentence_bleu(texts[0], [texts[1]])
         assert measured.value == value / 100
         detail = orjson.dumps(counts).decode()
@@ -239,4 +241,4 @@ def test_a_job_that_needs_scores_fails_without_a_single_one() -> None:
 def test_without_a_bound_all_samples_may_fail() -> None:
     failures = Failures(None)
     failures.add([score(i, "judge_error", error="HTTP 500") for i in range(3)])
-    assert failures.check() is None
+    failures.check()

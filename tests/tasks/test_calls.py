@@ -1,5 +1,6 @@
 import resource
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +24,7 @@ from tests.tasks.specs import CORRECT, judge, model, recorded, rows, spec
 ROUTE = Route("http://model/v1/chat/completions", "m")
 
 
-def job_of(lab: Lab, size: int = 6, **params: float) -> Job:
+def job_of(lab: Lab, size: int = 6, **params: Any) -> Job:
     return lab.add(spec(model(lab.model.url), rows(size), CORRECT, **params))
 
 

@@ -16,6 +16,7 @@ from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, Recorde
 from store.results.folder import JobFolder
 from tasks.datasets.found import Sources
 from tasks.resolve import freeze, resolve
+from tests.tasks.datasets.given import no_upload
 
 ALONE = RecordedTarget()
 MODEL = ModelTarget(endpoint=Endpoint(url="http://127.0.0.1:1/v1", model="m"))
@@ -29,9 +30,9 @@ def folder(tmp_path: Path) -> JobFolder:
 
 
 def run(
-    folder: JobFolder, spec: EvaluationSpec, root: Path | None = None, report: Callable[[str], None] = str
+    folder: JobFolder, spec: EvaluationSpec, root: Path | None = None, report: Callable[[str], None] = lambda _: None
 ) -> Manifest:
-    return resolve("job-1", spec, folder, Sources(root, Path, str), code_version="1.0", report=report)
+    return resolve("job-1", spec, folder, Sources(root, no_upload, str), code_version="1.0", report=report)
 
 
 def rows_task(count: int, name: str = "qa", **fields: Any) -> TaskSpec:
@@ -110,7 +111,7 @@ def test_what_is_refused_leaves_nothing_behind(
 
 
 def test_the_digest_is_that_of_the_rows_as_canonical_json_lines() -> None:
-    rows = [{"b": "é", "a": [1, None]}, {"a": 2.5}]
+    rows: list[dict[str, Any]] = [{"b": "é", "a": [1, None]}, {"a": 2.5}]
     texts: list[bytes] = []
     digest = freeze("qa", rows, texts.append)
     canonical = "".join(

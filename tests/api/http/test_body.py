@@ -1,10 +1,12 @@
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from api.http.body import MAX_DEPTH, refuse_unportable
 
@@ -18,7 +20,7 @@ JSON = st.recursive(
 JOBS = "/v2/evaluation/jobs"
 
 
-def accepted(value: object) -> bool:
+def accepted(value: JsonValue) -> bool:
     try:
         refuse_unportable(value)
     except ValueError:
@@ -44,7 +46,7 @@ def orjson_refuses(value: object) -> bool:
 
 @pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}])
 def test_nesting_is_bounded(wrap):
-    value: object = 1
+    value: Any = 1
     for _ in range(MAX_DEPTH):
         value = wrap(value)
     assert accepted(value)

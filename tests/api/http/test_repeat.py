@@ -15,7 +15,7 @@ from store.db.tables import jobs
 from store.files.contents import Files
 
 V1, V2 = "/v1/evaluation/jobs", "/v2/evaluation/jobs"
-SPEC = {
+SPEC: dict[str, Any] = {
     "target": {"type": "rows", "rows": [{"a": "1", "token": "MARKER"}]},
     "config": {"type": "custom", "tasks": {"qa": {"type": "data"}}},
 }

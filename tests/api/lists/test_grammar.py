@@ -11,7 +11,7 @@ from api.lists.pages import Asked, PageQuery
 from core.queries.lists import Contains, Listing, OneOf, Within
 
 WORDS = Word("status", {"on": ("running", "paused"), "off": ("done",)}, {"active": "on"})
-FILTERS = {"name": Exact("name"), "project": Exact("project", commas=True), "status": WORDS}
+FILTERS: dict[str, Exact | Word] = {"name": Exact("name"), "project": Exact("project", commas=True), "status": WORDS}
 GRAMMAR = Grammar(
     filters={
         **FILTERS,

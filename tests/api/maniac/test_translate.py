@@ -80,7 +80,7 @@ def test_what_says_nothing_or_two_things_is_no_score(reply):
 @pytest.mark.parametrize(("threshold", "passed"), [(None, False), (0, True), (0.2, True), (0.3, False)])
 def test_a_score_passes_from_the_threshold_on(threshold, passed):
     verdict = read_verdict(judge(pass_threshold=threshold).scale, '{"score": 0.2}')["score"]
-    assert verdict is not None
+    assert isinstance(verdict, Verdict)
     assert verdict.passed is passed
 
 

@@ -8,7 +8,7 @@ from core.errors import SpecInvalid
 from core.job import NewJob, Progress, random_id, utcnow
 from core.result import Summary
 from core.settings import Settings
-from core.spec import EvaluationSpec
+from core.spec import EvaluationSpec, ModelTarget
 from store.results.folder import JobFolder
 from store.results.log import JobLog
 from tests.inputs import inline
@@ -73,7 +73,10 @@ def test_a_key_is_named_by_no_variable_that_the_settings_do_not_list(service, re
 def test_a_key_may_be_named_by_a_variable_that_the_settings_list():
     asked = JobRequest.model_validate(body(api_key="env:MY_KEY"))
     job, keys = to_new_job(asked, Settings(key_variables=("MY_KEY",)))
-    assert (job.spec.targets[0].endpoint.api_key, keys) == ("env:MY_KEY", {})
+    assert job.spec is not None
+    (target,) = job.spec.targets
+    assert isinstance(target, ModelTarget)
+    assert (target.endpoint.api_key, keys) == ("env:MY_KEY", {})
     with pytest.raises(SpecInvalid):
         to_new_job(asked, Settings(key_variables=("MY_KEY",), api_keys=("k",)))
 

@@ -76,7 +76,9 @@ def test_the_samples_of_every_task_stand_with_scores_and_calls_in_order(tmp_path
 
 def test_what_could_not_be_had_is_said_and_no_answer_is_taken_as_it_came(tmp_path: Path) -> None:
     folder = judged(tmp_path, {"qa": 2})
-    (shard,) = folder.read_manifest().shards
+    manifest = folder.read_manifest()
+    assert manifest is not None
+    (shard,) = manifest.shards
     lost = Call(CallKey("qa", 0, "target", 0, "target", "", 0), "error", "{}", "<html>", 500, "HTTP 500")
     refused = Call(CallKey("qa", 1, "target", 0, "target", "", 0), "error", "{}", '{"error": "no"}', 400, "HTTP 400")
     folder.finish_generate(shard, [Output("qa", 0, "target", outcome="target_error")], [lost, refused])

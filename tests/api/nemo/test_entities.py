@@ -16,11 +16,11 @@ from core.errors import NotFound
 from core.spec import ModelTarget
 
 TARGETS, CONFIGS = "/v1/evaluation/targets", "/v1/evaluation/configs"
-ENDPOINT = {"url": "https://models.example/v1", "model_id": "meta/llama-3", "api_key": "MARKER-key"}
-MODEL = {"api_endpoint": {"url": "https://models.example/v1", "model_id": "m"}}
-RETRIEVER = {"pipeline": {"query_embedding_model": MODEL, "index_embedding_model": MODEL, "top_k": 10}}
-ROWS = [{"q": "2+2", "a": "4", "token": "data", "note": None}]
-JUDGE = {
+ENDPOINT: dict[str, Any] = {"url": "https://models.example/v1", "model_id": "meta/llama-3", "api_key": "MARKER-key"}
+MODEL: dict[str, Any] = {"api_endpoint": {"url": "https://models.example/v1", "model_id": "m"}}
+RETRIEVER: dict[str, Any] = {"pipeline": {"query_embedding_model": MODEL, "index_embedding_model": MODEL, "top_k": 10}}
+ROWS: list[Any] = [{"q": "2+2", "a": "4", "token": "data", "note": None}]
+JUDGE: dict[str, Any] = {
     "type": "llm-judge",
     "params": {
         "model": {"api_endpoint": {"url": "https://judge.example/v1", "model_id": "judge", "api_key": "MARKER-judge"}},
@@ -28,7 +28,7 @@ JUDGE = {
         "scores": {"correct": {"type": "int", "parser": {"type": "regex", "pattern": "SCORE: (\\d)"}}},
     },
 }
-DATASET = {"files_url": "hf://datasets/org/ds/qa.jsonl"}
+DATASET: dict[str, Any] = {"files_url": "hf://datasets/org/ds/qa.jsonl"}
 GRADING: dict[str, Any] = {
     "type": "custom",
     "tasks": {"sums": {"type": "data", "dataset": DATASET, "metrics": {"judge": JUDGE}}},
@@ -41,7 +41,7 @@ def client(service: Any) -> Iterator[NeMoMicroservices]:
         yield client
 
 
-def model(**changes: Any) -> dict[str, Any]:
+def model(**changes: Any) -> Any:
     return {"api_endpoint": {**ENDPOINT, **changes}}
 
 
@@ -93,7 +93,8 @@ def test_a_target_of_any_type_is_kept(client: NeMoMicroservices, parts: dict[str
 
 def test_a_config_is_kept_with_its_datasets_filled_in_and_its_keys_masked(client: NeMoMicroservices) -> None:
     config = client.evaluation.configs.create(**GRADING, name="grading", params={"limit_samples": 3})
-    task = config.tasks["sums"]
+    assert config.tasks is not None
+    task: Any = config.tasks["sums"]
     assert str(config.id).startswith("eval-config-")
     assert task.dataset.id.startswith("dataset-")
     assert task.dataset.version_id == "main"
@@ -105,6 +106,7 @@ def test_a_config_is_kept_with_its_datasets_filled_in_and_its_keys_masked(client
 def test_a_config_of_a_type_that_cannot_run_is_kept_all_the_same(client: NeMoMicroservices) -> None:
     config = client.evaluation.configs.create(type="humaneval", tasks={"t": {"type": "x", "params": {"a": 1}}})
     assert client.evaluation.configs.retrieve(str(config.name), namespace="default").type == "humaneval"
+    assert config.tasks is not None
     assert config.tasks["t"].params == {"a": 1}
 
 
@@ -113,7 +115,7 @@ def test_a_name_is_taken_once_in_its_namespace(client: NeMoMicroservices) -> Non
     client.evaluation.targets.create(type="rows", rows=ROWS, name="once", namespace="other")
     with pytest.raises(ConflictError) as caught:
         client.evaluation.targets.create(type="rows", rows=ROWS, name="once")
-    assert "default/once exists already" in caught.value.body["detail"]
+    assert "default/once exists already" in caught.value.response.json()["detail"]
     assert caught.value.response.headers["x-should-retry"] == "false"
 
 
@@ -121,7 +123,7 @@ def test_a_name_is_taken_once_in_its_namespace(client: NeMoMicroservices) -> Non
 def test_a_name_that_no_path_can_hold_is_refused(client: NeMoMicroservices, name: str) -> None:
     with pytest.raises(UnprocessableEntityError) as caught:
         client.evaluation.configs.create(type="gsm8k", name=name)
-    assert caught.value.body["detail"][0]["loc"] == ["body", "name"]
+    assert caught.value.response.json()["detail"][0]["loc"] == ["body", "name"]
 
 
 class TestPatch:
@@ -131,6 +133,8 @@ class TestPatch:
         assert (after.id, after.name, after.description, after.project) == (before.id, "patched", "old", "new")
         assert after.model == before.model
         assert after.created_at == before.created_at
+        assert before.updated_at is not None
+        assert after.updated_at is not None
         assert after.updated_at > before.updated_at
         assert client.evaluation.targets.list(filter={"model": "meta/llama-3", "name": "patched"}).data == [after]
 
@@ -162,7 +166,7 @@ class TestPatch:
         client.evaluation.targets.create(type="rows", rows=ROWS, name="keyless")
         with pytest.raises(UnprocessableEntityError) as caught:
             client.evaluation.targets.update("keyless", namespace="default", model=model(api_key="******"))
-        assert caught.value.body["detail"][0]["loc"] == ["body", "model", "api_endpoint", "api_key"]
+        assert caught.value.response.json()["detail"][0]["loc"] == ["body", "model", "api_endpoint", "api_key"]
 
     def test_a_config_can_be_renamed_and_moved_but_not_onto_another(self, client: NeMoMicroservices) -> None:
         update = client.evaluation.configs.update
@@ -228,11 +232,11 @@ class TestReferences:
         self, service: Any, client: NeMoMicroservices
     ) -> None:
         prompt = {"params": {"template": {"messages": [{"role": "user", "content": "{{q}}"}]}}, "dataset": DATASET}
-        chat = {"type": "custom", "tasks": {"qa": {"type": "chat-completion", **prompt}}}
+        chat: dict[str, Any] = {"type": "custom", "tasks": {"qa": {"type": "chat-completion", **prompt}}}
         target = client.evaluation.targets.create(type="model", model=model(), name="owned", namespace="org")
         config = client.evaluation.configs.create(**chat, name="chat", namespace="org")
         job = client.evaluation.jobs.create(target="org/owned", config="org/chat")
-        shown = job.to_dict()["target"]
+        shown: Any = job.to_dict()["target"]
         assert (shown["id"], shown["name"], shown["schema_version"]) == (target.id, "owned", "1.0")
         assert job.config.id == config.id
         assert "MARKER" not in job.to_json()
@@ -245,9 +249,11 @@ class TestReferences:
         assert client.evaluation.jobs.retrieve(str(job.id)).to_dict()["target"] == shown
 
     def test_what_is_given_inline_is_shown_like_what_is_stored(self, client: NeMoMicroservices) -> None:
-        judged = {**GRADING, "tasks": {"sums": {"type": "data", "metrics": {"judge": JUDGE}}}}
-        job = client.evaluation.jobs.create(target={"type": "rows", "rows": ROWS}, config={**judged, "name": "mine"})
-        target, config = job.to_dict()["target"], job.to_dict()["config"]
+        judged: Any = {**GRADING, "tasks": {"sums": {"type": "data", "metrics": {"judge": JUDGE}}}}
+        inline: Any = {"type": "rows", "rows": ROWS}
+        job = client.evaluation.jobs.create(target=inline, config=judged | {"name": "mine"})
+        shown: Any = job.to_dict()
+        target, config = shown["target"], shown["config"]
         assert target["id"] == target["name"]
         assert target["rows"] == ROWS
         assert (config["name"], config["namespace"], config["type_prefix"]) == ("mine", "default", "eval-config")
@@ -262,11 +268,11 @@ class TestReferences:
 
     def test_a_job_of_the_second_version_can_name_them_too(self, service: Any, client: NeMoMicroservices) -> None:
         client.evaluation.targets.create(type="rows", rows=ROWS, name="rows", namespace="v2")
-        client.evaluation.configs.create(
-            type="custom", tasks={"sums": {"type": "data", "metrics": {"judge": JUDGE}}}, name="judge", namespace="v2"
-        )
+        tasks: Any = {"sums": {"type": "data", "metrics": {"judge": JUDGE}}}
+        client.evaluation.configs.create(type="custom", tasks=tasks, name="judge", namespace="v2")
         job = client.v2.evaluation.jobs.create(spec={"target": "v2/rows", "config": "v2/judge"})
-        assert job.spec.target.rows == ROWS
+        target: Any = job.spec.target
+        assert target.rows == ROWS
         assert "MARKER" not in job.to_json()
         kept = service.state.jobs.get(job.id)
         assert (kept.target, kept.config) == ("v2/rows", "v2/judge")

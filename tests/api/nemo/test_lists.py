@@ -1,6 +1,6 @@
 """What the documentation of filters and searches shows, by its curl lines and with the vendor's client."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,25 +15,33 @@ from core.job import JobStatus
 from store.db.connect import connect, writing
 from store.db.tables import jobs as table
 
+Json = dict[str, Any]
+
 V1, V2 = "/v1/evaluation/jobs", "/v2/evaluation/jobs"
-TARGET = {"type": "model", "model": {"api_endpoint": {"url": "https://models.example/v1", "model_id": "llama-3"}}}
-CHECK = {"type": "string-check", "params": {"check": ["{{sample.output_text}}", "equals", "{{item.a}}"]}}
-TASK = {
+TARGET: Json = {
+    "type": "model",
+    "model": {"api_endpoint": {"url": "https://models.example/v1", "model_id": "llama-3"}},
+}
+CHECK: Json = {
+    "type": "string-check",
+    "params": {"check": ["{{sample.output_text}}", "equals", "{{item.a}}"]},
+}
+TASK: Json = {
     "type": "chat-completion",
     "params": {"template": {"messages": [{"role": "user", "content": "{{item.q}}"}]}},
     "dataset": {"files_url": "hf://datasets/org/ds/qa.jsonl"},
     "metrics": {"same": CHECK},
 }
-CONFIG = {"type": "custom", "tasks": {"qa": TASK}}
-SPEC = {"target": TARGET, "config": CONFIG}
-ROWS = {"type": "rows", "rows": [{"q": "2+2", "a": "4"}]}
-GRADED = {
+CONFIG: Json = {"type": "custom", "tasks": {"qa": TASK}}
+SPEC: Any = {"target": TARGET, "config": CONFIG}
+ROWS: Json = {"type": "rows", "rows": [{"q": "2+2", "a": "4"}]}
+GRADED: Json = {
     "type": "custom",
     "tasks": {
         "sums": {"type": "data", "metrics": {"same": {**CHECK, "params": {"check": ["4", "equals", "{{item.a}}"]}}}}
     },
 }
-MINE = {"namespace": "my-organization", "name": "my-model-target-1"}
+MINE: Json = {"namespace": "my-organization", "name": "my-model-target-1"}
 
 JOBS: list[tuple[str, str, str, JobStatus, str]] = [
     ("early", "my-organization", "2025-03-17T12:00:00", "completed", "my-project"),
@@ -55,14 +63,14 @@ def client(service: Any) -> Iterator[NeMoMicroservices]:
         client.evaluation.configs.create(**GRADED, namespace="other", name="sums")
         client.evaluation.configs.create(type="gsm8k", namespace="other", name="gsm")
         for name, namespace, created_at, status, project in JOBS:
-            owner = {"namespace": namespace, "project": project, "custom_fields": {"team": name[:1]}}
+            owner: dict[str, Any] = {"namespace": namespace, "project": project, "custom_fields": {"team": name[:1]}}
             mine = namespace == "my-organization"
             target, config = ("my-model-target-1", "my-gsm8k-config-1") if mine else ("rows", "sums")
-            refs = {"target": f"{namespace}/{target}", "config": f"{namespace}/{config}"}
+            refs: dict[str, Any] = {"target": f"{namespace}/{target}", "config": f"{namespace}/{config}"}
             first = client.evaluation.jobs.create(**refs, **owner, extra_body={"name": name})
             second = client.v2.evaluation.jobs.create(spec=SPEC, name=name, **owner)
             for job_id in (first.id, second.id):
-                set_columns(service, job_id, created_at=created_at, status=status)
+                set_columns(service, str(job_id), created_at=created_at, status=status)
         yield client
 
 
@@ -191,7 +199,7 @@ def test_a_documented_example_lists_what_it_says(
     page = jobs.list(**asked)
     assert response.status_code == 200
     assert names(service, path, [job["id"] for job in response.json()["data"]]) == expected
-    assert names(service, path, [job.id for job in page.data]) == expected
+    assert names(service, path, [str(job.id) for job in page.data]) == expected
     form = EvaluationJobsPage if path == V1 else EvaluatorV2JobsPage
     form.model_validate(response.json())
 
@@ -305,14 +313,16 @@ def test_all_pages_are_iterated_as_documented(client: NeMoMicroservices) -> None
 
 def test_a_date_object_of_the_client_is_understood(client: NeMoMicroservices) -> None:
     moment = datetime(2025, 3, 20, tzinfo=UTC)
-    nested = {"target": {"namespace": "other", "custom_fields": {"k": "v"}}, "config": "other/sums"}
-    assert len(client.evaluation.jobs.list(filter={"created_at": {"gte": moment}}).data) == 2
+    nested: Any = {"target": {"namespace": "other", "custom_fields": {"k": "v"}}, "config": "other/sums"}
+    since: Any = {"created_at": {"gte": moment}}
+    assert len(client.evaluation.jobs.list(filter=since).data) == 2
     assert len(client.evaluation.jobs.list(search={"created_at": {"start": moment, "end": "2025-03-20"}}).data) == 1
     assert client.evaluation.jobs.list(filter=nested).data == []
 
 
 def test_targets_and_configs_are_filtered_as_documented(service: Any, client: NeMoMicroservices) -> None:
-    targets, configs = client.evaluation.targets.list, client.evaluation.configs.list
+    targets: Callable[..., Any] = client.evaluation.targets.list
+    configs: Callable[..., Any] = client.evaluation.configs.list
     assert [
         each.name for each in targets(filter={"namespace": "my-organization", "name": "my-model-target-1"}).data
     ] == ["my-model-target-1"]

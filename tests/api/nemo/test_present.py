@@ -8,7 +8,7 @@ from nemo_microservices.types.jobs import PlatformJobStatusResponse
 
 from api.nemo.present.jobs import MESSAGES, STATUS, echo, percent, task_status, to_job, to_result, to_results, to_status
 from api.nemo.schema.responses import Status, TaskStatus
-from core.job import TERMINAL, Count, Job, JobStatus, Progress
+from core.job import TERMINAL, Count, Job, JobStatus, Progress, Stage
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 
 STATUSES = st.sampled_from(get_args(JobStatus))
@@ -72,7 +72,7 @@ def test_the_status_of_any_job_is_what_a_strict_client_expects(status):
 
 
 def test_a_note_is_the_message_and_samples_count_once_judged():
-    counts = {"qa": {"generate": Count(4, 4), "judge": Count(3, 4)}}
+    counts: dict[str, dict[Stage, Count]] = {"qa": {"generate": Count(4, 4), "judge": Count(3, 4)}}
     shown = to_job(job(note="Rescheduled after a crash"), Progress("job-1", 1, "w", TIME, counts))
     assert shown.status_details == {
         "progress": 87.5,

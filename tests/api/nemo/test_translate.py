@@ -218,16 +218,19 @@ def test_an_empty_key_is_no_key():
     body["spec"]["target"]["model"]["api_endpoint"]["api_key"] = ""
     body["spec"]["config"]["params"]["extra"]["hf_token"] = ""
     spec = spec_of(body)
-    assert spec.targets[0].endpoint.api_key is None
-    assert spec.tasks[0].dataset.token is None
+    (target,), dataset = spec.targets, spec.tasks[0].dataset
+    assert isinstance(target, ModelTarget)
+    assert isinstance(dataset, FilesDataset)
+    assert (target.endpoint.api_key, dataset.token) == (None, None)
 
 
 def test_a_dataset_of_another_content_format_is_read_by_its_ending():
     body = sealed("completion")
-    body["spec"]["config"]["tasks"]["continue"]["dataset"]["format"] = "SQuAD"
-    assert spec_of(body).tasks[0].dataset.format is None
-    body["spec"]["config"]["tasks"]["continue"]["dataset"]["format"] = "CSV"
-    assert spec_of(body).tasks[0].dataset.format == "csv"
+    for given, kept in (("SQuAD", None), ("CSV", "csv")):
+        body["spec"]["config"]["tasks"]["continue"]["dataset"]["format"] = given
+        dataset = spec_of(body).tasks[0].dataset
+        assert isinstance(dataset, FilesDataset)
+        assert dataset.format == kept
 
 
 def test_the_name_of_a_stored_dataset_is_not_found():

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from nemo_microservices import AsyncNeMoMicroservices, ConflictError, NeMoMicroservices, NotFoundError
 
-from core.job import Count, Failure, Progress, utcnow
+from core.job import Count, Failure, Progress, Stage, utcnow
 from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from store.results.folder import JobFolder
@@ -40,7 +40,7 @@ def job(client) -> Any:
 
 def starts(service, job_id: str) -> None:
     service.state.jobs.settle(job_id, status="running", started_at=utcnow())
-    counts = {"qa": {"generate": Count(2, 2), "judge": Count(1, 2)}}
+    counts: dict[str, dict[Stage, Count]] = {"qa": {"generate": Count(2, 2), "judge": Count(1, 2)}}
     service.state.jobs.report(Progress(job_id, 1, "w", utcnow(), counts))
 
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nemo_microservices import ConflictError, NeMoMicroservices, NotFoundError
 
-from core.job import Count, Failure, Progress, utcnow
+from core.job import Count, Failure, Progress, Stage, utcnow
 from core.result import Summary
 from store.results.folder import JobFolder
+from tests.tasks.specs import alike
 
 BODIES = Path(__file__).parent / "bodies"
 JOBS = "/v2/evaluation/jobs"
@@ -28,7 +29,7 @@ MEAN = Summary(
     stddev=0.5,
     stderr=0.35355339059327373,
 )
-NOTHING = Summary("qa", "target", "judge", "correct", 0, 3, *[None] * 8)
+NOTHING = Summary("qa", "target", "judge", "correct", 0, 3, *alike(None))
 
 
 def body(name: str) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def test_a_name_can_be_taken_once_and_the_conflict_is_final(service, client):
     client.v2.evaluation.jobs.create(name="once", **unnamed_chat())
     with pytest.raises(ConflictError) as caught:
         client.v2.evaluation.jobs.create(name="once", **unnamed_chat())
-    assert "default/once" in caught.value.body["detail"]
+    assert "default/once" in caught.value.response.json()["detail"]
     assert caught.value.response.headers["x-should-retry"] == "false"
     assert caught.value.request.headers["x-stainless-retry-count"] == "0"
 
@@ -126,7 +127,7 @@ def test_the_status_of_a_new_job_has_nothing_null(client):
 def test_progress_is_shown_while_a_job_runs(service, client):
     job = client.v2.evaluation.jobs.create(**unnamed_chat())
     service.state.jobs.settle(job.id, status="running", started_at=utcnow())
-    counts = {"qa": {"generate": Count(60, 100), "judge": Count(25, 100)}}
+    counts: dict[str, dict[Stage, Count]] = {"qa": {"generate": Count(60, 100), "judge": Count(25, 100)}}
     service.state.jobs.report(Progress(job.id, 1, "w", utcnow(), counts))
     shown = client.v2.evaluation.jobs.retrieve(job.id)
     assert shown.status == "active"
@@ -389,7 +390,7 @@ def test_a_body_that_is_no_portable_json_object_is_refused(service, text):
     assert response.json()["detail"][0]["loc"][0] == "body"
 
 
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, 0, 1.5, 10**18, "", "x", "http://a:b@c/", "{{", "\x00", [], [None], {}, {"a": {}}]
 )
 

@@ -19,6 +19,7 @@ from core.plan import Manifest
 from core.result import Summary
 from store.results.folder import JobFolder
 from store.results.log import JobLog
+from tests.tasks.specs import alike
 
 JOBS = "/v2/evaluation/jobs"
 SPEC: dict[str, Any] = {
@@ -79,8 +80,8 @@ def test_an_invalid_cursor_is_refused(service, client, job, cursor):
     says(service, job, "a")
     with pytest.raises(UnprocessableEntityError) as caught:
         client.v2.evaluation.jobs.logs.list(job.id, page_cursor=cursor)
-    assert caught.value.body["detail"][0]["msg"] == "Invalid page cursor"
-    assert caught.value.body["detail"][0]["loc"] == ["query", "page_cursor"]
+    assert caught.value.response.json()["detail"][0]["msg"] == "Invalid page cursor"
+    assert caught.value.response.json()["detail"][0]["loc"] == ["query", "page_cursor"]
 
 
 def test_artifacts_are_a_tar_archive_under_one_folder(service, client, job, tmp_path):
@@ -89,7 +90,7 @@ def test_artifacts_are_a_tar_archive_under_one_folder(service, client, job, tmp_
     assert caught.value.body == {"detail": "Job result not found"}
     says(service, job, "Running task qa")
     folder = folder_of(service, job)
-    folder.write_summaries([Summary("qa", "target", "m", "s", 1, 0, *[1.0] * 8)])
+    folder.write_summaries([Summary("qa", "target", "m", "s", 1, 0, *alike(1.0))])
     service.state.jobs.settle(job.id, status="completed", finished_at=utcnow())
     client.v2.evaluation.jobs.results.artifacts.retrieve(job.id).write_to_file(tmp_path / "artifacts.tar.gz")
     with tarfile.open(tmp_path / "artifacts.tar.gz") as archive:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from api.http.state import State
-from core.job import Count, Job, Progress, utcnow
+from core.job import Count, Job, Progress, Stage, utcnow
 from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from core.settings import ModelSettings
@@ -55,7 +55,7 @@ class Nugen:
 
     def begin(self, evaluation_id: str, judged: int) -> None:
         self.state.jobs.settle(evaluation_id, status="running", started_at=utcnow())
-        counts = {"benchmark": {"generate": Count(5, 5), "judge": Count(judged, 5)}}
+        counts: dict[str, dict[Stage, Count]] = {"benchmark": {"generate": Count(5, 5), "judge": Count(judged, 5)}}
         self.state.jobs.report(Progress(evaluation_id, 1, "w", utcnow(), counts))
 
     def finish(self, evaluation_id: str, grades: Mapping[str, Grades], *, shards: int = 1) -> Job:

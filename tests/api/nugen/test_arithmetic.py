@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.nugen.present.arithmetic import compare, metrics_of, statistics_of
-from core.result import Summary
+from core.result import Outcome, Summary
 from tasks.aggregate import summarise
 
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
@@ -14,7 +14,8 @@ STATISTICS = st.floats(0, 1) | st.none()
 
 
 def summary(name: str, values: list[float], *, lost: int = 0) -> Summary:
-    return summarise(("t", "model", "judge", name), values, Counter(scored=len(values), judge_unparsable=lost))
+    outcomes = Counter[Outcome]({"scored": len(values), "judge_unparsable": lost})
+    return summarise(("t", "model", "judge", name), values, outcomes)
 
 
 def test_the_standard_deviation_is_that_of_the_population() -> None:

@@ -97,7 +97,7 @@ def test_a_file_that_is_wrong_is_refused_by_its_place_and_leaves_nothing(
 
 def test_a_request_without_a_file_is_told_so(nugen: Nugen) -> None:
     for request in ({"data": {"name": "n"}}, {"json": QUESTIONS}, {"files": {"other": b"[]"}}):
-        answer = nugen.http.post(f"{BENCHMARK}/upload", **request)  # type: ignore[arg-type]
+        answer = nugen.http.post(f"{BENCHMARK}/upload", **request)
         assert answer.status_code == 422, request
         assert answer.json()["detail"][0]["loc"] == ["body", "file"]
 

@@ -102,14 +102,15 @@ class TestCreate:
         assert response.json() == {
             "detail": [{"loc": ["body", "benchmark_id"], "msg": "Field required", "type": "missing"}]
         }
-        for wrong, place in [
+        wrongs: list[tuple[dict[str, Any], str]] = [
             ({"model_id": ""}, "model_id"),
             ({"model_id_2": 5}, "model_id_2"),
             ({"custom_metrics": "tone"}, "custom_metrics"),
             ({"custom_metrics": {"tone": 5}}, "custom_metrics"),
             ({"custom_metrics": [" "]}, "custom_metrics"),
             ({"custom_metrics": {"answer_relevance": "mine"}}, "custom_metrics"),
-        ]:
+        ]
+        for wrong, place in wrongs:
             body = {"model_id": "m", "benchmark_id": nugen.upload().json()["id"], **wrong}
             answer = nugen.http.post(EVALUATIONS, json=body)
             assert (answer.status_code, answer.json()["detail"][0]["loc"][1]) == (422, place), wrong
@@ -232,7 +233,7 @@ class TestRead:
 class TestDownload:
     def test_a_file_has_every_answer_with_its_grades(self, nugen: Nugen) -> None:
         created = nugen.create(custom_metrics=["tone"])
-        grades = {"binary_correctness": [1, 1, 0, 1, 1], "answer_relevance": [0.5, None, 0.9, 1, 1]}
+        grades: dict[str, Any] = {"binary_correctness": [1, 1, 0, 1, 1], "answer_relevance": [0.5, None, 0.9, 1, 1]}
         nugen.finish(created["evaluation_id"], {"model": {**grades, "tone": [0.25] * 5}}, shards=3)
         response = nugen.http.get(f"{EVALUATIONS}/{created['evaluation_id']}/download")
         name = f"evaluation_results_{created['evaluation_id']}.json"

@@ -72,7 +72,7 @@ def test_every_model_gets_the_question_as_it_is_and_one_judge_gives_all_scores()
 @given(st.text(), st.text(min_size=1), st.text())
 def test_the_judge_sees_whatever_is_said_as_it_is(description: str, name: str, answer: str) -> None:
     judge = to_judge("j", {name: description})
-    sample = {"output_text": answer, "tool_calls": [], "response": None}
+    sample: dict[str, Any] = {"output_text": answer, "tool_calls": [], "response": None}
     body = compile_body(judge.prompt.body, where="judge").render(context(QUESTIONS[0], sample))
     system, user = (message["content"] for message in body["messages"])
     assert description in system

@@ -1,4 +1,5 @@
 import hashlib
+from typing import Any
 
 import httpx
 import pytest
@@ -18,11 +19,11 @@ ASKED = {
 }
 
 
-def begin(service: Service) -> dict:
+def begin(service: Service) -> dict[str, Any]:
     return service.http.post(f"{MULTIPART}/initiate", json=ASKED).json()
 
 
-def put_parts(begun: dict) -> list[dict]:
+def put_parts(begun: dict[str, Any]) -> list[dict[str, Any]]:
     sent = []
     for part, content in zip(begun["parts"], PARTS, strict=True):
         response = httpx.put(part["URL"], content=content, headers=part["Headers"])
@@ -31,7 +32,7 @@ def put_parts(begun: dict) -> list[dict]:
     return sent
 
 
-def complete(service: Service, begun: dict, parts: list[dict]) -> httpx.Response:
+def complete(service: Service, begun: dict[str, Any], parts: list[dict[str, Any]]) -> httpx.Response:
     ids = {name: begun[name] for name in ("upload_id", "file_id")}
     return service.http.post(f"{MULTIPART}/complete", json=ids | {"parts": parts})
 

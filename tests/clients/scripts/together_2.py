@@ -42,7 +42,7 @@ def refusal(file_id: str) -> dict[str, Any]:
     try:
         client.files.retrieve(file_id)
     except together.NotFoundError as error:
-        return {"error": type(error).__name__, "message": error.body["error"]["message"]}  # type: ignore[index]
+        return {"error": type(error).__name__, "message": error.body["error"]["message"]}
     return {}
 
 

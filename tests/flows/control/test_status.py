@@ -57,7 +57,7 @@ def test_an_ordinary_job_is_created_pending_running_completed() -> None:
     status: JobStatus = "created"
     seen = [status]
     for run in ("none", "scheduled", "pending", "running", "running", "completed"):
-        status = next_status(status, run, "run")  # type: ignore[arg-type]
+        status = next_status(status, run, "run")
         seen.append(status)
     assert seen == ["created", "created", "created", "pending", "running", "running", "completed"]
 
@@ -65,7 +65,7 @@ def test_an_ordinary_job_is_created_pending_running_completed() -> None:
 def test_a_crash_that_is_started_again_stays_running() -> None:
     status: JobStatus = "running"
     for run in ("crashed", "scheduled", "pending", "running"):
-        status = next_status(status, run, "run")  # type: ignore[arg-type]
+        status = next_status(status, run, "run")
         assert status == "running"
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.server.database.configurations import AioSqliteConfiguration
@@ -140,7 +141,7 @@ def test_a_transaction_that_is_cancelled_amid_a_statement_gives_the_lock_back(ru
 
         async def held_up() -> None:
             async with database.transaction() as session:
-                raw = await (await session.connection()).get_raw_connection()
+                raw: Any = await (await session.connection()).get_raw_connection()
                 await raw.driver_connection.create_function("hold_up", 0, hold_up)
                 await session.execute(text("SELECT hold_up() UNION ALL SELECT 2"))
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -16,8 +18,9 @@ def log(engine: sa.Engine) -> Completions:
     return Completions(engine)
 
 
-def completion(n: int = 0, **fields: object) -> NewCompletion:
-    return NewCompletion(**{"input": {"n": n}, "output": {"choices": [n]}, **fields})
+def completion(n: int = 0, **fields: Any) -> NewCompletion:
+    parts: dict[str, Any] = {"input": {"n": n}, "output": {"choices": [n]}, **fields}
+    return NewCompletion(**parts)
 
 
 def numbers(found) -> list[int]:

@@ -11,7 +11,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import Conflict, NotFound
-from core.job import TERMINAL, Count, Face, Failure, Intent, Job, JobStatus, NewJob, Progress, Stage, random_id, utcnow
+from core.job import (
+    TERMINAL,
+    Count,
+    Face,
+    Failure,
+    Intent,
+    Job,
+    JobStatus,
+    NewJob,
+    Progress,
+    Stage,
+    Transition,
+    random_id,
+    utcnow,
+)
 from core.metric import StringCheck
 from core.queries.lists import Listing
 from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
@@ -231,7 +245,7 @@ class TestSettle:
             crashes=2,
             finished_at=ended,
             updated_at=settled.updated_at,
-            history=(*job.history, ("failed", settled.updated_at)),
+            history=(*job.history, Transition("failed", settled.updated_at)),
         )
         assert settled.updated_at > job.updated_at
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.job import Job
+from core.job import Job, ListedJob
 from core.queries.lists import Contains, Field, Listing, OneOf, Sort, Term, Within
 from store.db.connect import writing
 from store.db.jobs import Jobs
@@ -65,7 +65,7 @@ fields: st.SearchStrategy[Term] = st.one_of(
 )
 
 
-def holds(term: Term, job: Job) -> bool:
+def holds(term: Term, job: ListedJob) -> bool:
     """What a term says of a job, in Python."""
     value: Any = getattr(job, term.field[0])
     match term:

@@ -134,7 +134,11 @@ def test_the_files_that_a_kill_leaves_at_any_statement_are_those_of_a_version(tm
     migrate(engine, MIGRATIONS[:first])
     whole, kills = {first: looks(engine)}, 0
     for version in range(first + 1, len(MIGRATIONS) + 1):
-        with before_each(engine, lambda number, at=version: shutil.copytree(home, tmp_path / f"{at}-{number}")):
+
+        def keep(number: int, at: int = version) -> None:
+            shutil.copytree(home, tmp_path / f"{at}-{number}")
+
+        with before_each(engine, keep):
             migrate(engine, MIGRATIONS[:version])
         whole[version] = looks(engine)
     engine.dispose()
@@ -192,4 +196,5 @@ def test_a_job_of_an_earlier_version_keeps_its_specification(empty: sa.Engine) -
         )
     assert migrate(empty) == len(MIGRATIONS)
     with reading(empty) as connection:
-        assert connection.execute(sa.select(tables.jobs.c.spec, tables.jobs.c.request)).all() == [({"kept": 1}, {})]
+        found = connection.execute(sa.select(tables.jobs.c.spec, tables.jobs.c.request)).all()
+        assert [tuple(row) for row in found] == [({"kept": 1}, {})]

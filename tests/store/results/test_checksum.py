@@ -24,7 +24,7 @@ def test_a_sealed_file_reads_as_before_and_is_intact(tmp_path: Path) -> None:
     path = tmp_path / "with_checksum.parquet"
     path.write_bytes(SEALED)
     assert pq.read_table(path).equals(pq.read_table(pa.BufferReader(PLAIN)))
-    assert duckdb.sql(f"SELECT count(*), sum(n) FROM '{path}'").fetchall() == [(300, sum(range(300)))]
+    assert duckdb.execute(f"SELECT count(*), sum(n) FROM '{path}'").fetchall() == [(300, sum(range(300)))]
     assert is_intact(SEALED)
     assert not is_intact(PLAIN)
 

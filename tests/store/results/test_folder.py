@@ -17,7 +17,7 @@ from core.result import Call, CallKey, Outcome, Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.checksum import with_checksum
 from store.results.columns import VERSION_KEY
-from store.results.folder import JobFolder
+from store.results.folder import JobFolder, ScoreOf
 from store.results.journal import Journal, read_journal
 from tests.conftest import until
 
@@ -346,7 +346,7 @@ def test_a_removal_that_was_cut_short_is_completed(folder: JobFolder) -> None:
 
 def test_a_job_is_written_anew_as_its_status_changes(folder: JobFolder) -> None:
     for status in ("running", "completed"):
-        job = Job("job-1", "nemo-v2", SPEC, {}, "first", status=status, created_at=utcnow(), updated_at=utcnow())
+        job = Job("job-1", "nemo-v2", {}, "first", spec=SPEC, status=status, created_at=utcnow(), updated_at=utcnow())
         folder.write_job(job)
     [row] = pq.ParquetFile(folder.path / "job.parquet").read().to_pylist()
     assert (row["id"], row["name"], row["status"]) == ("job-1", "first", "completed")
@@ -361,8 +361,8 @@ def test_scores_that_passed_are_counted_over_all_shards(folder: JobFolder) -> No
         unknown = [replace(score, name="other") for score in SCORES]
         folder.finish_judge(shard, passed + unknown, [])
     counts = folder.count_passed()
-    assert counts["qa", "target", "exact", "exact"] == 2
-    assert counts["qa", "target", "exact", "other"] == 0
+    assert counts[ScoreOf("qa", "target", "exact", "exact")] == 2
+    assert counts[ScoreOf("qa", "target", "exact", "other")] == 0
 
 
 def test_what_has_no_score_says_why_for_each_outcome(folder: JobFolder) -> None:

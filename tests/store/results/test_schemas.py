@@ -120,7 +120,7 @@ def test_a_job_is_one_row_with_utc_times() -> None:
     spec = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[])),))
     created = datetime(2026, 1, 2, 3, tzinfo=UTC).replace(tzinfo=None)
     job = Job(
-        "job-1", "nemo-v2", spec, {}, "first", model="m", status="running", created_at=created, updated_at=created
+        "job-1", "nemo-v2", {}, "first", spec=spec, model="m", status="running", created_at=created, updated_at=created
     )
     [row] = schemas.job_table(job).to_pylist()
     assert list(row) == JOB.arrow.names

@@ -13,6 +13,7 @@ from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from store.results.schemas import SCHEMAS
 from store.results.views import open_views, query
+from tests.tasks.specs import alike
 
 SPEC = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[])),))
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -35,10 +36,19 @@ def write(results: Path, job_id: str, values: list[float | None]) -> JobFolder:
             for n, value in zip(samples, values, strict=True)
         ]
         folder.finish_judge(shard, scores, [])
-    folder.write_summaries([Summary("qa", "t", "exact", "exact", 2, 0, *[1.0] * 8)])
+    folder.write_summaries([Summary("qa", "t", "exact", "exact", 2, 0, *alike(1.0))])
     naive = START.replace(tzinfo=None)
     folder.write_job(
-        Job(job_id, "nemo-v2", SPEC, {}, f"name of {job_id}", status="completed", created_at=naive, updated_at=naive)
+        Job(
+            job_id,
+            "nemo-v2",
+            {},
+            f"name of {job_id}",
+            spec=SPEC,
+            status="completed",
+            created_at=naive,
+            updated_at=naive,
+        )
     )
     return folder
 
@@ -158,7 +168,7 @@ def test_sql_sees_no_variable_of_the_program(results: Path) -> None:
     secret = pa.table({"key": ["sk-secret"]})
     with open_views(results) as views, pytest.raises(duckdb.CatalogException, match="secret does not exist"):
         views.execute("SELECT * FROM secret")
-    assert duckdb.sql("SELECT * FROM secret").fetchall() == [(secret["key"][0].as_py(),)]
+    assert duckdb.execute("SELECT * FROM secret").fetchall() == [(secret["key"][0].as_py(),)]
 
 
 def test_no_statement_opens_the_door_for_the_next(results: Path) -> None:

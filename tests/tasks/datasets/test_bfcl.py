@@ -120,7 +120,11 @@ def test_a_folder_has_the_questions_of_the_category_that_the_split_names(tmp_pat
 def test_rows_of_the_format_openai_are_read(nested: bool) -> None:
     messages = [{"role": "user", "content": "Find the area."}]
     tool = {"type": "function", "function": {"name": "area", "parameters": {}}}
-    given = {"messages": [messages] if nested else messages, "tools": [tool], "tool_calls_ground_truth": [{"area": {}}]}
+    given: dict[str, Any] = {
+        "messages": [messages] if nested else messages,
+        "tools": [tool],
+        "tool_calls_ground_truth": [{"area": {}}],
+    }
     [row] = arrange([given], unread)
     assert (row["messages"], row["tools"], row["ground_truth"]) == (messages, [tool], [{"area": {}}])
     with pytest.raises(DatasetUnreadable, match=r"row 1 .* needs lists 'messages', 'tools' and 'tool_calls_ground"):

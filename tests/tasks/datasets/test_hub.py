@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,9 @@ def hub() -> Iterator[Hub]:
         yield served
 
 
-def rows(hub: Hub, home: Path, path: str = "org/ds/d.jsonl", *, token: str | None = None, most: int = 10_000) -> list:
+def rows(
+    hub: Hub, home: Path, path: str = "org/ds/d.jsonl", *, token: str | None = None, most: int = 10_000
+) -> list[Any]:
     sources = Sources(None, no_uploads, lambda ref: f"token of {ref}", hubs=Hubs((hub.url,), home / "hub", most))
     return list(read_rows(FilesDataset(url=f"hf://datasets/{path}", hub=hub.url, token=token), sources, limit=None))
 

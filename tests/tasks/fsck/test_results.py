@@ -2,6 +2,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,14 +15,14 @@ from store.results.folder import JobFolder
 from store.results.journal import Journal, read_journal
 from tasks.fsck.results import Difference, fsck
 from tasks.generate import generate_shard
-from tests.scripted import Received, failure, last_content, text
+from tests.scripted import Answer, Received, failure, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, recorded, rows, spec
 
 ROWS = 30
 
 
-def answering(call: Received) -> object:
+def answering(call: Received) -> Answer:
     if call["body"]["model"] == "j":
         return text("no grade" if "a4" in last_content(call["body"]) else '{"score": 3}')
     answer = last_content(call["body"]).rpartition("ANSWER:")[2].strip()
@@ -64,7 +65,7 @@ def test_nothing_differs_in_a_job_as_it_was_carried_out_and_everything_is_counte
 
 def test_a_job_of_recorded_outputs_and_users_code_is_whole_too(lab: Lab) -> None:
     code = Code(name="code", source="def run_evaluation(item):\n    return 1", item={"text": "{{ item.answer }}"})
-    given = [{"first": "a", "answer": "a"}, {"first": None, "answer": "b"}]
+    given: list[dict[str, Any]] = [{"first": "a", "answer": "a"}, {"first": None, "answer": "b"}]
     job = lab.add(spec(recorded("first"), given, CORRECT, code))
     lab.carry_out(job)
     report = fsck(end(lab, job))

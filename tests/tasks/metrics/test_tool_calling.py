@@ -108,6 +108,8 @@ def test_the_order_of_calls_is_free(calls: list[tuple[str, dict[str, Any]]], cha
 @given(CALLS, CALLS)
 def test_the_same_arguments_are_never_without_the_same_names(first: Any, second: Any) -> None:
     names, arguments = tool_calling(made(*first), wanted(*second))
+    assert not isinstance(arguments, Unparsable)
+    assert not isinstance(names, Unparsable)
     assert arguments <= names
     assert (names, arguments) == tool_calling(made(*second), wanted(*first))
 
