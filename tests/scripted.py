@@ -11,6 +11,7 @@ import gc
 import hashlib
 import importlib.util
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -105,7 +106,14 @@ def by_default(request: Received) -> Answer:
 class ScriptedEndpoint:
     """The endpoint: `script` decides on each call's answer, `calls` holds what came."""
 
-    def __init__(self, script: Script = by_default, *, port: int = 0, latency_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        script: Script = by_default,
+        *,
+        port: int = 0,
+        latency_s: float = 0.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.script = script
         self.calls: list[Received] = []
         self.log: TextIO | None = None
@@ -113,9 +121,10 @@ class ScriptedEndpoint:
         self.open: set[_Connection] = set()
         self.in_flight = 0
         self.last_reply = 0.0
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> Self:
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
@@ -136,7 +145,7 @@ class ScriptedEndpoint:
     async def serve(self, stopping: asyncio.Event) -> None:
         """Answer until `stopping` is set."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Connection(self), sock=self._listener)
+        server = await loop.create_server(lambda: _Connection(self), sock=self._listener, ssl=self._tls)
         await stopping.wait()
         server.close()
         for connection in list(self.open):

@@ -48,9 +48,7 @@ async def attempt(connections: Connections, route: Route, asked: Asked) -> Attem
     except BodyRefused as refused:
         reading = Reading("error", str(refused))
     except (BodyBroken, httpx.HTTPError, aiohttp.ClientError, OSError) as failure:
-        reading = Reading("transient", f"No whole answer from {route.origin}: {_reason(failure, route)}")
-        if called and called.refused:
-            reading = Reading("error", str(called.refused))
+        reading = _failed(failure, route, called)
     else:
         return _read(asked, response, body)
     return Attempt(reading, asked.body, changes=asked.changes)
@@ -65,6 +63,16 @@ def _read(asked: Asked, response: httpx.Response, body: bytes) -> Attempt:
     return Attempt(reading, asked.body, status, wait_s, asked.changes)
 
 
+def _failed(failure: Exception, route: Route, called: Called | None) -> Reading:
+    """Tell what a connection that failed means: mostly that it may be better the next time."""
+    if called and called.refused:
+        return Reading("error", str(called.refused))
+    reason = f"No whole answer from {route.origin}: {_reason(failure, route)}"
+    if isinstance(failure.__cause__ or failure, aiohttp.ClientConnectorCertificateError):
+        return Reading("error", f"{reason}; an authority of your own is named by the model's ca_file in the settings")
+    return Reading("transient", reason)
+
+
 def _reason(failure: Exception, route: Route) -> str:
     """Return what happened, without the URL, whose query may hold a key."""
     cause = failure.__cause__ or failure
@@ -73,6 +81,8 @@ def _reason(failure: Exception, route: Route) -> str:
             text = cause.message
         case aiohttp.ClientConnectorError():
             text = f"cannot connect: {cause.os_error}"
+        case aiohttp.ClientConnectorCertificateError():
+            text = str(cause.certificate_error)
         case _:
             text = str(cause)
     return text.replace(str(route.destination), route.origin) or type(cause).__name__

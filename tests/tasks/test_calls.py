@@ -1,4 +1,5 @@
 import resource
+from contextlib import nullcontext
 from itertools import count
 from typing import Any
 
@@ -287,6 +288,42 @@ def test_a_busy_endpoint_is_not_given_up(lab: Lab, headers: dict[str, str], made
     with pytest.raises(ShardIncomplete, match="8 of 8 calls failed for now"):
         generate(lab, job_of(lab, size=8))
     assert len(lab.model.calls) == made
+
+
+def test_attempts_at_a_shard_do_not_multiply_the_retries_of_a_call(lab: Lab) -> None:
+    job = job_of(lab, max_retries=3)
+    lab.model.script = failing_on("q2", how=failure(503, "busy", {"retry-after-ms": "1"}))
+    with lab.engaged(job) as engine:
+        shard = engine.manifest.shards[0]
+        for final in (False, False, True):
+            with pytest.raises(ShardIncomplete) if not final else nullcontext():
+                generate_shard(engine, shard, final=final)
+    assert lab.asked.count("q2 ANSWER: a2") == 4 + 1 + 1
+    assert outcomes(lab, job).count("target_error") == 1
+
+
+def test_an_account_that_is_empty_ends_the_calls_whatever_was_answered_before(lab: Lab) -> None:
+    job = job_of(lab, 20)
+    spent = Answer(b'{"error": {"code": "insufficient_quota", "message": "no credit"}}', 429)
+    lab.model.script = lambda _: spent if len(lab.model.calls) > 4 else text("ok")
+    generate(lab, job)
+    assert len(lab.model.calls) == 4 + IDENTICAL_ERRORS
+    assert outcomes(lab, job) == ["scored"] * 4 + ["target_error"] * 5 + ["not_attempted"] * 11
+
+
+def test_a_field_that_a_model_refuses_is_noted_in_the_log_and_beside_the_plan(lab: Lab) -> None:
+    refused = Answer(b'{"error": {"param": "temperature", "message": "temperature 0.3 is not supported"}}', 400)
+    lab.model.script = lambda call: refused if "temperature" in call["body"] else text(last_content(call["body"])[-2:])
+    target = model(lab.model.url).model_copy(update={"generation": {"temperature": 0.3}})
+    job = lab.add(spec(target, rows(3), CORRECT))
+    (summary,) = lab.carry_out(job)
+    assert (summary.mean, len(lab.model.calls)) == (1.0, 4)
+    origin = lab.model.url.removesuffix("/v1")
+    note = f"m at {origin}: temperature is left out, since the endpoint says: temperature 0.3 is not supported"
+    assert [said for said in lab.said if "temperature" in said] == [note]
+    manifest = lab.workspace.folder(job.id).read_manifest()
+    assert manifest is not None
+    assert manifest.notes == (note,)
 
 
 # Replies in a form.

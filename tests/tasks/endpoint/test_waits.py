@@ -1,11 +1,12 @@
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.endpoint.waits import BACKOFF_BASE_S, BACKOFF_CAP_S, backoff_s, retry_after_s
+from tasks.endpoint.waits import BACKOFF_BASE_S, BACKOFF_CAP_S, backoff_s, pause_s, retry_after_s
 
 
 @given(retry=st.integers(1, 100), draw=st.floats(0, 1))
@@ -42,3 +43,56 @@ def test_a_retry_after_of_any_text_is_no_error(value: str) -> None:
 def test_without_a_retry_after_nothing_is_asked() -> None:
     assert retry_after_s({}, now=0.0) is None
     assert retry_after_s({"retry-after": "soon"}, now=0.0) is None
+
+
+NOW = 1_800_000_000.0
+RESET = "x-ratelimit-reset-requests"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({RESET: "6m0s"}, 360),
+        ({RESET: "1m30s"}, 90),
+        ({RESET: "500ms"}, 0.5),
+        ({RESET: "1h2m3.5s"}, 3723.5),
+        ({RESET: "7.66s", "x-ratelimit-reset-tokens": "2m"}, 120),
+        ({RESET: "2m", "x-ratelimit-remaining-requests": "9", "x-ratelimit-reset-tokens": "7s",
+          "x-ratelimit-remaining-tokens": "0"}, 7),
+        ({"X-RateLimit-Reset": str(int(NOW * 1000) + 3000)}, 3),
+        ({"x-ratelimit-reset": str(int(NOW) + 3)}, 3),
+        ({"ratelimit-reset": "3"}, 3),
+        ({"anthropic-ratelimit-requests-reset": "2027-01-15T08:00:03Z"}, 3),
+        ({RESET: "Fri, 15 Jan 2027 08:00:03 GMT"}, 3),
+        ({RESET: "2m", "retry-after": "3"}, 3),
+        ({"retry-after": "1m3s"}, 63),
+        ({RESET: "soon"}, None),
+        ({"x-ratelimit-limit-requests": "60"}, None),
+    ],
+)  # fmt: skip
+def test_the_last_reset_of_the_limits_is_waited_for(headers: dict[str, str], seconds: float | None) -> None:
+    assert pause_s(429, httpx.Headers(headers), None, NOW) == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_a_reset_is_no_reason_to_wait_where_the_limits_are_not_reached() -> None:
+    assert pause_s(500, {RESET: "6m0s"}, None, NOW) is None
+    assert pause_s(500, {"retry-after": "3"}, None, NOW) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        ({"details": [{"@type": "Help"}, {"@type": "RetryInfo", "retryDelay": "3.5s"}]}, 3.5),
+        ({"metadata": {"headers": {"X-RateLimit-Reset": str(int(NOW * 1000) + 3000)}}}, 3),
+        ({"message": "Rate limit reached. Please try again in 1m30.5s. Visit us"}, 90.5),
+        ({"message": "Please retry after 6 seconds."}, 6),
+        ("Please try again in 500ms", 0.5),
+        ({"message": "busy", "retry_after": 5}, 5),
+        ({"message": "try again later"}, None),
+        ({"message": "in 20 seconds it was 40"}, None),
+        ({"details": "none", "metadata": 3}, None),
+    ],
+)
+def test_what_a_body_asks_for_is_waited_for(error: object, seconds: float | None) -> None:
+    for body in ({"error": error}, [{"error": error}]):
+        assert pause_s(429, {RESET: "9s"}, body, NOW) == (9.0 if seconds is None else pytest.approx(seconds))

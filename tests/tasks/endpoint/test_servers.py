@@ -1,0 +1,239 @@
+"""What servers send, each as it was met, and what comes of it: outcome, text, tokens, and how often they are asked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+
+from core.endpoint import Reasoning
+from core.result import Call, CallKey, CallOutcome, Usage
+from tasks.endpoint.loop import IoLoop, JobLimit, Policy, Reply, Route
+from tasks.endpoint.reply import to_output
+from tests.scripted import Answer, ScriptedEndpoint
+
+SOON = {"retry-after-ms": "1"}
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+SSE = {"content-type": "text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[IoLoop]:
+    loop = IoLoop(Policy(private=True))
+    yield loop
+    loop.close()
+
+
+def sent(body: Any, status: int = 200, **headers: str) -> Answer:
+    return Answer(body if isinstance(body, bytes) else orjson.dumps(body), status, SOON | headers)
+
+
+def choice(message: Any, finish: Any = "stop", **fields: Any) -> Answer:
+    return sent({"choices": [{"index": 0, "message": message, "finish_reason": finish, **fields}], "usage": USAGE})
+
+
+def said(content: Any, finish: Any = "stop", **fields: Any) -> Answer:
+    return choice({"role": "assistant", "content": content, **fields}, finish)
+
+
+def events(*chunks: Any, end: bytes = b"data: [DONE]\n\n") -> Answer:
+    return Answer(b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + end, headers=SOON | SSE)
+
+
+def piece(delta: dict[str, Any], finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **fields}
+
+
+COUNTED = Usage(11, 7, 18)
+
+
+@dataclass(frozen=True)
+class Met:
+    """A server's answers, the last one again and again, and what must come of them."""
+
+    server: str
+    quirk: str
+    answers: tuple[Answer, ...]
+    text: str | None = "42"
+    outcome: CallOutcome = "answered"
+    requests: int = 1
+    usage: Usage | None = COUNTED
+    output: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+GOOD = said("42")
+TWICE = Usage(22, 14, 36)
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+ANSWERED = [
+    Met("OpenAI", "a plain answer", (GOOD,), output={"finish_reason": "stop", "truncated": False}),
+    Met("OpenAI", "a plain completion", (sent({"choices": [{"text": "42"}], "usage": USAGE}),)),
+    Met("Mistral", "parts, with thinking among them",
+        (said([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "42"}]),),
+        output={"reasoning": "hm"}),
+    Met("LiteLLM", "thinking blocks", (said("42", thinking_blocks=[{"type": "thinking", "thinking": "hm"}]),),
+        output={"reasoning": "hm"}),
+    Met("OpenRouter", "details of reasoning",
+        (said("42", reasoning=None, reasoning_details=[{"type": "reasoning.summary", "summary": "hm"}]),),
+        output={"reasoning": "hm"}),
+    Met("vLLM", "a reasoning field", (said("42", reasoning_content="hm"),), output={"reasoning": "hm"}),
+    Met("llama.cpp", "thinking in the text", (said("<think>hm</think>\n\n42"),), output={"reasoning": "hm"}),
+    Met("llama.cpp", "thinking that the prompt began", (said("hm\n</think>\n\n42"),), output={"reasoning": "hm"}),
+    Met("MiniMax", "thinking twice", (said("<think>a</think>\n<think>b</think>\n42"),), output={"reasoning": "a\n\nb"}),
+    Met("SGLang", "thinking that never ends", (said("<think>hm", "length"),), "",
+        output={"reasoning": "<think>hm", "truncated": True, "empty": True}),
+    Met("Mistral", "[THINK]", (said("[THINK]hm[/THINK]42"),), output={"reasoning": "hm"}),
+    Met("vLLM", "harmony",
+        (said("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>42<|return|>"),),
+        output={"reasoning": "hm"}),
+    Met("vLLM", "harmony without its marks", (said("analysishmassistantfinal42"),), output={"reasoning": "hm"}),
+    Met("a model", "a tag in prose", (said("it ends with `</think>`: 42"),), "it ends with `</think>`: 42",
+        output={"reasoning": None}),
+    Met("a gateway", "an object as content", (said({"answer": 42}),), '{"answer":42}'),
+    Met("a gateway", "a number as content", (said(42),)),
+    Met("OpenAI", "nothing", (said(None),), "", output={"empty": True}),
+    Met("OpenAI", "the transcript of a voice", (said(None, audio={"transcript": "42"}),)),
+    Met("OpenAI", "the call of a function, as before", (said(None, "function_call", function_call=CALL["function"]),),
+        "", output={"tool_calls": [{"type": "function", "function": CALL["function"]}], "empty": False}),
+    Met("a gateway", "one tool call without its list", (said(None, "tool_calls", tool_calls=CALL),), "",
+        output={"tool_calls": [CALL]}),
+    Met("Gemini", "MAX_TOKENS", (said("42", "MAX_TOKENS"),), output={"truncated": True}),
+    Met("SGLang", "an object for the end", (said("42", {"type": "length", "length": 7}),), output={"truncated": True}),
+    Met("Anthropic by gateways", "max_tokens", (said("42", "max_tokens"),), output={"truncated": True}),
+    Met("a gateway", "choices out of order",
+        (sent({"choices": [{"index": 1, "message": {"content": "no"}}, {"index": 0, "message": {"content": "42"}}]}),),
+        usage=Usage()),
+    Met("a gateway", "an error that is none", (sent({"error": None, "choices": [{"text": "42"}], "usage": USAGE}),)),
+    Met("OpenAI", "cached and reasoning tokens",
+        (sent({"choices": [{"text": "42"}], "usage": USAGE | {
+            "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 3}}}),),
+        usage=Usage(11, 7, 18, 4, 3)),
+    Met("DeepSeek", "hits of the cache",
+        (sent({"choices": [{"text": "42"}], "usage": USAGE | {"prompt_cache_hit_tokens": 4}}),),
+        usage=Usage(11, 7, 18, 4)),
+    Met("Anthropic by gateways", "input and output tokens, and no total",
+        (sent({"choices": [{"text": "42"}], "usage": {"input_tokens": 11, "output_tokens": 7}}),)),
+    Met("llama.cpp", "half a character", (sent(b'{"choices":[{"text":"42 \\ud83d"}]}'),), "42 \ufffd", usage=Usage()),
+    Met("vLLM", "NaN", (sent(b'{"choices":[{"text":"42","logprobs":[NaN,-Infinity]}]}'),), usage=Usage()),
+    Met("a .NET server", "a BOM", (sent(b'\xef\xbb\xbf{"choices":[{"text":"42"}]}'),), usage=Usage()),
+    Met("a proxy", "a stream",
+        (events(piece({"role": "assistant", "content": "4"}), piece({"content": "2"}, "stop", usage=USAGE)),),
+        output={"finish_reason": "stop"}),
+    Met("OpenRouter", "a stream with comments, its tokens last",
+        (Answer(b": OPENROUTER PROCESSING\n\n" + events(
+            piece({"reasoning": "h"}), piece({"reasoning": "m"}), piece({"content": "42"}, "stop"),
+            {"choices": [], "usage": USAGE}).body, headers=SSE),),
+        output={"reasoning": "hm"}),
+    Met("vLLM", "a stream with tool calls in pieces",
+        (events(
+            piece({"tool_calls": [{**CALL, "index": 0, "function": {"name": "f", "arguments": '{"x"'}}]}),
+            piece({"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}, "tool_calls", usage=USAGE)),),
+        "", output={"tool_calls": [{**CALL, "index": 0, "function": {"name": "f", "arguments": '{"x": 1}'}}]}),
+    Met("Ollama", "its own route, streamed",
+        (Answer(b'{"message":{"role":"assistant","content":"4"},"done":false}\n'
+                b'{"message":{"content":"2"},"done":true,"done_reason":"length",'
+                b'"prompt_eval_count":11,"eval_count":7}\n'),),
+        output={"truncated": True}),
+    Met("Ollama", "its route of prompts", (sent({"response": "42", "done": True, "done_reason": "stop"}),),
+        usage=Usage()),
+]  # fmt: skip
+
+FAILED_ONCE = [
+    Met("OpenRouter", "an error in the choice",
+        (choice({"content": "Let me"}, "error", error={"code": 502, "message": "upstream"}), GOOD)),
+    Met("SGLang", "abort", (said("Let", "abort"), GOOD)),
+    Met("DeepSeek", "insufficient_system_resource", (said("", "insufficient_system_resource"), GOOD)),
+    Met("a gateway", "an empty choice beside an error",
+        (sent({"error": {"message": "overloaded"}, "choices": [{"message": {"content": ""}}], "usage": USAGE}), GOOD)),
+    Met("OpenRouter", "a stream that tells of an error",
+        (events(piece({"content": "Let"}, usage=USAGE), {"error": {"code": 502, "message": "upstream"}}), GOOD)),
+    Met("a proxy", "a stream that breaks off", (events(piece({"content": "Let"}, usage=USAGE), end=b""), GOOD)),
+]  # fmt: skip
+
+NOT_ANSWERED = [
+    Met("OpenAI", "a refusal in its own field", (said(None, refusal="I cannot"),), None, "refused", error="I cannot"),
+    Met("OpenAI", "a refusal as a part", (said([{"type": "refusal", "refusal": "I cannot"}]),), None, "refused",
+        error="I cannot"),
+    Met("Azure", "the filter of the answer", (said("", "content_filter"),), None, "refused", error="withheld"),
+    Met("Azure", "the filter of the prompt", (sent({"error": {"code": "content_filter", "message": "no"}}, 400),),
+        None, "refused", usage=Usage(), error="HTTP 400: no"),
+    Met("Gemini", "no message", (choice(None, "PROHIBITED_CONTENT"),), None, "refused", error="withheld"),
+    Met("Gemini", "a blocked prompt", (sent({"promptFeedback": {"blockReason": "SAFETY"}}),), None, "refused",
+        usage=Usage(), error="SAFETY"),
+    Met("DeepSeek", "a prompt at risk", (sent({"error": {"message": "Content Exists Risk"}}, 400),), None, "refused",
+        usage=Usage(), error="Content Exists Risk"),
+    Met("Bedrock gateways", "a guardrail", (said("Sorry, no", "guardrail_intervened"),), None, "refused",
+        error="Sorry, no"),
+    Met("LM Studio", "a wrong path", (sent({"error": "Unexpected endpoint. Returning 200 anyway"}),), None, "error", 2,
+        Usage(), error="Returning 200 anyway"),
+    Met("a gateway", "a page", (sent(b"<!DOCTYPE html>", **{"content-type": "text/html"}),), None, "error", 2,
+        Usage(), error="text/html"),
+    Met("Gemini", "a choice with nothing in it", (choice(None),), None, "error", 2, TWICE, error="no choices"),
+    Met("OpenAI", "no credit", (sent({"error": {"code": "insufficient_quota", "message": "no credit"}}, 429),),
+        None, "error", usage=Usage(), error="no credit"),
+    Met("Moonshot", "no credit",
+        (sent({"error": {"type": "exceeded_current_quota_error", "message": "no credit"}}, 429),),
+        None, "error", usage=Usage(), error="no credit"),
+    Met("OpenRouter", "a status in the body", (sent({"error": {"code": 401, "message": "no key"}}),), None, "error",
+        usage=Usage(), error="no key"),
+    Met("OpenRouter", "a busy provider", (sent({"error": {"code": 429, "message": "Provider returned error",
+        "metadata": {"raw": "too many requests", "provider_name": "P"}}}),), None, "transient", 3, Usage(),
+        error="Provider returned error: too many requests"),
+    Met("FastAPI servers", "details", (sent({"detail": [
+        {"loc": ["body", "model"], "msg": "Field required"}, {"loc": ["body", "n"], "msg": "too many"}]}, 422),),
+        None, "error", usage=Usage(), error="HTTP 422: body.model: Field required; body.n: too many"),
+    Met("a model", "calls nested 1,000 deep",
+        (sent(b'{"choices":[{"message":{"tool_calls":[' + b'[' * 1000 + b']' * 1000 + b']}}]}'),), None, "error",
+        usage=Usage(), error="nested deeper than 200"),
+]  # fmt: skip
+
+
+def ask(loop: IoLoop, endpoint: ScriptedEndpoint, met: Met) -> Reply:
+    rest = list(met.answers)
+    endpoint.script = lambda _: rest.pop(0) if len(rest) > 1 else rest[0]
+    request = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "How much is 40 + 2?"}]})
+    route = Route(f"{endpoint.url}/chat/completions", "m", timeout_s=30.0, max_retries=2)
+    return loop.run(loop.ask(route, request, limit=JobLimit(1), role="target"))
+
+
+def check(loop: IoLoop, endpoint: ScriptedEndpoint, met: Met, requests: int, usage: Usage | None) -> None:
+    reply = ask(loop, endpoint, met)
+    call = Call(CallKey("t", 0, "m", 0, "target", "", 0), reply.outcome, "{}", reply.body, error=reply.error)
+    output = to_output(call, Reasoning())
+    assert (reply.outcome, output.text) == (met.outcome, met.text), reply.error
+    assert (len(endpoint.calls), reply.attempts) == (requests, requests)
+    assert reply.usage == usage
+    assert met.error in (reply.error or "")
+    found = {name: getattr(output, name) for name in met.output}
+    if "tool_calls" in found:
+        found["tool_calls"] = orjson.loads(found["tool_calls"])
+    assert found == met.output
+
+
+def named(met: Met) -> str:
+    return f"{met.server}: {met.quirk}"
+
+
+@pytest.mark.parametrize("met", [*ANSWERED, *NOT_ANSWERED], ids=named)
+def test_what_a_server_sends_is_read_as_it_means_it(loop: IoLoop, endpoint: ScriptedEndpoint, met: Met) -> None:
+    check(loop, endpoint, met, met.requests, met.usage)
+
+
+@pytest.mark.parametrize("met", FAILED_ONCE, ids=named)
+def test_an_answer_that_failed_is_asked_for_again_and_paid_twice(
+    loop: IoLoop, endpoint: ScriptedEndpoint, met: Met
+) -> None:
+    check(loop, endpoint, met, 2, TWICE)
+
+
+@pytest.mark.parametrize("met", FAILED_ONCE, ids=named)
+def test_an_answer_that_fails_for_ever_is_no_answer(loop: IoLoop, endpoint: ScriptedEndpoint, met: Met) -> None:
+    for_ever = Met(met.server, met.quirk, met.answers[:1], None, "transient")
+    check(loop, endpoint, for_ever, 3, Usage(33, 21, 54))
+
+
+@pytest.mark.parametrize("met", ANSWERED, ids=named)
+def test_what_is_kept_of_an_answer_is_json(loop: IoLoop, endpoint: ScriptedEndpoint, met: Met) -> None:
+    assert orjson.loads(ask(loop, endpoint, met).body or "")
