@@ -10,9 +10,10 @@ endif
 
 KILLS ?= 20
 FAULTS ?= 1000
+SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test
+.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test race-test
 
 install: .venv/installed
 
@@ -126,3 +127,7 @@ isolation-test: install
 # Many jobs created at once.
 create-test: install
 	$(BIN)/python -m bench.creates --write RELIABILITY.md
+
+# Pause, resume, cancel, delete, Prefect's suspend and resume, and deaths, in random order while calls are made.
+race-test: install
+	$(BIN)/python -m bench.races --sequences $(SEQUENCES) --seed $(SEED) --write RELIABILITY.md

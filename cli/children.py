@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from cli.signals import forget_inherited
 
@@ -78,8 +79,7 @@ class Child:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
-        self.command.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.command.log.open("ab") as log:
+        with _output(self.command.log) as log:
             return subprocess.Popen(
                 self.command.arguments,
                 env=dict(self.command.environment),
@@ -89,6 +89,15 @@ class Child:
                 pass_fds=[self.command.listener.fileno()] if self.command.listener else [],
                 preexec_fn=_begin,
             )
+
+
+def _output(log: Path) -> BinaryIO:
+    """Open a child's log; for want of one, as on a full disk, no child is left dead."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def backoff_s(failures: int) -> float:

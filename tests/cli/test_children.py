@@ -60,6 +60,16 @@ def test_a_child_that_lives_needs_nothing(running: Child) -> None:
     assert is_alive(running.pid)
 
 
+def test_a_child_whose_log_cannot_be_written_is_started_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("in the way")
+    child = Child(command(tmp_path, SLEEP))
+    try:
+        assert child.tend() is None
+        assert is_alive(child.pid)
+    finally:
+        stop_all([child])
+
+
 def test_a_child_gets_its_environment_alone_and_writes_to_its_log(tmp_path: Path) -> None:
     given_command = command(tmp_path, "import os; print(sorted(n for n in os.environ if n != 'LC_CTYPE'))", LAB="1")
     child = Child(given_command)
