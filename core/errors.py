@@ -17,7 +17,8 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
         ├── StorageFailed       what should be kept cannot be written or read now
         │   └── StorageFull     no space is left on the disk
         ├── SchemaMismatch      the database is of another version
-        └── ResultsMissing      results that should exist do not
+        ├── ResultsMissing      results that should exist do not
+        └── RecordDamaged       a job record cannot be read
 """
 
 from typing import ClassVar, Literal
@@ -134,6 +135,12 @@ class ResultsMissing(ServiceError):
     """A job ended without the results it should have."""
 
     code = "results_missing"
+
+
+class RecordDamaged(ServiceError):
+    """A job's record in the database cannot be read."""
+
+    code = "record_damaged"
 
 
 def first_problem(error: ValidationError) -> str:

@@ -66,6 +66,25 @@ class Progress:
     counts: dict[str, dict[Stage, Count]] = field(default_factory=dict)
     results_ready_at: datetime | None = None
     failure: Failure | None = None
+    began_at: datetime | None = None
+
+    @property
+    def worked_s(self) -> float:
+        """For how long the engine has held the job; 0 for one of a release that did not say when it began."""
+        return (self.heartbeat_at - self.began_at).total_seconds() if self.began_at else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deaths:
+    """How often a job's engine has died since the job last came further, and how far that was.
+
+    `counted` are those of engines that had a chance to bring it further. `extent` is what the job had on disk: the
+    stages that shards have finished, and the calls that others made.
+    """
+
+    counted: int = 0
+    total: int = 0
+    extent: tuple[int, int] = (0, 0)
 
 
 class Transition(NamedTuple):
@@ -144,11 +163,17 @@ class Job(ListedJob):
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """What the control loop needs of a job that has not ended, without its specification."""
+    """What the control loop needs of a job that has not ended, without its specification.
+
+    `damage` says which column of the record cannot be read, and why; what stands in its place means nothing.
+    """
 
     id: str
     face: Face
     namespace: str
+    name: str
+    project: str | None
+    target: str | None
     config: str | None
     model: str | None
     status: JobStatus
@@ -156,10 +181,11 @@ class OpenJob:
     note: str | None
     failure: Failure | None
     flow_run_id: str | None
-    crashes: int
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None
+    finished_at: datetime | None
+    damage: str | None = None
 
 
 def utcnow() -> datetime:

@@ -81,6 +81,7 @@ class Engine:
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._visits = False
+        self._began_at: datetime | None = None
         self._results_ready_at: datetime | None = None
         self._failure: Failure | None = None
 
@@ -91,6 +92,7 @@ class Engine:
         What the user wants is heard before the first call, and the folder is let go after the last.
         """
         with self.folder.held(), closing(JobLog(self.folder.log_path)) as self.log:
+            self._began_at = utcnow()
             self._report_first()
             reporter = threading.Thread(target=self._keep_reporting, name=f"report-{self.job.id}", daemon=True)
             reporter.start()
@@ -309,6 +311,7 @@ class Engine:
             counts=self._counts(),
             results_ready_at=self._results_ready_at,
             failure=self._failure,
+            began_at=self._began_at,
         )
 
     def _counts(self) -> dict[str, dict[Stage, Count]]:

@@ -1,29 +1,57 @@
-"""Start a flow run for each new job, one after the other.
+"""Start flow runs for new jobs, one after the other, the oldest first, and no more than workers soon have room for.
 
 One queue, because Prefect's server on SQLite takes parallel creations badly; each is idempotent by
-the job's id, so that one that was lost on the way is simply asked for again.
+the job's id, so that one that was lost on the way is simply asked for again. The jobs wait in our own table rather
+than with Prefect, where each would be looked at again and again.
 """
 
 import asyncio
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
+from core.errors import RecordDamaged
+from core.job import OpenJob, utcnow
+from flows.control.reconcile import Reconciler, give_up, waiting_note
+from flows.control.troubles import Troubles
+from flows.control.watch import QUEUED_S
 from flows.register import tags
 from flows.worker.wake import wake
 from store.workspace import Workspace
 
+AHEAD = 2
+"""So many times the jobs that a worker runs at once wait for it with Prefect, so that it is never idle."""
 
-async def dispatch(client: PrefectClient, workspace: Workspace, deployment: UUID) -> None:
-    """Start flow runs for all jobs that wait for one."""
-    waiting = await asyncio.to_thread(workspace.jobs.undispatched)
-    for job in waiting:
-        run = await client.create_flow_run_from_deployment(
-            deployment,
-            parameters={"job_id": job.id},
-            name=job.id,
-            tags=tags(job),
-            idempotency_key=job.id,
-        )
-        await asyncio.to_thread(workspace.jobs.dispatched, job.id, str(run.id))
-        wake(workspace.settings.home)
+STEP = "dispatch"
+
+
+async def dispatch(
+    client: PrefectClient, workspace: Workspace, deployment: UUID, reconciler: Reconciler, troubles: Troubles
+) -> None:
+    """Start flow runs for the oldest of the jobs that wait for one, as far as there is room."""
+    room = AHEAD * workspace.settings.max_jobs - reconciler.queued(deployment)
+    if room > 0:
+        waiting = await asyncio.to_thread(workspace.jobs.undispatched, room + troubles.count(STEP))
+        due = [job for job in waiting if troubles.is_due(STEP, job.id)]
+        for job in due[:room]:
+            work = partial(_dispatch, client, workspace, deployment, job)
+            await troubles.attempt(work, STEP, job.id, give_up=partial(give_up, workspace, job.id))
+    long_ago = utcnow() - timedelta(seconds=QUEUED_S)
+    await asyncio.to_thread(workspace.jobs.explain, waiting_note(workspace), long_ago)
+
+
+async def _dispatch(client: PrefectClient, workspace: Workspace, deployment: UUID, job: OpenJob) -> None:
+    if job.damage:
+        await give_up(workspace, job.id, RecordDamaged(f"The job's record is damaged: {job.damage}"))
+        return
+    run = await client.create_flow_run_from_deployment(
+        deployment,
+        parameters={"job_id": job.id},
+        name=job.id,
+        tags=tags(job),
+        idempotency_key=job.id,
+    )
+    await asyncio.to_thread(workspace.jobs.dispatched, job.id, str(run.id))
+    wake(workspace.settings.home)

@@ -1,12 +1,26 @@
 """The end of a job: its terminal status, recorded once its results are seen to be there."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
+from core.errors import AssayError, RecordDamaged
 from core.job import Failure, Job, JobStatus, OpenJob, Progress, utcnow
 from store.db.jobs import Change
+from store.results.folder import JobFolder
 from store.workspace import Workspace
+
+UNSAID: Final = Failure(blame="service", code="flow_run_failed", message="The flow run failed; see its log.")
+DAMAGED: Final = Failure(
+    blame="service",
+    code=RecordDamaged.code,
+    message="The job's record is damaged: its specification or request cannot be read.",
+)
+
+logger = logging.getLogger("assay.control")
 
 
 def finish(
@@ -22,26 +36,54 @@ def finish(
     """
     folder = workspace.folder(job.id)
     report = workspace.jobs.progress([job.id]).get(job.id)  # read last: an engine reports, and then its run ends
-    seen = _begun(workspace, job, report)
+    seen, started_at = _begun(workspace, job, report)
     failure = unpublished or job.failure or (report.failure if report else None)
     if unpublished:
         status = "failed"
-    if status == "completed" and folder.read_summaries() is None:
-        status = "failed"
-        failure = Failure(blame="service", code="results_missing", message="The job ended without its results.")
-    if status == "failed" and failure is None:
-        failure = Failure(blame="service", code="flow_run_failed", message="The flow run failed; see its log.")
-    end: Change = {"status": status, "finished_at": utcnow(), "failure": failure if status == "failed" else None}
-    folder.write_job(replace(workspace.jobs.get(job.id), **end))
+    if status == "completed" and (missing := _missing(folder)):
+        status, failure = "failed", missing
+    whole = _whole(workspace, job)
+    if status != "failed":
+        failure = None
+    elif failure is None:
+        failure = UNSAID if isinstance(whole, Job) else DAMAGED
+    finished_at = utcnow()
+    ended = replace(whole, status=status, failure=failure, started_at=started_at, finished_at=finished_at)
+    folder.write_job(ended)
+    end: Change = {"status": status, "finished_at": finished_at, "failure": failure}
     workspace.jobs.settle(job.id, seen=seen, **end)
 
 
-def _begun(workspace: Workspace, job: Job | OpenJob, report: Progress | None) -> JobStatus:
-    """Return the status of a job that ends; one that was carried out between two looks at it has run for all that."""
+def _begun(workspace: Workspace, job: Job | OpenJob, report: Progress | None) -> tuple[JobStatus, datetime | None]:
+    """Return the status of a job that ends, and when it began.
+
+    One that was carried out between two looks at it has run for all that.
+    """
     if report is None or job.status not in ("created", "pending"):
-        return job.status
+        return job.status, job.started_at
     begun: Change = {"status": "running", "started_at": report.heartbeat_at}
-    return "running" if workspace.jobs.settle(job.id, seen=job.status, **begun) else job.status
+    if workspace.jobs.settle(job.id, seen=job.status, **begun):
+        return "running", report.heartbeat_at
+    return job.status, job.started_at
+
+
+def _missing(folder: JobFolder) -> Failure | None:
+    """Return why a job has not completed whose run has: its results are not there, or damaged."""
+    try:
+        if folder.read_summaries() is not None:
+            return None
+    except AssayError as error:
+        return Failure(blame=error.blame, code=error.code, message=error.message)
+    return Failure(blame="service", code="results_missing", message="The job ended without its results.")
+
+
+def _whole(workspace: Workspace, job: Job | OpenJob) -> Job | OpenJob:
+    """Return the whole record of a job; of one that cannot be read, what is known of it."""
+    try:
+        return workspace.jobs.get(job.id)
+    except (AssayError, ValueError, TypeError, AttributeError) as error:
+        logger.warning("The record of job %s cannot be read: %s", job.id, type(error).__name__)
+        return job
 
 
 @contextmanager

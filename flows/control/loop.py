@@ -4,18 +4,21 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.exceptions import PrefectException, PrefectHTTPStatusError
+from prefect.exceptions import PrefectException
 
 from core.job import Job
 from flows.control.adopt import adopt, unregistered
 from flows.control.dispatch import dispatch
 from flows.control.publish import Publisher
-from flows.control.reconcile import Reconciler
+from flows.control.reconcile import Reconciler, give_up
+from flows.control.troubles import Troubles
 from flows.deploy import Deployed, close_form, our_deployments, set_up, wait_for_server
 from flows.worker.wake import has_listener
 from store.workspace import Workspace
@@ -23,6 +26,8 @@ from store.workspace import Workspace
 INTERVAL_S = 0.2
 ADOPTION_INTERVAL_S = 3.0
 BACKOFF_S = 0.3
+
+Step = Callable[[], Awaitable[object]]
 
 logger = logging.getLogger("assay.control")
 
@@ -40,7 +45,9 @@ class Control:
         """
         self._workspace = workspace
         self._complete = complete
+        self._troubles = Troubles()
         self._publisher = Publisher(workspace, publish, self.wake)
+        self._reconciler = Reconciler(workspace, self._publisher, self._troubles)
         self._adopted_at = float("-inf")
         self._deployed: Deployed | None = None
         self._loop = asyncio.new_event_loop()
@@ -51,7 +58,7 @@ class Control:
     @property
     def ready(self) -> bool:
         """Whether a job can run: Prefect is set up, and our worker listens if it is ours to run."""
-        if self._deployed is None:
+        if self._deployed is None or not self._thread.is_alive():
             return False
         return has_listener(self._workspace.settings.home) or not self._deployed.own_worker
 
@@ -79,26 +86,31 @@ class Control:
                 await self._carry_on()
             except (httpx.HTTPError, PrefectException, TimeoutError) as error:
                 logger.warning("Prefect could not be reached, trying again: %s: %s", type(error).__name__, error)
-                await asyncio.sleep(BACKOFF_S)
-            except Exception:  # whatever it is, jobs are not to stand still for it
+                self._reconciler.note_loss()
+            except (Exception, asyncio.CancelledError):  # whatever it is, jobs are not to stand still for it
                 logger.exception("The control loop starts again")
-                await asyncio.sleep(BACKOFF_S)
+            await asyncio.sleep(BACKOFF_S)
 
     async def _carry_on(self) -> None:
         await asyncio.to_thread(wait_for_server)
         async with get_client() as client:
-            reconciler = Reconciler(client, self._workspace, self._publisher)
             self._deployed = await set_up(client, self._workspace.settings)
             while not self._stopping:
                 self._news.clear()
-                await _unless_busy(dispatch(client, self._workspace, self._deployed.id))
-                await _unless_busy(self._adopt(client))
-                await asyncio.to_thread(self._complete_all)
-                await _unless_busy(reconciler.look())
-                try:
+                await go_round(self._steps(client, self._deployed.id), self._troubles)
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), INTERVAL_S)
-                except TimeoutError:
-                    continue
+
+    def _steps(self, client: PrefectClient, deployment: UUID) -> dict[str, Step]:
+        """Return what is done again and again: the statuses first, so that no new work keeps them waiting."""
+        return {
+            "a look at the jobs": partial(self._reconciler.look, client),
+            "completing jobs": self._complete_all,
+            "starting flow runs": partial(
+                dispatch, client, self._workspace, deployment, self._reconciler, self._troubles
+            ),
+            "adopting flow runs": partial(self._adopt, client),
+        }
 
     async def _adopt(self, client: PrefectClient) -> None:
         """Now and then, record the runs that did not register themselves, and close the forms of new deployments."""
@@ -110,18 +122,26 @@ class Control:
             await close_form(client, deployment)
         if deployments:
             for run in await unregistered(client, [deployment.id for deployment in deployments]):
-                await adopt(client, self._workspace, run)
+                await self._troubles.attempt(partial(adopt, client, self._workspace, run), "adopting", str(run.id))
 
-    def _complete_all(self) -> None:
-        for job in self._workspace.jobs.incomplete():
-            self._complete(self._workspace.jobs.get(job.id))
+    async def _complete_all(self) -> None:
+        """Give their specifications to the jobs that came from Prefect with names alone."""
+        for job in await asyncio.to_thread(self._workspace.jobs.incomplete):
+            await self._troubles.attempt(
+                partial(asyncio.to_thread, self._complete_one, job.id),
+                "completing",
+                job.id,
+                give_up=partial(give_up, self._workspace, job.id),
+            )
+
+    def _complete_one(self, job_id: str) -> None:
+        self._complete(self._workspace.jobs.get(job_id))
 
 
-async def _unless_busy(step: Coroutine[Any, Any, None]) -> None:
-    """Take a step that is taken again soon, and that Prefect may be too busy for: SQLite has it write in turn."""
-    try:
-        await step
-    except PrefectHTTPStatusError as error:
-        if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            raise
-        logger.info("Prefect is busy, trying again: %s", error)
+async def go_round(steps: Mapping[str, Step], troubles: Troubles) -> None:
+    """Take each step once that is due; one that fails keeps none of the others from being taken.
+
+    Raises TransportError if Prefect cannot be reached.
+    """
+    for name, step in steps.items():
+        await troubles.attempt(step, name)

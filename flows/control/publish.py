@@ -36,9 +36,13 @@ class Publisher:
         """Whether a job is being published now."""
         return job_id in self._begun and not self._begun[job_id].done()
 
-    def take(self, job_id: str) -> Failure | None:
-        """Forget a publication that has ended, and return why it failed, if it did."""
-        return self._begun.pop(job_id).result()
+    def failure(self, job_id: str) -> Failure | None:
+        """Return why a publication that has ended failed, if it did."""
+        return self._begun[job_id].result()
+
+    def forget(self, job_id: str) -> None:
+        """Forget a publication."""
+        self._begun.pop(job_id, None)
 
     def _carry_out(self, job_id: str) -> Failure | None:
         try:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from core.errors import InvalidInput, Misconfigured, StorageFailed, StorageFull
+from core.errors import AssayError, InvalidInput, Misconfigured, RecordDamaged, StorageFailed, StorageFull
 from core.settings import make_folder
 
 BUSY_S = 30
@@ -57,7 +57,12 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
     Raises InvalidInput for a value that the database cannot compare with, and StorageFailed if it cannot be read.
     """
-    with _refusing(), engine.connect().execution_options(only_reads=True) as connection, connection.begin():
+    with (
+        _refusing(),
+        engine.connect().execution_options(only_reads=True) as connection,
+        connection.begin(),
+        _leaving_nothing_open(connection),
+    ):
         yield connection
 
 
@@ -69,8 +74,23 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     Raises StorageFull when the database's disk is full, StorageFailed if it cannot be written for another reason, and
     InvalidInput for a value that it cannot keep.
     """
-    with _refusing(), engine.begin() as connection:
+    with _refusing(), engine.begin() as connection, _leaving_nothing_open(connection):
         yield connection
+
+
+@contextmanager
+def _leaving_nothing_open(connection: sa.Connection) -> Iterator[None]:
+    """Drop a connection on which an error may have left a statement unfinished, as a value that cannot be read does.
+
+    SQLite would hold the view that it had then, and refuse every later writer on the connection as too late.
+    """
+    try:
+        yield
+    except AssayError:
+        raise
+    except Exception:
+        connection.invalidate()
+        raise
 
 
 @contextmanager
@@ -81,6 +101,8 @@ def _refusing() -> Iterator[None]:
     except sa.exc.DataError as error:
         raise InvalidInput(f"The database does not take a value of this request: {error.orig}") from error
     except sa.exc.OperationalError as error:
+        if isinstance(error.orig, sqlite3.Error) and not hasattr(error.orig, "sqlite_errorcode"):
+            raise RecordDamaged(f"A record in the job tables is damaged: {error.orig}") from error  # no text
         if _is_disk_full(error.orig):
             raise StorageFull("The disk of the job tables is full; free some space, then try again") from error
         raise StorageFailed(f"The job tables cannot be read or written now: {error.orig}; try again later") from error

@@ -15,7 +15,7 @@ from core.errors import Conflict, NotFound, ServiceError, first_problem
 from core.job import (
     TERMINAL,
     AskedJob,
-    Count,
+    Deaths,
     Face,
     Failure,
     Input,
@@ -33,13 +33,25 @@ from core.queries.lists import Field, Listing
 from core.spec import EvaluationSpec
 from store.db.connect import insert_into, reading, writing
 from store.db.lists import Kept, columns_of, page_of, part_of, position
-from store.db.tables import job_progress, jobs, results
+from store.db.open_jobs import (
+    failure_of,
+    history_of,
+    read_deaths,
+    read_open,
+    read_reports,
+    readable_history,
+    write_deaths,
+)
+from store.db.tables import DELETED, job_progress, jobs, results
 from store.files.contents import Files
 from store.files.inputs import Intake
 from store.secrets import forget, keep
 
 OPEN: Final[frozenset[JobStatus]] = frozenset(get_args(JobStatus)) - TERMINAL
 """The statuses from which a job still goes on."""
+
+TURNING: Final[frozenset[JobStatus]] = frozenset({"pausing", "resuming", "cancelling"})
+"""The statuses of a job that becomes what its user wants of it."""
 
 CAN_PAUSE: Final[frozenset[JobStatus]] = frozenset({"created", "pending", "running", "resuming"})
 CAN_RESUME: Final[frozenset[JobStatus]] = frozenset({"pausing", "paused"})
@@ -223,19 +235,41 @@ class Jobs:
 
     def open(self) -> list[OpenJob]:
         """Return the jobs that have not ended, and those still to be removed, oldest first."""
-        # Two look-ups in indexes: with OR, SQLite would read every row there is.
+        # Look-ups in indexes: with OR, SQLite would read every row there is.
         still_open = sa.select(jobs.c.id).where(jobs.c.status.in_(OPEN))
-        return self._list(jobs.c.id.in_(still_open.union(sa.select(jobs.c.id).where(jobs.c.intent == "delete"))))
+        return self._open(jobs.c.id.in_(still_open.union(sa.select(jobs.c.id).where(DELETED))))
 
-    def undispatched(self) -> list[OpenJob]:
-        """Return the open jobs that shall run and have no flow run yet, oldest first."""
-        return self._list(jobs.c.status.in_(OPEN), jobs.c.intent == "run", jobs.c.flow_run_id.is_(None))
+    def in_hand(self) -> list[OpenJob]:
+        """Return those of the open jobs that do not just wait for a flow run, oldest first.
+
+        They have one, or something else is wanted of them than to run.
+        """
+        running = sa.select(jobs.c.id).where(jobs.c.status.in_(OPEN), jobs.c.flow_run_id > "")
+        turning = sa.select(jobs.c.id).where(jobs.c.status.in_(TURNING), jobs.c.flow_run_id.is_(None))
+        return self._open(jobs.c.id.in_(running.union(turning, sa.select(jobs.c.id).where(DELETED))))
+
+    def undispatched(self, limit: int | None = None) -> list[OpenJob]:
+        """Return the open jobs that shall run and have no flow run yet, oldest first; at most `limit` new ones."""
+        # The new ones are many: they are found in order by the index, and no more of them than are asked for.
+        new = sa.select(jobs.c.id).where(*_waiting("created")).order_by(jobs.c.created_at, jobs.c.id).limit(limit)
+        others = sa.select(jobs.c.id).where(*_waiting(*sorted(OPEN - {"created"})))
+        return self._open(jobs.c.id.in_(sa.select(new.subquery().c.id).union(others)))
 
     def incomplete(self) -> list[OpenJob]:
-        """Return the open jobs that name what is stored and have no specification yet, oldest first."""
-        return self._list(
-            jobs.c.status.in_(OPEN), jobs.c.spec.is_(None), jobs.c.failure.is_(None), jobs.c.target.is_not(None)
+        """Return the jobs of flow runs that name what is stored and have no specification yet, oldest first."""
+        return self._open(
+            jobs.c.status.in_(OPEN),
+            jobs.c.flow_run_id > "",
+            jobs.c.spec.is_(None),
+            jobs.c.failure.is_(None),
+            jobs.c.target.is_not(None),
         )
+
+    def explain(self, note: str, before: datetime) -> None:
+        """Note why the new jobs wait that have no flow run yet and were made before then."""
+        unexplained = (*_waiting("created"), jobs.c.created_at < before, jobs.c.note.is_(None))
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(jobs).where(*unexplained).values(note=note, updated_at=utcnow()))
 
     def dispatched(self, job_id: str, flow_run_id: str) -> None:
         """Note the flow run that carries out a job."""
@@ -266,14 +300,7 @@ class Jobs:
         has paused or cancelled it since. A terminal status deletes the job's keys.
         """
         with writing(self._engine) as connection:
-            needed = ("id", "history", *Change.__annotations__)
-            current = _locked(connection, job_id, *(jobs.c[name] for name in needed))
-            if current is None or current.status in TERMINAL or (seen is not None and current.status != seen):
-                return False
-            changed = _change(connection, current, **_columns(changes))
-            if changed.get("status") in TERMINAL:
-                forget(connection, "job", job_id)
-        return True
+            return _settle(connection, job_id, seen, changes)
 
     def report(self, progress: Progress) -> Intent:
         """Record an engine's progress, and return what the user wants of the job.
@@ -291,10 +318,36 @@ class Jobs:
         return intent
 
     def progress(self, job_ids: Collection[str]) -> dict[str, Progress]:
-        """Return the last reports of those of the jobs that have one, by job id."""
+        """Return the last reports of those of the jobs that have one that can be read, by job id."""
         with reading(self._engine) as connection:
-            rows = connection.execute(sa.select(job_progress).where(job_progress.c.job_id.in_(job_ids)))
-            return {row.job_id: _progress(row) for row in rows}
+            return read_reports(connection, job_ids)
+
+    def deaths(self, job_id: str) -> Deaths:
+        """Return what is kept of the deaths of a job's engines."""
+        with reading(self._engine) as connection:
+            return read_deaths(connection, job_id)
+
+    def died(self, job_id: str, deaths: Deaths, **changes: Unpack[Change]) -> None:
+        """Keep what is to be known at the next death of a job's engine, and record what comes of this one."""
+        with writing(self._engine) as connection:
+            if _settle(connection, job_id, None, {**changes, "crashes": deaths.counted}):
+                write_deaths(connection, job_id, deaths)
+
+    def call_off(self, job_id: str) -> None:
+        """Have the engine of a job stop that nothing else can be done with."""
+        goes_on = (jobs.c.id == job_id, jobs.c.status.in_(OPEN), jobs.c.intent != "delete")
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(jobs).where(*goes_on).values(intent="cancel"))
+
+    def fail(self, job_id: str, failure: Failure) -> None:
+        """End a job that nothing else can be done with; no damage to its record keeps it from that."""
+        now = utcnow()
+        with writing(self._engine) as connection:
+            history = (*readable_history(connection, job_id), Transition("failed", now))
+            end = {"status": "failed", "failure": failure, "finished_at": now, "updated_at": now, "history": history}
+            ending = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(_columns(end))
+            if connection.execute(ending).rowcount:
+                forget(connection, "job", job_id)
 
     def drop_ephemeral(self, before: datetime) -> None:
         """Have the ephemeral jobs deleted that were made before then: nobody waits for them any more."""
@@ -322,11 +375,9 @@ class Jobs:
             raise NotFound("Job not found")
         return row
 
-    def _list(self, *conditions: sa.ColumnElement[bool]) -> list[OpenJob]:
-        columns = [jobs.c[field.name] for field in fields(OpenJob)]
-        rows = sa.select(*columns).where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
+    def _open(self, *conditions: sa.ColumnElement[bool]) -> list[OpenJob]:
         with reading(self._engine) as connection:
-            return [OpenJob(**{**row._mapping, "failure": _failure(row)}) for row in connection.execute(rows)]
+            return read_open(connection, *conditions)
 
 
 def passing_status(status: JobStatus, intent: Intent) -> JobStatus:
@@ -381,13 +432,29 @@ def _locked(connection: sa.Connection, job_id: str, *columns: sa.Column[Any]) ->
     return connection.execute(sa.select(*columns).where(jobs.c.id == job_id).with_for_update()).one_or_none()
 
 
+def _waiting(*statuses: JobStatus) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what is true of jobs of these statuses that shall run and have no flow run yet."""
+    return jobs.c.status.in_(statuses), jobs.c.flow_run_id.is_(None), jobs.c.intent == "run"
+
+
+def _settle(connection: sa.Connection, job_id: str, seen: JobStatus | None, changes: Change) -> bool:
+    needed = ("id", "history", *Change.__annotations__)
+    current = _locked(connection, job_id, *(jobs.c[name] for name in needed))
+    if current is None or current.status in TERMINAL or (seen is not None and current.status != seen):
+        return False
+    changed = _change(connection, current, **_columns(changes))
+    if changed.get("status") in TERMINAL:
+        forget(connection, "job", job_id)
+    return True
+
+
 def _change(connection: sa.Connection, current: sa.Row[Any], **columns: Any) -> dict[str, Any]:
     """Write those of the columns that differ, with the time, and return what was written."""
     changed = {name: value for name, value in columns.items() if current._mapping[name] != value}
     if changed:
         changed["updated_at"] = now = utcnow()
         if "status" in changed:
-            changed["history"] = (*_history(current), Transition(changed["status"], now))
+            changed["history"] = (*history_of(current.history), Transition(changed["status"], now))
         connection.execute(sa.update(jobs).where(jobs.c.id == current.id).values(_columns(changed)))
     return changed
 
@@ -418,12 +485,12 @@ def _column(name: str, value: Any) -> Any:
 def _job(row: sa.Row[Any]) -> Job:
     spec = None if row.spec is None else _spec(row)
     inputs = tuple(Input(tuple(path), file_id) for path, file_id in row.inputs or ())
-    parsed = {"spec": spec, "inputs": inputs, "failure": _failure(row), "history": _history(row)}
+    parsed = {"spec": spec, "inputs": inputs, "failure": failure_of(row.failure), "history": history_of(row.history)}
     return Job(**{**row._mapping, **parsed})
 
 
 def _listed_job(row: sa.Row[Any]) -> ListedJob:
-    return ListedJob(**{**row._mapping, "failure": _failure(row), "history": _history(row)})
+    return ListedJob(**{**row._mapping, "failure": failure_of(row.failure), "history": history_of(row.history)})
 
 
 def _spec(row: sa.Row[Any]) -> EvaluationSpec:
@@ -431,16 +498,3 @@ def _spec(row: sa.Row[Any]) -> EvaluationSpec:
         return EvaluationSpec.model_validate(row.spec)
     except ValidationError as error:
         raise ServiceError(f"The specification of job {row.id} cannot be read: {first_problem(error)}") from error
-
-
-def _history(row: sa.Row[Any]) -> tuple[Transition, ...]:
-    return tuple(Transition(status, datetime.fromisoformat(at)) for status, at in row.history or ())
-
-
-def _progress(row: sa.Row[Any]) -> Progress:
-    counts = {task: {stage: Count(**count) for stage, count in stages.items()} for task, stages in row.counts.items()}
-    return Progress(**{**row._mapping, "counts": counts, "failure": _failure(row)})
-
-
-def _failure(row: sa.Row[Any]) -> Failure | None:
-    return None if row.failure is None else Failure.model_validate(row.failure)

@@ -248,7 +248,33 @@ INPUTS: Migration = (
     "CREATE INDEX jobs_everywhere ON jobs (created_at, id, intent, ephemeral, status, namespace, project, face)",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (JOBS, LISTS, REPEATS, SPECLESS, HISTORY, UPLOADS, BENCHMARKS, CONTAINERS, INPUTS)
+DEATHS: Migration = (
+    "ALTER TABLE job_progress ADD COLUMN began_at TIMESTAMP",
+    """
+    CREATE TABLE job_deaths (
+        job_id TEXT NOT NULL PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+        total INTEGER NOT NULL,
+        stages INTEGER NOT NULL,
+        calls INTEGER NOT NULL
+    )
+    """,
+    "DROP INDEX jobs_open",
+    "CREATE INDEX jobs_open ON jobs (status, flow_run_id, intent, created_at, id)",
+    "CREATE INDEX jobs_deleted ON jobs (id) WHERE intent = 'delete'",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (
+    JOBS,
+    LISTS,
+    REPEATS,
+    SPECLESS,
+    HISTORY,
+    UPLOADS,
+    BENCHMARKS,
+    CONTAINERS,
+    INPUTS,
+    DEATHS,
+)
 
 
 def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:

@@ -39,6 +39,9 @@ schema_version = sa.Table(
     sa.Column("applied_at", sa.DateTime, nullable=False),
 )
 
+DELETED: Final = sa.text("intent = 'delete'")
+"""What the index says of the jobs in it, which SQLite uses only for a query with the same words."""
+
 
 def _listed(name: str, *columns: str) -> sa.Index:
     """Return an index by which a page of jobs is found and counted without its long rows, whatever narrows it."""
@@ -88,7 +91,10 @@ jobs = sa.Table(
     _listed("jobs_target", "target", "created_at", "id"),
     _listed("jobs_config", "config", "created_at", "id"),
     _listed("jobs_status", "status", "created_at", "id"),
-    sa.Index("jobs_open", "status", "created_at"),
+    # What the control loop looks for: of the open jobs those that have a flow run, the oldest that have none, and
+    # the few that are to be removed.
+    sa.Index("jobs_open", "status", "flow_run_id", "intent", "created_at", "id"),
+    sa.Index("jobs_deleted", "id", sqlite_where=DELETED, postgresql_where=DELETED),
     sa.Index("jobs_digest", "face", "digest", "created_at"),
     sa.Index("jobs_idempotency", "face", "idempotency_key"),
 )
@@ -103,6 +109,16 @@ job_progress = sa.Table(
     sa.Column("results_ready_at", sa.DateTime),
     sa.Column("counts", JsonText, nullable=False),
     sa.Column("failure", JsonText),
+    sa.Column("began_at", sa.DateTime),
+)
+
+job_deaths = sa.Table(
+    "job_deaths",
+    metadata,
+    sa.Column("job_id", sa.Text, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("stages", sa.Integer, nullable=False),
+    sa.Column("calls", sa.Integer, nullable=False),
 )
 
 

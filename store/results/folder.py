@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from core.errors import NotFound, ResultsMissing, SpecInvalid, first_problem
-from core.job import STAGES, Job, Stage
+from core.job import STAGES, Job, OpenJob, Stage
 from core.plan import MANIFEST_VERSION, Manifest, Shard
 from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
 from store.files.atomic import publish, storing
@@ -261,7 +261,7 @@ class JobFolder:
         version = version_of(self.file(kind, index), SCHEMAS[kind])
         return [column.name for column in SCHEMAS[kind].columns if version is not None and column.since > version]
 
-    def write_job(self, job: Job) -> None:
+    def write_job(self, job: Job | OpenJob) -> None:
         """Write what the `jobs` view shows of the job."""
         write_parquet(self.job_path, schemas.job_table(job))
 

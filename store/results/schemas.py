@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from core.job import Job
+from core.job import Job, OpenJob
 from core.result import Call, Output, Score, Summary
 from store.results.columns import INT, TEXT, TIME, Column, Schema, columns_of
 from store.results.rows import COLUMNS, call_of, call_row
@@ -64,12 +64,15 @@ def summaries_table(summaries: Iterable[Summary]) -> pa.Table:
     return _table(SCHEMAS["summaries"], summaries)
 
 
-def job_table(job: Job) -> pa.Table:
-    """Return what the `jobs` view shows of a job, and what it was asked without its keys, as a table of one row."""
-    hidden = mask({name: getattr(job, name) for name in ("request", "custom_fields", "ownership")})
+def job_table(job: Job | OpenJob) -> pa.Table:
+    """Return what the `jobs` view shows of a job, and what it was asked without its keys, as a table of one row.
+
+    Of a record that is damaged no more is there than the control loop knows of it.
+    """
+    hidden = mask({name: getattr(job, name, None) for name in ("request", "custom_fields", "ownership")})
     # A job record does not know yet which deployment started it.
     known = {"deployment": None, "failure": job.failure and job.failure.model_dump(), **hidden}
-    row = [known[column.name] if column.name in known else getattr(job, column.name) for column in JOB.columns]
+    row = [known[column.name] if column.name in known else getattr(job, column.name, None) for column in JOB.columns]
     return JOB.table([row])
 
 

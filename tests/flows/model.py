@@ -1,8 +1,10 @@
 """A small model of Prefect and of a worker: a flow run is its state, an engine a lock and its reports."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -20,6 +22,7 @@ from store.workspace import Workspace
 
 SAMPLES = 4
 NAMESPACE = UUID(int=7)
+DEPLOYMENT = UUID(int=0)
 
 STOPPED: Mapping[Intent, Callable[[], State[Any]]] = {
     "pause": partial(Suspended, pause_key=f"{OWN_PAUSE}1"),
@@ -32,12 +35,32 @@ Phase = Literal["begun", "engaged", "leaving"]
 """A thread that has begun a run holds the folder only while it is engaged, and sets the run's state as it leaves."""
 
 
+@dataclass
+class Clock:
+    """Time that passes only when it is told to, so that no machine's speed decides what happens."""
+
+    passed_s: float = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.passed_s
+
+
 class Prefect:
-    """What our control loop calls of Prefect's client; it may be out of reach, before a call or for its answer."""
+    """What our control loop calls of Prefect's client; it may be out of reach, before a call or for its answer.
+
+    Runs that are `broken` spoil every answer that they are in; jobs that are `refused` get none.
+    """
 
     def __init__(self) -> None:
         self.runs: dict[UUID, State[Any]] = {}
         self.jobs: dict[UUID, str] = {}
+        self.counts = Counter[UUID]()
+        self.resumed: set[UUID] = set()
+        self.broken: dict[UUID, Exception] = {}
+        self.refused: dict[str, Exception] = {}
+        self.deployment: UUID | None = DEPLOYMENT
+        self.on_creation: Callable[[str], object] | None = None
+        self.asked = 0
         self.is_down = False
         self.loses_answers = False
         self.meanwhile: Callable[[], object] | None = None
@@ -46,6 +69,10 @@ class Prefect:
         self, _deployment: UUID, *, idempotency_key: str, **_: Any
     ) -> SimpleNamespace:
         with self._answering():
+            if idempotency_key in self.refused:
+                raise self.refused[idempotency_key]
+            if self.on_creation:
+                self.on_creation(idempotency_key)
             run_id = uuid5(NAMESPACE, idempotency_key)
             if run_id not in self.jobs:
                 self.runs[run_id], self.jobs[run_id] = Scheduled(), idempotency_key
@@ -54,8 +81,16 @@ class Prefect:
     async def read_flow_runs(self, *, flow_run_filter: Any, limit: int) -> list[SimpleNamespace]:
         with self._answering():
             wanted = flow_run_filter.id.any_
+            for error in (self.broken[each] for each in wanted if each in self.broken):
+                raise error
             assert len(wanted) <= limit
-            answer = [SimpleNamespace(id=each, state=self.runs[each]) for each in wanted if each in self.runs]
+            answer = [
+                SimpleNamespace(
+                    id=each, state=self.runs[each], run_count=self.counts[each], deployment_id=self.deployment
+                )
+                for each in wanted
+                if each in self.runs
+            ]
         if self.meanwhile is not None:  # what happens while the answer is on its way to the control loop
             self.meanwhile()
             self.meanwhile = None
@@ -74,12 +109,16 @@ class Prefect:
         """Start a suspended run again; Prefect refuses it for any other."""
         if self.runs[run_id].is_paused():
             self.runs[run_id] = Scheduled(name="Resuming")
+            self.resumed.add(run_id)
 
     def propose(self, run_id: UUID, state: State[Any]) -> None:
         """Set a state as a run's own engine does: what has ended stays as it is, and only what runs can be paused."""
         before = self.runs.get(run_id)
         if before is None or before.is_final() or (state.is_paused() and not before.is_running()):
             return
+        if state.is_running():  # which is no new attempt for a run that was resumed
+            self.counts[run_id] += run_id not in self.resumed
+            self.resumed.discard(run_id)
         self.runs[run_id] = state
 
     def of_type(self, *types: str) -> list[UUID]:
@@ -93,6 +132,7 @@ class Prefect:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
+        self.asked += 1
         if self.is_down:
             raise httpx.ConnectError("Prefect's server is down")
         yield
@@ -115,6 +155,8 @@ class Engine:
     phase: Phase = "begun"
     stop: Intent = "run"
     end: State[Any] = field(default_factory=Completed)
+    attempt: int = 0
+    began_at: datetime | None = None
 
     @property
     def job_id(self) -> str:
@@ -125,6 +167,7 @@ class Engine:
         self.prefect.propose(self.run_id, Running())
         if self.run_id not in self.prefect.runs or not self.prefect.runs[self.run_id].is_running():
             return False
+        self.attempt = self.prefect.counts[self.run_id]
         try:
             job = self.workspace.jobs.get(self.job_id)
         except NotFound:
@@ -148,6 +191,7 @@ class Engine:
         self.phase = "engaged"
         earlier = self.workspace.jobs.progress([self.job_id]).get(self.job_id)
         self.done = earlier.counts["qa"]["judge"].done if earlier else 0
+        self.began_at = utcnow()
         self.report()
 
     def _was_left_paused(self) -> bool:
@@ -165,7 +209,9 @@ class Engine:
         """Report how far the job is; returns what the user wants of it."""
         stages: dict[Stage, Count] = {"generate": Count(SAMPLES, SAMPLES), "judge": Count(self.done, SAMPLES)}
         ready_at = utcnow() if is_ready else None
-        progress = Progress(self.job_id, 1, self.worker, utcnow(), {"qa": stages}, ready_at, failure)
+        progress = Progress(
+            self.job_id, self.attempt, self.worker, utcnow(), {"qa": stages}, ready_at, failure, self.began_at
+        )
         intent = self.workspace.jobs.report(progress)
         if intent != "run" and self.stop != "cancel":
             self.stop = "pause" if intent == "pause" else "cancel"

@@ -7,10 +7,9 @@ The store, the control loop's steps and the locks are real; Prefect and the work
 import asyncio
 import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +20,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
+from hypothesis import Phase as Step
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -30,24 +30,26 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from prefect.exceptions import PrefectException
 from prefect.states import Cancelling, Completed, Crashed, Failed, Paused, Pending
 
 from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Failure, Intent, Job, JobStatus, NewJob, Transition, random_id
 from core.queries.lists import Listing, OneOf
 from core.settings import Settings
-from flows.control import reconcile, watch
+from flows.control import reconcile, troubles, watch
+from flows.control.deaths import MAX_CRASHES
 from flows.control.dispatch import dispatch
+from flows.control.loop import go_round
 from flows.control.publish import Publisher
-from flows.control.reconcile import AT_REST, MAX_CRASHES, POLL_INTERVAL_S, Reconciler
+from flows.control.reconcile import AT_REST, POLL_INTERVAL_S, Reconciler
+from flows.control.troubles import Troubles
 from flows.control.watch import UNSTARTED_S, Watch
 from flows.worker.wake import was_stopped
 from store.db.connect import connect, reading
 from store.db.jobs import CAN_PAUSE, CAN_RESUME, OPEN
 from store.db.tables import job_progress, secrets
 from store.workspace import Workspace
-from tests.flows.model import SAMPLES, STOPPED, Engine, Phase, Prefect
+from tests.flows.model import DEPLOYMENT, SAMPLES, STOPPED, Clock, Engine, Phase, Prefect
 
 LIVES: Final = int(os.environ.get("ASSAY_LIVES", "12"))
 STEPS: Final = int(os.environ.get("ASSAY_STEPS", "40"))
@@ -71,16 +73,6 @@ LOOKS: Final = 12
 """By then every job has ended that all is well with."""
 
 INTENTS: Final = st.sampled_from(["pause", "pause", "run", "run", "cancel", "delete"])
-
-
-class Clock:
-    """Time that passes only when it is told to, besides the little that the test takes."""
-
-    def __init__(self) -> None:
-        self.passed_s = 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.passed_s
 
 
 class Life(RuleBasedStateMachine):
@@ -365,15 +357,18 @@ class Life(RuleBasedStateMachine):
     def _start_control(self) -> None:
         self.woken = threading.Event()
         self.publisher = Publisher(self.workspace, lambda _: None, self.woken.set)
-        self.reconciler = Reconciler(self.prefect, self.workspace, self.publisher)  # type: ignore[arg-type]
+        self.troubles = Troubles()
+        self.reconciler = Reconciler(self.workspace, self.publisher, self.troubles)
 
     def _look(self) -> None:
-        """Go once through the control loop, which begins anew where Prefect fails it."""
-        try:
-            self.loop.run(dispatch(self.prefect, self.workspace, UUID(int=0)))  # type: ignore[arg-type]
-            self.loop.run(self.reconciler.look())
-        except (httpx.HTTPError, PrefectException):
-            self.reconciler = Reconciler(self.prefect, self.workspace, self.publisher)  # type: ignore[arg-type]
+        """Go once through the control loop, which goes on with what it remembers where Prefect fails it."""
+        client: Any = self.prefect
+        steps = {
+            "a look": partial(self.reconciler.look, client),
+            "dispatch": partial(dispatch, client, self.workspace, DEPLOYMENT, self.reconciler, self.troubles),
+        }
+        with suppress(httpx.TransportError):
+            self.loop.run(go_round(steps, self.troubles))
         while any(map(self.publisher.is_at_work, self.ids)):
             self.woken.wait(0.01)
 
@@ -531,7 +526,7 @@ def test_whatever_happens_a_job_lives_as_documented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     clock, home = Clock(), Settings(home=tmp_path)
-    for module in (reconcile, watch):
+    for module in (reconcile, troubles, watch):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(reconcile, "Watch", lambda: Watch(heartbeat_since=clock.monotonic()))
     workspace, engine = Workspace.open(home, migrating=True), connect(home.jobs_url)
@@ -544,6 +539,7 @@ def test_whatever_happens_a_job_lives_as_documented(
                 stateful_step_count=STEPS,
                 deadline=None,
                 derandomize="ASSAY_LIVES" not in os.environ,
+                phases=[Step.generate],  # to find the shortest life of its kind takes minutes
                 suppress_health_check=list(HealthCheck),
             ),
         )

@@ -39,7 +39,9 @@ def test_a_job_is_published_beside_its_caller_and_once_at_a_time(workspace):
     assert woken.wait(10)
     assert publisher.is_done(job_id)
     assert not publisher.is_at_work(job_id)
-    assert publisher.take(job_id) is None
+    assert publisher.failure(job_id) is None
+    publisher.forget(job_id)
+    assert not publisher.is_at_work(job_id)
     assert seen == [job_id]
 
 
@@ -65,7 +67,7 @@ def test_a_job_that_cannot_be_published_has_failed(workspace, error, failure):
     publisher, job_id = Publisher(workspace, publish, woken.set), add(workspace)
     publisher.is_done(job_id)
     assert woken.wait(10)
-    found = publisher.take(job_id)
+    found = publisher.failure(job_id)
     assert found == failure
     finish(workspace, open_job(workspace, job_id), "completed", unpublished=found)
     job = workspace.jobs.get(job_id)

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from core.job import Count, Progress, Stage, utcnow
+from core.job import Progress, utcnow
 from flows.control.status import RunState
 from flows.control.watch import QUEUED_S, SET_ASIDE, SILENT_S, UNCONFIRMED_S, UNSTARTED_S, Watch
 
@@ -17,7 +17,7 @@ MARGIN_S = 0.5
 
 def watching(run: RunState, *, in_state_s: float = 0.0, silent_s: float = 0.0) -> Watch:
     now = time.monotonic()
-    return Watch(run, now - in_state_s, BEAT, now - silent_s)
+    return Watch(run, now - in_state_s, attempt=1, heartbeat=BEAT, heartbeat_since=now - silent_s)
 
 
 @pytest.mark.parametrize(
@@ -116,27 +116,3 @@ def test_a_run_left_lying_waits_for_a_worker() -> None:
     assert watching("scheduled", in_state_s=QUEUED_S + MARGIN_S).waits_for_a_worker
     assert not watching("scheduled", in_state_s=QUEUED_S - MARGIN_S).waits_for_a_worker
     assert not watching("running", in_state_s=QUEUED_S + MARGIN_S).waits_for_a_worker
-
-
-def counted(done: int, seconds: int) -> Progress:
-    """Return a report of so many samples, the given time after the first."""
-    counts: dict[str, dict[Stage, Count]] = {"qa": {"generate": Count(done, 100), "judge": Count(0, 100)}}
-    return Progress("job-1", 1, "worker", BEAT + timedelta(seconds=seconds), counts)
-
-
-def test_a_job_has_advanced_once_it_is_further_than_ever_seen() -> None:
-    watch = Watch()
-    for second, done in enumerate([50, 50, 0, 20, 50]):  # as after a restart, which reads its journals again
-        watch.note_report(counted(done, second))
-        assert not watch.has_advanced
-    watch.note_report(counted(51, 9))
-    assert watch.has_advanced
-    assert watch.most_done == 51
-
-
-def test_a_job_has_advanced_if_more_is_on_disk_than_at_the_death_before_though_nothing_was_reported() -> None:
-    watch = Watch()
-    for extent, has_advanced in (((0, 7), False), ((0, 7), False), ((0, 8), True), ((1, 0), True), ((1, 0), False)):
-        watch.has_advanced = False
-        watch.note_death(extent)
-        assert watch.has_advanced == has_advanced

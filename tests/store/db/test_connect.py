@@ -167,3 +167,26 @@ def test_a_value_that_the_database_does_not_take_is_the_user_s_error(engine: sa.
     else:
         with reading(engine) as connection:
             assert connection.scalar(kept, {"value": "a\x00b"}) == "a\x00b"
+
+
+def test_a_value_that_cannot_be_read_keeps_no_later_writer_out(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'jobs.db'}")
+    numbers = sa.Table("numbers", sa.MetaData(), sa.Column("n", sa.Integer), sa.Column("at", sa.DateTime))
+    with writing(engine) as connection:
+        connection.execute(sa.text("CREATE TABLE numbers (n INTEGER, at TIMESTAMP)"))
+        connection.execute(sa.text("INSERT INTO numbers VALUES (1, 'yesterday'), (2, NULL)"))
+    kept: list[BaseException] = []  # as by a log, or until the collector comes
+    for transaction in (reading, writing):
+        with pytest.raises(ValueError, match="yesterday") as caught, transaction(engine) as connection:
+            connection.execute(sa.select(numbers)).first()
+        kept.append(caught.value)
+    other = connect(f"sqlite:///{tmp_path / 'jobs.db'}")
+    with writing(other) as connection:
+        connection.execute(sa.insert(numbers).values(n=3))
+    with writing(engine) as connection:
+        connection.execute(sa.insert(numbers).values(n=4))
+    with reading(engine) as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(numbers)) == 4
+    engine.dispose()
+    other.dispose()
+    assert len(kept) == 2
