@@ -17,6 +17,8 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from html.entities import name2codepoint
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic_monty import (
@@ -55,6 +57,8 @@ SOURCE_FILES: Final = ("<python-input-1>", "main.py")
 OURS: Final = f"_{secrets.token_hex(16)}"
 """Begins the names that no source can know, and so none can take."""
 
+_CHARACTERS: Final = {name: chr(code) for name, code in name2codepoint.items()} | {"apos": "'"}
+
 PRELUDE: Final = """
 run_evaluation = None
 
@@ -73,8 +77,17 @@ def OURS_read(result, isinstance=isinstance, type=type, dict=dict, str=str, int=
 
 def OURS_is_function(value, type=type):
     return type(value).__name__ == "function"
+
+class OURS_Module:
+    pass
 """.replace("OURS", OURS)
 """Comes before the source. Only a float or a short text leaves the interpreter, however large the result."""
+
+MODULES: Final = {
+    file.stem: file.read_text().replace("_NAMES = {}", f"_NAMES = {_CHARACTERS!r}")
+    for file in Path(__file__).with_name("modules").glob("[!_]*.py")
+}
+"""The sources of the modules that the interpreter lacks, by their names."""
 
 _LENGTH = struct.Struct("!I")
 _UNREAD_SYNTAX = "NotImplementedError: The monty syntax parser does not yet support "
@@ -194,10 +207,11 @@ def _answer(workers: Monty, message: bytes) -> Reply | None:
 
 def _evaluate(session: MontySession, request: Mapping[str, Any], printed: _Printed) -> Reply | None:
     """Run the source, and its function on the item, if there is one."""
-    session.feed_run(PRELUDE)
-    session.feed_run(f"{request['source']}\n\nNone", print_callback=printed)
+    source, modules = _with_modules(request["source"])
+    session.feed_run(PRELUDE + modules)
+    session.feed_run(f"{source}\n\nNone", print_callback=printed)
     if "item" not in request:
-        return _checked(session, request["source"])
+        return _checked(session, source)
     inputs = {"item": request["item"]}
     result = session.feed_run(f"{OURS}_read(run_evaluation(item))", inputs=inputs, print_callback=printed)
     if isinstance(result, float):
@@ -209,10 +223,9 @@ def _checked(session: MontySession, source: str) -> Reply | None:
     """Tell whether a source that ran defines the function, and can have the modules that this will ask for."""
     if not session.feed_run(f"{OURS}_is_function(run_evaluation)"):
         return {"cause": "exception", "error": "it defines no function run_evaluation(item)"}
-    try:
-        read = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # the interpreter reads what this Python does not
+    read = _parsed(source)
+    if read is None:
+        return None
     defined = [node for node in read.body if isinstance(node, _FUNCTIONS) and node.name == "run_evaluation"]
     if defined and not _takes_an_item(defined[-1]):
         error = f"line {defined[-1].lineno}: run_evaluation is not a plain function of one argument, the item"
@@ -223,6 +236,62 @@ def _checked(session: MontySession, source: str) -> Reply | None:
         except MontyRuntimeError as error:
             return {"cause": "exception", "error": f"line {node.lineno}: {_shown(error)}"}
     return None
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """Return a source as this Python reads it; the interpreter may read what this does not."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _with_modules(source: str) -> tuple[str, str]:
+    """Return a source whose imports of our modules are assignments, each in its line, and what makes these modules."""
+    read = _parsed(source)
+    lines = source.encode(errors="surrogatepass").split(b"\n")  # the places in a tree are in bytes
+    wanted: set[str] = set()
+    for node in sorted(_imports(read), key=lambda node: node.lineno, reverse=True) if read else ():
+        names = {node.module or ""} if isinstance(node, ast.ImportFrom) else {alias.name for alias in node.names}
+        if ours := names & MODULES.keys():
+            wanted |= ours
+            first, last = node.lineno - 1, node.end_lineno or node.lineno
+            before, after = lines[first][: node.col_offset], lines[last - 1][node.end_col_offset :]
+            lines[first:last] = [before + "; ".join(_assigned(node)).encode() + after, *[b""] * (last - first - 1)]
+    return b"\n".join(lines).decode(errors="surrogatepass"), "".join(_module(name) for name in sorted(wanted))
+
+
+def _imports(read: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    return [node for node in ast.walk(read) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _assigned(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    """Yield the statements that do what an import does, with our modules in the place of those that are lacking."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            yield f"{alias.asname or alias.name} = {OURS}_{node.module}.{alias.name}"
+        elif alias.name in MODULES:
+            yield f"{alias.asname or alias.name} = {OURS}_{alias.name}"
+        else:
+            yield ast.unparse(ast.Import([alias]))
+
+
+def _module(name: str) -> str:
+    """Return the source that makes one of our modules: an object with what is defined in it."""
+    defined = [
+        target
+        for node in ast.parse(MODULES[name]).body
+        for target in ([node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else _targets(node))
+    ]
+    public = [target for target in defined if not target.startswith("_")]
+    body = [*MODULES[name].splitlines(), "made = OURS_Module()", *(f"made.{each} = {each}" for each in public)]
+    lines = [f"def OURS_load_{name}():", *("    " + line for line in body), "    return made"]
+    return "\n".join([*lines, f"OURS_{name} = OURS_load_{name}()", ""]).replace("OURS", OURS)
+
+
+def _targets(node: ast.stmt) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _takes_an_item(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

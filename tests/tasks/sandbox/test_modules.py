@@ -1,0 +1,141 @@
+"""The modules that evaluators are given, against those of the standard library, and in the interpreter."""
+
+import difflib
+import html
+import operator
+import statistics
+import string
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tasks.sandbox.modules
+from tasks.sandbox.contract import Evaluated, Failed
+from tasks.sandbox.pool import Pool
+
+FOLDER = Path(tasks.sandbox.modules.__file__).parent
+STANDARD: dict[str, Any] = {each.__name__: each for each in (difflib, html, operator, statistics, string)}
+
+
+def ours(name: str) -> Any:
+    """One of our modules as this Python runs it."""
+    defined: dict[str, Any] = {"__name__": name}
+    exec(compile((FOLDER / f"{name}.py").read_text(), name, "exec"), defined)
+    return SimpleNamespace(**defined)
+
+
+OURS = {name: ours(name) for name in STANDARD}
+OURS["html"]._NAMES.update(amp="&", lt="<", gt=">", quot='"', eacute="é")
+
+
+def test_all_that_is_defined_is_in_the_standard_library_too() -> None:
+    assert {path.stem for path in FOLDER.glob("[!_]*.py")} == set(STANDARD)
+    for name, module in OURS.items():
+        public = {each for each in vars(module) if not each.startswith("_")}
+        assert public <= set(dir(STANDARD[name])) | {"math", "re", "Counter"}, name
+
+
+def test_the_constants_of_string_are_the_same() -> None:
+    for name in ("ascii_letters", "digits", "hexdigits", "octdigits", "printable", "punctuation", "whitespace"):
+        assert getattr(OURS["string"], name) == getattr(string, name)
+    assert OURS["string"].capwords(" two  words ") == string.capwords(" two  words ")
+
+
+@given(st.text("ab ", max_size=40), st.text("ab ", max_size=40), st.booleans())
+def test_sequences_are_compared_alike(a: str, b: str, junk: bool) -> None:
+    is_junk = (lambda each: each == " ") if junk else None
+    made, standard = OURS["difflib"].SequenceMatcher(is_junk, a, b), difflib.SequenceMatcher(is_junk, a, b)
+    assert made.get_matching_blocks() == [tuple(block) for block in standard.get_matching_blocks()]
+    assert made.get_opcodes() == standard.get_opcodes()
+    for ratio in ("ratio", "quick_ratio", "real_quick_ratio"):
+        assert getattr(made, ratio)() == getattr(standard, ratio)()
+
+
+@given(st.text("abcdefgh", min_size=150, max_size=200))
+def test_popular_elements_of_long_sequences_begin_no_match(a: str) -> None:
+    b = a[::-1] + "xyz" + a[:100]
+    assert OURS["difflib"].SequenceMatcher(None, a, b).ratio() == difflib.SequenceMatcher(None, a, b).ratio()
+
+
+def test_close_matches_are_the_same() -> None:
+    words = ["ape", "apple", "peach", "puppy", "appel"]
+    assert OURS["difflib"].get_close_matches("appel", words) == difflib.get_close_matches("appel", words)
+
+
+@given(st.lists(st.floats(0.5, 1e6) | st.integers(1, 1000), min_size=2, max_size=20))
+def test_statistics_are_the_same(data: list[float]) -> None:
+    for name in ("mean", "fmean", "median", "median_low", "median_high", "mode", "multimode", "harmonic_mean"):
+        assert getattr(OURS["statistics"], name)(data) == pytest.approx(getattr(statistics, name)(data)), name
+    for name in ("variance", "pvariance", "stdev", "pstdev", "geometric_mean"):
+        found, expected = getattr(OURS["statistics"], name)(data), getattr(statistics, name)(data)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-9), name
+
+
+def test_statistics_of_nothing_are_an_error() -> None:
+    for name in ("mean", "median", "mode", "pvariance", "harmonic_mean"):
+        with pytest.raises(ValueError, match="at least one data point"):
+            getattr(OURS["statistics"], name)([])
+
+
+@given(st.text("&<>\"'a;", max_size=20))
+def test_html_is_escaped_and_read_back(text: str) -> None:
+    for quote in (True, False):
+        assert OURS["html"].escape(text, quote) == html.escape(text, quote)
+    OURS["html"]._NAMES.setdefault("apos", "'")
+    assert OURS["html"].unescape(html.escape(text)) == text
+
+
+def test_characters_are_read_by_name_and_number() -> None:
+    for text in ("&amp;&lt;", "caf&eacute;", "&#233;&#xE9;", "&unknown; &", "&#0;", "&#xD800;"):
+        assert OURS["html"].unescape(text) == html.unescape(text), text
+
+
+@given(st.integers(-9, 9), st.integers(1, 9))
+def test_operators_are_the_same(a: int, b: int) -> None:
+    of_sequences = {"itemgetter", "contains", "getitem", "countOf", "indexOf", "concat"}
+    for name, function in vars(OURS["operator"]).items():
+        if not name.startswith("_") and name not in of_sequences:
+            arguments = (a,) if function.__code__.co_argcount == 1 else (a, b)
+            assert function(*arguments) == getattr(operator, name)(*arguments), name
+    assert OURS["operator"].itemgetter(0, 1)([a, b]) == (a, b)
+    assert OURS["operator"].countOf([a, b, a], a) == operator.countOf([a, b, a], a)
+
+
+@pytest.mark.parametrize(
+    ("imports", "expression", "value"),
+    [
+        ("from difflib import SequenceMatcher", "SequenceMatcher(None, 'abcd', 'bcde').ratio()", 0.75),
+        ("import string", "float('a' in string.ascii_letters) / 2", 0.5),
+        ("import statistics as s, json", "s.mean([0.25, json.loads('0.75')])", 0.5),
+        ("import html", "len(html.unescape('&amp;&eacute;')) / 4", 0.5),
+        ("from operator import (\n    itemgetter as get,\n    add,\n)", "add(get('a')({'a': 0.25}), 0.25)", 0.5),
+        ("import math; import statistics", "statistics.median([math.floor(1.5), 2, 3])", 2.0),
+    ],
+)
+def test_an_evaluator_imports_them_at_the_top_and_within(
+    pool: Pool, imports: str, expression: str, value: float
+) -> None:
+    within = imports.replace("\n", "\n    ")
+    for source in (
+        f"{imports}\ndef run_evaluation(item):\n    return {expression}\n",
+        f"def run_evaluation(item):\n    {within}\n    return {expression}\n",
+    ):
+        pool.check(source)
+        assert pool.run(source, {}) == Evaluated(value)
+
+
+def test_lines_are_counted_as_they_are_written(pool: Pool) -> None:
+    source = "from operator import (\n    add,\n)\ndef run_evaluation(item):\n    return 1 / 0\n"
+    failed = pool.run(source, {})
+    assert isinstance(failed, Failed)
+    assert failed.error.startswith("line 5: ZeroDivisionError")
+
+
+def test_a_module_that_is_not_there_is_named(pool: Pool) -> None:
+    failed = pool.run("import enum\ndef run_evaluation(item):\n    return 1\n", {})
+    assert isinstance(failed, Failed)
+    assert "No module named 'enum'" in failed.error
