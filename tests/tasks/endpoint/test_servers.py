@@ -168,7 +168,7 @@ NOT_ANSWERED = [
         error="Sorry, no"),
     Met("LM Studio", "a wrong path", (sent({"error": "Unexpected endpoint. Returning 200 anyway"}),), None, "error", 2,
         Usage(), error="Returning 200 anyway"),
-    Met("a gateway", "a page", (sent(b"<!DOCTYPE html>", **{"content-type": "text/html"}),), None, "error", 2,
+    Met("a gateway", "a page", (sent(b"<!DOCTYPE html>", 200, **{"content-type": "text/html"}),), None, "error", 2,
         Usage(), error="text/html"),
     Met("Gemini", "a choice with nothing in it", (choice(None),), None, "error", 2, TWICE, error="no choices"),
     Met("OpenAI", "no credit", (sent({"error": {"code": "insufficient_quota", "message": "no credit"}}, 429),),
