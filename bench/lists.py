@@ -59,7 +59,17 @@ QUERIES = (
     "v1 search[name]=ly-777",
     "v1 search[target]=target-33",
     "v1 filter[custom_fields][team]=7",
+    "native ",
+    "native filter[name]=nightly-77",
+    "native filter[status]=running",
+    "native filter[config]=team-3/config-3",
+    "native sort=-updated_at",
 )
+PATHS = {
+    "v1": "/v1/evaluation/jobs",
+    "v2": "/v2/evaluation/jobs",
+    "native": "/api/assay/v1/jobs",
+}
 
 
 def main() -> None:
@@ -143,7 +153,7 @@ def _measure(http: httpx.Client, query: str, rounds: int) -> list[float]:
     taken = []
     for _ in range(WARM_UP + rounds):
         began = time.perf_counter()
-        http.get(f"/{version}/evaluation/jobs?{asked}").raise_for_status()
+        http.get(f"{PATHS[version]}?{asked}").raise_for_status()
         taken.append(1_000 * (time.perf_counter() - began))
     return taken[WARM_UP:]
 

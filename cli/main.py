@@ -13,7 +13,6 @@ from cli.client import Refused, Unreachable
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
 from cli.results import BadCondition, Format
-from cli.specs import BadFile
 from core.errors import AssayError, Misconfigured
 from core.settings import read_settings
 
@@ -185,7 +184,7 @@ def answer(arguments: list[str] | None = None) -> int:
         return code or 0
     except CycloptsError:
         return BAD_INPUT  # it is told already
-    except (BadFile, BadCondition, Misconfigured, CannotServe) as error:
+    except (BadCondition, Misconfigured, CannotServe) as error:
         return _refuse(str(error), BAD_INPUT)
     except AssayError as error:
         return _refuse(error.message, BAD_INPUT if error.blame == "user" else FAILED)

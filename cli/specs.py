@@ -1,19 +1,14 @@
 """Specifications in files: YAML or JSON, in the core's words or NeMo's."""
 
 import os
-from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import yaml
-
+from core.errors import SpecInvalid
+from flows.spec_file import read_mapping
 from store.secrets import DATA_FIELDS, KEY_FIELDS
 
 NEMO_JOBS: Final = "/v2/evaluation/jobs"
-
-
-class BadFile(Exception):
-    """A file cannot be read as a specification."""
 
 
 class Request(NamedTuple):
@@ -24,32 +19,17 @@ class Request(NamedTuple):
 
 
 def read_request(path: Path, *, name: str | None = None, project: str | None = None) -> Request:
-    """Return the request for a job that a file describes. Raises BadFile, saying what is wrong where."""
-    spec = _with_own_keys(_read(path))
+    """Return the request for a job that a file describes. Raises SpecInvalid, saying what is wrong where."""
+    spec = _with_own_keys(read_mapping(path, lambda file: file.read_text(encoding="utf-8")))
     described = {key: value for key, value in (("name", name), ("project", project)) if value is not None}
     if "target" in spec and "config" in spec:
         return Request({"spec": spec, **described}, NEMO_JOBS)
     if "targets" in spec and "tasks" in spec:
         return Request({"spec": spec, **described}, None)
-    raise BadFile(
+    raise SpecInvalid(
         f"{path} has neither 'targets' and 'tasks' (see `assay schema`) nor NeMo's 'target' and 'config'; "
         f"it has: {', '.join(map(str, spec)) or 'nothing'}"
     )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise BadFile(f"{path} is neither YAML nor JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise BadFile(f"{path} is no mapping of names to values")
-    try:
-        return {str(key): _as_json(value) for key, value in content.items()}
-    except RecursionError:
-        raise BadFile(f"{path} refers to itself") from None
 
 
 def _with_own_keys(value: Any, name: str = "") -> Any:
@@ -64,16 +44,4 @@ def _with_own_keys(value: Any, name: str = "") -> Any:
             return [_with_own_keys(part) for part in value]
         case str() if name.lower() in KEY_FIELDS and value.startswith("env:"):
             return os.environ.get(value.removeprefix("env:")) or value
-    return value
-
-
-def _as_json(value: Any) -> Any:
-    """Return a value of YAML as JSON has it, where dates are text."""
-    match value:
-        case dict():
-            return {str(key): _as_json(part) for key, part in value.items()}
-        case list():
-            return [_as_json(part) for part in value]
-        case date():
-            return value.isoformat()
     return value

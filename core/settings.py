@@ -170,6 +170,10 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL of the job tables."""
         return self.database_url or f"sqlite:///{self.home / 'assay.db'}"
 
+    def url_of(self, model: str) -> str | None:
+        """Return where a model answers that is named without a URL; None if the settings do not know it."""
+        return self.models.get(model, ModelSettings()).url or self.default_endpoint
+
     def environment(self) -> dict[str, str]:
         """Return the variables that make another process work on the same home, port and datasets."""
         chosen = {"ASSAY_HOME": self.home, "ASSAY_PORT": self.port, "ASSAY_DATASETS": self.datasets}

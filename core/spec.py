@@ -125,6 +125,12 @@ class EvaluationSpec(Frozen):
     tasks: Annotated[tuple[TaskSpec, ...], Field(min_length=1)]
     params: Params = Params()
 
+    @property
+    def model(self) -> str | None:
+        """The name of the first model that is evaluated."""
+        models = (target.endpoint.model for target in self.targets if isinstance(target, ModelTarget))
+        return next(models, None)
+
     def with_params(self, params: Mapping[str, JsonValue]) -> Self:
         """Return the specification with other values for some of its parameters."""
         return self.model_copy(update={"params": Params.model_validate({**self.params.model_dump(), **params})})

@@ -42,8 +42,9 @@ from flows.form import (
     StoredConfig,
     StoredTarget,
 )
-from flows.register import UNBOUNDED, FileBounds, completed, job_id_of, register, tags
+from flows.register import completed, job_id_of, register, tags
 from flows.runner import RUNNER_OF_SETTINGS
+from flows.spec_file import UNBOUNDED, FileBounds
 from flows.worker.wake import worker_name
 from store.workspace import Workspace
 from tasks.aggregate import aggregate

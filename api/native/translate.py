@@ -7,7 +7,7 @@ from core.endpoint import SecretRef
 from core.errors import SpecInvalid
 from core.job import NewJob, random_id
 from core.settings import Settings
-from core.spec import EvaluationSpec, ModelTarget
+from core.spec import EvaluationSpec
 from store.secrets import STORED
 
 REFERENCES = ("env:", "store:", "model:")
@@ -36,7 +36,7 @@ def to_new_job(asked: JobRequest, settings: Settings) -> tuple[NewJob, dict[str,
         namespace=asked.namespace or "default",
         project=asked.project,
         description=asked.description,
-        model=next((target.endpoint.model for target in spec.targets if isinstance(target, ModelTarget)), None),
+        model=spec.model,
     )
     return job, {key_id: clear for key_id, clear in asked.keys.items() if key_id not in named}
 

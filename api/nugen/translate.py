@@ -11,7 +11,7 @@ from api.nugen.schema.requests import CreateEvaluation, Described, Question
 from core.endpoint import Endpoint, Prompt
 from core.errors import DatasetUnreadable, SpecInvalid, Unsupported
 from core.job import Face, NewJob
-from core.settings import ModelSettings, Settings
+from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget, Params, RowsDataset, TaskSpec
 from store.db.benchmarks import Benchmark
 
@@ -65,7 +65,7 @@ def to_new_job(
 def to_spec(asked: CreateEvaluation, questions: list[dict[str, Any]], settings: Settings) -> EvaluationSpec:
     """Return the specification of a request over a benchmark's questions. Raises as `to_new_job` does."""
     for field in ("model_id", "model_id_2", "baseline_model_id"):
-        if (model := getattr(asked, field)) and not _is_known(model, settings):
+        if (model := getattr(asked, field)) and not settings.url_of(model):
             raise SpecInvalid(f"there is no model {model!r} here: {_remedy(model)}", field=field)
     names = TARGETS[len(asked.models)]
     task = TaskSpec(
@@ -128,13 +128,9 @@ def _judge(settings: Settings) -> str:
     judge = settings.default_judge
     if judge is None:
         raise Unsupported("This service has no judge: set ASSAY_DEFAULT_JUDGE to the name of a model")
-    if not _is_known(judge, settings):
+    if not settings.url_of(judge):
         raise Unsupported(f"The judge of this service, {judge!r}, has no URL: {_remedy(judge)}")
     return judge
-
-
-def _is_known(model: str, settings: Settings) -> bool:
-    return bool(settings.models.get(model, ModelSettings()).url or settings.default_endpoint)
 
 
 def _remedy(model: str) -> str:

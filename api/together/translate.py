@@ -13,7 +13,7 @@ from core.endpoint import Endpoint, Prompt
 from core.errors import SpecInvalid, TemplateInvalid
 from core.job import Face, NewJob
 from core.metric import Judge, Labels, Preference, Range, Scale
-from core.settings import ModelSettings, Settings
+from core.settings import Settings
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, Target, TaskSpec
 from tasks.judging.scales import instruction, reply_schema
 from tasks.templates.template import compile_template, literal, of_columns
@@ -58,7 +58,7 @@ def to_new_job(job_id: str, sealed: wire.JsonDict, dataset: FilesDataset, settin
         spec=spec,
         request=asked.sent,
         name=job_id,
-        model=next((target.endpoint.model for target in spec.targets if isinstance(target, ModelTarget)), None),
+        model=spec.model,
     )
 
 
@@ -181,7 +181,7 @@ def _workers(given: wire.Model) -> int:
 def _endpoint(given: wire.Model, field: str, settings: Settings) -> Endpoint:
     """Return where a model answers. Raises SpecInvalid if nothing says so."""
     if given.model_source != "external":
-        if not (settings.models.get(given.model, ModelSettings()).url or settings.default_endpoint):
+        if not settings.url_of(given.model):
             message = f"model {given.model!r} is not known here: set its url in [models], or ASSAY_DEFAULT_ENDPOINT"
             raise SpecInvalid(message, field=f"{field}.model")
         return Endpoint(model=given.model)

@@ -3,6 +3,7 @@
 So no read of a job record, nor of a list of them, is slower for the rows that a job came with.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -68,11 +69,11 @@ class Intake:
 
     def _write(self, rows: Rows) -> str:
         """Write rows to a file, unless they are written already, and return its id."""
-        draft = self._drafts.enter_context(self._files.draft())
-        for number, row in enumerate(rows, start=1):
-            draft.write(_line(row, number))
-        content = draft.finish()
-        if content.sha256 not in self._written:
+        lines = b"".join(_line(row, number) for number, row in enumerate(rows, start=1))
+        if (sha256 := hashlib.sha256(lines).hexdigest()) not in self._written:
+            draft = self._drafts.enter_context(self._files.draft())
+            draft.write(lines)
+            content = draft.finish()
             record = FileRecord(
                 id=new_id(),
                 filename=FILENAME,
@@ -80,12 +81,12 @@ class Intake:
                 file_type="jsonl",
                 bytes=content.bytes,
                 line_count=content.line_count,
-                sha256=content.sha256,
+                sha256=sha256,
                 created_at=utcnow(),
                 job=self._job_id,
             )
-            self._written[content.sha256] = record, draft
-        return self._written[content.sha256][0].id
+            self._written[sha256] = record, draft
+        return self._written[sha256][0].id
 
 
 def with_rows(request: dict[str, Any], inputs: Sequence[Input], read: Callable[[str], Any]) -> dict[str, Any]:

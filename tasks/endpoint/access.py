@@ -31,7 +31,7 @@ def access_to(endpoint: Endpoint, settings: Settings) -> Access:
     The service's own keys go only to the URLs in its settings, not to one that came with a request.
     """
     model = settings.models.get(endpoint.model, ModelSettings())
-    url = endpoint.url or model.url or settings.default_endpoint
+    url = endpoint.url or settings.url_of(endpoint.model)
     if url is None:
         raise SpecInvalid(
             f"model {endpoint.model!r} has no URL: give one, or set ASSAY_DEFAULT_ENDPOINT or the model's url"

@@ -4,7 +4,8 @@ import pytest
 
 from cli.main import answer
 from cli.results import BadCondition, conditions
-from cli.specs import BadFile, read_request
+from cli.specs import read_request
+from core.errors import SpecInvalid
 from core.job import random_id
 from core.result import Summary
 from core.spec import EvaluationSpec
@@ -90,7 +91,7 @@ def test_a_file_is_in_the_core_s_words_or_nemo_s(tmp_path):
 def test_a_file_that_is_no_specification_is_refused(tmp_path, text):
     file = tmp_path / "spec.yaml"
     file.write_text(text)
-    with pytest.raises(BadFile, match=r"spec\.yaml"):
+    with pytest.raises(SpecInvalid, match=r"spec\.yaml"):
         read_request(file)
 
 

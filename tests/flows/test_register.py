@@ -14,7 +14,8 @@ from core.job import Failure
 from core.settings import Settings
 from core.spec import EvaluationSpec
 from flows.form import Asked
-from flows.register import MOST_BYTES, FileBounds, job_id_of, read_spec, register
+from flows.register import job_id_of, register
+from flows.spec_file import MOST_BYTES, FileBounds, read_spec
 from store.workspace import Workspace
 from tests.inputs import inline
 

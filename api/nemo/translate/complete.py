@@ -27,7 +27,7 @@ def complete(state: State, job: Job) -> None:
         message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         state.jobs.complete(job.id, failure=Failure(blame="user", code="invalid_spec", message=message))
     else:
-        model = translate.model_name(spec)
+        model = spec.model if spec else None
         ciphertexts = state.vault.encrypt(named.keys)
         state.jobs.complete(job.id, spec=spec, model=model, request=request, failure=failure, secrets=ciphertexts)
 

@@ -62,7 +62,7 @@ def to_new_job(
         description=asked.description,
         target=_label(evaluated.target),
         config=_label(evaluated.config),
-        model=model_name(spec),
+        model=spec.model if spec else None,
         custom_fields=asked.custom_fields,
         ownership=asked.ownership,
         failure=failure,
@@ -81,12 +81,6 @@ def carried_out(asked: wire.JobInput, *, at: str = "") -> tuple[EvaluationSpec |
     except SpecInvalid as error:
         field = ".".join(part for part in (at, error.field) if part)
         raise SpecInvalid(error.message, field=field or None) from error
-
-
-def model_name(spec: EvaluationSpec | None) -> str | None:
-    """Return the name of the first model that is evaluated."""
-    targets = spec.targets if spec else ()
-    return next((target.endpoint.model for target in targets if isinstance(target, ModelTarget)), None)
 
 
 def to_spec(asked: wire.JobInput) -> EvaluationSpec:

@@ -1,15 +1,15 @@
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.job import Job, ListedJob
+from core.job import Face, Job, ListedJob
 from core.queries.lists import Contains, Field, Listing, OneOf, Sort, Term, Within
-from store.db.connect import writing
+from store.db.connect import reading, writing
 from store.db.jobs import Jobs
 from store.db.tables import jobs as table
 from store.files.contents import Files
@@ -172,3 +172,49 @@ def test_a_field_that_is_kept_nowhere_is_an_error(jobs: Jobs) -> None:
         found(jobs, OneOf(("nonsense",), ("x",)))
     with pytest.raises(KeyError):
         found(jobs, OneOf(("name", "part"), ("x",)))
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        Listing(),
+        Listing(sort="-updated_at"),
+        Listing((Within(("created_at",), START),)),
+        *(
+            Listing((OneOf((name,), ("x",)),))
+            for name in ("name", "status", "project", "target", "config", "namespace")
+        ),
+    ],
+    ids=lambda listing: f"{[term.field for term in listing.terms]} {listing.sort}",
+)
+def test_a_list_over_all_faces_is_found_by_an_index(jobs: Jobs, engine: sa.Engine, listing: Listing) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("the plans are SQLite's")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    jobs.page(None, listing)
+    sa.event.remove(engine, "before_cursor_execute", note)
+    with reading(engine) as connection:
+        plans = [
+            step[-1]
+            for statement, parameters in asked
+            if statement.startswith("SELECT")
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert any("INDEX jobs_" in step for step in plans)
+    assert [step for step in plans if step.startswith("SCAN jobs") and "INDEX" not in step] == []
+
+
+def test_a_list_over_all_faces_has_those_of_each(jobs: Jobs) -> None:
+    faces = [jobs.add(new_job("same", face=face)).face for face in get_args(Face)]
+    for listing in (
+        Listing((OneOf(("name",), ("same",)),)),
+        Listing(page_size=len(faces)),
+        Listing(sort="-updated_at"),
+    ):
+        page, _ = jobs.page(None, listing)
+        assert [job.face for job in page][: len(faces)] == faces[::-1]
