@@ -142,7 +142,7 @@ def serving(home: Path, **environment: str) -> Iterator[Served]:
         reader.start()
         try:
             until(
-                "the service to be ready", lambda: process.poll() is not None or served.is_ready, timeout_s=2 * WAIT_S
+                "the service to be ready", lambda: process.poll() is not None or served.is_ready, timeout_s=4 * WAIT_S
             )
             assert served.is_ready, served.printed
             yield served

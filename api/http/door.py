@@ -16,6 +16,6 @@ class OwnPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request that is let in."""
         if scope["type"] == "http" and (refusal := self.door.refusal(scope["headers"], scope["method"])):
-            await answer(scope["path"], 403, refusal)(scope, receive, send)
+            await answer(scope, 403, refusal)(scope, receive, send)
             return
         await self.app(scope, receive, send)

@@ -79,7 +79,8 @@ class Noting:
 
 def asking(state: State) -> Asked:
     app = create_app(state)
-    asked = Asked(TestClient(app, raise_server_exceptions=False, follow_redirects=False), app)
+    client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False, follow_redirects=False)
+    asked = Asked(client, app)
     app.user_middleware.append(Middleware(Noting, asked=asked))
     return asked
 
