@@ -24,8 +24,9 @@ SYSTEM: Final = "system role"
 SCHEMA: Final = "response_format"
 
 NAMES: Final[Mapping[str, str]] = {
-    "max_tokens": r"max_tokens|max_new_tokens|max_output_tokens|maxOutputTokens|maxTokens|maximum tokens",
-    "max_completion_tokens": r"max_completion_tokens|max_output_tokens|maxOutputTokens",
+    **dict.fromkeys(
+        TOKENS, r"max_(?:completion_|new_|output_)?tokens|maxOutputTokens|maxTokens|maxCompletionTokens|maximum tokens"
+    ),
     "top_p": r"top_p|topP",
     "top_k": r"top_k|topK",
     "min_p": r"min_p",

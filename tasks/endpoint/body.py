@@ -73,8 +73,8 @@ async def read_body(response: httpx.Response, limit: int, budget: Budget) -> byt
 def _unpacked(response: httpx.Response) -> AsyncIterable[bytes]:
     """Return an answer's bytes; one that is not packed need not pay for an unpacker. Raises BodyRefused."""
     stream = cast(httpx.AsyncByteStream, response.stream)
-    packing = response.headers.get("content-encoding", "identity").strip().lower()
-    if packing == "identity":
+    packing = response.headers["content-encoding"].strip().lower() if "content-encoding" in response.headers else ""
+    if packing in ("", "identity"):
         return stream
     if packing not in _PACKINGS:
         raise BodyRefused(f"The answer is packed as {packing!r}: gzip or deflate, once, was asked for")

@@ -197,13 +197,13 @@ def _reply(route: Route, made: Sequence[Attempt], request: bytes, started_at: fl
         body=reading.text,
         status=last.status,
         error=reading.error and route.mask(reading.error.encode()).decode(),
-        usage=sum((each.reading.usage for each in made), Usage()),
+        usage=reading.usage if len(made) == 1 else sum((each.reading.usage for each in made), Usage()),
         started_at=started_at,
         seconds=seconds,
         attempts=len(made),
         request=last.request,
         pause_s=last.pause_s,
-        notes=tuple((change.field, route.mask(str(change).encode()).decode()) for change in last.changes),
+        notes=tuple([(each.field, route.mask(str(each).encode()).decode()) for each in last.changes]),
         exhausted=reading.exhausted,
     )
 

@@ -92,7 +92,7 @@ async def create_completion(asked: Chat, state: CurrentState) -> Response:
             pass
         except StorageFailed as error:
             log.warning("A completion is not logged in container %s: %s", container.id, error.message)
-    return Response(reply.body, media_type="application/json")
+    return Response(reply.body, media_type="application/json", headers=_notes(reply))
 
 
 @router.get("/{completion_id}")
@@ -116,13 +116,27 @@ def _answer(reply: Reply) -> JsonDict:
     """Return a model's answer. Raises HTTPException if there is none."""
     if reply.body is not None and reply.status == OK and reply.outcome in ("answered", "refused"):
         answer: JsonDict = orjson.loads(reply.body)
-        return answer
+        choices = answer.get("choices")
+        if isinstance(choices, list) and choices and all(map(_has_message, choices)):
+            return answer
     message = reply.error or "The model's endpoint gave no answer"
+    if reply.outcome == "refused":
+        raise HTTPException(400, message)
     if reply.status == TOO_MANY_REQUESTS or not reply.attempts:
         pause_s = reply.pause_s or (1.0 if reply.attempts else PATIENCE_S)
         wait_s = min(max(1, math.ceil(pause_s)), MAX_WAIT_S)
         raise HTTPException(TOO_MANY_REQUESTS, message, headers={"Retry-After": str(wait_s)})
     raise HTTPException(reply.status if reply.status in PASSED_ON else 502, message)
+
+
+def _has_message(choice: JsonValue) -> bool:
+    return isinstance(choice, dict) and isinstance(choice.get("message"), dict)
+
+
+def _notes(reply: Reply) -> dict[str, str]:
+    """Return as a header what the model was asked otherwise than whoever asked has it."""
+    said = "; ".join(note for _, note in reply.notes)
+    return {"X-Assay-Notes": " ".join(said.encode("ascii", "replace").decode().split())} if said else {}
 
 
 def _complaint(error: ValidationError) -> str:

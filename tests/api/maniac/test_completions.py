@@ -1,7 +1,7 @@
 import pytest
 
 from tests.api.maniac.conftest import chat
-from tests.scripted import by_default, failure, text
+from tests.scripted import Answer, by_default, failure, text
 
 COMPLETIONS = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "hello ANSWER: hi"}]
@@ -166,6 +166,26 @@ class TestCreate:
         answer = maniac.post(COMPLETIONS, {"container": "refusing", "messages": HELLO})
         assert answer["choices"][0]["finish_reason"] == "content_filter"
         assert maniac.get(COMPLETIONS, container="refusing")["total"] == 1
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            b'{"promptFeedback": {"blockReason": "SAFETY"}}',
+            b'{"choices": [{"message": null, "finish_reason": "PROHIBITED_CONTENT"}]}',
+        ],
+    )
+    def test_a_refusal_without_a_message_is_an_error_of_the_request(self, maniac, model, refusal):
+        model.script = lambda _: Answer(refusal)
+        asked = {"model": "refusing", "messages": HELLO}
+        assert "The endpoint" in maniac.error("POST", COMPLETIONS, asked, status=400)["message"]
+
+    def test_what_the_model_does_not_take_is_left_out_and_a_header_says_so(self, maniac, model):
+        refused = failure(400, "top_p is not supported: 1\n\u00fc")
+        model.script = lambda call: refused if "top_p" in call["body"] else by_default(call)
+        response = maniac.http.post(COMPLETIONS, json={"model": "noted", "messages": HELLO, "top_p": 1})
+        assert response.json()["choices"][0]["message"]["content"] == "hi"
+        said = response.headers["X-Assay-Notes"]
+        assert said == "top_p is left out, since the endpoint says: top_p is not supported: 1 ?"
 
     @pytest.mark.parametrize(
         ("asked", "status", "says"),

@@ -25,8 +25,8 @@ def loop() -> Iterator[IoLoop]:
     loop.close()
 
 
-def sent(body: Any, status: int = 200, **headers: str) -> Answer:
-    return Answer(body if isinstance(body, bytes) else orjson.dumps(body), status, SOON | headers)
+def sent(body: Any, status: int = 200, kind: str = "application/json") -> Answer:
+    return Answer(body if isinstance(body, bytes) else orjson.dumps(body), status, SOON | {"content-type": kind})
 
 
 def choice(message: Any, finish: Any = "stop", **fields: Any) -> Answer:
@@ -168,7 +168,7 @@ NOT_ANSWERED = [
         error="Sorry, no"),
     Met("LM Studio", "a wrong path", (sent({"error": "Unexpected endpoint. Returning 200 anyway"}),), None, "error", 2,
         Usage(), error="Returning 200 anyway"),
-    Met("a gateway", "a page", (sent(b"<!DOCTYPE html>", 200, **{"content-type": "text/html"}),), None, "error", 2,
+    Met("a gateway", "a page", (sent(b"<!DOCTYPE html>", kind="text/html"),), None, "error", 2,
         Usage(), error="text/html"),
     Met("Gemini", "a choice with nothing in it", (choice(None),), None, "error", 2, TWICE, error="no choices"),
     Met("OpenAI", "no credit", (sent({"error": {"code": "insufficient_quota", "message": "no credit"}}, 429),),
