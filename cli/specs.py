@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from core.errors import SpecInvalid
 from flows.spec_file import read_mapping
-from store.secrets import DATA_FIELDS, KEY_FIELDS
+from store.secrets import DATA_FIELDS, holds_key
 
 NEMO_JOBS: Final = "/v2/evaluation/jobs"
 
@@ -42,6 +42,6 @@ def _with_own_keys(value: Any, name: str = "") -> Any:
             return {key: _with_own_keys(part, key) for key, part in value.items()}
         case list() if name not in DATA_FIELDS:
             return [_with_own_keys(part) for part in value]
-        case str() if name.lower() in KEY_FIELDS and value.startswith("env:"):
+        case str() if holds_key(name) and value.startswith("env:"):
             return os.environ.get(value.removeprefix("env:")) or value
     return value

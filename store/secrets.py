@@ -24,18 +24,48 @@ from store.files.atomic import make_private
 
 KEY_FIELDS: Final = frozenset(
     {
-        "api_key",
-        "hf_token",
-        "external_api_token",
+        "apikey",
+        "apitoken",
         "token",
-        "access_token",
+        "accesstoken",
+        "refreshtoken",
+        "idtoken",
+        "sessiontoken",
+        "authtoken",
+        "bearertoken",
+        "hftoken",
+        "externalapitoken",
         "secret",
+        "clientsecret",
+        "secretkey",
+        "secretaccesskey",
+        "awssecretaccesskey",
+        "accesskey",
+        "privatekey",
+        "subscriptionkey",
+        "ocpapimsubscriptionkey",
+        "xapikey",
+        "xgoogapikey",
         "password",
+        "passwd",
         "authorization",
-        "x-api-key",
+        "proxyauthorization",
+        "cookie",
+        "setcookie",
+        "credential",
+        "credentials",
     }
 )
-"""The fields of a request body whose values are keys, whatever the case of their names."""
+"""The fields of a request body whose values are keys, as `plain_name` has them."""
+
+HEADER_FIELDS: Final = frozenset({"headers", "extraheaders", "defaultheaders"})
+"""The fields that hold headers, which are for keys: all their texts are taken for some."""
+
+URL_FIELDS: Final = re.compile("(url|endpoint|hub|base)$")
+DATA_URL_FIELDS: Final = frozenset({"imageurl", "videourl", "audiourl"})
+"""The fields of URLs that are asked; those of a prompt's images are data, which a signature may open."""
+
+QUERY_KEYS: Final = KEY_FIELDS | {"key", "sig", "signature", "code"}
 
 DATA_FIELDS: Final = frozenset({"rows"})
 """The lists of a user's samples: a column `token` there is data, and is left as it is."""
@@ -56,26 +86,27 @@ def seal(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
     User info in a URL is a key too: it leaves the URL, and becomes the `api_key` beside it if there
     is none. What looks like a reference already is sealed like any other text.
-    Raises SpecInvalid if the body is nested deeper than `MAX_DEPTH`.
+    Raises SpecInvalid if the body is nested deeper than `MAX_DEPTH`, or the query of a URL holds a key.
     """
     found: dict[str, str] = {}
     return _seal_mapping(body, found, 0), found
 
 
-def mask(body: Mapping[str, Any], text: str = MASK) -> dict[str, Any]:
+def mask(body: Mapping[str, Any], text: str = MASK, *, within: str = "") -> dict[str, Any]:
     """Return a copy of a sealed body in which each key is `text`, as it is shown to the user."""
-    return {name: _mask(name, value, text) for name, value in body.items()}
+    return {name: _mask(name, value, text, within) for name, value in body.items()}
 
 
-def references(body: Any) -> set[str]:
+def references(body: Any, within: str = "") -> set[str]:
     """Return the ids of the keys that a sealed body refers to."""
     match body:
         case dict():
             parts = [(name, value) for name, value in body.items() if not _is_data(name, value)]
-            own = {value.removeprefix(STORED) for name, value in parts if _holds_key(name) and _is_reference(value)}
-            return own.union(*(references(value) for _, value in parts))
+            found = [value for name, value in parts if holds_key(name, within) and is_reference(value)]
+            own = {value.removeprefix(STORED) for value in found}
+            return own.union(*(references(value, name) for name, value in parts))
         case list():
-            return set().union(*map(references, body))
+            return set().union(*(references(value, within) for value in body))
     return set()
 
 
@@ -139,17 +170,17 @@ class Vault:
         """Return a digest of what may hold keys: without this vault's key nothing can be learnt from it."""
         return hmac.digest(self._key, data, "sha256").hex()
 
-    def unseal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def unseal(self, body: Mapping[str, Any], *, within: str = "") -> dict[str, Any]:
         """Return a copy of a sealed body with its keys in clear. Raises as `reveal` does."""
-        return {name: self._unseal(name, value) for name, value in body.items()}
+        return {name: self._unseal(name, value, within) for name, value in body.items()}
 
-    def _unseal(self, name: str, value: Any) -> Any:
+    def _unseal(self, name: str, value: Any, within: str) -> Any:
         match value:
             case list() if not _is_data(name, value):
-                return [self._unseal("", item) for item in value]
+                return [self._unseal("", item, name or within) for item in value]
             case dict():
-                return self.unseal(value)
-        return self.reveal(value) if _holds_key(name) and _is_reference(value) else value
+                return self.unseal(value, within=name or within)
+        return self.reveal(value) if holds_key(name, within) and is_reference(value) else value
 
     def _encrypt(self, key_id: str, clear: str) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
@@ -202,32 +233,33 @@ def _key_file(path: Path) -> str:
     return text
 
 
-def _seal_mapping(body: Mapping[str, Any], found: dict[str, str], depth: int) -> dict[str, Any]:
+def _seal_mapping(body: Mapping[str, Any], found: dict[str, str], depth: int, within: str = "") -> dict[str, Any]:
     sealed: dict[str, Any] = {}
     from_urls: list[str] = []
     for name, value in body.items():
         if _is_data(name, value):
             sealed[name] = value
-        elif _holds_key(name) and isinstance(value, str) and value:
+        elif holds_key(name, within) and isinstance(value, str) and value:
             sealed[name] = _refer(value, found)
         elif isinstance(value, str):
+            _refuse_key_in_query(name, value, within)
             sealed[name], clear = _split_url(value)
             from_urls.extend(clear)
         else:
-            sealed[name] = _seal(value, found, depth + 1)
+            sealed[name] = _seal(value, found, depth + 1, name)
     if from_urls and not sealed.get("api_key"):
         sealed["api_key"] = _refer(from_urls[0], found)
     return sealed
 
 
-def _seal(value: Any, found: dict[str, str], depth: int) -> Any:
+def _seal(value: Any, found: dict[str, str], depth: int, within: str) -> Any:
     if depth > MAX_DEPTH:
         raise SpecInvalid(f"The body is nested deeper than {MAX_DEPTH} levels")
     match value:
         case dict():
-            return _seal_mapping(value, found, depth)
+            return _seal_mapping(value, found, depth, within)
         case list():
-            return [_seal(item, found, depth + 1) for item in value]
+            return [_seal(item, found, depth + 1, within) for item in value]
         case str():
             return _split_url(value)[0]
     return value
@@ -239,11 +271,34 @@ def _refer(clear: str, found: dict[str, str]) -> SecretRef:
     return STORED + key_id
 
 
-def _holds_key(name: str) -> bool:
-    return name.lower() in KEY_FIELDS
+def plain_name(name: str) -> str:
+    """Return a field's name in small letters, without what separates its words."""
+    return re.sub("[-_ .]", "", name.lower())
 
 
-def _is_reference(value: Any) -> bool:
+def holds_key(name: str, within: str = "") -> bool:
+    """Whether the value of a field, which lies within another, is a key."""
+    return plain_name(name) in KEY_FIELDS or plain_name(within) in HEADER_FIELDS
+
+
+def is_url_field(name: str) -> bool:
+    """Whether a field says by its name that it holds a URL which is asked."""
+    return URL_FIELDS.search(plain_name(name)) is not None
+
+
+def _refuse_key_in_query(name: str, text: str, within: str) -> None:
+    if not (is_url_field(name) and "?" in text) or plain_name(within) in DATA_URL_FIELDS:
+        return
+    for part in re.split("[&;]", text.partition("?")[2].partition("#")[0]):
+        parameter = unquote(part.partition("=")[0])
+        if plain_name(parameter) in QUERY_KEYS:
+            raise SpecInvalid(
+                "a URL's query holds a key, which would be kept and shown; give it as api_key", field=name
+            )
+
+
+def is_reference(value: Any) -> bool:
+    """Whether a value of a sealed body stands for a key that is kept."""
     return isinstance(value, str) and value.startswith(STORED)
 
 
@@ -258,15 +313,15 @@ def _split_url(text: str) -> tuple[str, list[str]]:
     return scheme + text[match.end() :], [clear] if clear else []
 
 
-def _mask(name: str, value: Any, text: str) -> Any:
+def _mask(name: str, value: Any, text: str, within: str) -> Any:
     match value:
         case None:
             return None
         case list() if not _is_data(name, value):
-            return [_mask("", item, text) for item in value]
+            return [_mask("", item, text, name or within) for item in value]
         case dict():
-            return mask(value, text)
-    return text if _holds_key(name) else value
+            return mask(value, text, within=name or within)
+    return text if holds_key(name, within) else value
 
 
 def _is_data(name: str, value: Any) -> bool:

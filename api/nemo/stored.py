@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from api.nemo.present.jobs import to_time, without_nulls
 from api.nemo.schema.entities import EntityCreate
@@ -11,7 +12,7 @@ from api.nemo.schema.fields import JsonDict
 from core.errors import SpecInvalid
 from core.job import base58_id, utcnow
 from store.db.entities import Entity, EntityKind, NewEntity
-from store.secrets import MASK, mask
+from store.secrets import MASK, is_reference, is_url_field, mask
 
 DESCRIBING: Final = ("name", "namespace", "type", "project", "description", "custom_fields", "ownership")
 SERVERS: Final = ("id", "created_at", "updated_at", "schema_version", "type_prefix")
@@ -99,6 +100,28 @@ def keep_masked(sealed: Any, masked: Collection[str], old: Any, field: str = "")
                 raise SpecInvalid(f"{MASK} stands for a key that is kept, and there is none; send the key", field=field)
             return old
     return sealed
+
+
+def refuse_moved(new: Any, old: Any, field: str = "") -> None:
+    """Raise SpecInvalid where a key that is kept would go to another host than the one that it was given for."""
+    match new, old:
+        case dict(), dict():
+            kept = [value for name, value in new.items() if is_reference(value) and value == old.get(name)]
+            if kept and _origins(new) != _origins(old):
+                remedy = "send the key with the new URL"
+                raise SpecInvalid(f"a key that is kept goes to no other host; {remedy}", field=field or None)
+            for name, value in new.items():
+                refuse_moved(value, old.get(name), f"{field}.{name}".lstrip("."))
+        case list(), list():
+            for index, (value, before) in enumerate(zip(new, old, strict=False)):
+                refuse_moved(value, before, f"{field}.{index}")
+
+
+def _origins(part: JsonDict) -> dict[str, tuple[str, str]]:
+    """Return where the URLs of a part of a body lead, by field."""
+    texts = {name: value for name, value in part.items() if isinstance(value, str) and is_url_field(name)}
+    urls = {name: urlsplit(value) for name, value in texts.items()}
+    return {name: (url.scheme.lower(), url.netloc.lower()) for name, url in urls.items()}
 
 
 def as_sent(entity: Entity) -> JsonDict:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import httpx
-import orjson
+import re2
 
 MASK: Final = b"******"
 MIN_KEY_LENGTH: Final = 6
@@ -19,6 +19,9 @@ MIN_KEY_LENGTH: Final = 6
 MAX_ANSWER: Final = 8_000_000
 AZURE_API_VERSION: Final = "2024-10-21"
 """Of Azure's routes of deployments, where neither the URL nor the settings say one."""
+
+_NAMED: Final = {b"&amp;": "&", b"&lt;": "<", b"&gt;": ">", b"&quot;": '"', b"&apos;": "'"}
+"""How HTML escapes what a key may hold, where it does so by name."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 _AZURE_HOSTS: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
@@ -106,23 +109,42 @@ class Route:
 
     def mask(self, body: bytes) -> bytes:
         """Replace the keys wherever an endpoint echoes them."""
-        for key in self._echoes:
-            if key in body:
-                body = body.replace(key, MASK)
-        return body
+        if self._echoes is None or not self._echoes.search(body):
+            return body
+        masked: bytes = self._echoes.sub(MASK, body)
+        return masked
 
     @cached_property
-    def _echoes(self) -> tuple[bytes, ...]:
-        keys = ((self.api_key or "").strip(), *self.secrets)
-        return tuple(echo for key in keys if len(key) >= MIN_KEY_LENGTH for echo in spellings(key))
+    def _echoes(self) -> Any:
+        keys = [key for key in ((self.api_key or "").strip(), *self.secrets) if len(key) >= MIN_KEY_LENGTH]
+        return re2.compile(b"|".join(map(spellings, keys)), _of_bytes()) if keys else None
 
 
-def spellings(key: str) -> tuple[bytes, ...]:
-    """Return how a key may stand in an answer: as it is, or as one of the encoders of JSON escapes it."""
-    plain, json = key.encode(), orjson.dumps(key)[1:-1]
-    for_html = json.replace(b"&", rb"\u0026").replace(b"<", rb"\u003c").replace(b">", rb"\u003e")
-    escaped = (json, for_html)
-    return tuple(dict.fromkeys((plain, *escaped, *(each.replace(b"/", rb"\/") for each in escaped))))
+def spellings(key: str) -> bytes:
+    """Return a pattern of how a key may stand in an answer: each byte as it is, or escaped for JSON, URLs or HTML."""
+    return b"".join(_spellings_of(byte) for byte in key.encode())
+
+
+def _of_bytes() -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options
+
+
+def _spellings_of(byte: int) -> bytes:
+    hexadecimal = b"".join(b"[%c%c]" % (ord(digit.lower()), ord(digit.upper())) for digit in f"{byte:02x}")
+    plain = rb"\x%02x" % byte
+    escaped = [
+        plain,
+        rb"\\+" + plain,
+        rb"\\+[uU]00" + hexadecimal,
+        rb"\\+x" + hexadecimal,
+        rb"%(?:25)*" + hexadecimal,
+        b"&#0*%d;" % byte,
+        b"&#[xX]0*" + hexadecimal + b";",
+        *(name for name, value in _NAMED.items() if ord(value) == byte),
+    ]
+    return b"(?:" + b"|".join(escaped) + b")"
 
 
 def route_url(url: str, route: str, *, api_version: str | None = None) -> str:

@@ -17,7 +17,7 @@ from core.errors import NotFound, ServiceError, SpecInvalid
 from store.db import tables
 from store.db.connect import connect, writing
 from store.db.migrations import migrate
-from store.secrets import KEY_FIELDS, MASK, MAX_DEPTH, Vault, forget, keep, load_key, mask, seal
+from store.secrets import MASK, MAX_DEPTH, Vault, forget, holds_key, keep, load_key, mask, seal
 from store.secrets import references as ids_of
 
 BODY: dict[str, Any] = {
@@ -36,12 +36,24 @@ def references(value: Any) -> list[str]:
     """The values of all key fields of a body, in order."""
     match value:
         case dict():
-            own = [item for name, item in value.items() if name in KEY_FIELDS and isinstance(item, str)]
+            own = [item for name, item in value.items() if holds_key(name) and isinstance(item, str)]
             return own + [ref for item in value.values() for ref in references(item)]
         case list():
             return [ref for item in value for ref in references(item)]
     return []
 
+
+KEY_NAMES = [
+    "api_key",
+    "API-Key",
+    "apikey",
+    "hf_token",
+    "client_secret",
+    "x-api-key",
+    "Authorization",
+    "password",
+    "cookie",
+]
 
 # Marked, so that what is left of a key is told from other text.
 clear_keys = st.text(min_size=1, max_size=20).map(lambda text: f"«{text}»") | st.sampled_from(["store:«x»", "env:«X»"])
@@ -51,7 +63,7 @@ names = st.sampled_from(["url", "model", "extra", "tasks"])
 
 
 def mappings(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    keyed = st.dictionaries(st.sampled_from(sorted(KEY_FIELDS)), clear_keys | st.none(), max_size=3)
+    keyed = st.dictionaries(st.sampled_from(KEY_NAMES), clear_keys | st.none(), max_size=3)
     return st.builds(lambda plain, keys: plain | keys, st.dictionaries(names, values, max_size=3), keyed)
 
 
@@ -263,3 +275,24 @@ def test_a_header_s_key_is_one_whatever_the_case_of_its_name(name: str) -> None:
     assert "MARKER" not in str(sealed)
     assert list(found.values()) == ["Bearer MARKER"]
     assert mask(sealed) == {"metadata": {name: MASK, "model": "m"}}
+
+
+@pytest.mark.parametrize("holder", ["headers", "extra_headers", "Default-Headers"])
+def test_all_texts_of_headers_are_keys(holder: str) -> None:
+    sealed, keys = seal({"model": {holder: {"X-Mine": "«1»", "X-Other": "«2»", "n": 3}}})
+    assert sorted(keys.values()) == ["«1»", "«2»"]
+    assert "«" not in repr(sealed)
+    assert mask(sealed) == {"model": {holder: dict.fromkeys(("X-Mine", "X-Other", "n"), MASK)}}
+
+
+@pytest.mark.parametrize("parameter", ["api_key", "api-key", "apikey", "key", "access_token", "api%5Fkey", "TOKEN"])
+@pytest.mark.parametrize("field", ["url", "external_base_url", "hf_endpoint", "api_base", "hub"])
+def test_a_key_in_the_query_of_a_url_is_refused_and_not_repeated(field: str, parameter: str) -> None:
+    with pytest.raises(SpecInvalid, match="give it as api_key") as refused:
+        seal({"model": {field: f"https://host/v1?api-version=1&{parameter}=«sk»#x"}})
+    assert "«" not in str(refused.value)
+
+
+def test_other_queries_and_those_of_images_are_left_alone() -> None:
+    body = {"url": "https://host/v1?api-version=1", "m": [{"image_url": {"url": "https://host/i.png?sig=1"}}]}
+    assert seal(body) == (body, {})

@@ -107,7 +107,9 @@ def _update(state: State, kind: EntityKind, place: tuple[str, str], change: Json
     def revise(entity: Entity) -> Entity:
         before = stored.as_sent(entity)
         kept = stored.keep_masked(sealed, masked, before)
-        _check(FORMS[kind], {**before, **kept})
+        changed = {**before, **kept}
+        stored.refuse_moved(changed, before)
+        _check(FORMS[kind], changed)
         return stored.revised(entity, kept)
 
     return stored.to_wire(references.entities(state, kind).update(*place, revise, state.vault.encrypt(new)))

@@ -160,6 +160,25 @@ class TestPatch:
         with pytest.raises(NotFound):
             reveal(service, old)
 
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://evil.example/v1",
+            "https://nim/v1",
+            "http://nim:81/v1",
+            "http://nim.evil.example",
+            "http://x@evil/v1",
+            "",
+        ],
+    )
+    def test_a_kept_key_follows_no_changed_url(self, client: NeMoMicroservices, url: str) -> None:
+        name = f"kept-{abs(hash(url))}"
+        client.evaluation.targets.create(type="model", model=model(url="http://nim/v1"), name=name)
+        with pytest.raises(UnprocessableEntityError, match=r"goes to no other host|URL"):
+            client.evaluation.targets.update(name, namespace="default", model=model(url=url, api_key="******"))
+        client.evaluation.targets.update(name, namespace="default", model=model(url="http://nim/v2", api_key="******"))
+        client.evaluation.targets.update(name, namespace="default", model=model(url=url or "http://b", api_key="new"))
+
     def test_the_mask_of_no_key_is_refused(self, client: NeMoMicroservices) -> None:
         with pytest.raises(UnprocessableEntityError, match="send the key"):
             client.evaluation.targets.create(type="model", model=model(api_key="******"))

@@ -1,3 +1,6 @@
+import html
+from collections.abc import Callable
+
 import orjson
 import pytest
 from hypothesis import given
@@ -107,6 +110,28 @@ def test_a_key_is_masked_wherever_it_stands_and_however_json_escapes_it(before: 
     for_html = orjson.dumps(key).replace(b"<", rb"\u003c").replace(b">", rb"\u003e").replace(b"&", rb"\u0026")
     for echo in (key.encode(), orjson.dumps(key)[1:-1], for_html[1:-1], for_html[1:-1].replace(b"/", rb"\/")):
         assert echo not in route.mask(before + echo + after)
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        lambda c: f"\\u{ord(c):04x}",
+        lambda c: f"\\u{ord(c):04X}",
+        lambda c: f"\\\\u{ord(c):04x}",
+        lambda c: f"\\x{ord(c):02x}",
+        lambda c: f"%{ord(c):02X}",
+        lambda c: f"%25{ord(c):02x}",
+        lambda c: f"&#{ord(c)};",
+        lambda c: f"&#x{ord(c):X};",
+        html.escape,
+        lambda c: c if c.isalnum() else f"\\{c}",
+        lambda c: c if c.isalnum() else f"\\u{ord(c):04X}",
+    ],
+)
+def test_an_escaped_key_is_masked_too(escape: Callable[[str], str]) -> None:
+    key = "sk+a/b\"c&d<e=f'"
+    echo = "".join(map(escape, key))
+    assert Route("http://h", "m", api_key=key).mask(f"before {echo} after".encode()) == b"before ****** after"
 
 
 def test_a_placeholder_for_a_key_is_left_in_answers() -> None:
