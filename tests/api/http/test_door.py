@@ -8,7 +8,12 @@ JOBS = ("/v2/evaluation/jobs", "/v1/evaluations", "/api/v3/evaluations", "/v1/ev
 @pytest.mark.parametrize("path", JOBS)
 @pytest.mark.parametrize(
     "headers",
-    [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}],
+    [
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null"},
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 def test_no_face_answers_another_site_or_a_strange_name(service, path, headers, method):
