@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from core.errors import DatasetUnreadable
 from store.files.bounds import MAX_COLUMNS, MAX_VALUES, Bounds
-from store.files.parquet_pages import plan
+from store.files.parquet_pages import plan, read_groups
 from store.files.times import PER_SECOND, iso_date, iso_time, iso_timestamp
 from store.files.values import LEFT_OUT, Findings, Seconds, json_value
 
@@ -36,7 +36,7 @@ def read_parquet_rows(path: Path, named: str, bounds: Bounds, findings: Findings
                 findings.place = f"row {number}"
                 cells = ((name, _cell(named, name, value, findings)) for name, value in row.items())
                 yield {name: cell for name, cell in cells if cell is not LEFT_OUT}
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # KeyError: the names of columns are damaged
         raise DatasetUnreadable(f"{named} is not a readable Parquet file: {error}") from error
 
 
@@ -46,17 +46,19 @@ def _batches(path: Path, named: str, bounds: Bounds) -> Iterator[tuple[str, pa.R
         metadata = file.metadata
     if metadata.num_columns > MAX_COLUMNS:
         raise DatasetUnreadable(f"{named} has {metadata.num_columns:,} columns, of at most {MAX_COLUMNS:,}")
+    schema = [metadata.schema.column(index) for index in range(metadata.num_columns)]
     with path.open("rb") as headers:
-        for group in range(metadata.num_row_groups):
-            planned = plan(headers, metadata, group, named, bounds.held, partial(_dictionary, path, metadata, group))
+        for number, group in enumerate(read_groups(headers, len(schema))):
+            where = f"row group {number + 1} of {named}"
+            planned = plan(headers, group, schema, bounds.held, where, partial(_dictionary, path, metadata, number))
             with _open(path, metadata, planned.dictionaries) as file:
                 _refuse_duplicates(named, file.schema_arrow.names)
-                missing = metadata.row_group(group).num_rows
-                for batch in file.iter_batches(batch_size=planned.rows, row_groups=[group]):
+                missing = group.rows
+                for batch in file.iter_batches(batch_size=planned.rows, row_groups=[number]):
                     missing -= len(batch)
-                    yield f"of row group {group + 1} of {named}", batch
+                    yield f"of {where}", batch
                 if missing:  # pyarrow stops at a page that it cannot go beyond, and says nothing
-                    raise DatasetUnreadable(f"row group {group + 1} of {named} is damaged: {missing} rows are missing")
+                    raise DatasetUnreadable(f"{where} is damaged: {missing} rows are missing")
 
 
 def _open(path: Path, metadata: Any, dictionaries: Sequence[str]) -> pq.ParquetFile:
@@ -158,8 +160,12 @@ def _plain(scalar: Any) -> Any:
         kind = scalar.type
     if pa.types.is_struct(kind):
         return {name: _plain(member) for name, member in scalar.items()}
+    if pa.types.is_dictionary(kind):
+        return _plain(scalar.value)
     if hasattr(scalar, "values"):
         return [_plain(item) for item in scalar.values]
+    if hasattr(scalar, "as_buffer"):  # a text that is no UTF-8, which is for JSON to refuse
+        return scalar.as_buffer().to_pybytes().decode(errors="surrogateescape")
     return _time(scalar.value, kind)
 
 

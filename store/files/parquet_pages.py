@@ -2,14 +2,15 @@
 
 A file of a kilobyte can decode to gigabytes: by compression, by a dictionary of one long text, by runs of one value, by
 texts that repeat the start of the one before. What the footer says of it need not be true; readers go by the pages.
-Source: the Parquet format, and Thrift's compact protocol, in which headers are written.
+Source: the Parquet format's specification.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final
 
 from core.errors import DatasetUnreadable
+from store.files.thrift import Struct, Wanted, listed, natural, nested, read_struct
 
 BATCH_ROWS: Final = 1_000
 
@@ -17,11 +18,35 @@ _MAX_PAGES = 200_000
 _DICTIONARY_PAGE = 2
 _DATA_PAGE_V2 = 3
 _PARTS = {0: 5, _DICTIONARY_PAGE: 7, _DATA_PAGE_V2: 8}
+_HEADER: Wanted = {1: {}, 2: {}, 3: {}, 5: {1: {}, 2: {}}, 7: {1: {}, 2: {}}, 8: {1: {}, 4: {}}}
+_FOOTER: Wanted = {4: {1: {3: {5: {}, 7: {}, 9: {}, 11: {}}}, 3: {}}}
+_FOOTER_BYTES = 32_000_000
 _DELTA_BYTE_ARRAY = 7
 _INDICES = frozenset({2, 8})  # PLAIN_DICTIONARY, RLE_DICTIONARY
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 _LEVEL_BYTES = 4
 _INDEX_BYTES = 4
+
+
+ReadDictionary = Callable[[str], list[int]]
+"""Gives the lengths of the texts in a column's dictionary, or at least of some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Where the pages of a column lie in a row group, and how many values they have."""
+
+    values: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A row group: its rows, and a chunk for each column."""
+
+    rows: int
+    chunks: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +124,24 @@ class Plan:
 
 
 def plan(
-    file: BinaryIO, metadata: Any, group: int, named: str, most: int, read_dictionary: Callable[[str], list[int]]
+    file: BinaryIO, group: Group, schema: Sequence[Any], most: int, named: str, read_dictionary: ReadDictionary
 ) -> Plan:
     """Return how a row group can be read without decoding more than `most` bytes of a column at a time.
 
-    `metadata` is pyarrow's of the file, and `read_dictionary` gives the lengths of the texts in a column's dictionary,
-    or at least of some. Raises DatasetUnreadable naming row group and column if a single row may be too much.
+    `schema` has pyarrow's columns of the file. Raises DatasetUnreadable naming row group and column if a single row
+    may be too much; the group is called `named`.
     """
     columns: list[Column] = []
-    for index in range(metadata.num_columns):
+    for described, chunk in zip(schema, group.chunks, strict=True):
         pages_left = _MAX_PAGES - sum(len(column.pages) for column in columns)
-        column = _column(file, metadata, group, index, pages_left)
+        column = _column(file, described, chunk, pages_left)
         columns.append(_with_longest(column, read_dictionary) if column.dictionary_bytes <= most else column)
     held = sum(column.held for column in columns)
     per_row = sum(column.per_row for column in columns)
     greatest = max(columns, key=lambda column: column.held + column.per_row, default=None)
     if greatest and (greatest.held > most or held > 2 * most or per_row > most):
         raise DatasetUnreadable(
-            f"row group {group + 1} of {named}, column {greatest.name!r}, may decode to "
+            f"{named}, column {greatest.name!r}, may decode to "
             f"{int(greatest.held + greatest.per_row):,} bytes at a time, of at most {most:,}: "
             "write the file with fewer rows in a row group, and with shorter values"
         )
@@ -124,7 +149,7 @@ def plan(
     return Plan(rows, tuple(column.name for column in columns if column.is_dictionary))
 
 
-def _with_longest(column: Column, read_dictionary: Callable[[str], list[int]]) -> Column:
+def _with_longest(column: Column, read_dictionary: ReadDictionary) -> Column:
     """Look how long the texts of a dictionary are, where to take each for as long as all would be too wary by far."""
     if not column.is_mixed:
         return column
@@ -133,95 +158,59 @@ def _with_longest(column: Column, read_dictionary: Callable[[str], list[int]]) -
     return replace(column, longest=max(lengths, default=0)) if is_whole else column
 
 
-def _column(file: BinaryIO, metadata: Any, group: int, index: int, pages: int) -> Column:
-    chunk, schema = metadata.row_group(group).column(index), metadata.schema.column(index)
+def read_groups(file: BinaryIO, columns: int) -> list[Group]:
+    """Return what the footer says of the row groups of a file of so many columns. Raises ValueError if it is damaged.
+
+    Pyarrow says it too, but takes the whole process down where a damaged footer says what cannot be.
+    """
+    size = file.seek(-8, 2)
+    length = int.from_bytes(file.read(4), "little")
+    if length > min(size, _FOOTER_BYTES):
+        raise ValueError(f"its footer has {length:,} bytes, of at most {_FOOTER_BYTES:,}")
+    file.seek(size - length)
+    groups = [
+        Group(natural(each, 3), tuple(_chunk(nested(column, 3)) for column in listed(each, 1)))
+        for each in listed(read_struct(file, _FOOTER), 4)
+    ]
+    if any(len(group.chunks) != columns for group in groups):
+        raise ValueError("its row groups do not have the columns of its schema")
+    return groups
+
+
+def _chunk(column: Struct) -> Chunk:
+    data, dictionary = natural(column, 9), natural(column, 11, default=0)
+    start = dictionary if 0 < dictionary < data else data
+    return Chunk(values=natural(column, 5), start=start, end=start + natural(column, 7))
+
+
+def _column(file: BinaryIO, schema: Any, chunk: Chunk, pages: int) -> Column:
     return Column(
-        name=chunk.path_in_schema,
-        width=schema.length if chunk.physical_type == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(chunk.physical_type),
+        name=schema.path,
+        width=schema.length if schema.physical_type == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(schema.physical_type),
         is_repeated=schema.max_repetition_level > 0,
         pages=tuple(_pages(file, chunk, pages)),
     )
 
 
-def _pages(file: BinaryIO, chunk: Any, most: int) -> Iterator[Page]:
+def _pages(file: BinaryIO, chunk: Chunk, most: int) -> Iterator[Page]:
     """Yield the pages that a reader goes through: until it has seen the values that the footer speaks of."""
-    offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
-    offset = min(each for each in offsets if each is not None and each > 0)
-    end, seen = offset + chunk.total_compressed_size, 0
+    offset, seen = chunk.start, 0
     for _ in range(most + 1):
-        if seen >= chunk.num_values or offset >= end:
+        if seen >= chunk.values or offset >= chunk.end:
             return
         file.seek(offset)
-        header = _struct(file)
+        header = read_struct(file, _HEADER)
         page = _page(header)
         yield page
         seen += 0 if page.is_dictionary else page.values
-        offset = file.tell() + _integer(header, 3)
+        offset = file.tell() + natural(header, 3)
     raise ValueError(f"a row group has more than {_MAX_PAGES:,} pages; write it with larger ones")
 
 
-def _page(header: dict[int, Any]) -> Page:
-    kind = _integer(header, 1)
-    parts = header.get(_PARTS.get(kind, 0))
-    if parts is None:  # a page of an index, which readers pass over
-        return Page(False, _integer(header, 2), 0, 0)
-    encoding = _integer(parts, 4 if kind == _DATA_PAGE_V2 else 2)
-    return Page(kind == _DICTIONARY_PAGE, _integer(header, 2), _integer(parts, 1), encoding)
-
-
-def _integer(struct: dict[int, Any], number: int) -> int:
-    match struct.get(number):
-        case int() as value if value >= 0:
-            return value
-    raise ValueError("a page's header is damaged")
-
-
-def _struct(file: BinaryIO, depth: int = 0) -> dict[int, Any]:
-    """Read a struct of Thrift's compact protocol; only its integers and structs are kept."""
-    if depth > 8:
-        raise ValueError("a page's header is damaged")
-    fields: dict[int, Any] = {}
-    number = 0
-    while byte := _byte(file):
-        number = number + (byte >> 4) if byte >> 4 else _zigzag(file)
-        fields[number] = _field(file, byte & 15, depth)
-    return fields
-
-
-def _field(file: BinaryIO, kind: int, depth: int) -> Any:
-    match kind:
-        case 1 | 2:
-            return None
-        case 3:
-            return _byte(file)
-        case 4 | 5 | 6:
-            return _zigzag(file)
-        case 7:
-            return file.seek(8, 1) and None
-        case 8:
-            return file.seek(_varint(file), 1) and None
-        case 12:
-            return _struct(file, depth + 1)
-    raise ValueError("a page's header is damaged")  # a page's header has no lists
-
-
-def _zigzag(file: BinaryIO) -> int:
-    value = _varint(file)
-    return value >> 1 ^ -(value & 1)
-
-
-def _varint(file: BinaryIO) -> int:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = _byte(file)
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value
-    raise ValueError("a page's header is damaged")
-
-
-def _byte(file: BinaryIO) -> int:
-    byte = file.read(1)
-    if not byte:
-        raise ValueError("a page's header is cut short")
-    return byte[0]
+def _page(header: Struct) -> Page:
+    kind = natural(header, 1)
+    if kind not in _PARTS:  # a page of an index, which readers pass over
+        return Page(False, natural(header, 2), 0, 0)
+    parts = nested(header, _PARTS[kind])
+    encoding = natural(parts, 4 if kind == _DATA_PAGE_V2 else 2)
+    return Page(kind == _DICTIONARY_PAGE, natural(header, 2), natural(parts, 1), encoding)

@@ -128,14 +128,14 @@ class _Text:
         return DatasetUnreadable(f"line {line} of {self._file.named} is not JSON: {why}")
 
     def _grow(self, most_bytes: int, most_values: int) -> None:
-        """Read as much again of a value that has not ended, if it may be that long."""
+        """Read half as much again of a value that has not ended, if it may be that long."""
         held = self._held[self._at :]
         if len(held) > most_bytes or len(held) > most_values:
             where = f"the value at line {self._line + self._held.count(chr(10), 0, self._at)} of {self._file.named}"
             refuse_many_values(held.encode(), where, most_values)
             if len(held) > most_bytes:
                 raise DatasetUnreadable(f"{where} is longer than {most_bytes:,} bytes: give the rows one object a line")
-        self._more(max(_STEP, len(held)))
+        self._more(max(_STEP, len(held) // 2))
 
     def _more(self, size: int) -> None:
         """Read on, and let go of what has been passed."""

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import DatasetUnreadable
 from store.files.times import iso_date, iso_timestamp
 from tests.tasks.datasets.given import put, read, refusal
 
@@ -91,6 +93,12 @@ def test_far_times_of_old_writers_are_not_wrapped_around(tmp_path: Path) -> None
     assert read(tmp_path, "d.parquet") == [{"t": "9999-12-31T23:59:59"}]
 
 
+def test_a_text_that_is_no_utf_8_is_refused_with_its_row_and_column(tmp_path: Path) -> None:
+    latin = pa.array([b"a", "é".encode("latin-1")])
+    table(tmp_path, {"q": latin.view(pa.string())})
+    assert refusal(tmp_path, "d.parquet").startswith("row 2 of d.parquet, column 'q': 'utf-8' codec can't encode")
+
+
 def test_rows_that_pyarrow_passes_over_are_missed(tmp_path: Path) -> None:
     # pyarrow 26 writes lists with a first page of no values, which it reads as the end
     columns = {"xs": pa.array([["x"]])}
@@ -142,3 +150,15 @@ def test_rows_are_read_as_they_are_however_they_were_written(
     root = tmp_path_factory.mktemp("root")
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), put(root, "d.parquet", b""), **how)
     assert read(root, "d.parquet") == rows
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x10, 0xFF])
+def test_a_damaged_footer_is_refused_and_takes_no_process_down(tmp_path: Path, mask: int) -> None:
+    # pyarrow 26 ends the process where a histogram of levels has another size than the schema says
+    table(tmp_path, {"xs": pa.array([["x"], []])}, store_schema=False, compression="none")
+    path = tmp_path / "org" / "ds" / "d.parquet"
+    whole = path.read_bytes()
+    for place in range(len(whole) - 8 - int.from_bytes(whole[-8:-4], "little"), len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ mask]) + whole[place + 1 :])
+        with suppress(DatasetUnreadable):
+            read(tmp_path, "d.parquet")
