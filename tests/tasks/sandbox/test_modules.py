@@ -1,6 +1,7 @@
 """The modules that evaluators are given, against those of the standard library, and in the interpreter."""
 
 import difflib
+import enum
 import html
 import operator
 import statistics
@@ -18,7 +19,7 @@ from tasks.sandbox.contract import Evaluated, Failed
 from tasks.sandbox.pool import Pool
 
 FOLDER = Path(tasks.sandbox.modules.__file__).parent
-STANDARD: dict[str, Any] = {each.__name__: each for each in (difflib, html, operator, statistics, string)}
+STANDARD: dict[str, Any] = {each.__name__: each for each in (difflib, enum, html, operator, statistics, string)}
 
 
 def ours(name: str) -> Any:
@@ -111,6 +112,7 @@ def test_operators_are_the_same(a: int, b: int) -> None:
         ("from difflib import SequenceMatcher", "SequenceMatcher(None, 'abcd', 'bcde').ratio()", 0.75),
         ("import string", "float('a' in string.ascii_letters) / 2", 0.5),
         ("import statistics as s, json", "s.mean([0.25, json.loads('0.75')])", 0.5),
+        ("import enum", "enum.Enum('Colour', 'RED GREEN').GREEN.value / 2", 1.0),
         ("import html", "len(html.unescape('&amp;&eacute;')) / 4", 0.5),
         ("from operator import (\n    itemgetter as get,\n    add,\n)", "add(get('a')({'a': 0.25}), 0.25)", 0.5),
         ("import math; import statistics", "statistics.median([math.floor(1.5), 2, 3])", 2.0),
@@ -135,7 +137,31 @@ def test_lines_are_counted_as_they_are_written(pool: Pool) -> None:
     assert failed.error.startswith("line 5: ZeroDivisionError")
 
 
-def test_a_module_that_is_not_there_is_named(pool: Pool) -> None:
-    failed = pool.run("import enum\ndef run_evaluation(item):\n    return 1\n", {})
+NAMES = ["RED GREEN", "RED, GREEN", ["RED", "GREEN"], [("RED", 1), ("GREEN", 2)], {"RED": 1, "GREEN": 2}]
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_an_enumeration_is_made_by_a_call(names: Any) -> None:
+    both: list[Any] = [OURS["enum"].Enum("Colour", names), STANDARD["enum"].Enum("Colour", names)]
+    for made in both:
+        assert [(each.name, each.value) for each in made] == [("RED", 1), ("GREEN", 2)]
+        assert made.RED is made["RED"] is made(1)
+        assert made.RED != made.GREEN
+        assert repr(made.GREEN) == "<Colour.GREEN: 2>"
+        with pytest.raises(ValueError, match="is not a valid"):
+            made(3)
+        with pytest.raises(KeyError):
+            made["BLUE"]
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("import heapq", "No module named 'heapq'"),
+        ("from enum import Enum\nclass Colour(Enum):\n    RED = 1", "class inheritance"),
+    ],
+)
+def test_what_is_not_there_is_named(pool: Pool, source: str, error: str) -> None:
+    failed = pool.run(f"{source}\ndef run_evaluation(item):\n    return 1\n", {})
     assert isinstance(failed, Failed)
-    assert "No module named 'enum'" in failed.error
+    assert error in failed.error
