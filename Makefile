@@ -13,7 +13,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test race-test
+.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test
 
 install: .venv/installed
 
@@ -127,6 +127,10 @@ isolation-test: install
 # Many jobs created at once.
 create-test: install
 	$(BIN)/python -m bench.creates --write RELIABILITY.md
+
+# Many jobs at a rate: how late their statuses are, and how slow the lists.
+many-test: install
+	$(BIN)/python -m bench.many --write RELIABILITY.md
 
 # Pause, resume, cancel, delete, Prefect's suspend and resume, and deaths, in random order while calls are made.
 race-test: install

@@ -6,6 +6,7 @@ than with Prefect, where each would be looked at again and again.
 """
 
 import asyncio
+import time
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -24,6 +25,9 @@ from store.workspace import Workspace
 AHEAD = 2
 """So many times the jobs that a worker runs at once wait for it with Prefect, so that it is never idle."""
 
+ROUND_S = 0.5
+"""For so long runs are started before the statuses are looked at again, however slow Prefect is."""
+
 STEP = "dispatch"
 
 
@@ -35,7 +39,10 @@ async def dispatch(
     if room > 0:
         waiting = await asyncio.to_thread(workspace.jobs.undispatched, room + troubles.count(STEP))
         due = [job for job in waiting if troubles.is_due(STEP, job.id)]
+        begun = time.monotonic()
         for job in due[:room]:
+            if time.monotonic() - begun >= ROUND_S:
+                break
             work = partial(_dispatch, client, workspace, deployment, job)
             await troubles.attempt(work, STEP, job.id, give_up=partial(give_up, workspace, job.id))
     long_ago = utcnow() - timedelta(seconds=QUEUED_S)

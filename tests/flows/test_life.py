@@ -36,6 +36,7 @@ from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Failure, Intent, Job, JobStatus, NewJob, Transition, random_id
 from core.queries.lists import Listing, OneOf
 from core.settings import Settings
+from flows.control import dispatch as dispatching
 from flows.control import reconcile, troubles, watch
 from flows.control.deaths import MAX_CRASHES
 from flows.control.dispatch import dispatch
@@ -526,7 +527,7 @@ def test_whatever_happens_a_job_lives_as_documented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     clock, home = Clock(), Settings(home=tmp_path)
-    for module in (reconcile, troubles, watch):
+    for module in (dispatching, reconcile, troubles, watch):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(reconcile, "Watch", lambda: Watch(heartbeat_since=clock.monotonic()))
     workspace, engine = Workspace.open(home, migrating=True), connect(home.jobs_url)

@@ -18,6 +18,7 @@ from prefect.states import Completed, Pending
 
 from core.job import TERMINAL, Job, JobStatus, NewJob, random_id
 from core.settings import Settings
+from flows.control import dispatch as dispatching
 from flows.control import reconcile, troubles, watch
 from flows.control.dispatch import dispatch
 from flows.control.loop import go_round
@@ -135,7 +136,7 @@ class Service:
 def serving(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """Give a service on a home of its own."""
     clock, settings = Clock(), Settings(home=home)
-    for module in (reconcile, troubles, watch):
+    for module in (dispatching, reconcile, troubles, watch):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(reconcile, "Watch", lambda: Watch(heartbeat_since=clock.monotonic()))
     workspace, tables = Workspace.open(settings, migrating=True), connect(settings.jobs_url)

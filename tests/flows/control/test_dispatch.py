@@ -2,7 +2,7 @@ from uuid import UUID
 
 from prefect.states import Completed, Failed
 
-from flows.control.dispatch import AHEAD
+from flows.control.dispatch import AHEAD, ROUND_S
 from flows.control.watch import QUEUED_S
 from tests.flows.control.service import Service
 
@@ -100,3 +100,16 @@ def test_a_job_that_ends_makes_room(service: Service) -> None:
     service.look()
     service.look()
     assert ids[-1] in service.prefect.jobs.values()
+
+
+def test_a_slow_prefect_does_not_keep_the_statuses_waiting_for_new_work(service: Service) -> None:
+    ids = [service.add() for _ in range(room(service))]
+
+    def take_long(_job_id: str) -> None:
+        service.clock.passed_s += ROUND_S / 2
+
+    service.prefect.on_creation = take_long
+    service.look()
+    assert [service.prefect.jobs[run_id] for run_id in service.prefect.runs] == ids[:2]
+    service.look()
+    assert [service.prefect.jobs[run_id] for run_id in service.prefect.runs] == ids[:4]
