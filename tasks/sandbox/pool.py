@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from queue import Empty, LifoQueue
 from typing import Any, Final, TypeVar
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.errors import ServiceError, SpecInvalid, Unsupported
 from tasks.sandbox.contract import LIMITS, Cause, Evaluated, Failed, Limits
 from tasks.sandbox.process import Lost, Process
+from tasks.sandbox.turns import Turns
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ _evaluated: Final[TypeAdapter[Evaluated | Failed]] = TypeAdapter(Evaluated | Fai
 
 
 class Pool:
-    """At most `size` processes, started when they are wanted and shared by all threads.
+    """At most `size` processes, started when they are wanted and shared by all threads, and one for checks alone.
 
     One that overruns, dies or answers nonsense is killed, and another takes its place; only its evaluation fails.
     """
@@ -42,18 +43,16 @@ class Pool:
     def __init__(self, limits: Limits = LIMITS, *, size: int = 2) -> None:
         """Start nothing yet."""
         self.limits = limits
-        self._idle = LifoQueue[Process | None]()  # None: a process may be started
-        for _ in range(size):
-            self._idle.put(None)
+        self._runs, self._checks = _Places(size), _Places(1)
 
     def check(self, source: str) -> None:
         """Raise SpecInvalid naming the line and construct of a source that cannot be run; see `Sandbox`."""
-        if failed := self._ask(_checked, self.limits, {"source": source}):
+        if failed := self._ask(self._checks, _checked, self.limits, {"source": source}):
             raise SpecInvalid(f"the source cannot be run: {failed.error}", field="source")
 
     def run(self, source: str, item: Any) -> Evaluated | Failed:
         """Evaluate one item; see `Sandbox`."""
-        return self._ask(_evaluated, self.limits, {"source": source, "item": item})
+        return self._ask(self._runs, _evaluated, self.limits, {"source": source, "item": item})
 
     def prove(self) -> None:
         """Raise Unsupported unless a known evaluator gives its score, and hostile ones are stopped."""
@@ -61,7 +60,7 @@ class Pool:
         for body, expected in _PROOFS.items():
             request = {"source": f"def run_evaluation(item):\n    {body}", "item": {"a": 1}}
             try:
-                answer = self._ask(_evaluated, hurried if expected == "time" else self.limits, request)
+                answer = self._ask(self._runs, _evaluated, hurried if expected == "time" else self.limits, request)
             except ServiceError as error:
                 raise Unsupported(f"code evaluators cannot be run here: {error.message}") from error
             if expected != (answer.value if isinstance(answer, Evaluated) else answer.cause):
@@ -69,14 +68,12 @@ class Pool:
 
     def close(self) -> None:
         """End the processes that have nothing to do."""
-        try:
-            while True:
-                if process := self._idle.get_nowait():
-                    process.kill()
-        except Empty:
-            pass
+        for places in (self._runs, self._checks):
+            places.close()
 
-    def _ask(self, answers: TypeAdapter[T], limits: Limits, request: Mapping[str, Any]) -> T | Failed:
+    def _ask(
+        self, places: "_Places", answers: TypeAdapter[T], limits: Limits, request: Mapping[str, Any]
+    ) -> T | Failed:
         """Put a request to a process; one that it cannot take, or that ends it, has failed."""
         try:
             message = json.dumps({**asdict(limits), **request}).encode()
@@ -85,27 +82,45 @@ class Pool:
         if len(message) > limits.request:
             return Failed("request", f"source and item have {len(message):,} characters of {limits.request:,} at most")
         try:
-            with self._process() as process:
+            with places.process(request["source"]) as process:
                 return answers.validate_json(process.ask(message, 2 * limits.seconds + SLACK_S))
         except TimeoutError:
             return Failed("time", f"it ran for more than {limits.seconds:g} s")
         except (Lost, ValidationError):
             return Failed("lost", "its process ended")
 
+
+class _Places:
+    """Some processes, lent to evaluators in turn."""
+
+    def __init__(self, size: int) -> None:
+        self._turns = Turns(size)
+        self._idle = LifoQueue[Process | None]()  # None: a process may be started
+        for _ in range(size):
+            self._idle.put(None)
+
     @contextmanager
-    def _process(self) -> Iterator[Process]:
+    def process(self, source: str) -> Iterator[Process]:
         """Lend a process that runs; one with which anything goes wrong is killed."""
-        process = self._idle.get()
-        try:
-            if process and not process.alive:
-                process.kill()
+        with self._turns.turn(source):
+            process = self._idle.get()
+            try:
+                if process and not process.alive:
+                    process.kill()
+                    process = None
+                process = process or Process()
+                yield process
+            except BaseException:
+                if process:
+                    process.kill()
                 process = None
-            process = process or Process()
-            yield process
-        except BaseException:
-            if process:
-                process.kill()
-            process = None
-            raise
-        finally:
-            self._idle.put(process)
+                raise
+            finally:
+                self._idle.put(process)
+
+    def close(self) -> None:
+        """End the processes that have nothing to do."""
+        with suppress(Empty):
+            while True:
+                if process := self._idle.get_nowait():
+                    process.kill()
