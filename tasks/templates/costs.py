@@ -1,34 +1,34 @@
-"""What templates make things grow with, measured first: operators, filters, methods, and a rendering's accounts.
+"""What templates may do with values, each paid for: operators, filters, tests and methods.
 
-Beside the limits themselves; `tasks.templates.environment` puts all this into Jinja.
+Whatever grows is measured before it is made; the account (`tasks.templates.account`) is charged for what goes in and
+what comes out. `tasks.templates.environment` puts all this into Jinja.
 """
 
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from string import Formatter
 from typing import Any, Final
 
 import jinja2
-from jinja2 import filters
-from jinja2.runtime import Context
+from jinja2 import filters, tests
 from jinja2.utils import Namespace, pass_context, pass_environment
 from markupsafe import escape
 
-MAX_OUTPUT: Final = 10_000_000
-"""Characters a rendering may write, and the size any value on the way may have."""
-MAX_RANGE: Final = 100_000
-MAX_STEPS: Final = 250_000
-MAX_PARTS: Final = 1_000_000
-MAX_BITS: Final = 10_000
-_MAX_DIGITS = 100
+from tasks.templates.account import MAX_RANGE, PART, STEP, Account, Runaway, refuse_bits, refuse_size
 
-_WIDE_PERCENT = re.compile(r"%[^a-zA-Z%]*(\*|\d{4})")
-WIDE_FIELD = re.compile(r"\{[^{}:]*:[^{}]*(\{|\d{4})")
+_MAX_DIGITS = 100
+_MAX_NUMERAL = 1_000
+_MAX_PATH = 200
+
+_WIDE = r"[#0\- +]*(\*|\d{4}|\d*\.(\*|\d{4}))"
+_WIDE_PERCENT = re.compile("%" + _WIDE)
+_WIDE_KEYED = re.compile("[%)]" + _WIDE)
+_WIDE_FIELD = re.compile(r"\{|\d{4}")
 
 _PLAIN_FILTERS = """
-    abs capitalize count d default dictsort filesizeformat first float groupby int items last length list lower map max
+    abs capitalize count d default dictsort filesizeformat first float groupby items last length list lower map max
     min reject rejectattr reverse select selectattr sort string striptags title trim truncate unique upper urlencode
     wordcount
 """.split()  # noqa: SIM905 - so many names read better as words
@@ -39,29 +39,23 @@ PLAIN_METHODS = frozenset(
     removesuffix rfind rindex rpartition rsplit rstrip split splitlines startswith strip swapcase title upper values
     """.split()  # noqa: SIM905
 )
-
-
-class Runaway(jinja2.TemplateRuntimeError):
-    """A rendering asked for more than it may have."""
-
-
-class CountedContext(Context):
-    """A rendering's variables, and what it has used so far."""
-
-    steps = 0
-    ranged = 0
-    written = 0
-
-    def step(self) -> None:
-        """Count a turn of a loop or a call."""
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise Runaway(f"it takes more than {MAX_STEPS:,} steps")
-
-    def write(self, characters: int) -> None:
-        """Count what an expression writes, be it into the output, a macro or a `set` block."""
-        self.written += characters
-        refuse_size(self.written)
+_FREE = frozenset(
+    """
+    boolean callable count d default defined escaped false first items iterable last length mapping none number sameas
+    sequence true undefined
+    """.split()  # noqa: SIM905
+)
+"""Filters and tests whose time does not depend on the size of what they are given."""
+FREE_METHODS: Final = frozenset({"get", "items", "keys", "values"})
+_SEARCHES = frozenset({"lstrip", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "strip", "trim"})
+"""Those whose time may grow with the length of the text times that of what they look for."""
+_SPREADS = frozenset(
+    """
+    batch dictsort groupby join list map max min reject rejectattr reverse rsplit select selectattr slice sort split
+    splitlines striptags sum title unique wordcount
+    """.split()  # noqa: SIM905
+)
+"""Those that take a text apart."""
 
 
 class Names(Namespace):
@@ -71,72 +65,54 @@ class Names(Namespace):
         return "<namespace>"
 
 
-def refuse_size(size: float) -> None:
-    """Raise Runaway if `size` characters or elements are too many."""
-    if size > MAX_OUTPUT:
-        raise Runaway(f"it makes a text or list of more than {MAX_OUTPUT:,} characters")
-
-
-def weigh(value: Any) -> Any:
-    """Return `value`, unless written out it would be too large: lists may share their elements many times over."""
-    characters, parts, stack = 0, 0, [value]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, str):
-            characters += len(part)
-            refuse_size(characters)
-        elif isinstance(part, list | tuple | dict):
-            parts += len(part) + 1
-            if parts > MAX_PARTS:
-                raise Runaway(f"it makes a list of more than {MAX_PARTS:,} parts")
-            stack.extend(chain(part.keys(), part.values()) if isinstance(part, dict) else part)
-    return value
-
-
 # Operators.
-
-
-def _add(left: Any, right: Any) -> Any:
-    result = operator.add(left, right)
-    return weigh(result) if isinstance(result, str | list | tuple) else result
 
 
 def _multiply(left: Any, right: Any) -> Any:
     if isinstance(left, int) and isinstance(right, int):
-        if left.bit_length() + right.bit_length() > MAX_BITS:
-            raise Runaway("it makes a number that is too large")
+        refuse_bits(left.bit_length() + right.bit_length())
     elif not isinstance(left, float) and not isinstance(right, float):
         sequence, times = (right, left) if isinstance(left, int) else (left, right)
         refuse_size(len(sequence) * times if isinstance(times, int) else 0)
-    result = operator.mul(left, right)
-    return weigh(result) if isinstance(result, list | tuple) else result
+    return operator.mul(left, right)
 
 
 def _power(left: Any, right: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > MAX_BITS:
-        raise Runaway("it makes a number that is too large")
+    if isinstance(left, int) and isinstance(right, int):
+        refuse_bits(left.bit_length() * right)
     return operator.pow(left, right)
 
 
 def _remainder(left: Any, right: Any) -> Any:
     if isinstance(left, str):
-        refuse_format(left, "%", right, _WIDE_PERCENT)
+        wide = _WIDE_KEYED if "%(" in left else _WIDE_PERCENT
+        _refuse_format(left, left.count("%"), right, wide=bool(wide.search(left)))
     return operator.mod(left, right)
 
 
-def refuse_format(template: str, sign: str, values: Any, wide: re.Pattern[str]) -> None:
+def refuse_fields(template: str, values: Any) -> None:
+    """Raise Runaway if `str.format` would make a text that is too large."""
+    specs = [spec for _, name, spec, _ in Formatter().parse(template) if name is not None]
+    _refuse_format(template, len(specs), values, wide=any(_WIDE_FIELD.search(spec) for spec in specs if spec))
+
+
+def _refuse_format(template: str, fields: int, values: Any, *, wide: bool) -> None:
     """Raise Runaway if a format has a width from outside or above 999, or repeats its values too often."""
-    if wide.search(template):
+    if wide:
         raise Runaway("a format has a width above 999")
-    refuse_size(len(template) + template.count(sign) * (1_000 + _size(values)))
+    size = len(values) if isinstance(values, str) else len(str(values))
+    refuse_size(len(template) + fields * (1_000 + size))
 
 
-def _size(value: Any) -> int:
-    weigh(value)
-    return len(value) if isinstance(value, str) else len(str(value))
-
-
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"+": _add, "*": _multiply, "**": _power, "%": _remainder}
+OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": _multiply,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": _remainder,
+    "**": _power,
+}
 
 
 # Filters, and methods of the same names.
@@ -154,8 +130,12 @@ def concat(parts: Iterable[Any]) -> str:
 
 
 def _join(separator: str, parts: Iterable[Any]) -> str:
-    texts = [str(part) for part in parts]
-    refuse_size(sum(map(len, texts)) + len(separator) * len(texts))
+    texts: list[str] = []
+    size = 0
+    for part in parts:
+        texts.append(str(part))
+        size += len(texts[-1]) + len(separator)
+        refuse_size(size)
     return separator.join(texts)
 
 
@@ -194,6 +174,13 @@ def _indent(s: Any, width: int | str = 4, first: bool = False, blank: bool = Fal
     text = str(s)
     refuse_size(len(text) + (text.count("\n") + 1) * (len(width) if isinstance(width, str) else width))
     return str(filters.do_indent(text, width, first, blank))
+
+
+def _int(value: Any, default: int = 0, base: int = 10) -> int:
+    """Read a number; a text that is too long is none."""
+    if isinstance(value, str) and len(value) > _MAX_NUMERAL:
+        return default
+    return filters.do_int(value, default, base)
 
 
 def _round(value: Any, precision: int = 0, method: Any = "common") -> Any:
@@ -239,22 +226,93 @@ def _tojson(value: Any, indent: int | None = None) -> str:
     """Write plain JSON: nothing is escaped for HTML, keys keep their order."""
     if indent is None:
         return _encode(value)
-    return _indented(value, min(max(indent, 0), 16))
-
-
-def _indented(value: Any, indent: int) -> str:
+    indent = min(max(indent, 0), 16)
     return concat(json.JSONEncoder(ensure_ascii=False, default=_not_json, indent=indent).iterencode(value))
 
 
-@pass_context
-def _counted(context: CountedContext, iterable: Iterable[Any]) -> Iterator[Any]:
-    for item in iterable:
-        context.step()
-        yield item
+# What is carried out in a rendering, paid for.
+
+
+def pay(account: Account, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Pay for what a call of a filter, test, method or function is given."""
+    account.spend(STEP)
+    for value in args:
+        account.weigh(value)
+    if kwargs:
+        for value in kwargs.values():
+            account.weigh(value)
+        if len(str(kwargs.get("attribute", ""))) > _MAX_PATH:
+            raise Runaway(f"it names an attribute in more than {_MAX_PATH} characters")
+    if name in _SPREADS and isinstance(args[0], str):
+        account.spend(PART * len(args[0]))
+    elif name in _SEARCHES and len(args) > 1 and isinstance(args[0], str):
+        account.spend(len(args[0]) * len(str(args[1])) // 8)
+
+
+def operate(account: Account, sign: str, left: Any, right: Any) -> Any:
+    """Carry out an operator."""
+    if sign == "%":
+        account.weigh(right)
+    return account.take(OPERATORS[sign](left, right))
+
+
+def _paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter or test that is paid for; what it yields is paid for one by one."""
+    free = name in _FREE
+    passed = getattr(function, "jinja_pass_arg", None)
+    first = passed and _PASSED[passed.name]
+
+    @pass_context
+    def call(context: Account, *args: Any, **kwargs: Any) -> Any:
+        if free:
+            context.spend(STEP)
+        else:
+            pay(context, name, args, kwargs)
+        result = function(first(context), *args, **kwargs) if first else function(*args, **kwargs)
+        if hasattr(result, "__next__"):
+            return map(context.weigh, context.counted(result))
+        return result if free else context.weigh(result)
+
+    return call
+
+
+_PASSED: Final[dict[str, Callable[[Account], Any]]] = {
+    "context": lambda context: context,
+    "eval_context": operator.attrgetter("eval_ctx"),
+    "environment": operator.attrgetter("environment"),
+}
+"""What Jinja hands to a filter before its value."""
 
 
 @pass_context
-def counted_range(context: CountedContext, *args: int) -> range:
+def _turns(context: Account, iterable: Iterable[Any], nodes: int) -> Iterator[Any]:
+    """Pay for the turns of a loop over `iterable`, whose body has so many nodes."""
+    return context.counted(iterable, STEP + PART * nodes)
+
+
+@pass_context
+def _weighed(context: Account, value: Any) -> Any:
+    return context.weigh(value)
+
+
+@pass_context
+def _taken(context: Account, value: Any) -> Any:
+    return context.take(value)
+
+
+@pass_context
+def _concat(context: Account, parts: Sequence[Any]) -> str:
+    return str(context.take(concat(map(context.weigh, parts))))
+
+
+@pass_context
+def _body(context: Account, nodes: int) -> None:
+    """Pay for the body of a macro."""
+    context.spend(PART * nodes)
+
+
+@pass_context
+def counted_range(context: Account, *args: int) -> range:
     """Return a range, counting its numbers with those of the other ranges of a rendering."""
     numbers = range(*args)
     context.ranged += len(numbers)
@@ -264,14 +322,15 @@ def counted_range(context: CountedContext, *args: int) -> range:
 
 
 @pass_context
-def write(context: CountedContext, value: Any) -> str:
+def write(context: Account, value: Any) -> str:
     """Return the text of what stands in `{{ }}`, and count it."""
-    text = value if type(value) is str else str(value)
+    context.spend(PART)
+    text = value if type(value) is str else str(context.weigh(value))
     context.write(len(text))
     return text
 
 
-GROWING_METHODS: dict[str, Callable[..., Any]] = {
+GROWING_METHODS: Final[dict[str, Callable[..., Any]]] = {
     "center": _padded(str.center),
     "expandtabs": _expandtabs,
     "join": _join,
@@ -280,7 +339,7 @@ GROWING_METHODS: dict[str, Callable[..., Any]] = {
     "rjust": _padded(str.rjust),
     "zfill": _padded(str.zfill),
 }
-FILTERS: dict[str, Callable[..., Any]] = {
+_FILTERS: Final[dict[str, Callable[..., Any]]] = {
     **{name: filters.FILTERS[name] for name in _PLAIN_FILTERS},
     "batch": _groups(filters.do_batch),
     "center": _padded(str.center),
@@ -288,6 +347,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "escape": _escape,
     "format": _format_filter,
     "indent": _indent,
+    "int": _int,
     "join": _join_filter,
     "replace": _replace,
     "round": _round,
@@ -295,8 +355,16 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "slice": _groups(filters.sync_do_slice),
     "sum": _sum,
     "tojson": _tojson,
+}
+FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    **{name: _paid(name, function) for name, function in _FILTERS.items()},
     # No template can write these names; `tasks.templates.environment` puts them in.
-    "(concat)": concat,
-    "(counted)": _counted,
-    "(weighed)": weigh,
+    "(body)": _body,
+    "(concat)": _concat,
+    "(taken)": _taken,
+    "(turns)": _turns,
+    "(weighed)": _weighed,
+}
+TESTS: Final[dict[str, Callable[..., Any]]] = {
+    name: _paid(name, test) for name, test in dict[str, Any](tests.TESTS).items()
 }

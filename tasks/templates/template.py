@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import jinja2
 import orjson
@@ -19,6 +19,11 @@ from tasks.templates.reads import SAMPLE_KEYS, Reads, find_reads, together
 
 _NOT_LITERAL = re.compile(r"[{\r]+")
 """What would open markup, and the line ends that Jinja makes into others."""
+
+
+MAX_TEMPLATES: Final = 1_000
+"""Templates in a body."""
+_SHOWN_CHARACTERS = 1_000
 
 
 class MissingField(Exception):
@@ -145,7 +150,7 @@ def _failing_line(template: jinja2.Template, error: Exception) -> str:
 def _cause(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it calls itself without end"
-    return str(error) or type(error).__name__
+    return str(error)[:_SHOWN_CHARACTERS] or type(error).__name__
 
 
 # Bodies: JSON structures whose strings are templates.
@@ -207,6 +212,8 @@ class _BodyCompiler:
             case str() if _MARKUP.search(value):
                 template = compile_template(value, where=f"{path})", sample_names=self._sample_names)
                 self.templates.append(template)
+                if len(self.templates) > MAX_TEMPLATES:
+                    raise TemplateInvalid(f"{path}): the body has more than {MAX_TEMPLATES:,} templates")
                 return template.render_value if self._json_values else template.render
             case list():
                 items = [self.compile(item, f"{path}[{i}]") for i, item in enumerate(value)]
