@@ -24,6 +24,11 @@ hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: gzip puts the time into them, and the processes must agree on the tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist, which puts the names of the groups into those of the tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have all tests that need the running service run in one process, which starts it once."""
