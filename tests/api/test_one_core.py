@@ -42,7 +42,6 @@ BEYOND_NEMO = {
     faces.Nugen: OF_JUDGES
     | OF_NAMED_MODELS
     | {
-        "tasks.0.dataset": "the questions of a benchmark are in the specification",
         "tasks.0.prompts.0.images": "an image may go with a question",
         "tasks.0.prompts.0.sample_names": "a question may have a column of any name",
         "params.retry_window_s": "NeMo's users count retries alone",
