@@ -4,21 +4,19 @@ The API adds jobs and sets intents, an engine reports progress, the reconciler s
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack, get_args
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ValidationError
 
-from core.errors import Conflict, NotFound, ServiceError, first_problem
+from core.errors import Conflict, NotFound
 from core.job import (
     TERMINAL,
     AskedJob,
     Deaths,
     Face,
     Failure,
-    Input,
     Intent,
     Job,
     JobStatus,
@@ -29,12 +27,13 @@ from core.job import (
     Transition,
     utcnow,
 )
-from core.queries.lists import Field, Listing, OneOf
+from core.queries.lists import Listing
 from core.spec import EvaluationSpec
 from store.db.connect import insert_into, reading, writing
-from store.db.lists import Kept, columns_of, page_of, part_of, position
+from store.db.job_lists import LISTED, PLACES, of_face
+from store.db.job_rows import as_columns, fields_of, job_of, listed_job_of, new_record
+from store.db.lists import page_of
 from store.db.open_jobs import (
-    failure_of,
     history_of,
     read_deaths,
     read_open,
@@ -42,7 +41,7 @@ from store.db.open_jobs import (
     readable_history,
     write_deaths,
 )
-from store.db.tables import DELETED, job_progress, jobs, results
+from store.db.tables import DELETED, job_progress, jobs
 from store.files.contents import Files
 from store.files.inputs import Intake
 from store.secrets import forget, keep
@@ -55,33 +54,6 @@ TURNING: Final[frozenset[JobStatus]] = frozenset({"pausing", "resuming", "cancel
 
 CAN_PAUSE: Final[frozenset[JobStatus]] = frozenset({"created", "pending", "running", "resuming"})
 CAN_RESUME: Final[frozenset[JobStatus]] = frozenset({"pausing", "paused"})
-
-
-def _places() -> dict[Field, Kept]:
-    """Return where the fields of jobs are kept that lists are narrowed by."""
-    label = {
-        part: sa.func.substr(jobs.c[part], position(jobs.c[part], sa.literal("/")) + 1) for part in ("target", "config")
-    }
-    unnamed = (sa.case((jobs.c.name == jobs.c.id, each)) for each in label.values())
-    names = ("id", "face", "name", "namespace", "project", "description", "status", "created_at", "updated_at")
-    result = sa.select(results.c.id).where(results.c.job == jobs.c.id).order_by(results.c.created_at, results.c.id)
-    return {
-        **columns_of(jobs, *names, "custom_fields", "ownership"),
-        # A job that was given no name goes by those of its target and config.
-        ("known_as",): Kept((jobs.c.name, *unnamed)),
-        ("target",): Kept((jobs.c.target,), jobs.c.request, ("target",)),
-        ("target", "model"): Kept((jobs.c.model,)),
-        ("config",): Kept((jobs.c.config,), jobs.c.request, ("config",)),
-        ("result",): Kept((result.limit(1).scalar_subquery(),)),
-        ("output_files_url",): Kept(document=jobs.c.request, path=("output_files_url",)),
-        ("status_details",): Kept((jobs.c.note, sa.type_coerce(jobs.c.failure, sa.Text()))),
-        # Empty for a job that has not failed.
-        ("blame",): Kept((sa.func.replace(sa.func.coalesce(part_of(jobs.c.failure, "blame"), ""), '"', ""),)),
-    }
-
-
-PLACES: Final = _places()
-LISTED: Final = [jobs.c[field.name] for field in fields(ListedJob)]
 
 
 class Change(TypedDict, total=False):
@@ -115,7 +87,7 @@ class Jobs:
         with another digest.
         """
         with Intake(self._files, job.id) as intake:
-            record = _record(job, intake)
+            record = new_record(job, intake)
             if job.failure is not None:
                 history = (*record.history, Transition("failed", record.created_at))
                 record = replace(record, status="failed", finished_at=record.created_at, history=history)
@@ -124,8 +96,8 @@ class Jobs:
     def _add(self, job: Job, intake: Intake, secrets: Mapping[str, bytes], repeats_since: datetime | None) -> Job:
         with intake.placing(), writing(self._engine) as connection:
             if (earlier := _earlier(connection, job, repeats_since)) is not None:
-                return _job(earlier)
-            insert = insert_into(connection, jobs).values(_columns(_fields(job)))
+                return job_of(earlier)
+            insert = insert_into(connection, jobs).values(as_columns(fields_of(job)))
             insert = insert.on_conflict_do_nothing(index_elements=["face", "namespace", "name"])
             if connection.scalar(insert.returning(jobs.c.id)) is None:
                 raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
@@ -140,15 +112,15 @@ class Jobs:
         Raises Conflict if the face has another job of that name in that namespace.
         """
         with Intake(self._files, job.id) as intake:
-            record = replace(_record(job, intake), flow_run_id=flow_run_id)
+            record = replace(new_record(job, intake), flow_run_id=flow_run_id)
             row = self._register(record, intake)
         if row is None:
             raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
-        return _job(row)
+        return job_of(row)
 
     def _register(self, job: Job, intake: Intake) -> sa.Row[Any] | None:
         with intake.placing(), writing(self._engine) as connection:
-            insert = insert_into(connection, jobs).values(_columns(_fields(job))).on_conflict_do_nothing()
+            insert = insert_into(connection, jobs).values(as_columns(fields_of(job))).on_conflict_do_nothing()
             if connection.execute(insert).rowcount:
                 intake.keep(connection)
             return connection.execute(sa.select(jobs).where(jobs.c.id == job.id)).one_or_none()
@@ -160,7 +132,7 @@ class Jobs:
         """
         with writing(self._engine) as connection:
             for record in (job, replace(job, name=job.id)):
-                insert = insert_into(connection, jobs).values(_columns(_fields(record))).on_conflict_do_nothing()
+                insert = insert_into(connection, jobs).values(as_columns(fields_of(record))).on_conflict_do_nothing()
                 if connection.scalar(insert.returning(jobs.c.id)) is not None:
                     return True
         return False
@@ -190,7 +162,7 @@ class Jobs:
             found: dict[str, Any] = {"model": model, "failure": failure, "spec": spec and intake.spec(spec)}
             if request is not None:
                 found["request"], found["inputs"] = intake.request(dict(request))
-            values = _columns({name: value for name, value in found.items() if value is not None})
+            values = as_columns({name: value for name, value in found.items() if value is not None})
             with intake.placing(), writing(self._engine) as connection:
                 change = sa.update(jobs).where(*lacks, jobs.c.status.in_(OPEN)).values(**values, updated_at=utcnow())
                 if connection.execute(change).rowcount:
@@ -202,11 +174,11 @@ class Jobs:
 
         Raises NotFound.
         """
-        return _job(self._find(jobs.c, job_id, face))
+        return job_of(self._find(jobs.c, job_id, face))
 
     def listed(self, job_id: str, face: Face | None = None) -> ListedJob:
         """Return what lists show of a job, which is found as by `get`."""
-        return _listed_job(self._find(LISTED, job_id, face))
+        return listed_job_of(self._find(LISTED, job_id, face))
 
     def status(self, job_id: str) -> JobStatus:
         """Return the status of a job. Raises NotFound, for a deleted job too."""
@@ -227,10 +199,10 @@ class Jobs:
 
         Jobs that were deleted, and ephemeral ones, are left out.
         """
-        shown = (_of(face, listing), jobs.c.intent != "delete", ~jobs.c.ephemeral)
+        shown = (of_face(face, listing), jobs.c.intent != "delete", ~jobs.c.ephemeral)
         with reading(self._engine) as connection:
             rows, total = page_of(connection, jobs, PLACES, listing, shown, columns=LISTED)
-        return [_listed_job(row) for row in rows], total
+        return [listed_job_of(row) for row in rows], total
 
     def open(self) -> list[OpenJob]:
         """Return the jobs that have not ended, and those still to be removed, oldest first."""
@@ -290,7 +262,7 @@ class Jobs:
             if seen is not None and current.status != seen:
                 raise Conflict(f"Job is {current.status} and no longer {seen}")
             changed = _change(connection, current, intent=intent, status=passing_status(current.status, intent))
-        return replace(_job(current), **changed)
+        return replace(job_of(current), **changed)
 
     def settle(self, job_id: str, *, seen: JobStatus | None = None, **changes: Unpack[Change]) -> bool:
         """Record what became of a job, and return whether it was taken; the reconciler's only write.
@@ -306,7 +278,7 @@ class Jobs:
 
         A job that is gone answers "delete", and one that has ended "cancel"; of neither is anything recorded.
         """
-        columns = _columns(asdict(progress))
+        columns = as_columns(asdict(progress))
         # The key is shared so that the job cannot go between the two statements.
         wants = _wants(progress.job_id).with_for_update(read=True, key_share=True)
         with writing(self._engine) as connection:
@@ -344,7 +316,7 @@ class Jobs:
         with writing(self._engine) as connection:
             history = (*readable_history(connection, job_id), Transition("failed", now))
             end = {"status": "failed", "failure": failure, "finished_at": now, "updated_at": now, "history": history}
-            ending = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(_columns(end))
+            ending = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(as_columns(end))
             if connection.execute(ending).rowcount:
                 forget(connection, "job", job_id)
 
@@ -397,14 +369,6 @@ def passing_status(status: JobStatus, intent: Intent) -> JobStatus:
     raise Conflict(f"Job is {status} and cannot be {verb}")
 
 
-def _of(face: Face | None, listing: Listing) -> sa.ColumnElement[bool]:
-    if face is not None:
-        return jobs.c.face == face
-    # The list over all faces has one index of its own; by what narrows others it is found if all faces are named.
-    own_index = listing.sort.endswith("created_at") and not any(isinstance(term, OneOf) for term in listing.terms)
-    return sa.true() if own_index else jobs.c.face.in_(get_args(Face))
-
-
 def _wants(job_id: str) -> sa.Select[tuple[Intent, JobStatus]]:
     return sa.select(jobs.c.intent, jobs.c.status).where(jobs.c.id == job_id)
 
@@ -449,7 +413,7 @@ def _settle(connection: sa.Connection, job_id: str, seen: JobStatus | None, chan
     current = _locked(connection, job_id, *(jobs.c[name] for name in needed))
     if current is None or current.status in TERMINAL or (seen is not None and current.status != seen):
         return False
-    changed = _change(connection, current, **_columns(changes))
+    changed = _change(connection, current, **as_columns(changes))
     if changed.get("status") in TERMINAL:
         forget(connection, "job", job_id)
     return True
@@ -462,46 +426,5 @@ def _change(connection: sa.Connection, current: sa.Row[Any], **columns: Any) -> 
         changed["updated_at"] = now = utcnow()
         if "status" in changed:
             changed["history"] = (*history_of(current.history), Transition(changed["status"], now))
-        connection.execute(sa.update(jobs).where(jobs.c.id == current.id).values(_columns(changed)))
+        connection.execute(sa.update(jobs).where(jobs.c.id == current.id).values(as_columns(changed)))
     return changed
-
-
-def _record(job: NewJob, intake: Intake) -> Job:
-    """Return the record of a new job, whose rows are in files."""
-    now = utcnow()
-    request, inputs = intake.request(job.request)
-    spec = job.spec and intake.spec(job.spec)
-    own = {**_fields(job), "spec": spec, "request": request, "inputs": inputs}
-    return Job(**own, created_at=now, updated_at=now, history=(Transition("created", now),))
-
-
-def _fields(job: AskedJob) -> dict[str, Any]:
-    return {field.name: getattr(job, field.name) for field in fields(job)}
-
-
-def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _column(name, value) for name, value in values.items()}
-
-
-def _column(name: str, value: Any) -> Any:
-    if name == "history":
-        return [(status, at.isoformat()) for status, at in value]
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-
-
-def _job(row: sa.Row[Any]) -> Job:
-    spec = None if row.spec is None else _spec(row)
-    inputs = tuple(Input(tuple(path), file_id) for path, file_id in row.inputs or ())
-    parsed = {"spec": spec, "inputs": inputs, "failure": failure_of(row.failure), "history": history_of(row.history)}
-    return Job(**{**row._mapping, **parsed})
-
-
-def _listed_job(row: sa.Row[Any]) -> ListedJob:
-    return ListedJob(**{**row._mapping, "failure": failure_of(row.failure), "history": history_of(row.history)})
-
-
-def _spec(row: sa.Row[Any]) -> EvaluationSpec:
-    try:
-        return EvaluationSpec.model_validate(row.spec)
-    except ValidationError as error:
-        raise ServiceError(f"The specification of job {row.id} cannot be read: {first_problem(error)}") from error
