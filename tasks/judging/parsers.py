@@ -3,6 +3,7 @@
 A number is taken only where the reply leaves no choice: what it gives twice, with two values, is none of them.
 """
 
+import re
 from functools import lru_cache
 from typing import Any, Final, assert_never
 
@@ -22,6 +23,14 @@ LONGEST_NUMBER: Final = 400
 _NUMBER = re2.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
+LONGEST_JOINT: Final = 8
+"""No more characters stand between the two numbers of a range, with one of the first."""
+
+_JOINT = r"[ ]{0,2}(?:[-–—~]|to|or)[ ]{0,2}"
+_GOES_ON = re.compile(rf"\d|[.,]\d|{_JOINT}\d")
+_BEGAN = re.compile(rf"(?:\d|\d[.,]|\d{_JOINT}|(?<![\w)\]])[-−])\Z")
+
+
 def find_number(parser: Parser, said: Statement) -> float | Unread:
     """Return the number that a parser finds, if it is one within `LARGEST_SCORE`, or why it finds none."""
     match parser:
@@ -39,32 +48,45 @@ def find_number(parser: Parser, said: Statement) -> float | Unread:
 
 
 def _first(parser: FirstParser, said: Statement) -> float | Unread:
-    """Try the parsers in turn; a contradiction ends the search, or the next would decide it by chance."""
+    """Try the parsers in turn; one that finds a contradiction, or no number where it should be, ends the search."""
     tried = []
     for each in parser.parsers:
         found = find_number(each, said)
-        if not isinstance(found, Unread) or found.contradictory:
+        if not isinstance(found, Unread) or found.settled:
             return found
         tried.append(found)
     return tried[0]
 
 
 def _matched(parser: RegexParser, text: str) -> float | Unread:
-    pattern = compile_pattern(parser.pattern)
     text = text.encode(errors="replace").decode()
-    if parser.method == "match":
-        matches = [found] if (found := pattern.match(text)) else []
-    else:
-        matches = list(pattern.finditer(text))
+    matches = _fits(parser, text)
+    if not matches:
+        return Unread(_unmatched(parser, text))
     groups = [match.group(1) or "" for match in matches]
     numbers = [read_number(group) for group in groups]
-    if not groups:
-        return Unread(_unmatched(parser, text))
     if any(number != numbers[0] for number in numbers[1:]):
-        return Unread(f"fits {parser.pattern!r} with {groups[0]!r} and others", contradictory=True)
-    return (
-        Unread(f"fits {parser.pattern!r} with {groups[0]!r}, which is no number") if numbers[0] is None else numbers[0]
-    )
+        return Unread(f"fits {parser.pattern!r} with {groups[0]!r} and others", settled=True)
+    if numbers[0] is None:
+        return Unread(f"fits {parser.pattern!r} with {groups[0]!r}, which is no number")
+    if any(_is_part(text, *match.span(1)) for match in matches):
+        return Unread(f"fits {parser.pattern!r} with {groups[0]!r}, which is part of a number or range", settled=True)
+    return numbers[0]
+
+
+def _fits(parser: RegexParser, text: str) -> list[Any]:
+    """Return where a pattern fits; one that is anchored, at the start and at those of the lines after it."""
+    pattern = compile_pattern(parser.pattern)
+    if parser.method == "search":
+        return list(pattern.finditer(text))
+    if (first := pattern.match(text)) is None:
+        return []
+    return [first, *(each for each in pattern.finditer(text, first.end()) if text[each.start() - 1] == "\n")]
+
+
+def _is_part(text: str, start: int, end: int) -> bool:
+    """Tell whether a number is part of a longer one, or the end of a range."""
+    return bool(_GOES_ON.match(text, end) or _BEGAN.search(text[max(0, start - LONGEST_JOINT) : start]))
 
 
 def _unmatched(parser: RegexParser, text: str) -> str:

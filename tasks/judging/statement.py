@@ -19,15 +19,18 @@ _OBJECT_START = re.compile(r"""\{(?=\s*(?:["']|[A-Za-z_]\w*\s*:))""")
 _STRING = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
 _BRACES_AND_STRINGS = re.compile(rf"""[{{}}]|{_STRING}|["']""", re.DOTALL)
 _LENIENT = re.compile(rf"{_STRING}|,(?=\s*[}}\]])|[A-Za-z_]\w*+(\s*:)?", re.DOTALL)
+_GIVES = r"""[ *_`"']*(?:[:=>]|\bis\b)[ *_`"'\[({]*"""
+_FEW_WORDS = r"""-?\w[\w.-]*(?: \w[\w.-]*){0,4}"""
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 _PYTHON_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Why a reply gives no verdict; `contradictory` if it says one thing here and another there."""
+    """Why a reply gives no verdict; `settled` if it says something, so that no other parser may find another."""
 
     reason: str
-    contradictory: bool = False
+    settled: bool = False
 
 
 class _Several:
@@ -56,24 +59,45 @@ class Statement:
                 read.append(value)
         return read, broken
 
-    def under(self, key: str, read: Callable[[object], T | None], *, wanted: str) -> T | Unread:
+    def under(
+        self, key: str, read: Callable[[object], T | None], *, wanted: str, aliases: tuple[str, ...] = ()
+    ) -> T | Unread:
         """Return what `read` makes of the values under a key, in which all objects that have it agree.
 
-        `wanted` says what `read` takes, for the reason where it takes none.
+        So must the prose beside them, which may call it by one of `aliases` too. `wanted` says what
+        `read` takes, for the reason where it takes none.
         """
         objects, broken = self.objects
         if any(key.casefold() in source.casefold() for source in broken):
-            return Unread(f"has an object with {key!r} that cannot be read", contradictory=True)
+            return Unread(f"has an object with {key!r} that cannot be read", settled=True)
         values = [each[name] for each in objects if (name := _name(each, key)) is not None]
         if not values:
             return Unread(f"has no {key!r}")
         found = [read(value) for value in values]
         if any(each != found[0] for each in found[1:]):
-            return Unread(f"gives several values of {key!r}: {_shown(values[0])} and others", contradictory=True)
+            return Unread(f"gives several values of {key!r}: {_shown(values[0])} and others", settled=True)
+        if any(each != found[0] for each in self._beside((key, *aliases), read)):
+            return Unread(f"gives {_shown(values[0])} as {key!r} in an object and another beside it", settled=True)
         if found[0] is None:
-            contradictory = isinstance(values[0], _Several)
-            return Unread(f"gives {_shown(values[0])} as {key!r}, which is not {wanted}", contradictory)
+            return Unread(f"gives {_shown(values[0])} as {key!r}, which is not {wanted}", settled=True)
         return found[0]
+
+    def _beside(self, names: tuple[str, ...], read: Callable[[object], T | None]) -> Iterator[T]:
+        """Yield what `read` takes from the prose beside the objects: `Score: 2`, `the score is 2`."""
+        either = "|".join(map(re.escape, names))
+        for given in re.finditer(rf"(?<!\w)(?:{either}){_GIVES}({_FEW_WORDS})", self._prose, re.IGNORECASE):
+            value = next((taken for start in _starts(given[1]) if (taken := read(start)) is not None), None)
+            if value is not None:
+                yield value
+
+    @cached_property
+    def _prose(self) -> str:
+        """The reply without its objects."""
+        parts, position = [], 0
+        for start, end, _ in _spans(self.text):
+            parts.append(self.text[position:start])
+            position = end
+        return "\n".join([*parts, self.text[position:]])
 
     def text_under(self, key: str) -> str | None:
         """Return the last text under a key."""
@@ -91,11 +115,16 @@ def object_sources(text: str) -> Iterator[tuple[str, bool]]:
 
     One that does not is the last: a reply cut short.
     """
+    for start, end, is_closed in _spans(text):
+        yield text[start:end], is_closed
+
+
+def _spans(text: str) -> Iterator[tuple[int, int, bool]]:
     position = 0
     while (start := _OBJECT_START.search(text, position)) is not None:
         end = _closing(text, start.start())
         position = end or len(text)
-        yield text[start.start() : position], end is not None
+        yield start.start(), position, end is not None
 
 
 def read_object(source: str) -> dict[str, Any] | None:
@@ -123,6 +152,16 @@ def _closing(text: str, start: int) -> int | None:
         elif token[0] in {'"', "'"}:  # it opens a string that never closes
             return None
     return None
+
+
+def _starts(words: str) -> Iterator[object]:
+    """Yield what words may begin with: the number, as one and as text, or fewer and fewer of them."""
+    if number := _NUMBER.match(words):
+        yield from (float(number[0]), number[0])
+        return
+    while words:
+        yield words
+        words = words.rpartition(" ")[0]
 
 
 def _in_json(token: re.Match[str]) -> str:

@@ -10,6 +10,9 @@ from tasks.judging.statement import Statement, Unread
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
 
+ALIASES = ("verdict",)
+"""What prose calls the one thing that a scale asks for, besides its key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -95,7 +98,7 @@ def _score(scale: Range, said: Statement) -> Verdict | Unread:
     value = within(said.bare)
     if value is None:
         wanted = f"a number from {scale.minimum:g} to {scale.maximum:g}"
-        found = said.under("score", within, wanted=wanted)
+        found = said.under("score", within, wanted=wanted, aliases=ALIASES)
         if isinstance(found, Unread):
             return found
         value = found
@@ -114,7 +117,8 @@ def _named(known: tuple[str, ...], key: str, said: Statement) -> str | Unread:
     bare = _one_of(known, said.bare)
     if bare is not None:
         return bare
-    return said.under(key, lambda value: _one_of(known, value), wanted=f"one of {', '.join(map(repr, known))}")
+    wanted = f"one of {', '.join(map(repr, known))}"
+    return said.under(key, lambda value: _one_of(known, value), wanted=wanted, aliases=ALIASES)
 
 
 def _one_of(known: tuple[str, ...], said: object) -> str | None:

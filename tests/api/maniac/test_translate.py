@@ -54,7 +54,6 @@ def judge(**body: Any) -> Judge:
         ('{"result": true, "score": 0.1}', 0.1, False),
         ("TRUE", 1.0, True),
         ("I say: false. It is not TRUE.", 0.0, False),
-        ("untrue, 7", 7.0, True),
         ("8 out of 10", 8.0, True),
         ("Rating: 8/10", 8.0, True),
         ("-1.5 points", -1.5, False),
@@ -67,7 +66,15 @@ def test_a_judge_is_understood_in_its_first_words_that_mean_something(reply, val
     assert (verdict.value, verdict.passed) == (value, passed)
 
 
-SAYS_NOTHING = ["", "I cannot say", '{"score": "high"}', '{"score": null}', '{"verdict": "yes"}']
+SAYS_NOTHING = [
+    "",
+    "I cannot say",
+    "untrue, 7",
+    "3 errors",
+    '{"score": "high"}',
+    '{"score": null}',
+    '{"verdict": "yes"}',
+]
 SAYS_TWO_THINGS = ["TRUE or FALSE", '{"score": 1} {"score": 0}', "5 reasons for a 9", "It is not TRUE"]
 
 

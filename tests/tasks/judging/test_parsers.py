@@ -132,7 +132,7 @@ def test_a_word_that_is_worth_no_finite_number_is_none() -> None:
     [
         ('{"score": 7}', 7.0),
         ('{"result": true}', 1.0),
-        ('{"score": "high", "result": false}', 0.0),
+        ('{"score": "high", "result": false}', None),
         ('{"verdict": "TRUE"}', 1.0),
         ("I would say FALSE: 3 of 10.", 0.0),
         ("Rating: 8", 8.0),
