@@ -5,6 +5,7 @@ and memory together: a list that shares its parts many times over costs what it 
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 import jinja2
@@ -23,8 +24,16 @@ MAX_OUTPUT: Final = 10_000_000
 """Characters a rendering may write, and any value on the way may have."""
 MAX_RANGE: Final = 100_000
 MAX_BITS: Final = 10_000
+MAX_DEPTH: Final = 500
 
-_PARTED: Final[tuple[type[Collection[Any]], ...]] = (list, tuple, type({}.keys()), type({}.values()), type({}.items()))
+_PARTED: Final[tuple[type[Collection[Any]], ...]] = (
+    list,
+    tuple,
+    set,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
 
 
 class Runaway(jinja2.TemplateRuntimeError):
@@ -72,24 +81,39 @@ class Account(Context):
         return value
 
     def _weigh_parts(self, value: Any) -> None:
-        characters, parts = 0, [value]
-        for part in parts:  # which grows meanwhile
-            kind = type(part)
-            if kind is str:
-                characters += len(part)
-                refuse_size(characters)
-            elif kind is int:
-                refuse_bits(part.bit_length())
-            elif isinstance(part, range):
-                self.spend(PART * len(part))
-            elif isinstance(part, dict):
-                self.spend(PART * (2 * len(part) + 1))
-                parts += part
-                parts += part.values()
-            elif isinstance(part, _PARTED):
-                self.spend(PART * (len(part) + 1))
-                parts += part
+        """Weigh a value level by level: Python follows some structures without asking how deep they are."""
+        characters, depth, level = 0, 0, [value]
+        while level:
+            inner: list[Any] = []
+            for part in level:
+                kind = type(part)
+                if kind is str:
+                    characters += len(part)
+                    refuse_size(characters)
+                elif kind is int:
+                    refuse_bits(part.bit_length())
+                elif kind is list:
+                    self.spend(PART * (len(part) + 1))
+                    inner += part
+                elif kind is not float and part is not None:
+                    inner += self._parts(part)
+            level = inner
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Runaway(f"it makes a list of more than {MAX_DEPTH} levels")
         self.spend(characters)
+
+    def _parts(self, value: Any) -> Iterable[Any]:
+        """Return what a value holds, once it is paid for."""
+        if isinstance(value, range):
+            self.spend(PART * len(value))
+        elif isinstance(value, dict):
+            self.spend(PART * (2 * len(value) + 1))
+            return chain(value, value.values())
+        elif isinstance(value, _PARTED):
+            self.spend(PART * (len(value) + 1))
+            return value
+        return ()
 
     def counted(self, items: Iterable[Any], cost: int = STEP) -> Iterator[Any]:
         """Yield the items, each for the cost of a turn."""

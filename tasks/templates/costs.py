@@ -57,6 +57,15 @@ _SPREADS = frozenset(
 )
 """Those that take a text apart."""
 
+_PATHS: Final = {
+    **dict.fromkeys(["groupby", "rejectattr", "selectattr", "sum"], slice(1, 2)),
+    **dict.fromkeys(["max", "min", "unique"], slice(1, 3)),
+    "join": slice(2, 3),
+    "map": slice(0),
+    "sort": slice(1, 4),
+}
+"""Filters that read an attribute of each part, and which of the arguments that come by place may name it."""
+
 
 class Names(Namespace):
     """A `namespace()` that prints as such, since its values may hold each other many times over."""
@@ -241,17 +250,24 @@ def pay(account: Account, name: str, args: Sequence[Any], kwargs: Mapping[str, A
     if kwargs:
         for value in kwargs.values():
             account.weigh(value)
-        if len(str(kwargs.get("attribute", ""))) > _MAX_PATH:
-            raise Runaway(f"it names an attribute in more than {_MAX_PATH} characters")
+    if name in _PATHS:
+        _refuse_path([kwargs.get("attribute"), *args[_PATHS[name]]])
     if name in _SPREADS and isinstance(args[0], str):
         account.spend(PART * len(args[0]))
     elif name in _SEARCHES and len(args) > 1 and isinstance(args[0], str):
         account.spend(len(args[0]) * len(str(args[1])) // 8)
 
 
+def _refuse_path(paths: Iterable[Any]) -> None:
+    """Raise Runaway for an attribute that leads through many others."""
+    if any(len(path) > _MAX_PATH for path in paths if isinstance(path, str)):
+        raise Runaway(f"it names an attribute in more than {_MAX_PATH} characters")
+
+
 def operate(account: Account, sign: str, left: Any, right: Any) -> Any:
     """Carry out an operator."""
-    if sign == "%":
+    if sign in "%-":  # `-` is for sets of keys too
+        account.weigh(left)
         account.weigh(right)
     return account.take(OPERATORS[sign](left, right))
 

@@ -120,7 +120,7 @@ GLOBALS: Final = frozenset(_environment.globals)
 
 
 class _Bound(NodeTransformer):
-    """Puts payments where Jinja offers no hook: loops, macros, `set` blocks, `~`, slices and comparisons."""
+    """Puts payments where Jinja offers no hook: loops, macros, `set` blocks, `~`, slices, keys and comparisons."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja calls visitors by the node's name
         size = _size(node)
@@ -155,6 +155,13 @@ class _Bound(NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.arg, nodes.Slice):
             node.node = _filtered(node.node, "(taken)")
+        else:
+            node.arg = _weighed(node.arg)
+        return node
+
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.key = _weighed(node.key)
         return node
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802

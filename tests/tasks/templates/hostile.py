@@ -15,6 +15,9 @@ ROW: Final[dict[str, Any]] = {
 _DOUBLED = "{% set ns = namespace(x=[1], y=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}"
 _DOUBLED += "{% set ns.y = [ns.y, ns.y] %}{% endfor %}"
 _DICTS = _DOUBLED.replace("[ns.x, ns.x]", "{'a': ns.x, 'b': ns.x}").replace("[ns.y, ns.y]", "{'a': ns.y, 'b': ns.y}")
+_TUPLES = _DOUBLED.replace("[ns.x, ns.x]", "(ns.x, ns.x)").replace("[ns.y, ns.y]", "(ns.y, ns.y)")
+_DEEP = _TUPLES.replace("(ns.x, ns.x)", "(ns.x,)").replace("(ns.y, ns.y)", "(ns.y,)").replace("60", "2000")
+_HASHED = ["{ns.x: 1}", "{}.get(ns.x)", "{}[ns.x]", "item[ns.x]", "[ns.x] | unique | list", "dict([[ns.x, 1]])"]
 _OFTEN = "{% for i in range(99999) %}BODY{% endfor %}"
 _TEXT = "{% set t = 'ab ' * 3000000 %}"
 
@@ -82,7 +85,8 @@ def known() -> list[str]:
     bodies = [part.strip().replace("@", "|") for part in _OFTEN_BODIES if part.strip()]
     single = [part.strip().replace("@", "|") for part in _SINGLE if part.strip()]
     doubled = [f"{setup}{{{{ {read} }}}}" for setup in (_DOUBLED, _DICTS) for read in reads]
-    return [*doubled, *(_TEXT + _OFTEN.replace("BODY", body) for body in bodies), *single]
+    hashed = [f"{setup}{{{{ {read} }}}}" for setup in (_TUPLES, _DEEP) for read in (*reads, *_HASHED)]
+    return [*doubled, *hashed, *(_TEXT + _OFTEN.replace("BODY", body) for body in bodies), *single]
 
 
 # Random ones.
