@@ -123,7 +123,7 @@ def _number(value: float | Decimal, column: str, findings: Findings) -> JsonValu
     if isinstance(value, float):
         return value if isfinite(value) else findings.stand_in(value, column)
     if not -(2**63) <= value < 2**64:
-        raise ValueError("a number has more than 64 bits")
+        raise ValueError("a number has more than 64 bits; give it as text")
     return value
 
 

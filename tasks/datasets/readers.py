@@ -1,5 +1,6 @@
 """The table of formats: a file is read as what it holds, or else as what the user or its name says."""
 
+import re
 from collections.abc import Generator
 from pathlib import PurePath
 from typing import Final
@@ -18,6 +19,9 @@ BY_NAME: Final[dict[FileFormat, Format]] = {each.name: each for each in FORMATS}
 BY_ENDING: Final[dict[str, FileFormat]] = dict(
     sorted((ending, each.name) for each in FORMATS for ending in each.endings)
 )
+
+_WORD: Final = re.compile(rb"\s*+(?!(?:true|false|null|NaN|Infinity)\b)[A-Za-z#_]")
+_SHOWN: Final = 40
 
 
 def read_file(file: DataFile, said: FileFormat | None) -> Generator[Row, None, None]:
@@ -49,5 +53,11 @@ def _format(file: DataFile, said: FileFormat | None) -> Format:
         raise DatasetUnreadable(
             f"{file.named} does not end in {', '.join(BY_ENDING)}, and what it holds does not show a format; "
             f"say its format: {', '.join(sorted(BY_NAME))}"
+        )
+    if said in {"json", "jsonl"} and found is None and _WORD.match(file.head):
+        begins = file.head[:_SHOWN].decode("utf-8", "replace").strip()
+        raise DatasetUnreadable(
+            f"{file.named} is not JSON: it begins with {begins!r}; if it is a table with a header, say the format csv "
+            "or tsv"
         )
     return found or BY_NAME[said]  # type: ignore[index]

@@ -71,9 +71,9 @@ def _file_rows(
         with closing(reading.rows(found)) as rows:
             match dataset.layout:
                 case "bfcl":
-                    yield from bfcl.arrange(rows, partial(reading.answers, found))
+                    yield from bfcl.arrange(rows, partial(reading.answers, found), found.named)
                 case "squad":
-                    yield from squad.questions(rows)
+                    yield from squad.questions(rows, found.named)
                 case None:
                     yield from squad.hint(rows, partial(reading.note_of, found))
 
@@ -96,7 +96,14 @@ class _Reading:
     def answers(self, found: Found) -> Iterator[Row]:
         """Yield the rows beside a file of the leaderboard's questions that have the possible answers."""
         beside = self.dataset.model_copy(update={"url": bfcl.answers_url(found.url), "split": None, "layout": None})
-        for file in find_files(beside, self.sources):
+        try:
+            files = find_files(beside, self.sources)
+        except DatasetUnreadable as error:
+            raise DatasetUnreadable(
+                f"{found.named} has questions without 'ground_truth', and their answers are not beside it: "
+                f"{error.message}; of a folder, give a category that has answers as the split"
+            ) from error
+        for file in files:
             yield from self.rows(file)
 
     def note_of(self, found: Found, sentence: str) -> None:

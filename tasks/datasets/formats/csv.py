@@ -3,10 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
-from itertools import chain
-from typing import Final, TextIO
+from itertools import chain, count
+from typing import Final, NamedTuple, TextIO
 
 from core.errors import DatasetUnreadable
 from core.spec import FileFormat
@@ -14,6 +14,9 @@ from store.files.bounds import MAX_COLUMNS, MAX_VALUES
 from tasks.datasets.data_file import DataFile, Format, Row
 
 SEPARATORS: Final = {",": "commas", "\t": "tabs", ";": "semicolons"}
+
+_TOLD: Final = re.compile(r'"?sep=([,;\t])"?[,;\t]*\s*', re.IGNORECASE)
+"""What Excel writes and reads before the header."""
 
 _QUOTED: Final = re.compile(r'"[^"]*(?:"|\Z)')
 
@@ -25,9 +28,13 @@ def read_table(file: DataFile, *, usual: str) -> Iterator[Row]:
     with file.open() as stream:
         lines = _Lines(file, io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
         first = next((line for line in lines if line.strip()), None)
+        told = _TOLD.fullmatch(first) if first else None
+        if told:
+            lines.end_row()
+            first = next((line for line in lines if line.strip()), None)
         if first is None:
             return
-        separator = _separator(first, usual)
+        separator = told[1] if told else _separator(first, usual)
         if separator != usual:
             file.note(f"its cells are separated by {SEPARATORS[separator]}")
         reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
@@ -67,7 +74,8 @@ class _Lines:
         try:
             line = self._text.readline(longest + 1 - self._length)
         except UnicodeDecodeError as error:
-            raise self._file.refuse_encoding(f"what follows line {self.number}") from error
+            place = f"what follows line {self.number}" if self.number else "the beginning"
+            raise self._file.refuse_encoding(place) from error
         if not line:
             raise StopIteration
         self.number += 1
@@ -87,6 +95,13 @@ class _Lines:
         self._length = 0
 
 
+class _Header(NamedTuple):
+    """The names of the columns, and those of them that the file does not give."""
+
+    names: list[str]
+    unnamed: frozenset[str]
+
+
 def _rows(file: DataFile, reader: Iterator[list[str]], lines: _Lines) -> Iterator[Row]:
     header = _header(file, next(reader), lines.row)
     lines.end_row()
@@ -102,38 +117,42 @@ def _separator(line: str, usual: str) -> str:
     return next((each for each in (usual, *SEPARATORS) if each in plain), usual)
 
 
-def _header(file: DataFile, names: list[str], line: int) -> list[str]:
+def _header(file: DataFile, names: list[str], line: int) -> _Header:
     """Return the names of the columns, each once; one without a name is called as pandas calls it."""
     where = f"line {line} of {file.named}"
     if len(names) > MAX_COLUMNS:
         raise DatasetUnreadable(f"{where} has {len(names):,} columns, of at most {MAX_COLUMNS:,}")
-    named = [name or _unnamed(index) for index, name in enumerate(names)]
+    given = {name for name in names if name.strip()}
+    named = [name if name in given else _unnamed(index, given) for index, name in enumerate(names)]
     twice = sorted({name for name in named if named.count(name) > 1}) if len(set(named)) < len(named) else []
     if twice:
         columns = ", ".join(map(repr, twice))
         raise DatasetUnreadable(f"{where}: columns need names, each once; rename all but one that is called {columns}")
-    if "" in names:
-        unnamed = ", ".join(repr(_unnamed(index)) for index, name in enumerate(names) if not name)
-        file.note(f"columns without a name are called {unnamed}, and left out where they are empty")
-    return named
+    unnamed = [name for name in named if name not in given]
+    if unnamed:
+        columns = ", ".join(map(repr, unnamed))
+        file.note(f"columns without a name are called {columns}, and left out where they are empty")
+    return _Header(named, frozenset(unnamed))
 
 
-def _unnamed(index: int) -> str:
-    return f"Unnamed: {index}"
+def _unnamed(index: int, given: Container[str]) -> str:
+    """Return a name that no other column has: a table that was saved with its index twice has one of this kind."""
+    name = f"Unnamed: {index}"
+    return name if name not in given else next(each for n in count(1) if (each := f"{name}.{n}") not in given)
 
 
-def _row(file: DataFile, line: int, header: list[str], cells: list[str]) -> Row:
+def _row(file: DataFile, line: int, header: _Header, cells: list[str]) -> Row:
     """Return a row without the cells of unnamed columns that are empty, such as after a comma at the end of a line."""
     file.at(f"line {line}")
-    while len(cells) > len(header) and not cells[-1]:
+    names, unnamed = header
+    while len(cells) > len(names) and not cells[-1]:
         cells.pop()
-    lacking = header[len(cells) :]
-    if len(cells) > len(header) or any(name != _unnamed(header.index(name)) for name in lacking):
-        raise DatasetUnreadable(
-            f"line {line} of {file.named} has {len(cells)} cells, but the header {len(header)}: {', '.join(header)}"
+    if len(cells) > len(names) or not unnamed.issuperset(names[len(cells) :]):
+        remedy = (
+            "in quotation marks if it has one of what separates cells" if len(cells) > len(names) else "if empty too"
         )
-    return {
-        name: cell
-        for index, (name, cell) in enumerate(zip(header, cells, strict=False))
-        if cell or name != _unnamed(index)
-    }
+        raise DatasetUnreadable(
+            f"line {line} of {file.named} has {len(cells)} cells, but the header {len(names)}: {', '.join(names)}; "
+            f"each column has a cell, {remedy}"
+        )
+    return {name: cell for name, cell in zip(names, cells, strict=False) if cell or name not in unnamed}

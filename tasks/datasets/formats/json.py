@@ -18,6 +18,7 @@ DOCUMENT_VALUES: Final = 2 * MAX_VALUES
 
 _STEP: Final = 1 << 16
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
+_NO_TABLE: Final = re.compile(rb'\s*+(?:\[\s*+)?\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
 _DECODER: Final = json.JSONDecoder(parse_int=len)
 """Finds where a value ends. Its integers stand for nothing: Python's own have a bound of digits."""
 
@@ -33,8 +34,10 @@ def read_json(file: DataFile) -> Iterator[Row]:
 
 
 def is_json(head: bytes, said: FileFormat | None) -> bool:
-    """Tell whether a file begins as an array or object does, and is not said to be a table of text."""
-    return head.lstrip()[:1] in {b"[", b"{"} and said not in {"csv", "tsv"}
+    """Tell whether a file begins as an array or object does; one said to be a table of text, with the first name."""
+    if said in {"csv", "tsv"}:
+        return _NO_TABLE.match(head) is not None
+    return head.lstrip()[:1] in {b"[", b"{"}
 
 
 FORMAT = Format("json", (".json",), is_json, read_json)
@@ -51,6 +54,8 @@ def _elements(text: "_Text", file: DataFile) -> Iterator[Row]:
         if text.peek() != ",":
             raise text.broken("a comma, or the end of the array, is missing")
         text.skip()
+        if text.peek() == "]":
+            raise text.broken("there is a comma before the end of the array: take it out")
     text.skip()
     if text.peek():
         raise text.broken("there is more after the end of the array; give one array, or one object a line")
@@ -62,7 +67,7 @@ def _objects(text: "_Text", file: DataFile) -> Iterator[Row]:
         document = read_value(first, file.named, file)
         if not isinstance(document, dict):
             raise DatasetUnreadable(f"{file.named} is {kind_of(document)}, not an array of objects")
-        rows = rows_within(document, file.named)
+        rows = rows_within(document, file.named, file.note)
         if rows is None:
             yield read_object(first, "the object", file)
         else:
@@ -72,6 +77,8 @@ def _objects(text: "_Text", file: DataFile) -> Iterator[Row]:
     number = 1
     while text.peek():
         number += 1
+        if text.peek() == ",":
+            raise text.broken("there is a comma after an object: take it out, or put brackets around all objects")
         yield read_object(text.value(file.bounds.row, MAX_VALUES), f"object {number}", file)
 
 

@@ -22,7 +22,7 @@ def hint(rows: Iterable[Row], note: Callable[[str], object]) -> Iterator[Row]:
         yield row
 
 
-def questions(rows: Iterable[Row]) -> Iterator[Row]:
+def questions(rows: Iterable[Row], named: str) -> Iterator[Row]:
     """Yield a row for each question of each article; a row that is no article is one already.
 
     Raises DatasetUnreadable for an article of another shape.
@@ -34,22 +34,27 @@ def questions(rows: Iterable[Row]) -> Iterator[Row]:
         try:
             yield from _of_article(row)
         except (KeyError, TypeError, AttributeError) as error:
-            message = (
-                f"row {number} is no article of SQuAD: it needs 'paragraphs' with 'context', and 'qas' with {error}"
-            )
-            raise DatasetUnreadable(message) from error
+            lacking = f"; there is no {error}" if isinstance(error, KeyError) else ""
+            raise DatasetUnreadable(
+                f"row {number} of {named} is no article of SQuAD: it needs a list 'paragraphs' of objects with a "
+                f"'context' and a list 'qas', of which each has a 'question'{lacking}"
+            ) from error
 
 
 def _of_article(article: Row) -> Iterator[Row]:
     for paragraph in article["paragraphs"]:
         for asked in paragraph["qas"]:
-            answers = asked.get("answers") or []
             yield {
                 **({"title": article["title"]} if "title" in article else {}),
                 "context": paragraph["context"],
                 **asked,
                 "question": asked["question"],
-                "answers": {
-                    key: [answer[key] for answer in answers if key in answer] for key in ("text", "answer_start")
-                },
+                "answers": _answers(asked.get("answers") or []),
             }
+
+
+def _answers(answers: Any) -> Row:
+    """Return answers as the tables of SQuAD have them, which some files of articles have too."""
+    if isinstance(answers, dict):
+        return answers
+    return {key: [answer[key] for answer in answers if key in answer] for key in ("text", "answer_start")}

@@ -36,7 +36,7 @@ def unread() -> Iterator[dict[str, Any]]:
 
 
 def test_functions_become_tools_in_the_words_of_json_schema() -> None:
-    [row] = arrange([ROW | ANSWER], unread)
+    [row] = arrange([ROW | ANSWER], unread, "d.json")
     assert row["messages"] == [{"role": "user", "content": "Find the area."}]
     [tool] = row["tools"]
     assert tool["type"] == "function"
@@ -84,14 +84,19 @@ def test_an_answer_file_that_is_missing_is_named(tmp_path: Path) -> None:
     [
         ({"question": "Find the area."}, "row 1 .* needs lists 'question' and 'function'"),
         ({"function": None}, "row 1 .* needs lists"),
-        ({"id": "simple_9"}, "row 1 .* possible answers"),
+        ({"id": "simple_9"}, "row 1 of d.json .* no answer to its 'id', 'simple_9', in possible_answer/"),
         ({"function": [{"name": "f"}]}, "row 1 .* a function needs 'name' and 'parameters'"),
     ],
 )
 def test_a_row_of_another_shape_is_named(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(DatasetUnreadable, match=message) as caught:
-        list(arrange([ROW | changed], lambda: [ANSWER]))
+        list(arrange([ROW | changed], lambda: [ANSWER], "d.json"))
     assert caught.value.blame == "user"
+
+
+def test_a_parameter_may_have_one_of_several_types() -> None:
+    assert json_schema({"type": ["integer", "null"]}) == {"type": ["integer", "null"]}
+    assert json_schema({"type": ["dict", "tuple"]}) == {"type": ["object", "array"]}
 
 
 def test_a_folder_has_the_questions_of_the_category_that_the_split_names(tmp_path: Path) -> None:
@@ -109,6 +114,8 @@ def test_a_folder_has_the_questions_of_the_category_that_the_split_names(tmp_pat
         assert all(row["ground_truth"] == ANSWER["ground_truth"] for row in rows)
         return [row["id"] for row in rows]
 
+    (folder / "multi_turn_func_doc").mkdir()
+    (folder / "multi_turn_func_doc" / "files.json").write_text('{"name": "cd"}')
     assert ids("simple") == ["simple_0"]
     assert ids("live_simple") == ["live_simple_0"]
     assert ids(None) == ["java_0", "live_simple_0", "simple_0"]
@@ -125,10 +132,10 @@ def test_rows_of_the_format_openai_are_read(nested: bool) -> None:
         "tools": [tool],
         "tool_calls_ground_truth": [{"area": {}}],
     }
-    [row] = arrange([given], unread)
+    [row] = arrange([given], unread, "d.json")
     assert (row["messages"], row["tools"], row["ground_truth"]) == (messages, [tool], [{"area": {}}])
     with pytest.raises(DatasetUnreadable, match=r"row 1 .* needs lists 'messages', 'tools' and 'tool_calls_ground"):
-        list(arrange([given | {"tools": None}], unread))
+        list(arrange([given | {"tools": None}], unread, "d.json"))
 
 
 def test_an_upload_needs_its_answers_in_its_rows(tmp_path: Path) -> None:

@@ -78,6 +78,10 @@ def test_a_compressed_file_that_was_cut_short_is_named(tmp_path: Path, pack: Cal
         ("d.csv", 'q,a,\n"x, y",1,\n"é ""z""",2,\n'),
         ("d.csv", 'q,a,\n"x, y",1\n"é ""z""",2\n'),
         ("d.csv", 'q,a\n"x, y",1,,\n"é ""z""",2,\n'),
+        ("d.csv", 'sep=;\r\nq;a\r\nx, y;1\r\n"é ""z""";2\r\n'),
+        ("d.csv", 'sep=,\nq,a\n"x, y",1\n"é ""z""",2\n'),
+        ("d.csv", ARRAY),
+        ("d.tsv", PRETTY),
     ],
 )
 def test_tables_are_read_whatever_separates_their_cells_and_lines(tmp_path: Path, name: str, content: str) -> None:
@@ -95,6 +99,17 @@ def test_a_column_without_a_name_is_called_as_pandas_calls_it(tmp_path: Path) ->
     assert notes == [
         "d.csv: columns without a name are called 'Unnamed: 0', 'Unnamed: 2', and left out where they are empty"
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [(",Unnamed: 0,q", ["Unnamed: 0.1", "Unnamed: 0", "q"]), (" ,a,q", ["Unnamed: 0", "a", "q"])],
+)
+def test_a_name_that_is_given_to_a_column_is_one_that_no_other_has(
+    tmp_path: Path, header: str, names: list[str]
+) -> None:
+    put(tmp_path, "d.csv", f"{header}\n1,2,3\n")
+    assert read(tmp_path, "d.csv") == [dict(zip(names, "123", strict=True))]
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])

@@ -121,6 +121,13 @@ def test_the_smaller_limit_holds_and_nothing_is_read_beyond_it(root: Path) -> No
         ("d.json", '[{"n": 1}, "x"]', "element 2 of d.json is a text, not an object"),
         ("d.json", '[{}, {"n": 99999999999999999999}]', "element 2 of d.json has a number of more than 64 bits"),
         ("d.json", "[" * 9_999 + "]" * 9_999, "line 1 of d.json is not JSON: it is nested too deeply"),
+        ("d.json", '[{"n": 1},\n]', "line 2 of d.json is not JSON: there is a comma before the end of the array"),
+        ("d.jsonl", '{"n": 1},\n{"n": 2},\n', "line 1 of d.jsonl is not JSON: there is a comma after an object: take"),
+        (
+            "d.jsonl",
+            "name,n\na,1\n",
+            "it begins with 'name,n\\na,1'; if it is a table with a header, say the format csv",
+        ),
         ("d.csv", "q,n\na,1\nb\n", "line 3 of d.csv has 1 cells, but the header 2: q, n"),
         ("d.csv", 'q,n\n"a\nb",1\nc,2,3\n', "line 4 of d.csv has 3 cells, but the header 2: q, n"),
         ("d.csv", 'q,n\na,1\n"b,2\n', "line 3 of d.csv is not CSV: unexpected end of data"),
