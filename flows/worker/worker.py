@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import anyio
-import httpx
 from prefect.client.orchestration import get_client
-from prefect.exceptions import Abort, ParameterBindError, Pause, PrefectException, SignatureMismatchError
+from prefect.exceptions import Abort, ParameterBindError, Pause, SignatureMismatchError
 from prefect.flow_engine import run_flow
 from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
@@ -70,33 +69,37 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
         return AssayWorkerResult(identifier=str(os.getpid()), status_code=0)
 
     async def get_and_submit_flow_runs(self) -> "list[FlowRun]":
-        """Take up what is due; where Prefect cannot say, the jobs that run here go on, and it is asked again."""
+        """Take up what is due; whatever comes of it, the jobs that run here go on, and Prefect is asked again."""
         try:
             return await super().get_and_submit_flow_runs()
-        except (httpx.HTTPError, PrefectException) as error:
-            self._logger.warning("Prefect could not be asked for runs: %s: %s", type(error).__name__, error)
+        except Exception as error:  # the edge of the loops that ask: an error out of here ends the whole worker
+            self._logger.warning("Flow runs could not be asked for: %s: %s", type(error).__name__, error)
             return []
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: "list[WorkerFlowRunResponse]") -> "list[FlowRun]":
         """Submit the runs that are due, except where the former thread of one is still here, and may set its state."""
-        due = [entry for entry in flow_run_response if entry.flow_run.id not in self._at_work]
+        here = self.limiter.statistics().borrowers
+        due = [entry for entry in flow_run_response if entry.flow_run.id not in here]
         return await super()._submit_scheduled_flow_runs(due)
 
     async def _submit_run(self, flow_run: "FlowRun") -> None:
-        """Submit a run; where Prefect fails that it is due again later, and no other run here ends for it."""
+        """Submit a run; where that fails it is due again later, and no other run here ends for it."""
         try:
             await super()._submit_run(flow_run)
-        except (httpx.HTTPError, PrefectException) as error:
-            self._logger.warning("Flow run %s could not be taken up: %s", flow_run.id, error)
+        except Exception as error:  # the edge of a task whose error would end all others
+            self._logger.warning("Flow run %s could not be taken up: %s: %s", flow_run.id, type(error).__name__, error)
             self._submitting_flow_run_ids.discard(flow_run.id)
-            self._release_limit_slot(flow_run.id)
+        finally:
+            if flow_run.id not in self._at_work:  # Prefect keeps the room of one whose deployment is gone
+                self._release_limit_slot(flow_run.id)
 
     async def _heed_wakes(self) -> None:
         pipe = os.open(make_pipe(self._settings.home), os.O_RDWR | os.O_NONBLOCK)
         try:
             while True:
                 await anyio.wait_readable(pipe)
-                os.read(pipe, 4096)
+                with suppress(BlockingIOError):  # another worker of this home was faster
+                    os.read(pipe, 4096)
                 await self.get_and_submit_flow_runs()
         finally:
             os.close(pipe)

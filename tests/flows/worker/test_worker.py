@@ -2,19 +2,34 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
+import anyio
+import anyio.lowlevel
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from flows.worker.wake import forget_stop, has_listener, make_pipe, note_stop, wake, was_stopped, worker_name
 from flows.worker.worker import AssayWorker
+
+NOBODY = "http://127.0.0.1:1/api"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+LOOKS = 3_000
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    return tmp_path
 
 
 @contextmanager
@@ -74,16 +89,106 @@ def test_a_worker_takes_as_many_runs_as_the_settings_allow(tmp_path: Path, monke
     assert AssayWorker.get_worker_class_from_type("assay") is AssayWorker
 
 
-def test_a_run_whose_former_thread_has_not_ended_is_left_for_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
-    worker = AssayWorker(work_pool_name="assay")
-    run = FlowRun(flow_id=uuid4())
-    worker._at_work.add(run.id)
-    due = [WorkerFlowRunResponse(work_pool_id=uuid4(), work_queue_id=uuid4(), flow_run=run)]
-    assert asyncio.run(worker._submit_scheduled_flow_runs(due)) == []
-    assert not worker._submitting_flow_run_ids
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """Answer each request alike, in the place of Prefect's server."""
+
+    class Always(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Always) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+        thread.join()
+
+
+@asynccontextmanager
+async def at_work(url: str = NOBODY) -> AsyncIterator[AssayWorker]:
+    """Give a worker with room for two runs, whose Prefect server is at a URL."""
+    worker = AssayWorker(work_pool_name="assay", limit=2)
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_LOGGING_TO_API_ENABLED: False}):
+        async with get_client() as client, anyio.create_task_group() as group:
+            worker._client, worker._runs_task_group = client, group
+            worker._limiter = anyio.CapacityLimiter(2)
+            worker._has_successfully_synced = True
+            yield worker
+
+
+def due(*runs: FlowRun) -> list[WorkerFlowRunResponse]:
+    return [WorkerFlowRunResponse(work_pool_id=uuid4(), work_queue_id=uuid4(), flow_run=run) for run in runs]
+
+
+def some_run() -> FlowRun:
+    return FlowRun(flow_id=uuid4(), deployment_id=uuid4())
+
+
+def test_a_run_whose_former_thread_has_not_ended_is_left_for_later_and_no_other_is(home: Path) -> None:
+    former, other = some_run(), some_run()
+
+    async def submit() -> tuple[list[FlowRun], tuple[object, ...]]:
+        async with at_work() as worker:
+            worker.limiter.acquire_on_behalf_of_nowait(former.id)
+            submitted = await worker._submit_scheduled_flow_runs(due(former, other))
+        return submitted, worker.limiter.statistics().borrowers
+
+    assert asyncio.run(submit()) == ([other], (former.id,))  # the other could not be taken up, and made room again
+
+
+def test_a_run_whose_deployment_is_gone_takes_no_room(home: Path) -> None:
+    run = some_run()
+
+    async def submit(url: str) -> tuple[object, ...]:
+        async with at_work(url) as worker:
+            assert await worker._submit_scheduled_flow_runs(due(run)) == [run]
+        return worker.limiter.statistics().borrowers, worker._submitting_flow_run_ids
+
+    with answering(404, b'{"detail": "Not found"}') as url:
+        assert asyncio.run(submit(url)) == ((), set())
+
+
+@pytest.mark.parametrize("answer", [b"no JSON", b'[{"flow_run": null}]'])
+def test_a_worker_goes_on_where_prefect_answers_what_cannot_be_read(home: Path, answer: bytes) -> None:
+    async def ask(url: str) -> list[FlowRun]:
+        async with at_work(url) as worker:
+            return await worker.get_and_submit_flow_runs()
+
+    with answering(200, answer) as url:
+        assert asyncio.run(ask(url)) == []
+
+
+def test_two_workers_of_a_home_are_woken_at_once_and_both_go_on(home: Path) -> None:
+    """Both see that the pipe can be read; one of them finds it empty."""
+
+    async def heed() -> None:
+        workers = [AssayWorker(work_pool_name="assay") for _ in range(2)]
+        for worker in workers:
+            worker._last_polled_time = LONG_AGO
+        async with anyio.create_task_group() as group:
+            for worker in workers:
+                group.start_soon(worker._heed_wakes)
+            await asyncio.sleep(0.01)  # both begin to listen
+            wake(home)
+            for _ in range(LOOKS):
+                if all(worker._last_polled_time > LONG_AGO for worker in workers):
+                    break
+                await asyncio.sleep(0.01)
+            else:
+                pytest.fail("not both workers asked Prefect for work")
+            group.cancel_scope.cancel()
+
+    asyncio.run(heed())
 
 
 def test_a_worker_goes_on_where_prefect_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
