@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
 
-from api.http.body import BodyLimit
+from api.http.body import BodyLimit, QueryLimit
 from api.http.door import OwnPages
 from api.http.errors import ERROR_REFUSALS, REFUSALS, add_error_answers
 from api.http.keys import RequireKey
@@ -33,6 +33,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.assay, app.state.faces = state, FACES
     app.add_middleware(BodyLimit, limit=state.settings.max_body, upload_limit=state.settings.max_upload)
     app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in state.settings.api_keys])
+    app.add_middleware(QueryLimit)
     app.add_middleware(OnePath)
     app.add_middleware(OwnPages, door=state.settings.door)
     add_error_answers(app)

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
@@ -64,6 +65,8 @@ HEADER_FIELDS: Final = frozenset({"headers", "extraheaders", "defaultheaders"})
 URL_FIELDS: Final = re.compile("(url|endpoint|hub|base)$")
 DATA_URL_FIELDS: Final = frozenset({"imageurl", "videourl", "audiourl"})
 """The fields of URLs that are asked; those of a prompt's images are data, which a signature may open."""
+
+_SEPARATORS: Final = str.maketrans("", "", "-_ .")
 
 QUERY_KEYS: Final = KEY_FIELDS | {"key", "sig", "signature", "code"}
 
@@ -271,9 +274,10 @@ def _refer(clear: str, found: dict[str, str]) -> SecretRef:
     return STORED + key_id
 
 
+@lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """Return a field's name in small letters, without what separates its words."""
-    return re.sub("[-_ .]", "", name.lower())
+    return name.lower().translate(_SEPARATORS)
 
 
 def holds_key(name: str, within: str = "") -> bool:

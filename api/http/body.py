@@ -1,9 +1,11 @@
 """Bounds on request bodies: their size on the wire, and what JSON may hold."""
 
+import asyncio
 import re
 from math import isfinite
 from typing import Final
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException
 from pydantic import JsonValue
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.errors import answer
 
 MAX_DEPTH: Final = 100
+MOST_VALUES: Final = 500_000
+DENSE: Final = 20_000
+"""Of how many values a body is read beside the loop that answers others, one such body at a time."""
+
+LONGEST_QUERY: Final = 16_384
+MOST_PARAMETERS: Final = 200
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 SURROGATES: Final = re.compile("[\ud800-\udfff]")
 INTEGERS: Final = range(-(2**63), 2**64)
 """The integers that every JSON library we use can carry."""
@@ -27,23 +36,98 @@ class BodyLimit:
         self.app = app
         self.limit = limit
         self.upload_limit = upload_limit
+        self._one = CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting its body as it is read."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.upload_limit if UPLOADS.match(scope["path"]) else self.limit
+        is_upload = UPLOADS.match(scope["path"]) is not None
+        limit = self.upload_limit if is_upload else self.limit
         if declared_length(scope) > limit:
             await answer(scope, 413, _refusal(limit))(scope, receive, send)
-        else:
+        elif is_upload:
             await self.app(scope, _counted(receive, limit), send)
+        elif (whole := await _whole(receive, limit)) is None:
+            await answer(scope, 413, _refusal(limit))(scope, receive, send)
+        elif (values := values_in(whole)) > MOST_VALUES:
+            refusal = f"The request body holds more than {MOST_VALUES:,} values; upload rows as a file"
+            await answer(scope, 413, refusal)(scope, receive, send)
+        elif values > DENSE:
+            for message in await to_thread.run_sync(self._aside, scope, whole, limiter=self._one):
+                await send(message)
+        else:
+            await self.app(scope, _again(whole, receive), send)
+
+    def _aside(self, scope: Scope, whole: bytes) -> list[Message]:
+        """Return what is sent for a request that takes long to read, which another loop does, in this thread."""
+        sent: list[Message] = []
+
+        async def forever() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError  # nobody sets it
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        asyncio.run(self.app(scope, _again(whole, forever), send))  # type: ignore[arg-type]
+        return sent
+
+
+class QueryLimit:
+    """Answer 414 to a query that is longer, or has more parameters, than any that means something."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request with a query of a fair length."""
+        query = scope.get("query_string", b"")
+        if scope["type"] == "http" and (len(query) > LONGEST_QUERY or query.count(b"&") >= MOST_PARAMETERS):
+            message = f"The query is longer than {LONGEST_QUERY:,} bytes or {MOST_PARAMETERS} parameters"
+            await answer(scope, 414, message)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
 
 def declared_length(scope: Scope) -> int:
     """Return the request's Content-Length, or 0 where it has none."""
     lengths = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+
+
+def values_in(body: bytes) -> int:
+    """Return about how many values a JSON body holds, at most: it is cheaper to count them than to read them."""
+    if (commas := body.count(b",")) <= MOST_VALUES:
+        return commas
+    return _STRINGS.sub(b"", body).count(b",")
+
+
+async def _whole(receive: Receive, limit: int) -> bytes | None:
+    """Read a body to its end; None if it is longer than `limit` bytes."""
+    read = bytearray()
+    while True:
+        message = await receive()
+        read += message.get("body", b"")
+        if len(read) > limit:
+            return None
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return bytes(read)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was read, and then what comes after it."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

@@ -50,6 +50,11 @@ KINDS: Final[Mapping[int, tuple[str, str]]] = {
 """The `type` and `code` of an error by its status; all others are internal errors."""
 
 
+MOST_DETAILS: Final = 20
+LONGEST_NAME: Final = 200
+LONGEST_MESSAGE: Final = 2_000
+"""How much an answer says of what is wrong with a request."""
+
 TAGGING: Final = frozenset({"union_tag_invalid", "union_tag_not_found"})
 """The errors of the field that tells which of several forms a part of a request has."""
 
@@ -174,7 +179,11 @@ def _answer_job_error(request: Request, error: Exception) -> JSONResponse:
 
 def _answer_bad_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return answer(request.scope, 422, [_detail(each, error.body) for each in error.errors()])
+    errors = error.errors()
+    details = [_detail(each, error.body) for each in errors[:MOST_DETAILS]]
+    if left := len(errors) - len(details):
+        details.append({"loc": ["body"], "msg": f"and {left:,} more", "type": "too_many_errors"})
+    return answer(request.scope, 422, details)
 
 
 def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -189,7 +198,8 @@ def _detail(error: dict[str, Any], body: object) -> dict[str, object]:
     loc = place(error["loc"], body, missing=error["type"] == "missing")
     if error["type"] in TAGGING:
         loc.append(error["ctx"]["discriminator"].strip("'"))
-    return {"loc": loc, "msg": error["msg"], "type": error["type"]}
+    shown = [part[:LONGEST_NAME] if isinstance(part, str) else part for part in loc]
+    return {"loc": shown, "msg": error["msg"][:LONGEST_MESSAGE], "type": error["type"]}
 
 
 def _answer_bug(request: Request, _error: Exception) -> JSONResponse:

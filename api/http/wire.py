@@ -1,8 +1,16 @@
 """What the requests of all faces are made of: values that do not change, and bodies kept as they were sent."""
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from api.http.body import refuse_unportable
 from store.secrets import seal
@@ -10,10 +18,34 @@ from store.secrets import seal
 JsonDict = dict[str, Any]
 
 
+MANY: Final = frozenset({"list", "set", "frozenset", "tuple", "dict"})
+
+
+def fail_fast(schema: Any) -> None:
+    """Have what a schema says of lists and mappings end at the first error."""
+    parts: list[Any] = [schema]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            kind = part.get("type")  # of a schema, or a field of that name
+            if isinstance(kind, str) and kind in MANY:
+                part["fail_fast"] = True
+            parts.extend(value for name, value in part.items() if name not in ("metadata", "default", "serialization"))
+        elif isinstance(part, list | tuple):
+            parts.extend(part)
+
+
 class Wire(BaseModel):
     """A part of a request."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Have each list and mapping end at its first error: a body may hold millions."""
+        schema = handler(source)
+        fail_fast(schema)
+        return schema
 
 
 class Body(Wire):

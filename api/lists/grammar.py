@@ -17,6 +17,10 @@ from api.lists.times import Moments, Operator, moments
 from core.queries.lists import Contains, Listing, OneOf, Sort, Term, Within
 
 PARAMETER: Final = re.compile(r"(filter|search)((?:\[[^\[\]]+\])+)")
+MOST_TERMS: Final = 50
+MOST_TEXTS: Final = 200
+"""What a list may be asked at a time; a database takes no expressions of any length."""
+
 UNSAFE_KEY: Final = re.compile(r'["\\\x00-\x1f]')
 ONE_VALUE: Final = "filter takes one value; use search for several"
 
@@ -123,9 +127,7 @@ def read_query(grammar: Grammar, query: PageQuery, items: Iterable[tuple[str, st
     terms: list[Term] = []
     refusals: list[dict[str, object]] = []
     echo: dict[str, dict[str, JsonValue]] = {"filter": {}, "search": {}}
-    for key, values in given.items():
-        if not key.startswith(("filter", "search")):
-            continue
+    for key, values in asked_of(given).items():
         try:
             kind, read = _read(grammar, key, values)
             if read is not None:
@@ -137,6 +139,16 @@ def read_query(grammar: Grammar, query: PageQuery, items: Iterable[tuple[str, st
         raise RequestValidationError(refusals)
     listing = Listing(tuple(terms), query.sort or grammar.sort, query.page, query.page_size)
     return Asked(listing, **echo)
+
+
+def asked_of(given: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the filters and searches of a query. Raises RequestValidationError for more than a list is asked."""
+    asked = {key: values for key, values in given.items() if key.startswith(("filter", "search"))}
+    values = sum(1 + text.count(",") for texts in asked.values() for text in texts)
+    if len(asked) > MOST_TERMS or values > MOST_TEXTS:
+        message = f"at most {MOST_TERMS} filters and searches, of {MOST_TEXTS} values in all"
+        raise RequestValidationError([{"loc": ("query",), "msg": message, "type": "value_error"}])
+    return asked
 
 
 def _read(grammar: Grammar, key: str, values: list[str]) -> tuple[str, Read | None]:

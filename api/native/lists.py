@@ -7,7 +7,7 @@ import orjson
 from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 
-from api.lists.grammar import PARAMETER, Exact, Grammar, Named, Span, Text, Time, Word, asking
+from api.lists.grammar import PARAMETER, Exact, Grammar, Named, Span, Text, Time, Word, asked_of, asking
 from api.lists.pages import Asked
 from api.lists.times import Operator
 from api.native.schema import Format
@@ -63,15 +63,14 @@ def asked_samples(
     """Read a request's query; raises RequestValidationError, which says what to write instead."""
     given: dict[str, list[str]] = {}
     for key, value in request.query_params.multi_items():
-        if key.startswith(("filter", "search")):
-            given.setdefault(key, []).append(value)
+        given.setdefault(key, []).append(value)
     try:
         key = "sort"
         field, descending = order(sort)
         key = "cursor"
         after = of_cursor(cursor, sort) if cursor else None
         conditions = []
-        for key, values in given.items():
+        for key, values in asked_of(given).items():
             conditions.append(_condition(key, values))
     except ValueError as error:
         raise refusal(key, str(error)) from None

@@ -118,6 +118,8 @@ def order(text: str) -> tuple[Field, bool]:
 def _field(name: str) -> Field:
     head, _, part = name.partition(".")
     if part and head in KEYED:
+        if not all(part.split(".")):
+            raise ValueError("the name of a column or score has no empty part between dots")
         if '"' in part or "\\" in part:
             raise ValueError("quotes and backslashes cannot stand in the name of a column or score")
         return head, part
