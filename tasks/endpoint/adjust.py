@@ -47,7 +47,8 @@ NAMES: Final[Mapping[str, str]] = {
 
 _SET_OFF: Final = (
     r"[`'\"\u201c]{0}[`'\"\u201d]|\b{0} (?:is|must|does|should|value|param|cannot|not|was|has|range|and|only)\b|"
-    r"(?:parameter|parameters|field|argument|supplied|key)[:\s\[]+{0}\b"
+    r"(?:parameter|parameters|field|argument|supplied|key)[:\s\[]+{0}\b|"
+    r"\b(?:invalid|support|unsupported|unknown|this model:) {0}\b"
 )
 _MESSAGES: Final = {
     field: re.compile(rf"\b(?:{words})\b|{_SET_OFF.format(field)}", re.IGNORECASE) for field, words in NAMES.items()

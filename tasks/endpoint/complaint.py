@@ -55,6 +55,8 @@ EXHAUSTED: Final = frozenset(
         "access_terminated",
         "arrearage",
         "credits_exhausted",
+        "credit_limit",
+        "budget_exceeded",
         "1113",
     }
 )
@@ -81,6 +83,9 @@ PASSING: Final = frozenset(
 )
 """Codes of errors that pass, of endpoints that send them with a status of 200."""
 
+EXHAUSTED_SAYS: Final = "credit balance is too low"
+"""The words of Anthropic, which has no code for it."""
+
 Json = Mapping[str, Any]
 
 
@@ -102,7 +107,8 @@ class Complaint:
     @property
     def is_exhausted(self) -> bool:
         """Whether the account has nothing left to pay with."""
-        return not EXHAUSTED.isdisjoint(self.codes) or self.status == 402
+        spent = self.status == 402 or EXHAUSTED_SAYS in self.message.lower()
+        return spent or not EXHAUSTED.isdisjoint(self.codes)
 
     @property
     def may_pass(self) -> bool:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -22,6 +21,9 @@ ENDS: Final[Mapping[str, End]] = {
             "model_length",
             "token_limit",
             "limit",
+            "length_limit",
+            "max_context_length",
+            "context_window_exceeded",
             "incomplete",
             "context_length",
             "model_context_window_exceeded",
@@ -31,6 +33,9 @@ ENDS: Final[Mapping[str, End]] = {
     **dict.fromkeys(
         (
             "error",
+            "exception",
+            "load",
+            "unload",
             "abort",
             "aborted",
             "cancelled",
@@ -62,6 +67,8 @@ ENDS: Final[Mapping[str, End]] = {
             "recitation",
             "blocklist",
             "prohibited_content",
+            "image_prohibited_content",
+            "image_recitation",
             "spii",
             "sensitive",
             "blocked",
@@ -78,13 +85,20 @@ ENDS: Final[Mapping[str, End]] = {
 
 _NO_WORD: Final = re.compile(r"[^a-z0-9]+")
 _THINKING_KINDS: Final = frozenset({"thinking", "reasoning", "reasoning_text", "redacted_thinking"})
+_CALLS: Final = frozenset({"tool_use", "tool_call", "function_call"})
+_PARTS: Final = (
+    _CALLS
+    | _THINKING_KINDS
+    | {"text", "output_text", "input_text", "refusal", "reference", "image", "image_url", "audio", "file", "document"}
+)
+"""The kinds of parts; an object of any other type is what a gateway made of a text that was JSON."""
+
 _REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What a model said; `reasoning` is what came apart from the text, `finish` the server's word for the end."""
 
     text: str
@@ -119,7 +133,7 @@ def read_message(answer: Any) -> Message | None:
     elif "content" not in message and isinstance(choice.get("text"), str):
         message = {**message, "content": choice["text"]}
     content = read_content(message.get("content"))
-    reasoning = next((text for name in _REASONING_FIELDS if name in message and (text := _joined(message[name]))), None)
+    reasoning = None if message.keys().isdisjoint(_REASONING_FIELDS) else _reasoning(message)
     return Message(
         text=content.text or _transcript(message),
         reasoning=reasoning or content.thinking,
@@ -131,6 +145,10 @@ def read_message(answer: Any) -> Message | None:
     )
 
 
+def _reasoning(message: Json) -> str | None:
+    return next((text for name in _REASONING_FIELDS if (text := _joined(message.get(name)))), None)
+
+
 def _choice(answer: Any) -> Json | None:
     """Return the first choice by its index, wherever it stands in the list; of Ollama's own routes the only one."""
     if not isinstance(answer, dict):
@@ -140,13 +158,20 @@ def _choice(answer: Any) -> Json | None:
     if len(found) == 1:
         return found[0]
     if found:
-        return min(found, key=lambda choice: index if isinstance(index := choice.get("index"), int) else 0)
+        return min(found, key=_index)
     ended = {"finish_reason": answer.get("done_reason")}
     if isinstance(answer.get("message"), dict) and "done" in answer:
         return {"message": answer["message"], **ended}
     if isinstance(answer.get("response"), str) and "done" in answer:
         return {"text": answer["response"], "thinking": answer.get("thinking"), **ended}
     return None
+
+
+def _index(choice: Json) -> int:
+    index = choice.get("index")
+    if isinstance(index, str) and index.isascii() and index.isdecimal() and len(index) < 10:
+        return int(index)
+    return index if isinstance(index, int) else 0
 
 
 def _finish(choice: Json) -> str | None:
@@ -166,18 +191,33 @@ def _end(choice: Json, finish: str | None) -> End:
 
 @lru_cache(maxsize=256)
 def _end_of(word: str) -> End:
-    return ENDS.get(_NO_WORD.sub("_", word.lower()).strip("_"), "said")
+    return ENDS.get(_NO_WORD.sub("_", word.lower().removeprefix("finishreason.")).strip("_"), "said")
 
 
 def _tool_calls(message: Json) -> list[Any]:
-    """Return the calls of functions, also a single one, and the one in the field that they had before."""
+    """Return the calls of functions: a list, a single one, one in the field that they had before, or parts."""
     calls = message.get("tool_calls")
     if isinstance(calls, dict):
-        return [calls]
-    if isinstance(calls, list) and calls:
-        return calls
+        calls = [calls] if "function" in calls or "name" in calls else [*calls.values()]
+    if isinstance(calls, list) and (made := [call for call in calls if call is not None]):
+        return made
     call = message.get("function_call")
-    return [{"type": "function", "function": call}] if isinstance(call, dict) and call else []
+    if isinstance(call, dict) and call:
+        return [{"type": "function", "function": call}]
+    content = message.get("content")
+    return [_call_of(part) for part in content if _is_call(part)] if isinstance(content, list) else []
+
+
+def _is_call(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in _CALLS and isinstance(part.get("name"), str)
+
+
+def _call_of(part: Json) -> Json:
+    """Return a call that is a part of the content, as Anthropic has it, in the form of the others."""
+    arguments = part.get("input", part.get("arguments"))
+    if not isinstance(arguments, str):
+        arguments = orjson.dumps(arguments or {}).decode()
+    return {"id": part.get("id"), "type": "function", "function": {"name": part["name"], "arguments": arguments}}
 
 
 class Content(NamedTuple):
@@ -195,7 +235,7 @@ def read_content(content: Any) -> Content:
             return Content(content)
         case None:
             return Content()
-        case dict() if isinstance(content.get("type"), str):
+        case dict() if _is_part(content):
             return _of_parts([content])
         case list() if not content or any(map(_is_part, content)):
             return _of_parts(content)
@@ -217,7 +257,10 @@ def _of_parts(parts: list[Any]) -> Content:
 
 
 def _is_part(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("type"), str))
+    if isinstance(value, dict):
+        kind = value.get("type")
+        return kind in _PARTS if isinstance(kind, str) else value.keys() == {"text"}
+    return isinstance(value, str)
 
 
 def _joined(value: Any) -> str:

@@ -14,6 +14,8 @@ THINK: Final = "<think>"
 
 MARKS: Final = (
     ("[THINK]", "[/THINK]"),
+    ("<thought>", "</thought>"),
+    ("<|channel>thought", "<channel|>"),
     ("<seed:think>", "</seed:think>"),
     ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
@@ -82,7 +84,7 @@ def _between(text: str, start: str, end: str, *, apart: bool) -> Parts | None:
     thoughts: list[str] = []
     kept: list[str] = []
     place, last = 0, text.rfind(end)
-    if marks and not marks[0].opens and not apart:
+    if marks and not marks[0].opens and not (apart and text[: marks[0].at].strip()):
         thoughts.append(text[: marks[0].at].strip())
         place = marks[0].stop
     head = beginning = _first_character(text, place)

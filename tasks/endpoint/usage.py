@@ -1,5 +1,6 @@
 """The tokens of an answer, under whatever names a server counts them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,17 +22,18 @@ REASONING: Final = ("reasoning_tokens", "thinking_tokens", "thoughtsTokenCount")
 DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "completion_tokens_details", "output_tokens_details")
 
 
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 PLAIN: Final = 3
 """The counts of an endpoint that goes into no details."""
 
 
 def read_usage(answer: Any) -> Usage:
-    """Read the token counts of an answer; what is absent or no count is None, and a missing total the sum."""
+    """Read the token counts of an answer; what is absent or no count is None, a total at least the sum."""
     if not isinstance(answer, dict):
         return UNCOUNTED
     usage = _usage_of(answer)
     prompt, completion, total = _first(usage, PROMPT), _first(usage, COMPLETION), _first(usage, TOTAL)
-    if total is None and prompt is not None and completion is not None:
+    if prompt is not None and completion is not None and (total is None or total < prompt + completion):
         total = prompt + completion
     if len(usage) == PLAIN:  # nothing but these
         return Usage(prompt, completion, total)
@@ -59,6 +61,6 @@ def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
+    if (isinstance(value, float) and value.is_integer()) or (isinstance(value, str) and _DIGITS.fullmatch(value)):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None

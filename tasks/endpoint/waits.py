@@ -79,6 +79,8 @@ def _in_body(answer: Any, now: float) -> float | None:
             if (wait := _until(str(value), now)) is not None:
                 return wait
     message = error.get("message") if isinstance(error, dict) else error
+    if error is None and isinstance(answer, dict):
+        message = answer.get("message", answer.get("detail"))
     said = _SAID.search(message[:2000]) if isinstance(message, str) else None
     if said is None:
         return None

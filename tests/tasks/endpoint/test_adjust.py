@@ -55,6 +55,8 @@ RENAMED = {"max_completion_tokens": 32768, "max_tokens": None}
     ("refusal", "sent"),
     [
         (openai("max_tokens", "Unsupported parameter: 'max_tokens' is not supported with this model."), RENAMED),
+        (failure(400, "invalid temperature: only 1 is allowed for this model"), {"temperature": None}),
+        (failure(400, "Argument not supported on this model: stop"), {"stop": None}),
         (failure(400, "Use 'max_completion_tokens' instead of max_tokens: it is not supported"), RENAMED),
         (failure(400, "max_tokens is too large: 32768. This model supports at most 16384 completion tokens"),
             {"max_tokens": 16384}),

@@ -212,3 +212,9 @@ def test_whatever_is_sent_has_a_meaning_and_every_failure_a_text(status: int, bo
     reading = read_reply(status, {}, body)
     assert reading.outcome in ("transient", "error")
     assert reading.error
+
+
+def test_what_anthropic_says_in_words_alone_is_that_there_is_no_credit() -> None:
+    error = {"type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API."}
+    reading = read_reply(400, {}, orjson.dumps({"type": "error", "error": error}))
+    assert (reading.outcome, reading.exhausted) == ("error", True)

@@ -96,3 +96,9 @@ def test_a_reset_is_no_reason_to_wait_where_the_limits_are_not_reached() -> None
 def test_what_a_body_asks_for_is_waited_for(error: object, seconds: float | None) -> None:
     for body in ({"error": error}, [{"error": error}]):
         assert pause_s(429, {RESET: "9s"}, body, NOW) == (9.0 if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize("field", ["message", "detail"])
+def test_what_a_gateway_asks_for_outside_of_an_error_is_waited_for(field: str) -> None:
+    body = {"statusCode": 429, field: "Rate limit is exceeded. Try again in 3 seconds."}
+    assert pause_s(429, {}, body, NOW) == 3.0
