@@ -36,7 +36,7 @@ STUCK: Final = 64
 
 BUSY_PARALLELISM: Final = 128
 LOOPING: Final = 100
-LOOPS: Final = "{% set r = range(498) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}"
+LOOPS: Final = "{% set r = range(440) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}"
 """Almost all the steps that a template may take."""
 
 CHECK: Final = {"type": "string-check", "params": {"check": ["{{sample.output_text}}", "equals", "{{item.answer}}"]}}

@@ -79,7 +79,7 @@ def broken_files(dataset: Callable[[str, str | bytes], str]) -> dict[str, str]:
     return {
         "ragged csv": dataset("ragged.csv", "question,answer\nq,a\nq\n"),
         "broken csv": dataset("broken.csv", 'question,answer\nq,a\nq,"a'),
-        "broken json": dataset("broken.json", '[\n{"question": "q"},\n{"question":}\n]'),
+        "broken json": dataset("broken.json", '[\n{"question": "q", "answer": "a"},\n{"question":}\n]'),
         "broken jsonl": dataset("broken.jsonl", good + '{"question": "q", \n'),
         "broken parquet": dataset("broken.parquet", b"PAR1 and no more"),
         "empty": dataset("empty.jsonl", ""),
@@ -171,7 +171,7 @@ def test_a_job_that_is_wrong_names_the_place_and_pays_for_nothing(ended, name, c
     ("name", "blame", "code", "places"),
     [
         ("wrong key", "user", "endpoint_refused", ["task 'qa'", "target", "HTTP 401", "Incorrect API key"]),
-        ("html", "upstream", "endpoint_failed", ["task 'qa'", "target", "text/html", "Welcome to the proxy"]),
+        ("html", "user", "endpoint_refused", ["task 'qa'", "target", "text/html", "Welcome to the proxy"]),
         ("unreachable", "upstream", "endpoint_failed", ["task 'qa'", "target", "cannot connect", "127.0.0.1"]),
         ("dead judge", "upstream", "endpoint_failed", ["task 'qa'", "judge 'graded'", "127.0.0.1"]),
     ],
