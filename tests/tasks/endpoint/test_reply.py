@@ -218,3 +218,18 @@ def test_what_anthropic_says_in_words_alone_is_that_there_is_no_credit() -> None
     error = {"type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API."}
     reading = read_reply(400, {}, orjson.dumps({"type": "error", "error": error}))
     assert (reading.outcome, reading.exhausted) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<think>a</think>\n" * 30_000 + "42", "42"),
+        ("<think>" * 30_000 + "</think>" * 30_000 + "42", "</think>" * 29_999 + "42"),
+        ("`a" * 100_000 + "<think>", "`a" * 100_000 + "<think>"),
+        ("<|channel|>analysis<|message|>" * 30_000, ""),
+        ("analysis" + "assistantfina" * 30_000 + "l42", "42"),
+    ],
+    ids=["blocks", "nested", "backticks", "harmony", "bare"],
+)
+def test_texts_of_very_many_marks_are_read_in_one_pass(text: str, answer: str) -> None:
+    assert split_thinking(text, Reasoning()).answer.strip() == answer
