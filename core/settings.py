@@ -74,7 +74,7 @@ class ModelSettings(BaseModel):
     """Where one model lives, how it is asked there, and its bounds over all jobs of a process.
 
     `headers` go with each request; a value of the form `env:NAME` is that of a variable. Certificates are verified by
-    the authorities in `ca_file` besides the public ones. `api_version` is that of Azure's deployments.
+    the authorities in `ca_file` besides the public ones. `api_version` is that of Azure's routes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

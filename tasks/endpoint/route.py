@@ -24,7 +24,13 @@ _NAMED: Final = {b"&amp;": "&", b"&lt;": "<", b"&gt;": ">", b"&quot;": '"', b"&a
 """How HTML escapes what a key may hold, where it does so by name."""
 
 _PORTS: Final = {"http": 80, "https": 443}
-_AZURE_HOSTS: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+_AZURE_HOSTS: Final = (
+    ".openai.azure.com",
+    ".openai.azure.us",
+    ".openai.azure.cn",
+    ".cognitiveservices.azure.com",
+    ".services.ai.azure.com",
+)
 _DEPLOYMENT: Final = "/openai/deployments/"
 _TOKEN_OF_ENTRA: Final = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 _WHOLE: Final = ("/completions", "/invocations", "/api/chat", "/api/generate")
@@ -167,8 +173,9 @@ def route_url(url: str, route: str, *, api_version: str | None = None) -> str:
 
 
 def _of_azure(parts: SplitResult, api_version: str | None) -> SplitResult:
-    """Add the version of the API, without which Azure has no deployment."""
-    if _DEPLOYMENT not in parts.path or "api-version" in parse_qs(parts.query):
+    """Add the version of the API that is set; without one Azure has no deployment."""
+    wants = _is_azure(parts.hostname or "", parts.path) if api_version else _DEPLOYMENT in parts.path
+    if not wants or "api-version" in parse_qs(parts.query):
         return parts
     version = f"api-version={api_version or AZURE_API_VERSION}"
     return parts._replace(query=f"{parts.query}&{version}" if parts.query else version)

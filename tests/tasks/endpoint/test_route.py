@@ -41,6 +41,18 @@ def test_a_route_is_appended_unless_it_is_there(url: str, route: str, whole: str
 
 
 @pytest.mark.parametrize(
+    ("url", "query"),
+    [
+        ("https://r.services.ai.azure.com/models", "?api-version=2024-05-01"),
+        ("https://r.openai.azure.us/openai/deployments/d", "?api-version=2024-05-01"),
+        ("https://models.example/v1", ""),
+    ],
+)
+def test_a_version_that_is_set_is_sent_to_any_route_of_azure(url: str, query: str) -> None:
+    assert route_url(url, "chat/completions", api_version="2024-05-01") == f"{url}/chat/completions{query}"
+
+
+@pytest.mark.parametrize(
     ("url", "said"),
     [
         ("ftp://h/v1", "http"),
