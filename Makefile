@@ -13,7 +13,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test
+.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test
 
 install: .venv/installed
 
@@ -115,6 +115,10 @@ crash-test: install
 # A model endpoint that fails in every way.
 fault-test: install
 	$(BIN)/python -m bench.faults --faults $(FAULTS) --seed $(SEED) --write RELIABILITY.md
+
+# A disk that is full, files that may grow no further, renames that are refused.
+storage-test: install
+	$(BIN)/python -m bench.storage --faults $(FAULTS) --seed $(SEED) --write RELIABILITY.md
 
 # Random lives of jobs, requests from the schema, and keys: the tests of the suite, in their long forms.
 life-test http-test secrets-test: %-test: install

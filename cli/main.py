@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -34,12 +35,18 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def announce(text: str) -> None:
+    """Tell what becomes of a service, which does not end for want of ears, as on a full disk."""
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{text}\n".encode())  # what is not taken must not be tried again at the end
+
+
 @app.command
 def serve() -> int:
     """Run the service: Prefect server, worker and API, until it is stopped."""
     from cli.serve import serve as run_service
 
-    return run_service(read_settings(), say)
+    return run_service(read_settings(), announce)
 
 
 @app.command

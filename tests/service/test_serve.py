@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import WAIT_S, serving, until
+from tests.conftest import WAIT_S, assay, serving, until
 from tests.scripted import ScriptedEndpoint, text
 from tests.service.bodies import chat_task, job, model
 
@@ -24,6 +25,13 @@ def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
+        return False
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success
+    except httpx.TransportError:
         return False
 
 
@@ -88,6 +96,23 @@ def test_a_terminated_service_takes_its_processes_with_it(served, tmp_path):
         assert second.process.wait(timeout=WAIT_S) == 0
         until("its processes to end", lambda: not any(map(is_alive, pids)))
     until("its last word", lambda: second.printed[-1] == "Stopped\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="the system has no /dev/full")
+def test_a_service_goes_on_whose_output_takes_nothing(served, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    own = {"ASSAY_HOME": str(tmp_path), "ASSAY_PORT": str(port), "ASSAY_WORK_POOL": "second"}
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(assay("serve"), env=os.environ | served.prefect_client | own, stdout=full)
+    try:
+        until("the service to be ready", lambda: process.poll() is not None or is_ready(port))
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(timeout=WAIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_services_that_share_a_prefect_server_keep_their_jobs_apart(served, endpoint):
