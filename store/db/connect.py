@@ -45,8 +45,9 @@ def reaching(engine: sa.Engine) -> Iterator[None]:
     """Have a database that cannot be opened be a wrong setting: it is elsewhere, down, or no database."""
     try:
         yield
-    except sa.exc.DatabaseError as error:
-        reason = " ".join(str(error.orig).split())
+    except (sa.exc.DatabaseError, StorageFailed) as error:
+        cause = error if isinstance(error, sa.exc.DatabaseError) else error.__cause__
+        reason = " ".join(str(cause.orig if isinstance(cause, sa.exc.DBAPIError) else error).split())
         place = engine.url.render_as_string()  # without the password
         raise Misconfigured(f"The job tables at {place} cannot be opened, see ASSAY_DATABASE_URL: {reason}") from error
 

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 from api.nemo.routes import live
 from core.job import random_id
 from tests.api.together import bodies as together
+from tests.conftest import WAIT_S
 from tests.tasks import specs
 
 CASES: Final = int(os.environ.get("ASSAY_CASES", "2"))
@@ -46,7 +47,7 @@ CHAT: Final = {
 
 @pytest.fixture(scope="module")
 def described(service: Any) -> Any:
-    return schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+    return schemathesis.openapi.from_url(f"{service.url}/openapi.json", timeout=WAIT_S)
 
 
 @pytest.fixture(autouse=True)
