@@ -21,7 +21,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture(scope="module")
 def patient() -> Iterator[Pool]:
-    """A pool whose other limits are met before its time, however busy the machine is."""
+    """A pool whose memory is used up before its time, however busy the machine is."""
     with closing(Pool(replace(NARROW, seconds=60.0))) as pool:
         yield pool
 

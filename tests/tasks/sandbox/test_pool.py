@@ -66,7 +66,7 @@ def test_an_evaluator_reaches_nothing_outside(pool: Pool, body: str, exception: 
 def test_an_evaluator_that_takes_too_much_is_stopped_and_the_next_is_not(
     pool: Pool, patient: Pool, body: str, cause: Cause
 ) -> None:
-    pool = pool if cause == "time" else patient
+    pool = patient if cause == "memory" else pool
     failed = run(pool, body)
     assert isinstance(failed, Failed)
     assert failed.cause == cause
