@@ -36,6 +36,12 @@ def deaf() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
 
 
+def hearing() -> None:
+    """Begin as at a terminal, whatever these tests began as."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_heeded_by_one_who_began_deaf_to_it(number: signal.Signals) -> None:
     with subprocess.Popen(
@@ -49,7 +55,7 @@ def test_a_signal_is_heeded_by_one_who_began_deaf_to_it(number: signal.Signals) 
 
 @pytest.mark.parametrize("ignored", [True, False])
 def test_the_end_of_the_terminal_is_heeded_except_under_nohup(ignored: bool) -> None:
-    begin = deaf if ignored else None
+    begin = deaf if ignored else hearing
     with subprocess.Popen([sys.executable, "-c", HEEDING], stdout=subprocess.PIPE, text=True, preexec_fn=begin) as it:
         assert it.stdout is not None
         it.stdout.readline()
