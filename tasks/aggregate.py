@@ -6,6 +6,7 @@ restarts.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from math import fsum, sqrt
 from typing import Final
 
@@ -66,19 +67,20 @@ def silent_models(ends: Iterable[CallEnd], *, reference: str | None = None) -> I
     """Yield an error for each model that answered nothing of what it was asked, if none in its part did.
 
     A part is what the targets of a task do, what its judges do, or what the target named `reference` does. It is
-    the user's error if the model refused whatever it was asked.
+    the user's error if the model refused whatever it was asked; what says 200 and is no answer refuses nothing.
     """
-    by_model: defaultdict[tuple[str, str, str], dict[CallOutcome, str | None]] = defaultdict(dict)
+    by_model: defaultdict[tuple[str, str, str], dict[CallOutcome, CallEnd]] = defaultdict(dict)
     for end in ends:
-        by_model[end.task, end.target, end.metric][end.outcome] = end.error
+        by_model[end.task, end.target, end.metric][end.outcome] = end
     parts = {model: _part(*model, reference) for model in by_model}
-    answering = {parts[model] for model, errors in by_model.items() if not ANSWERS.isdisjoint(errors)}
-    for (task, target, metric), errors in by_model.items():
-        failed = [outcome for outcome in FAILURES if outcome in errors]
+    answering = {parts[model] for model, by_outcome in by_model.items() if not ANSWERS.isdisjoint(by_outcome)}
+    for (task, target, metric), by_outcome in by_model.items():
+        failed = [by_outcome[outcome] for outcome in FAILURES if outcome in by_outcome]
         if failed and parts[task, target, metric] not in answering:
             model = f"the judge {metric!r}" if metric else f"the target {target!r}"
-            kind = EndpointFailed if "transient" in errors else EndpointRefused
-            yield kind(f"task {task!r}: {model} answered no request: {errors[failed[0]]}")
+            is_unread = failed[0].status == HTTPStatus.OK
+            kind = EndpointFailed if failed[0].outcome == "transient" or is_unread else EndpointRefused
+            yield kind(f"task {task!r}: {model} answered no request: {failed[0].error}")
 
 
 def _part(task: str, target: str, metric: str, reference: str | None) -> tuple[str, str]:

@@ -26,13 +26,14 @@ from store.results.schemas import SCHEMAS, Kind
 
 
 class CallEnd(NamedTuple):
-    """A way in which calls to a task's target, or to its judge `metric`, have ended, and an error of one."""
+    """A way in which calls to a task's target, or to its judge `metric`, ended; an error, and the highest status."""
 
     task: str
     target: str
     metric: str
     outcome: CallOutcome
     error: str | None
+    status: int | None = None
 
 
 class ScoreOf(NamedTuple):
@@ -201,11 +202,11 @@ class JobFolder:
         """Return the ways in which the calls to each model have ended, over all finished shards."""
         keys = ["task", "target", "metric", "outcome"]
         files = sorted((self.path / "calls").glob("*.parquet"))
-        read = (read_parquet(file, SCHEMAS["calls"], [*keys, "error"]) for file in files)
+        read = (read_parquet(file, SCHEMAS["calls"], [*keys, "error", "status"]) for file in files)
         tables = [table for table in read if table is not None]
         if not tables:
             return []
-        ends = pa.concat_tables(tables).group_by(keys).aggregate([("error", "min")])
+        ends = pa.concat_tables(tables).group_by(keys).aggregate([("error", "min"), ("status", "max")])
         return [CallEnd(*row.values()) for row in ends.to_pylist()]
 
     def read_outputs(self, shard: Shard) -> list[Output] | None:

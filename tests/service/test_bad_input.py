@@ -171,7 +171,7 @@ def test_a_job_that_is_wrong_names_the_place_and_pays_for_nothing(ended, name, c
     ("name", "blame", "code", "places"),
     [
         ("wrong key", "user", "endpoint_refused", ["task 'qa'", "target", "HTTP 401", "Incorrect API key"]),
-        ("html", "user", "endpoint_refused", ["task 'qa'", "target", "text/html", "Welcome to the proxy"]),
+        ("html", "upstream", "endpoint_failed", ["task 'qa'", "target", "text/html", "Welcome to the proxy"]),
         ("unreachable", "upstream", "endpoint_failed", ["task 'qa'", "target", "cannot connect", "127.0.0.1"]),
         ("dead judge", "upstream", "endpoint_failed", ["task 'qa'", "judge 'graded'", "127.0.0.1"]),
     ],

@@ -95,6 +95,13 @@ def test_each_name_of_each_metric_has_its_own_summary_in_the_order_they_came() -
     assert found == [("second", "b", 2), ("second", "a", 2), ("first", "b", 2), ("first", "a", 2)]
 
 
+def test_a_model_whose_answers_say_200_and_cannot_be_read_is_not_the_users_fault() -> None:
+    page = CallEnd("qa", "target", "", "error", "HTTP 200: text/html", 200)
+    refused = page._replace(error="HTTP 404", status=404)
+    assert [type(error) for error in silent_models([page])] == [EndpointFailed]
+    assert [type(error) for error in silent_models([refused])] == [EndpointRefused]
+
+
 @pytest.mark.parametrize(
     ("ends", "kind"),
     [
