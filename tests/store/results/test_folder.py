@@ -17,7 +17,7 @@ from core.result import Call, CallKey, Outcome, Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.checksum import with_checksum
 from store.results.columns import VERSION_KEY
-from store.results.folder import JobFolder, ScoreOf
+from store.results.folder import CallEnd, JobFolder, ScoreOf
 from store.results.journal import Journal, read_journal
 from tests.conftest import until
 
@@ -185,12 +185,12 @@ def test_a_file_of_a_shard_that_is_not_as_it_was_written_is_named_below_the_home
 
 def test_each_way_in_which_calls_have_ended_is_told_once(folder: JobFolder) -> None:
     assert folder.call_ends() == []
-    judged = Call(CallKey("qa", 50, "target", 0, "judge", "graded", 0), "error", "{}", error="HTTP 401")
+    judged = Call(CallKey("qa", 50, "target", 0, "judge", "graded", 0), "error", "{}", status=401, error="HTTP 401")
     folder.finish_generate(SHARD, OUTPUTS, CALLS)
     folder.finish_judge(SHARD, SCORES, [judged, judged])
     assert set(folder.call_ends()) == {
-        ("qa", "target", "", "answered", None),
-        ("qa", "target", "graded", "error", "HTTP 401"),
+        CallEnd("qa", "target", "", "answered", None),
+        CallEnd("qa", "target", "graded", "error", "HTTP 401", 401),
     }
     (folder.path / "calls" / "judge-00003.parquet").write_bytes(b"PAR1")
     with pytest.raises(ResultsMissing, match=r"judge-00003\.parquet is damaged"):
