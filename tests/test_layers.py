@@ -61,7 +61,7 @@ def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
         assert homes & {package, "/".join(place.parts[:2])}, f"{place} imports {top}, which belongs in {homes}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "core").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "core").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_knows_the_standard_library_and_pydantic_alone(path: Path) -> None:
 
     tops = {module.split(".")[0] for module in imports(path)}

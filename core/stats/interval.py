@@ -1,0 +1,46 @@
+"""An interval, how it was made or why there is none, and the scale that a score is on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from core.stats.words import Method, Reason
+
+
+class ScoreScale(NamedTuple):
+    """The least and the greatest value that a score can have."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """How far they are apart."""
+        return self.high - self.low
+
+    def clamped(self, value: float) -> float:
+        """Return a value that rounding may have put beyond an end."""
+        return min(max(value, self.low), self.high)
+
+    def are_ends(self, values: Iterable[float]) -> bool:
+        """Whether values are at the ends of the scale alone, as those of checks that pass or fail."""
+        return all(self.clamped(value) in self for value in values)
+
+    def has(self, value: float) -> bool:
+        """Whether a value is on the scale, but for rounding."""
+        return self.low - 1e-9 * self.width <= value <= self.high + 1e-9 * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a figure lies for all that the samples tell; without a `method` there is none, for a `reason`."""
+
+    method: Method | None
+    low: float | None = None
+    high: float | None = None
+    reason: Reason | None = None
+
+
+def no_interval(reason: Reason) -> Interval:
+    """Return that there is none."""
+    return Interval(None, reason=reason)

@@ -1,0 +1,42 @@
+"""The words that stand beside figures: how one was made, why there is none, and what to be careful about."""
+
+from typing import Final, Literal
+
+Method = Literal["exact", "tango", "wilson", "score", "t"]
+"""How an interval was made; docs/statistics.md says when which is."""
+
+Reason = Literal["nothing_scored", "too_few", "no_variation", "one_cluster"]
+"""Why there is no interval."""
+
+REASONS: Final[dict[Reason, str]] = {
+    "nothing_scored": "nothing was scored",
+    "too_few": "one sample on an unknown scale says nothing about others",
+    "no_variation": "all values are the same, on an unknown scale",
+    "one_cluster": "one cluster says nothing about others",
+}
+
+Word = Literal["better", "worse", "equivalent", "inconclusive"]
+"""What a comparison comes to."""
+
+Doubt = Literal[
+    "no_common_samples",
+    "too_few_pairs",
+    "too_few_clusters",
+    "judge_changed",
+    "metric_changed",
+    "no_interval",
+    "not_enough_evidence",
+    "excluded_could_reverse",
+]
+"""Why a comparison comes to nothing."""
+
+DOUBTS: Final[dict[Doubt, str]] = {
+    "no_common_samples": "the two sides have no sample in common",
+    "too_few_pairs": "fewer than 10 samples were scored on both sides",
+    "too_few_clusters": "the samples are of fewer than 5 clusters",
+    "judge_changed": "the two sides were graded by different judges",
+    "metric_changed": "the two sides were graded by different code",
+    "no_interval": "there is no interval of the difference",
+    "not_enough_evidence": "the samples are too few to tell the sides apart, or to call them equivalent",
+    "excluded_could_reverse": "samples that were not scored on both sides could turn the answer around",
+}
