@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
+from cli import terminal
 from cli.client import JOBS
 from cli.demo_model import ROWS, scripted_model
 from cli.serve import TEND_INTERVAL_S, Service, service
 from cli.signals import stop_signals
+from cli.tables import cell, plain_table
 from core.settings import Settings, make_folder
 from store.results.views import query
 
@@ -154,16 +155,12 @@ def show_results(url: str, job_id: str) -> None:
                     str(stats["count"]),
                     str(stats["nan_count"]),
                 )
-                table.add_row(task, metric, name, *figures)
-    Console().print(table)
+                table.add_row(*map(cell, (task, metric, name, *figures)))
+    terminal.show(table)
 
 
 def show_query(settings: Settings, job_id: str) -> None:
     """Print a DuckDB query over the results, and its answer."""
     columns, rows = query(settings.home / "results", QUERY, [job_id])
-    console = Console(highlight=False)
-    console.print(QUERY.replace("?", f"'{job_id}'"), soft_wrap=True)
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*map(str, row))
-    console.print(table)
+    terminal.say(QUERY.replace("?", f"'{job_id}'"))
+    terminal.show(plain_table(columns, rows))

@@ -1,10 +1,10 @@
 """`assay fsck`: whether the results of jobs are whole and agree with each other."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from cli.terminal import say, say_json
 from store.results.folder import JobFolder, job_ids
 from tasks.fsck.results import Report, fsck
 
@@ -22,7 +22,7 @@ def _tell(reports: Iterable[Report], *, as_json: bool) -> int:
     for report in reports:
         if report.difference:
             code = DIFFERS
-        print(json.dumps(asdict(report), default=str) if as_json else _line(report))
+        say_json(asdict(report)) if as_json else say(_line(report))
     return code
 
 

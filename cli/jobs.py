@@ -1,15 +1,15 @@
 """`assay jobs`: what there is, and what shall become of it."""
 
-import json
 from collections.abc import Callable
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
 
+from cli import terminal
 from cli.client import Client, JsonDict
 from cli.tables import job_table, summary_table
+from cli.terminal import say, say_json
 
 app = App(name="jobs", help="List, show and steer jobs.")
 
@@ -50,9 +50,9 @@ def show(job: str, *, as_json: AsJson = False) -> int:
     _print({"job": found, "summaries": summaries}, as_json, lambda: job_table([found]))
     reason = found["failure"]["message"] if found["failure"] else found["note"]
     if reason and not as_json:
-        Console(highlight=False).print(reason, markup=False)
+        say(reason)
     if summaries and not as_json:
-        Console().print(summary_table(summaries))
+        terminal.show(summary_table(summaries))
     return 0
 
 
@@ -89,6 +89,6 @@ def _want(job: str, verb: str, as_json: bool) -> int:
 
 def _print(value: JsonDict | list[JsonDict], as_json: bool, table: Callable[[], Table]) -> None:
     if as_json:
-        print(json.dumps(value, indent=2))
+        say_json(value, indent=2)
     else:
-        Console().print(table())
+        terminal.show(table())

@@ -1,9 +1,7 @@
 """The `assay` command: what each word does."""
 
-import json
 import os
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +12,7 @@ from cli.client import Refused, Unreachable
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
 from cli.results import BadCondition, Format
+from cli.terminal import announce, note, say, say_json
 from core.errors import AssayError, Misconfigured
 from core.settings import read_settings
 
@@ -28,17 +27,6 @@ app.command(jobs)
 
 BAD_INPUT = 2
 FAILED = 4
-
-
-def say(text: str) -> None:
-    """Tell the user something, at once."""
-    print(text, flush=True)
-
-
-def announce(text: str) -> None:
-    """Tell what becomes of a service, which does not end for want of ears, as on a full disk."""
-    with suppress(OSError):
-        os.write(sys.stdout.fileno(), f"{text}\n".encode())  # what is not taken must not be tried again at the end
 
 
 @app.command
@@ -140,7 +128,7 @@ def schema() -> int:
     """Print the JSON Schema of a specification."""
     from core.spec import EvaluationSpec
 
-    say(json.dumps(EvaluationSpec.model_json_schema(), indent=2))
+    say_json(EvaluationSpec.model_json_schema(), indent=2)
     return 0
 
 
@@ -205,5 +193,5 @@ def answer(arguments: list[str] | None = None) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    note(message)
     return code

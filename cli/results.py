@@ -1,16 +1,13 @@
 """`assay results` and `assay sql`: what came out of jobs."""
 
-import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from rich.console import Console
-
 from cli.client import Client
 from cli.tables import plain_table, sample_table
+from cli.terminal import note, pour, say_json, show
 from store.results.views import query as ask
 
 Format = Literal["table", "jsonl", "csv", "parquet"]
@@ -30,14 +27,12 @@ def results(job_id: str, asked: dict[str, list[str]], *, sort: str, limit: int |
     query: dict[str, Any] = {**asked, "sort": sort}
     if form == "table":
         page = client.get(f"/{job_id}/samples", **query, limit=limit or TABLE_ROWS)
-        Console().print(sample_table(page["data"]))
+        show(sample_table(page["data"]))
         _say_rest(page, cut=limit is None)
         return 0
     query |= {"format": form} | ({"limit": limit} if limit else {})
     with client.stream(f"/{job_id}/samples", query) as parts:
-        for part in parts:
-            sys.stdout.buffer.write(part)
-    sys.stdout.buffer.flush()
+        pour(parts)
     return 0
 
 
@@ -63,16 +58,15 @@ def sql(folder: Path, statement: str, *, as_json: bool) -> int:
     columns, rows = ask(folder, statement)
     if as_json:
         for row in rows:
-            print(json.dumps(dict(zip(columns, row, strict=True)), default=str))
+            say_json(dict(zip(columns, row, strict=True)))
     else:
-        Console().print(plain_table(columns, rows))
+        show(plain_table(columns, rows))
     return 0
 
 
 def _say_rest(page: dict[str, Any], *, cut: bool) -> None:
     coverage = page["coverage"]
-    notes = Console(stderr=True, highlight=False)
     if cut and page["next_cursor"]:
-        notes.print("There are more: raise --limit, or take all with --format csv, jsonl or parquet")
+        note("There are more: raise --limit, or take all with --format csv, jsonl or parquet")
     if coverage["judged"] < coverage["samples"]:
-        notes.print("So far {generated} of {samples} samples are generated, {judged} judged".format(**coverage))
+        note("So far {generated} of {samples} samples are generated, {judged} judged".format(**coverage))

@@ -1,6 +1,5 @@
 """`assay run`: submit a job, follow it to its end, and show its results."""
 
-import json
 import os
 import signal
 import time
@@ -9,16 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cli import terminal
 from cli.client import Client, JsonDict, service_url
 from cli.serve import service
 from cli.signals import heeding
 from cli.specs import Request, read_request
 from cli.tables import summary_table
+from cli.terminal import NOTES, note, say_json
 from core.job import TERMINAL
 from core.settings import Settings
+from core.text import visible
 
 POLL_S: Final = 0.3
 CANCEL_S: Final = 30.0
@@ -31,13 +32,12 @@ FAILED: Final = 4
 def run(settings: Settings, file: Path, *, name: str | None, project: str | None, as_json: bool) -> int:
     """Run the job that a file describes, on a service of its own if none is there; return the exit code."""
     request = read_request(file, name=name, project=project)
-    notes = Console(stderr=True, highlight=False)
-    with heeding(signal.default_int_handler), _some_service(settings, notes) as (client, tend):
+    with heeding(signal.default_int_handler), _some_service(settings) as (client, tend):
         job = submit(client, request)
-        notes.print(f"Job {job['id']}")
-        job = _follow(client, job["id"], notes, tend)
+        note(f"Job {job['id']}")
+        job = _follow(client, job["id"], tend)
         summaries = client.get(f"/{job['id']}/summaries")["data"]
-    show(job, summaries, notes, as_json=as_json)
+    show(job, summaries, as_json=as_json)
     return EXIT_CODES.get(job["status"], FAILED)
 
 
@@ -48,34 +48,34 @@ def submit(client: Client, request: Request) -> JsonDict:
     return client.post_elsewhere(request.elsewhere, request.body)
 
 
-def show(job: JsonDict, summaries: list[JsonDict], notes: Console, *, as_json: bool) -> None:
+def show(job: JsonDict, summaries: list[JsonDict], *, as_json: bool) -> None:
     """Print what became of a job: its results to the output, the rest to the user."""
     if as_json:
-        print(json.dumps({"job": job, "summaries": summaries}, indent=2))
+        say_json({"job": job, "summaries": summaries}, indent=2)
     elif summaries:
-        Console().print(summary_table(summaries))
+        terminal.show(summary_table(summaries))
     reason = job["failure"]["message"] if job["failure"] else job["note"]
-    notes.print(f"{job['status']}{f': {reason}' if reason else ''}", markup=False)
+    note(f"{job['status']}{f': {reason}' if reason else ''}")
 
 
 @contextmanager
-def _some_service(settings: Settings, notes: Console) -> Iterator[tuple[Client, Callable[[], None]]]:
+def _some_service(settings: Settings) -> Iterator[tuple[Client, Callable[[], None]]]:
     """Give a client of the service that runs, or of one that runs only for this, and what keeps that up."""
     client = Client()
     if client.is_up() or "ASSAY_URL" in os.environ:
         yield client, lambda: None
         return
-    notes.print(f"No service at {service_url()}; starting one for this job")
-    with service(settings, lambda text: notes.print(text, markup=False)) as running:
+    note(f"No service at {service_url()}; starting one for this job")
+    with service(settings, note) as running:
         yield Client(running.url), running.tend
 
 
-def _follow(client: Client, job_id: str, notes: Console, tend: Callable[[], None]) -> JsonDict:
+def _follow(client: Client, job_id: str, tend: Callable[[], None]) -> JsonDict:
     """Show a job's progress until it ends; Ctrl-C or SIGTERM cancels it, and a second one leaves it at that."""
     try:
-        return _wait(client, job_id, notes, tend)
+        return _wait(client, job_id, tend)
     except KeyboardInterrupt:
-        notes.print("Cancelling the job; Ctrl-C again to leave")
+        note("Cancelling the job; Ctrl-C again to leave")
         client.post(f"/{job_id}/cancel")
         deadline = time.monotonic() + CANCEL_S
         while (job := client.get(f"/{job_id}"))["status"] not in TERMINAL and time.monotonic() < deadline:
@@ -84,23 +84,23 @@ def _follow(client: Client, job_id: str, notes: Console, tend: Callable[[], None
         return job | {"status": "cancelled"} if job["status"] == "cancelling" else job
 
 
-def _wait(client: Client, job_id: str, notes: Console, tend: Callable[[], None]) -> JsonDict:
+def _wait(client: Client, job_id: str, tend: Callable[[], None]) -> JsonDict:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=notes, transient=True) as progress:
+    with Progress(*columns, console=NOTES, transient=True) as progress:
         bar = progress.add_task("created", total=None, rate="")
         while True:
             job = client.get(f"/{job_id}")
             done, total = steps(job)
             task = progress.tasks[0]
             rate = f"{task.finished_speed or task.speed or 0:.1f}/s"
-            progress.update(bar, description=job["status"], completed=done, total=total or None, rate=rate)
+            progress.update(bar, description=visible(job["status"]), completed=done, total=total or None, rate=rate)
             if job["status"] in TERMINAL:
                 return job
             tend()

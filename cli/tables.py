@@ -6,6 +6,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cli.client import JsonDict
+from core.text import one_line
 
 MAX_CELL = 60
 
@@ -40,7 +41,7 @@ def summary_table(summaries: Iterable[JsonDict]) -> Table:
 def sample_table(samples: Sequence[JsonDict]) -> Table:
     """Return one line a sample, with the scores that are in any of them."""
     names = sorted({f"{score['metric']}/{score['name']}" for sample in samples for score in sample["scores"]})
-    table = Table("task", "sample", "target", "output", *names)
+    table = Table("task", "sample", "target", "output", *map(_heading, names))
     for sample in samples:
         scores = {f"{score['metric']}/{score['name']}": score for score in sample["scores"]}
         output = sample["output"] if sample["output"] is not None else sample["error"] or sample["outcome"]
@@ -58,13 +59,17 @@ def shown_score(score: JsonDict | None) -> object:
 
 def plain_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """Return the answer to a query."""
-    table = Table(*columns)
+    table = Table(*map(_heading, columns))
     for row in rows:
         table.add_row(*map(cell, row))
     return table
 
 
+def _heading(name: str) -> Column:
+    return Column(cell(name))
+
+
 def cell(value: object) -> Text:
-    """Return a value on one line, cut if it is long."""
-    text = "" if value is None else " ".join(str(value).split())
+    """Return a value on one line, cut if it is long, in which nothing is markup."""
+    text = "" if value is None else one_line(str(value))
     return Text(text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…")

@@ -9,6 +9,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from core.job import Job
 from core.result import Summary
+from core.text import as_markdown
 
 COLUMNS = ("task", "target", "metric", "name", "count", "nan_count", "mean", "stddev")
 
@@ -18,14 +19,21 @@ async def publish_results(job: Job, summaries: Sequence[Summary]) -> None:
     rows = [{column: getattr(summary, column) for column in COLUMNS} for summary in summaries]
     await acreate_markdown_artifact(markdown(job, rows), key=artifact_key(job.id), description=f"Results of {job.id}")
     key = artifact_key(f"{job.namespace}-{job.config or job.name}-results")
-    await acreate_table_artifact(rows, key=key, description=f"Results of {job.id}")
+    await acreate_table_artifact(table(rows), key=key, description=f"Results of {job.id}")
 
 
 def markdown(job: Job, rows: Sequence[dict[str, object]]) -> str:
     """Return the page: a heading, and a table of the summaries."""
-    lines = [f"# {job.name}", "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines = [f"# {as_markdown(job.name)}", "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(_cell(row[column]) for column in COLUMNS) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def table(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the rows of the table, of which Prefect takes each text for Markdown."""
+    return [
+        {name: as_markdown(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows
+    ]
 
 
 def artifact_key(text: str) -> str:
@@ -40,4 +48,4 @@ def artifact_key(text: str) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float) and not isnan(value):
         return f"{value:.4g}"
-    return "" if value is None else " ".join(str(value).split()).replace("|", "\\|")
+    return "" if value is None else as_markdown(str(value))

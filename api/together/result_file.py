@@ -18,6 +18,7 @@ from core.errors import ResultsMissing
 from core.job import ListedJob
 from core.metric import Judge
 from core.plan import Manifest
+from core.text import json_line
 from store.files.atomic import publish as put
 from store.results.folder import JobFolder
 from store.results.parquet import damaged
@@ -25,8 +26,6 @@ from store.workspace import Workspace
 
 PURPOSE: Final = "eval-output"
 COUNTERS: Final = "together.json"
-LINE_BREAKS: Final = {each.encode(): rb"\u%04x" % ord(each) for each in "\x85\u2028\u2029"}
-"""What JSON lets stand in a text, but the clients that read a file by lines take for the end of one."""
 
 _RESULTS: Final[TypeAdapter[wire.Results]] = TypeAdapter(wire.Results)
 _OF_JOBS: Final = uuid.UUID("6e5d2f4e-5b57-4b0a-9d0e-2f1b1c6a7d3c")
@@ -80,14 +79,7 @@ def _lines(judge: Judge, folder: JobFolder, manifest: Manifest, tally: Tally) ->
     for rows in _shards(judge, folder, manifest):
         for row in rows:
             tally.add(row)
-        yield b"".join(_line(columns(judge.scale, row)) for row in rows)
-
-
-def _line(row: Row) -> bytes:
-    line = orjson.dumps(row)
-    for character, escaped in LINE_BREAKS.items():
-        line = line.replace(character, escaped)
-    return line + b"\n"
+        yield b"".join(json_line(orjson.dumps(columns(judge.scale, row))) for row in rows)
 
 
 def _shards(judge: Judge, folder: JobFolder, manifest: Manifest) -> Iterator[list[Graded]]:

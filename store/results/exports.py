@@ -1,6 +1,7 @@
 """Rows of samples as files, made while they are sent: one block is in memory at a time."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import Any, Final
@@ -9,11 +10,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.text import json_line
 from store.results.sample_sql import ScoreName
 from store.results.samples import ROWS
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes a cell for a formula by."""
+FORMULA: Final = re.compile(r"[\s\x00-\x1f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\ufeff]")
+"""What a spreadsheet takes a cell for a formula by: a sign, wide ones too, also behind what it may leave out."""
 
 OF_ROW: Final = tuple(name for name in ROWS.names if name != "scores")
 OF_SCORE: Final = ("outcome", "label", "feedback")
@@ -30,7 +32,7 @@ def records(block: pa.Table) -> Iterator[dict[str, Any]]:
 def jsonl_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
     """Yield the rows as lines of JSON."""
     for block in blocks:
-        yield b"".join(orjson.dumps(row) + b"\n" for row in records(block))
+        yield b"".join(json_line(orjson.dumps(row)) for row in records(block))
 
 
 def csv_parts(blocks: Iterable[pa.Table], scores: Sequence[ScoreName]) -> Iterator[bytes]:
@@ -70,7 +72,7 @@ def _csv(rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 class _Sink:

@@ -13,6 +13,7 @@ import orjson
 
 from core.errors import InvalidInput
 from core.job import utcnow
+from core.text import json_line
 
 logger = logging.getLogger("assay.results")
 
@@ -86,7 +87,7 @@ class JobLog:
         A line that cannot be written is counted as `lost`, which the first time is said on stderr: for want of a log
         nothing fails.
         """
-        line = orjson.dumps({"time": utcnow(), "level": level, "step": step, "message": message}) + b"\n"
+        line = json_line(orjson.dumps({"time": utcnow(), "level": level, "step": step, "message": message}))
         with self._lock:
             try:
                 self._append(line)
@@ -98,7 +99,7 @@ class JobLog:
     def _append(self, line: bytes) -> None:
         if self._fd < 0:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             size = os.fstat(self._fd).st_size
             self._torn = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
         if self._torn:

@@ -13,6 +13,9 @@ MAX_DEPTH: Final = 200
 """Answers are kept, shown and exported inside of other JSON; orjson writes 254 levels in all."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LINE_END: Final = re.compile("\r\n?|\n")
+"""No other character ends a line of events: texts may hold them all."""
+
 _HEADROOM: Final = 254 - MAX_DEPTH
 
 
@@ -69,7 +72,7 @@ def _of_stream(text: str) -> Any:
 
 def _payloads(text: str) -> list[str]:
     """Return the payloads of server-sent events, or the lines of JSON Lines."""
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in _LINE_END.split(text)]
     data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
     return [payload for payload in data or lines if payload]
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.job import Job, utcnow
 from core.spec import RecordedTarget
-from flows.artifacts import COLUMNS, artifact_key, markdown
+from flows.artifacts import COLUMNS, artifact_key, markdown, table
 from tests.tasks.specs import spec
 
 JOB = Job(
@@ -40,6 +41,13 @@ def test_no_name_breaks_out_of_its_cell(name: str) -> None:
     cells = re.split(r"(?<!\\)\|", page.split("\n")[-1])
     assert len(cells) == len(COLUMNS) + 2
     assert cells[-3].strip() == "nan"
+
+
+def test_no_name_is_an_image_or_markup_on_a_page_or_in_a_table() -> None:
+    name = "![x](http://127.0.0.1/p.png) <img src=x>\n# b"
+    escaped = r"!\[x\]\(http\://127.0.0.1/p\.png\) \<img src=x\> \# b"
+    assert markdown(replace(JOB, name=name), []).startswith(f"# {escaped}\n\n")
+    assert table([row(task=name, mean=0.5, count=1)]) == [row(task=escaped, mean=0.5, count=1)]
 
 
 @pytest.mark.parametrize(

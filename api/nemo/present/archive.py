@@ -20,6 +20,7 @@ from starlette.responses import StreamingResponse
 from core.job import STAGES, ListedJob
 from core.plan import Shard
 from core.result import Call, Output, Score
+from core.text import visible
 from store.results.folder import JobFolder
 from store.results.log import LogLine, read_log
 
@@ -147,7 +148,7 @@ class _Sink:
 
 def _log_line(line: LogLine) -> bytes:
     time = f"{line.time:%Y-%m-%d %H:%M:%S},{line.time.microsecond // 1000:03}"
-    return f"{time} - {line.level} - {line.message}\n".encode()
+    return f"{time} - {line.level} - {visible(line.message)}\n".encode()
 
 
 def _samples(folder: JobFolder, shard: Shard) -> Iterator[bytes]:

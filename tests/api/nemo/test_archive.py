@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.nemo.present.archive import TOP, Entry, entries, samples_json, tar_stream, zip_stream
+from api.nemo.present.archive import TOP, Entry, entries, log_entry, samples_json, tar_stream, zip_stream
 from core.job import Job
 from core.plan import Manifest, Shard, cut_shards
 from core.result import Call, CallKey, Output, Score
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
-from store.results.log import JobLog
+from store.results.log import JobLog, read_log
 
 TIME = datetime.fromisoformat("2025-08-11T08:51:05.305123")
 NAMES = st.text("abc/._-", min_size=1, max_size=20).filter(lambda name: name.strip("/."))
@@ -141,3 +141,18 @@ def test_an_archive_is_never_whole_in_memory(tmp_path: Path, stream: Any) -> Non
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 12_000_000
+
+
+FORGED = "done\n2025-08-11 08:51:05,305 - ERROR - forged\r\x1b[2Jx\u2028y\x85z"
+
+
+def test_a_message_is_one_line_of_the_log_whatever_it_holds(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path, "eval-Job1")
+    log = JobLog(folder.log_path)
+    log.write(FORGED)
+    log.close()
+    job = Job(id="eval-Job1", face="nemo-v1", spec=spec("qa"), request={}, name="j", created_at=TIME, updated_at=TIME)
+    (line,) = b"".join(log_entry(job, folder).content).decode().splitlines()
+    assert line.endswith(r"done\n2025-08-11 08:51:05,305 - ERROR - forged\r\x1b[2Jx\u2028y\x85z")
+    assert len(folder.log_path.read_text().splitlines()) == 1
+    assert read_log(folder.log_path).lines[0].message == FORGED

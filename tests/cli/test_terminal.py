@@ -1,0 +1,97 @@
+"""No text of a stranger's does anything on the terminal of who reads it."""
+
+import ast
+import json
+import os
+import pty
+from pathlib import Path
+
+import pytest
+
+import cli
+from cli import terminal
+from cli.fsck import check
+from cli.main import answer
+from cli.tables import plain_table, sample_table, summary_table
+from core.result import Summary
+from store.results.folder import JobFolder
+from tests.cli.test_commands import BODY
+
+HOSTILE = "\x1b]0;owned\x07[red]x\x9b2J\r\u202ebad"
+SPEAKING = {"print", "Console"}
+ROOM = Path(cli.__file__).parent
+
+
+def harmless(printed: str) -> bool:
+    """Tell whether nothing in what was printed does more than show."""
+    return all(character.isprintable() or character == "\n" for character in printed) and "[red]" in printed
+
+
+def test_every_cell_and_heading_of_a_table_is_plain(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    score = {"metric": HOSTILE, "name": HOSTILE, "value": None, "label": HOSTILE, "outcome": "scored"}
+    sample = {"task": HOSTILE, "sample": 1, "target": HOSTILE, "output": HOSTILE, "scores": [score]}
+    summary = dict.fromkeys(("task", "target", "metric", "name"), HOSTILE) | {"mean": 1.0, "stddev": None, "count": 1}
+    for table in (
+        sample_table([sample]),
+        summary_table([summary | {"outcomes": {HOSTILE: 1}}]),
+        plain_table([HOSTILE], [[HOSTILE]]),
+    ):
+        terminal.show(table)
+        assert harmless(capsys.readouterr().out)
+
+
+def test_what_is_said_and_noted_is_plain(capsys):
+    for speak in (terminal.say, terminal.note):
+        speak(HOSTILE)
+        said = capsys.readouterr()
+        assert harmless(said.out + said.err)
+
+
+def test_a_service_s_reasons_and_names_are_plain(at, capsys):
+    job = at.http.post("/api/assay/v1/jobs", json=BODY | {"name": HOSTILE}).json()["id"]
+    JobFolder(at.state.results, job).write_summaries(
+        [Summary(HOSTILE, HOSTILE, "m", "n", 1, 0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, None, {"scored": 1})]
+    )
+    for command in (["jobs", "list"], ["jobs", "show", job], ["results", job, "--where", f"{HOSTILE}=1"]):
+        answer(command)
+        said = capsys.readouterr()
+        assert all(character.isprintable() or character == "\n" for character in said.out + said.err)
+    assert check(at.state.results, job, as_json=False) in (0, 4)
+    said = capsys.readouterr().out
+    assert all(character.isprintable() or character == "\n" for character in said)
+
+
+def test_json_is_read_back_as_it_was(capsys):
+    terminal.say_json({"a": HOSTILE + "\x7f\u2028"})
+    said = capsys.readouterr().out
+    assert all(character.isprintable() or character == "\n" for character in said)
+    assert json.loads(said) == {"a": HOSTILE + "\x7f\u2028"}
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_a_file_is_poured_as_it_is_but_on_a_terminal(on_terminal):
+    ours, theirs = pty.openpty() if on_terminal else os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(theirs, 1)
+        terminal.sys.stdout = os.fdopen(1, "w")
+        terminal.pour([HOSTILE.encode()])
+        os._exit(0)
+    os.close(theirs)
+    written = b""
+    try:
+        while part := os.read(ours, 1_000):
+            written += part
+    except OSError:
+        assert on_terminal  # how a terminal says that the other side is closed
+    os.waitpid(child, 0)
+    os.close(ours)
+    assert (written == HOSTILE.encode()) is not on_terminal
+    assert (b"\x1b" in written) is not on_terminal
+
+
+@pytest.mark.parametrize("file", sorted(ROOM.glob("*.py")), ids=lambda file: file.name)
+def test_there_is_one_way_to_the_outputs(file: Path):
+    names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
+    assert file.name == "terminal.py" or names.isdisjoint(SPEAKING)
