@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from api.together.present.grades import Graded, Row, Tally, columns, graded, to_results
+from api.together.present.grades import Graded, Tally, columns, graded, to_results
 from api.together.schema import responses as wire
 from api.together.translate import FACE
 from core.errors import ResultsMissing

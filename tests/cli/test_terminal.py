@@ -4,6 +4,8 @@ import ast
 import json
 import os
 import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,12 +74,8 @@ def test_json_is_read_back_as_it_was(capsys):
 @pytest.mark.parametrize("on_terminal", [True, False])
 def test_a_file_is_poured_as_it_is_but_on_a_terminal(on_terminal):
     ours, theirs = pty.openpty() if on_terminal else os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.dup2(theirs, 1)
-        terminal.sys.stdout = os.fdopen(1, "w")
-        terminal.pour([HOSTILE.encode()])
-        os._exit(0)
+    program = f"from cli.terminal import pour; pour([{HOSTILE.encode()!r}])"
+    subprocess.run([sys.executable, "-c", program], stdout=theirs, check=True, cwd=ROOM.parent)
     os.close(theirs)
     written = b""
     try:
@@ -85,7 +83,6 @@ def test_a_file_is_poured_as_it_is_but_on_a_terminal(on_terminal):
             written += part
     except OSError:
         assert on_terminal  # how a terminal says that the other side is closed
-    os.waitpid(child, 0)
     os.close(ours)
     assert (written == HOSTILE.encode()) is not on_terminal
     assert (b"\x1b" in written) is not on_terminal
