@@ -1,10 +1,12 @@
 """The metrics: what is computed from texts, what a model judges, and how its reply is read."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from core.endpoint import Endpoint, Frozen, Name, Prompt, Reasoning
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class RegexParser(Frozen):
@@ -95,13 +97,15 @@ TOOL_CALLS: Final = "{{ sample.tool_calls | tojson }}"
 class Computed(Frozen):
     """A metric that is computed from rendered templates, with no model.
 
-    `parts` are the fields that are templates, `names` the scores that a sample gets.
+    `parts` are the fields that are templates, `names` the scores that a sample gets. Comparisons take the higher score
+    for the better, unless `lower_is_better`.
     """
 
     parts: ClassVar[tuple[str, ...]] = ("candidate", "reference")
     names: ClassVar[tuple[str, ...]]
 
     name: Name
+    lower_is_better: bool = False
 
     @property
     def templates(self) -> dict[str, str]:
@@ -271,13 +275,15 @@ class Judge(Frozen):
     reasoning: Reasoning = Reasoning()
     reply_schema: dict[str, JsonValue] | None = None
     parallelism: Annotated[int, Field(ge=1)] | None = None
+    lower_is_better: bool = False
 
 
 class Code(Frozen):
     """A user's function grades each output, in a sandbox.
 
     `source` defines `run_evaluation(item)`, which is given the rendered `item` and returns a number, a bool, or
-    `{"score": number}`; a score of at least `threshold` passes.
+    `{"score": number}`; a score of at least `threshold` passes. One that is not on the `scale`, where that says the
+    least and the greatest that there can be, is an error.
     """
 
     type: Literal["code"] = "code"
@@ -285,6 +291,14 @@ class Code(Frozen):
     source: str
     item: dict[str, JsonValue]
     threshold: float = 0.5
+    scale: tuple[Finite, Finite] | None = None
+    lower_is_better: bool = False
+
+    @model_validator(mode="after")
+    def _scale_has_width(self) -> Self:
+        if self.scale and self.scale[0] >= self.scale[1]:
+            raise ValueError(f"metric {self.name!r}: scale is [lowest, highest], and not {list(self.scale)}")
+        return self
 
 
 MetricSpec = Annotated[ComputedMetric | Judge | Code, Field(discriminator="type")]

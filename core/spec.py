@@ -78,12 +78,15 @@ Dataset = Annotated[RowsDataset | FilesDataset, Field(discriminator="kind")]
 class TaskSpec(Frozen):
     """A dataset, a prompt for each model target (by its name), and metrics over the outputs.
 
-    Of the dataset's rows the first `limit` are the samples.
+    Of the dataset's rows the first `limit` are the samples. Those with the same value in the column `cluster`, such as
+    questions about one text, were drawn together, which intervals heed; `weight` is a column of how much each counts.
     """
 
     name: Name
     dataset: Dataset
     limit: Annotated[int, Field(ge=1)] | None = None
+    cluster: Name | None = None
+    weight: Name | None = None
     prompts: dict[str, Prompt] = Field(default_factory=dict)
     metrics: tuple[MetricSpec, ...] = ()
 

@@ -1,6 +1,6 @@
 """Checks before the first paid request: every template against every row, every pattern, every source."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -25,6 +25,7 @@ from tasks.templates.template import (
     compile_template,
     context,
 )
+from tasks.units import cluster_of, weight_of
 
 RENDERED_ROWS: Final = 1_000
 """How many rows the templates are rendered with; in the others only the names of columns are checked."""
@@ -45,16 +46,12 @@ def check_templates(
     """Yield each row once every template of the task has been checked against it.
 
     All rows must have the columns that a template names; the first 1,000 are rendered whole. Raises TemplateInvalid
-    naming task, template, row and columns, DatasetUnreadable for a row without its recorded output or with an image
-    that is none, and with `strict_columns` for columns that nothing reads, SpecInvalid for a judge's pattern.
+    naming task, template, row and columns, DatasetUnreadable for a row without its recorded output or with an image,
+    cluster or weight that is none, and with `strict_columns` for columns that nothing reads, SpecInvalid for a judge's
+    pattern.
     """
     check_metrics(task)
-    images = sorted({prompt.images for prompt in _prompts(task) if prompt.images})
-    checks: list[_Check] = [
-        *_recorded_checks(task, targets),
-        *(_ImageCheck(task.name, column) for column in images),
-        *_template_checks(task, targets, reference),
-    ]
+    checks = _checks(task, targets, reference)
     read = frozenset(name for check in checks for name in check.reads)
     is_strict = strict_columns and not any(check.whole_row for check in checks)
     unread: set[str] = set()
@@ -66,6 +63,7 @@ def check_templates(
             unread |= _unread(columns, read)
         yield row
     if unread:
+        images = sorted({prompt.images for prompt in _prompts(task) if prompt.images})
         known = f", or be a recognized field ({', '.join(map(repr, images))})" if images else ""
         raise DatasetUnreadable(
             f"Unsupported dataset column(s): {sorted(unread)}. Each column must be referenced by a model or judge "
@@ -75,9 +73,7 @@ def check_templates(
 
 def columns_read(task: TaskSpec, targets: Sequence[Target], reference: str | None = None) -> frozenset[str]:
     """Return the names of columns that something of the task reads."""
-    checks: list[_Check] = [*_recorded_checks(task, targets), *_template_checks(task, targets, reference)]
-    images = frozenset(prompt.images for prompt in _prompts(task) if prompt.images)
-    return images.union(*(check.reads for check in checks))
+    return frozenset().union(*(check.reads for check in _checks(task, targets, reference)))
 
 
 def check_metrics(task: TaskSpec) -> None:
@@ -145,11 +141,12 @@ class _RecordedCheck:
 
 
 @dataclass(frozen=True)
-class _ImageCheck:
-    """That what a column of images holds can be sent."""
+class _ValueCheck:
+    """That what a column holds can be read as what it is named for."""
 
     task: str
     column: str
+    read: Callable[[Any], object]
     whole_row = False
 
     @property
@@ -158,7 +155,7 @@ class _ImageCheck:
 
     def row(self, index: int, row: Mapping[str, Any], columns: tuple[str, ...]) -> None:
         try:
-            image_urls(row.get(self.column))
+            self.read(row.get(self.column))
         except ValueError as error:
             raise DatasetUnreadable(f"task {self.task!r}, row {index + 1}, column {self.column!r}: {error}") from error
 
@@ -199,6 +196,23 @@ class _TemplateCheck:
             raise TemplateInvalid(f"row {index + 1}: {error}") from error
         except TemplateInvalid as error:
             raise TemplateInvalid(f"row {index + 1}: {error.message}") from error
+
+
+def _checks(task: TaskSpec, targets: Sequence[Target], reference: str | None) -> list[_Check]:
+    return [
+        *_recorded_checks(task, targets),
+        *_value_checks(task),
+        *_template_checks(task, targets, reference),
+    ]
+
+
+def _value_checks(task: TaskSpec) -> Iterator[_ValueCheck]:
+    for column in sorted({prompt.images for prompt in _prompts(task) if prompt.images}):
+        yield _ValueCheck(task.name, column, image_urls)
+    if task.cluster:
+        yield _ValueCheck(task.name, task.cluster, cluster_of)
+    if task.weight:
+        yield _ValueCheck(task.name, task.weight, weight_of)
 
 
 def _recorded_checks(task: TaskSpec, targets: Sequence[Target]) -> Iterator[_RecordedCheck]:

@@ -20,6 +20,7 @@ from tasks.datasets.found import Sources, Upload
 from tasks.datasets.hub import Hubs
 from tasks.datasets.rows import read_rows
 from tasks.engine import Engine
+from tasks.units import of_some_weight
 
 
 def resolve_job(engine: Engine) -> None:
@@ -90,7 +91,7 @@ def _freeze_task(
     checked = check_templates(
         task, spec.targets, rows, reference=spec.reference, strict_columns=spec.params.strict_columns
     )
-    digest = freeze(task.name, checked, spool.add)
+    digest = freeze(task.name, of_some_weight(task, checked), spool.add)
     report(f"task {task.name!r}: {digest.rows} rows, templates checked")
     return digest
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from core.errors import TemplateInvalid
 from core.metric import Code
 from core.result import Score
+from core.scale import scale_of
 from tasks.endpoint.breaker import Fuse
 from tasks.metrics.subject import Subject
 from tasks.sandbox.contract import COSTLY, Evaluated, Sandbox
@@ -41,8 +42,16 @@ def _evaluated(sandbox: Sandbox, metric: Code, item: BodyTemplate, subject: Subj
     feedback = result.printed or None
     if isinstance(result, Evaluated):
         fuse.note(None)
-        passed = result.value >= metric.threshold
-        return subject.score(metric.name, SCORE, "scored", value=result.value, passed=passed, feedback=feedback)
+        return _scored(metric, subject, result.value, feedback)
     fuse.note(result.error if result.cause in COSTLY else None)
     stopped = f"metric {metric.name!r}: {result.error}"
     return subject.score(metric.name, SCORE, "metric_error", error=stopped, feedback=feedback)
+
+
+def _scored(metric: Code, subject: Subject, value: float, feedback: str | None) -> Score:
+    scale = scale_of(metric, SCORE)
+    if scale and not scale.has(value):
+        strayed = f"metric {metric.name!r}: {value:g} is not on its scale, {scale.low:g} to {scale.high:g}"
+        return subject.score(metric.name, SCORE, "metric_error", error=strayed, feedback=feedback)
+    passed = value >= metric.threshold
+    return subject.score(metric.name, SCORE, "scored", value=value, passed=passed, feedback=feedback)

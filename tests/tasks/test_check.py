@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -40,12 +41,13 @@ def check(
     *metrics: MetricSpec,
     target: Target = ALONE,
     prompt: str | Prompt = "{{ question }}",
+    columns: Mapping[str, str] = {},
     **how: Any,
 ) -> int:
     """Check rows and return how many passed."""
     given = prompt if isinstance(prompt, Prompt) else Prompt(body={"prompt": prompt})
     prompts = {target.name: given} if target.kind == "model" else {}
-    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[]), prompts=prompts, metrics=metrics)
+    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[]), prompts=prompts, metrics=metrics, **columns)
     passed = list(check_templates(task, [target], rows, **how))
     assert passed == rows
     return len(passed)
@@ -287,3 +289,25 @@ def test_a_source_that_cannot_be_run_is_named_before_anything_is_paid() -> None:
     fine = code.model_copy(update={"source": "def run_evaluation(item):\n    return len(item['said'])\n"})
     task = TaskSpec(name="qa", dataset=RowsDataset(rows=[]), metrics=(fine,))
     assert list(check_templates(task, [], [{"q": "?"}])) == [{"q": "?"}]
+
+
+def test_a_row_without_its_cluster_is_named() -> None:
+    rows: list[dict[str, Any]] = [{"question": "q", "text": 1}, {"question": "q", "text": None}]
+    for bad in (rows, [rows[0], {"question": "q", "text": ""}], [rows[0], {"question": "q"}]):
+        assert refusal(DatasetUnreadable, bad, target=MODEL, columns={"cluster": "text"}) == (
+            "task 'qa', row 2, column 'text': a sample without a cluster; name one in each row, or no column as "
+            "`cluster`"
+        )
+    assert check(rows[:1], target=MODEL, columns={"cluster": "text"}, strict_columns=True) == 1
+
+
+@pytest.mark.parametrize("weight", [None, "", "much", -0.5, float("nan"), float("inf"), True, [1]])
+def test_a_row_whose_weight_is_none_is_named(weight: object) -> None:
+    rows: list[dict[str, Any]] = [
+        {"question": "q", "share": "0.25"},
+        {"question": "q", "share": 0},
+        {"question": "q", "share": weight},
+    ]
+    told = refusal(DatasetUnreadable, rows, target=MODEL, columns={"weight": "share"})
+    assert told == f"task 'qa', row 3, column 'share': '{weight}' is no weight; a weight is a number of at least 0"
+    assert check(rows[:2], target=MODEL, columns={"weight": "share"}, strict_columns=True) == 2

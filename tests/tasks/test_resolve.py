@@ -139,3 +139,11 @@ def test_frozen_rows_are_the_rows(rows: list[dict[str, Any]]) -> None:
     digest = freeze("qa", rows, texts.append)
     assert [json.loads(text) for text in texts] == rows
     assert digest.rows == len(rows)
+
+
+def test_a_dataset_in_which_nothing_weighs_anything_is_refused(folder: JobFolder) -> None:
+    rows: list[dict[str, Any]] = [{"n": 1, "share": 0}, {"n": 2, "share": "0"}]
+    task = TaskSpec(name="qa", dataset=RowsDataset(rows=rows), metrics=(EQUAL,), weight="share")
+    with pytest.raises(DatasetUnreadable, match=r"^task 'qa': no row weighs anything: 'share' is 0 in all of them$"):
+        run(folder, EvaluationSpec(targets=(ALONE,), tasks=(task,)))
+    assert folder.read_manifest() is None

@@ -85,6 +85,14 @@ def test_an_evaluator_that_fails_gives_no_zero_but_says_why(pool: Pool, body: st
     assert failed.error == error
 
 
+def test_a_score_that_is_not_on_the_scale_is_an_error(pool: Pool) -> None:
+    ok = score(pool, code("def run_evaluation(item):\n    return 5", scale=(1, 5)))
+    assert (ok.outcome, ok.value) == ("scored", 5.0)
+    strayed = score(pool, code("def run_evaluation(item):\n    print('hm')\n    return 5.01", scale=(1, 5)))
+    assert (strayed.outcome, strayed.value, strayed.feedback) == ("metric_error", None, "hm\n")
+    assert strayed.error == "metric 'same': 5.01 is not on its scale, 1 to 5"
+
+
 def test_what_could_not_be_had_is_not_evaluated(pool: Pool) -> None:
     lost = score(pool, code(), None, outcome="refused", error="400")
     assert (lost.outcome, lost.value, lost.error) == ("refused", None, "400")

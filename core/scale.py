@@ -1,0 +1,86 @@
+"""The scale of every score: the least and the greatest value that it can have."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import assert_never
+
+from core.metric import (
+    F1,
+    Accuracy,
+    Bleu,
+    Code,
+    ExactMatch,
+    FinalNumber,
+    FirstParser,
+    FunctionCall,
+    JsonParser,
+    Judge,
+    Labels,
+    MetricSpec,
+    NumberCheck,
+    Parsed,
+    Parser,
+    Preference,
+    Range,
+    RegexParser,
+    Rouge,
+    Scale,
+    StringCheck,
+    ToolCalling,
+    WordParser,
+)
+from core.stats.interval import ScoreScale
+
+SHARE = ScoreScale(0.0, 1.0)
+
+
+def scale_of(metric: MetricSpec, name: str) -> ScoreScale | None:
+    """Return the scale of a metric's score `name`; None if nobody can tell."""
+    match metric:
+        case StringCheck() | NumberCheck() | FinalNumber() | Rouge() | ExactMatch() | F1() | Accuracy():
+            return SHARE
+        case ToolCalling() | FunctionCall():
+            return SHARE
+        case Bleu():
+            return SHARE if metric.score else ScoreScale(0.0, 100.0)
+        case Judge():
+            return _of_judge(metric.scale, name)
+        case Code():
+            return ScoreScale(*metric.scale) if metric.scale else None
+        case _:
+            assert_never(metric)
+
+
+def _of_judge(scale: Scale, name: str) -> ScoreScale | None:
+    match scale:
+        case Labels() | Preference():
+            return SHARE
+        case Range():
+            return _hull([scale.minimum, scale.maximum])
+        case Parsed():
+            return _hull(_ends(scale.scores[name]))
+        case _:
+            assert_never(scale)
+
+
+def _ends(parser: Parser) -> list[float | None]:
+    """Return the values between which a parser's are; None among them if it may find others."""
+    match parser:
+        case JsonParser():
+            return [parser.minimum, parser.maximum]
+        case WordParser():
+            return [*parser.values.values()]
+        case RegexParser():
+            return [None]
+        case FirstParser():
+            return [end for each in parser.parsers for end in _ends(each)]
+        case _:
+            assert_never(parser)
+
+
+def _hull(ends: Sequence[float | None]) -> ScoreScale | None:
+    known = [end for end in ends if end is not None and isfinite(end)]
+    if len(known) < len(ends):
+        return None
+    scale = ScoreScale(min(known), max(known))
+    return scale if scale.width > 0 else None

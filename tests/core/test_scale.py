@@ -1,0 +1,101 @@
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from core.endpoint import Endpoint, Prompt
+from core.metric import (
+    F1,
+    Accuracy,
+    Bleu,
+    Code,
+    ComputedMetric,
+    ExactMatch,
+    FinalNumber,
+    FirstParser,
+    FunctionCall,
+    JsonParser,
+    Judge,
+    Labels,
+    NumberCheck,
+    Parsed,
+    Parser,
+    Preference,
+    Range,
+    RegexParser,
+    Rouge,
+    Scale,
+    StringCheck,
+    ToolCalling,
+    WordParser,
+)
+from core.scale import scale_of
+
+COMPUTED: list[ComputedMetric] = [
+    StringCheck(name="m", left="a", operator="equals", right="b"),
+    NumberCheck(name="m", left="a", operator="==", right="b", score="right"),
+    FinalNumber(name="m", reference="b", marker="#"),
+    Bleu(name="m", references=("b",), score="bleu"),
+    *(kind(name="m", reference="b") for kind in (Rouge, ExactMatch, F1, Accuracy, ToolCalling, FunctionCall)),
+]
+WORDS = WordParser(values={"bad": -1, "good": 2, "fair": 0.5})
+BOUNDED = JsonParser(path="s", minimum=0, maximum=10)
+
+
+def judge(scale: Scale) -> Judge:
+    return Judge(name="m", endpoint=Endpoint(model="j"), prompt=Prompt(body={"prompt": "?"}), scale=scale)
+
+
+def code(**fields: Any) -> Code:
+    return Code(name="m", source="", item={}, **fields)
+
+
+def test_every_computed_metric_is_a_share() -> None:
+    assert {type(metric) for metric in COMPUTED} == set(get_args(ComputedMetric))
+    for metric in COMPUTED:
+        assert {scale_of(metric, name) for name in metric.scores} == {(0.0, 1.0)}
+
+
+def test_bleu_as_it_is_printed_goes_to_a_hundred() -> None:
+    metric = Bleu(name="m", references=("b",))
+    assert {scale_of(metric, name) for name in ("sentence", "corpus")} == {(0.0, 100.0)}
+
+
+@pytest.mark.parametrize(
+    ("scale", "name", "expected"),
+    [
+        (Labels(labels=("a", "b"), passing=("a",)), "label", (0, 1)),
+        (Preference(), "choice", (0, 1)),
+        (Range(minimum=1, maximum=5, threshold=3), "score", (1, 5)),
+        (Range(minimum=3, maximum=3, threshold=3), "score", None),
+    ],
+)
+def test_a_judge_has_the_scale_that_it_is_told(scale: Scale, name: str, expected: object) -> None:
+    assert scale_of(judge(scale), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("parser", "expected"),
+    [
+        (BOUNDED, (0, 10)),
+        (JsonParser(path="s", minimum=0), None),
+        (JsonParser(path="s", minimum=0, maximum=float("inf")), None),
+        (WORDS, (-1, 2)),
+        (WordParser(values={"yes": 1}), None),
+        (RegexParser(pattern=r"(\d)"), None),
+        (FirstParser(parsers=(BOUNDED, WORDS)), (-1, 10)),
+        (FirstParser(parsers=(BOUNDED, RegexParser(pattern=r"(\d)"))), None),
+    ],
+)
+def test_a_parsed_score_has_the_scale_of_what_its_parser_can_find(parser: Parser, expected: object) -> None:
+    other = Parsed(scores={"other": BOUNDED, "s": parser})
+    assert scale_of(judge(other), "s") == expected
+    assert scale_of(judge(other), "other") == (0, 10)
+
+
+def test_code_has_the_scale_that_it_says() -> None:
+    assert scale_of(code(), "score") is None
+    assert scale_of(code(scale=[-1, 1]), "score") == (-1, 1)
+    for scale in ([1, 1], [2, 1], [0, float("inf")], [0], [0, 1, 2]):
+        with pytest.raises(ValidationError, match="scale"):
+            code(scale=scale)
