@@ -9,6 +9,8 @@ by `since` with which version of its kind of file it came, and is None in what w
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from core.stats.words import Caution, Method, Reason
+
 Outcome = Literal[
     "scored",
     "output_unparsable",
@@ -136,7 +138,12 @@ class Summary:
 
     `count` rows were scored and enter the statistics, `nan_count` were not; variance is that of
     the population. With `count` 0 the statistics are None. A value of all rows together, such as
-    the BLEU of a corpus, stands as `mean` alone.
+    the BLEU of a corpus, stands as `mean` alone. Where a task names weights, mean and variance are weighted.
+
+    The fields of the second version say how sure the mean is, about the population that the samples stand for: of
+    `samples` with up to `trials` each, in `clusters` where the task names them, made by `ci_method`, which is None
+    where there is no interval (docs/statistics.md). `worst_case` and `best_case` are what the mean would be if all that
+    was not scored had the least, or the greatest value.
     """
 
     task: str
@@ -154,6 +161,32 @@ class Summary:
     stddev: float | None
     stderr: float | None
     outcomes: dict[Outcome, int] = field(default_factory=dict)
+    samples: int | None = since(2)
+    trials: int | None = since(2)
+    clusters: int | None = since(2)
+    standard_error: float | None = since(2)
+    ci_low: float | None = since(2)
+    ci_high: float | None = since(2)
+    ci_level: float | None = since(2)
+    ci_method: Method | None = since(2)
+    scale_min: float | None = since(2)
+    scale_max: float | None = since(2)
+    worst_case: float | None = since(2)
+    best_case: float | None = since(2)
+    repeats: dict[str, float] | None = since(2)
+    cautions: list[Caution] | None = since(2)
+
+    @property
+    def ci_reason(self) -> Reason | None:
+        """Why there is no interval; None where there is one, or where none was made yet."""
+        if self.ci_method is not None or self.samples is None:
+            return None
+        if self.mean is None:
+            return "nothing_scored"
+        if self.scale_min is not None:
+            return "one_cluster"
+        groups = self.samples if self.clusters is None else self.clusters
+        return "too_few" if groups < 2 else "no_variation"
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -1,30 +1,16 @@
-"""The last stage: scores to summaries, recomputed from the rows.
+"""The last stage: scores to summaries, recomputed from the rows, and whether the job has failed."""
 
-Sums are exact (`math.fsum`), so that the figures do not depend on the order of rows, shards or
-restarts.
-"""
-
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from math import fsum, sqrt
 from typing import Final
 
-import orjson
-
-from core.errors import AssayError, EndpointFailed, EndpointRefused, ResultsMissing
-from core.metric import Bleu
+from core.errors import AssayError, EndpointFailed, EndpointRefused
 from core.result import CallOutcome, Outcome, Score, Summary
-from core.spec import EvaluationSpec
 from store.results.folder import CallEnd
 from tasks.calls import ANSWERS
 from tasks.engine import Engine
-from tasks.metrics.bleu import BleuCounts, corpus_bleu
-
-SummaryKey = tuple[str, str, str, str]
-
-CORPUS: Final = "corpus"
-"""The name of the BLEU of all samples together."""
+from tasks.summaries import Aggregator
 
 FAILURES: Final[tuple[CallOutcome, ...]] = ("transient", "error", "not_attempted")
 """How a call ends that had no answer, the most telling first."""
@@ -43,15 +29,11 @@ def aggregate(engine: Engine) -> list[Summary]:
     """
     params = engine.manifest.spec.params
     failures = Failures(params.max_failed, needs_scores=params.needs_scores)
-    aggregator = Aggregator(bleu_metrics(engine.manifest.spec))
+    aggregator = Aggregator(engine.manifest.spec.tasks)
     for shard in engine.manifest.shards:
         engine.folder.check_intact(shard)
-        scores = engine.folder.read_scores(shard)
-        if scores is None:
-            raise ResultsMissing(f"shard {shard.index} of job {engine.job.id} has no scores")
-        aggregator.add(scores)
-        failures.add(scores)
-    summaries = aggregator.summaries()
+        failures.add(aggregator.take(engine.folder, shard))
+    summaries = aggregator.summaries(engine.folder.count_outputs())
     engine.folder.write_summaries(summaries)
     engine.keep_notes()
     for summary in summaries:
@@ -133,82 +115,3 @@ def describe(summary: Summary) -> str:
     mean = "no mean" if summary.mean is None else f"mean {summary.mean:.4g}"
     where = f"{summary.task} / {summary.metric} / {summary.name}"
     return f"{where}: {mean}, {summary.count} scored, {summary.nan_count} not"
-
-
-def bleu_metrics(spec: EvaluationSpec) -> dict[tuple[str, str], Bleu]:
-    """Return the metrics that have a value of the corpus, by task and name."""
-    return {
-        (task.name, metric.name): metric for task in spec.tasks for metric in task.metrics if isinstance(metric, Bleu)
-    }
-
-
-class Aggregator:
-    """Collects the values and outcomes of scores, shard by shard; `bleu` are metrics by task and name."""
-
-    def __init__(self, bleu: Mapping[tuple[str, str], Bleu] | None = None) -> None:
-        """Begin with nothing."""
-        self._bleu = bleu or {}
-        self._values: defaultdict[SummaryKey, list[float]] = defaultdict(list)
-        self._outcomes: defaultdict[SummaryKey, Counter[Outcome]] = defaultdict(Counter)
-        self._counts: defaultdict[SummaryKey, list[BleuCounts]] = defaultdict(list)
-
-    def add(self, scores: Iterable[Score]) -> None:
-        """Take the scores of a shard."""
-        for score in scores:
-            key = (score.task, score.target, score.metric, score.name)
-            self._outcomes[key][score.outcome] += 1
-            if score.value is not None:
-                self._values[key].append(score.value)
-            if score.detail is not None:
-                self._counts[key].append(BleuCounts(**orjson.loads(score.detail)))
-
-    def summaries(self) -> list[Summary]:
-        """Return one summary for each (task, target, metric, name), in the order they came."""
-        return [summary for key in self._outcomes for summary in self._summaries(key)]
-
-    def _summaries(self, key: SummaryKey) -> Iterator[Summary]:
-        task, target, name, _ = key
-        bleu = self._bleu.get((task, name))
-        if bleu is None or bleu.score is None:
-            yield summarise(key, self._values[key], self._outcomes[key])
-        if bleu is not None:
-            counts = self._counts[key]
-            value = corpus_bleu(counts) if counts else None
-            if bleu.score is not None and value is not None:
-                value *= 0.01
-            yield value_alone((task, target, name, bleu.score or CORPUS), value, len(counts), self._outcomes[key])
-
-
-def value_alone(key: SummaryKey, value: float | None, count: int, outcomes: Counter[Outcome]) -> Summary:
-    """Return the summary of a value that belongs to `count` rows together, and has no statistics."""
-    missing = outcomes.total() - count
-    return Summary(*key, count, missing, None, value, None, None, None, None, None, None, dict(outcomes))
-
-
-def summarise(key: SummaryKey, values: list[float], outcomes: Counter[Outcome]) -> Summary:
-    """Summarise the values that were scored; the rest of `outcomes` counts as not a number.
-
-    Variance and standard deviation are the population's; stderr is stddev / sqrt(count).
-    """
-    count = len(values)
-    missing = outcomes.total() - count
-    if not count:
-        return Summary(*key, 0, missing, None, None, None, None, None, None, None, None, dict(outcomes))
-    total = fsum(values)
-    mean = total / count
-    variance = fsum((value - mean) ** 2 for value in values) / count
-    stddev = sqrt(variance)
-    return Summary(
-        *key,
-        count=count,
-        nan_count=missing,
-        sum=total,
-        mean=mean,
-        min=min(values),
-        max=max(values),
-        sum_squared=fsum(value * value for value in values),
-        variance=variance,
-        stddev=stddev,
-        stderr=stddev / sqrt(count),
-        outcomes=dict(outcomes),
-    )

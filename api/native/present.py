@@ -35,7 +35,7 @@ def to_listed(job: ListedJob, progress: Progress | None) -> wire.ListedJob:
 
 def to_summaries(summaries: list[Summary]) -> wire.Summaries:
     """Return the summaries of a job."""
-    return wire.Summaries(data=[wire.Summary(**asdict(summary)) for summary in summaries])
+    return wire.Summaries(data=[wire.Summary(**asdict(summary), ci_reason=summary.ci_reason) for summary in summaries])
 
 
 def to_log(page: LogPage) -> wire.LogLines:

@@ -9,6 +9,7 @@ from api.http.wire import SealedBody
 from core.job import Face, Failure, Intent, JobStatus
 from core.result import Outcome
 from core.spec import EvaluationSpec
+from core.stats.words import Caution, Method, Reason
 
 EntityName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00/]+$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
@@ -65,7 +66,11 @@ class JobRecord(ListedJob):
 
 
 class Summary(BaseModel):
-    """The scores of one (task, target, metric, name), aggregated; without any scored the statistics are null."""
+    """The scores of one (task, target, metric, name), aggregated; without any scored the statistics are null.
+
+    `ci_low` to `ci_high` is where the mean of all such samples lies, at `ci_level`; without a `ci_method` there is no
+    interval, and `ci_reason` says why. docs/statistics.md has the rest.
+    """
 
     task: str
     target: str
@@ -82,6 +87,21 @@ class Summary(BaseModel):
     stddev: float | None
     stderr: float | None
     outcomes: dict[Outcome, int]
+    samples: int | None
+    trials: int | None
+    clusters: int | None
+    standard_error: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_level: float | None
+    ci_method: Method | None
+    ci_reason: Reason | None
+    scale_min: float | None
+    scale_max: float | None
+    worst_case: float | None
+    best_case: float | None
+    repeats: dict[str, float] | None
+    cautions: list[Caution] | None
 
 
 class Summaries(BaseModel):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from types import UnionType
-from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
@@ -26,6 +26,7 @@ TYPES: Final[dict[object, pa.DataType]] = {
     float: pa.float64(),
     bool: pa.bool_(),
     dict: TEXT,
+    list: TEXT,
     Literal: TEXT,
 }
 NAMES: Final = {"ordinal": "pass"}
@@ -122,12 +123,12 @@ def well_formed(value: Any) -> Any:
 
 
 def _column(name: str, hint: Any, since: int, path: str) -> Column:
-    if isinstance(hint, UnionType):
+    if get_origin(hint) in (UnionType, Union):
         (hint,) = (each for each in get_args(hint) if each is not type(None))
     kind = get_origin(hint) or hint
     if (name, kind) == ("started_at", float):
         return Column(name, TIME, since, path, "unix")
-    return Column(NAMES.get(name, name), TYPES[kind], since, path, "json" if kind is dict else "plain")
+    return Column(NAMES.get(name, name), TYPES[kind], since, path, "json" if kind in (dict, list) else "plain")
 
 
 def _array(column: Column, values: Sequence[Any]) -> pa.Array:

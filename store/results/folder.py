@@ -45,6 +45,13 @@ class ScoreOf(NamedTuple):
     name: str
 
 
+class OutputCount(NamedTuple):
+    """How many of a target's outputs on a task were cut off, of how many."""
+
+    truncated: int
+    outputs: int
+
+
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
 """What a shard has once it has passed a stage; written last."""
 
@@ -247,6 +254,17 @@ class JobFolder:
                 if outcome != "scored":
                     errors.setdefault(ScoreOf(*key), {}).setdefault(outcome, error)
         return errors
+
+    def count_outputs(self) -> dict[tuple[str, str], OutputCount]:
+        """Count the outputs, and those that were cut off, by task and target, over all finished shards."""
+        keys = ["task", "target"]
+        files = sorted((self.path / "outputs").glob("*.parquet"))
+        read = (read_parquet(file, SCHEMAS["outputs"], [*keys, "truncated"]) for file in files)
+        tables = [table for table in read if table is not None]
+        if not tables:
+            return {}
+        counts = pa.concat_tables(tables).group_by(keys).aggregate([("truncated", "sum"), ("truncated", "count")])
+        return {(task, target): OutputCount(*count) for task, target, *count in map(dict.values, counts.to_pylist())}
 
     def write_summaries(self, summaries: Sequence[Summary]) -> None:
         """Write the aggregates, those of an earlier attempt being replaced."""

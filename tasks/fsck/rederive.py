@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from math import isclose
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar, assert_never
@@ -25,6 +26,11 @@ Scored = Sequence[tuple[MetricSpec, Sequence[Subject]]]
 OUTPUT_KEY: Final[Callable[[Output], Key]] = attrgetter("task", "sample", "target", "trial")
 SCORE_KEY: Final[Callable[[Score], Key]] = attrgetter("task", "sample", "target", "trial", "metric", "name")
 SUMMARY_KEY: Final[Callable[[Summary], Key]] = attrgetter("task", "target", "metric", "name")
+
+
+CLOSE: Final = frozenset({"standard_error", "ci_low", "ci_high", "worst_case", "best_case"})
+TOLERANCE: Final = 1e-9
+"""By so much may figures differ that are not all sums: the mathematics of another machine's libraries is not ours."""
 
 
 class Differs(Exception):
@@ -58,8 +64,10 @@ def check_rows(
     found = {key_of(row): row for row in stored}
     for row in expected if exact else ():
         key = key_of(row)
-        if found[key] != row:
-            name = next(name for name in _names(row) if getattr(found[key], name) != getattr(row, name))
+        if found[key] == row:
+            continue
+        names = (name for name in _names(row) if not _same(name, getattr(found[key], name), getattr(row, name)))
+        if name := next(names, None):
             raise Differs(
                 path,
                 f"{name} of {' / '.join(map(str, key))}",
@@ -121,6 +129,12 @@ def _score_names(metric: MetricSpec) -> tuple[str, ...]:
             return (SCORE,)
         case _:
             assert_never(metric)
+
+
+def _same(name: str, stored: Any, expected: Any) -> bool:
+    if name in CLOSE and stored is not None and expected is not None:
+        return isclose(stored, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(stored == expected)
 
 
 def _names(row: Output | Score | Summary) -> list[str]:

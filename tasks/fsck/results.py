@@ -21,7 +21,6 @@ from core.result import Call, CallKey, Output, Score
 from store.results.checksum import is_intact
 from store.results.folder import JobFolder
 from store.results.journal import damage
-from tasks.aggregate import Aggregator, bleu_metrics
 from tasks.fsck.rederive import (
     OUTPUT_KEY,
     SUMMARY_KEY,
@@ -34,6 +33,7 @@ from tasks.fsck.rederive import (
 )
 from tasks.generate import derived_outputs
 from tasks.metrics.subject import subjects
+from tasks.summaries import Aggregator
 
 Json = dict[str, Any]
 
@@ -166,7 +166,7 @@ class _Rows:
         self._folder, self._spec, self._manifest, self._report = folder, manifest.spec, manifest, report
         self._completed = completed
         self._digests = {digest.task: hashlib.sha256() for digest in manifest.datasets}
-        self._aggregator = Aggregator(bleu_metrics(manifest.spec))
+        self._aggregator = Aggregator(manifest.spec.tasks)
         # Another release may read answers otherwise: then only the keys of its rows are checked.
         self._exact = manifest.code_version == version("assay-evals")
 
@@ -185,7 +185,9 @@ class _Rows:
             raise Differs(path, "there are summaries, and yet not all shards have scores")
         else:
             unknown: dict[str, Any] = dict.fromkeys(self._folder.later_fields("summaries", 0))
-            known = [replace(summary, **unknown) for summary in self._aggregator.summaries()]
+            known = [
+                replace(summary, **unknown) for summary in self._aggregator.summaries(self._folder.count_outputs())
+            ]
             check_rows(path, summaries, known, SUMMARY_KEY)
 
     def _check_shard(self, shard: Shard) -> bool:
@@ -229,6 +231,7 @@ class _Rows:
         ]
         calls = {call.key: call for call in self._read_calls("judge", shard, judges_calls(about))}
         check_scores(self._folder.file("scores", shard.index), scores, about, calls, exact=self._exact)
+        self._aggregator.place(shard, rows)
         self._aggregator.add(scores)
         self._report.scores += len(scores)
 

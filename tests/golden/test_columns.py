@@ -23,8 +23,8 @@ from tests.tasks.specs import alike
 class NewerSummary(Summary):
     """A summary with what a later release adds: two lines, and nothing else."""
 
-    ci_low: float | None = since(8)
-    cautions: dict[str, int] | None = since(9)
+    novelty: float | None = since(8)
+    tags: dict[str, int] | None = since(9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def test_older_rows_have_none_in_the_fields_that_came_later(job: Job, newer: dic
     table = read_parquet(job.folder.file("summaries", 0), newer["summaries"])
     assert table is not None
     rows = [NewerSummary(*row) for row in newer["summaries"].rows(table)]
-    assert {(row.ci_low, row.cautions) for row in rows} == {(None, None)}
+    assert {(row.novelty, row.tags) for row in rows} == {(None, None)}
     assert [row.mean for row in rows] == means
     assert newer["summaries"].version == 9
 
@@ -98,7 +98,7 @@ def test_views_and_samples_unite_old_files_and_new_ones(job: Job, newer: dict[Ki
     rows = len(old)
     assert query(job.results, sql, ["newer"]).rows == [(None, rows), (["a", "b"], rows)]
     assert query(job.results, sql, [job.folder.job_id]).rows == [(None, 2 * rows), (["a", "b"], rows)]
-    assert query(job.results, "SELECT max(ci_low), count(*) FROM summaries").rows[0][0] is None
+    assert query(job.results, "SELECT max(novelty), count(*) FROM summaries").rows[0][0] is None
 
 
 def test_the_samples_of_an_older_job_can_be_asked_for_new_columns(job: Job, newer: dict[Kind, Schema]) -> None:

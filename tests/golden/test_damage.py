@@ -7,12 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.job import Face
 from core.settings import Settings
 from store.db.connect import connect, writing
 from tests import faces
 from tests.golden.make import FACES
-from tests.golden.test_golden import RELEASES, opened, unpacked
+from tests.golden.test_golden import PAGES, RELEASES, opened, unpacked
 from tests.scripted import ScriptedEndpoint
 
 FILES = (
@@ -20,16 +19,6 @@ FILES = (
     *("calls/generate-00000.parquet", "calls/judge-00000.parquet", "manifest.json"),
 )
 NATIVE = ("", "/summaries", "/samples", "/samples?format=jsonl", "/samples?format=csv", "/samples?format=parquet")
-PAGES: dict[Face, tuple[str, ...]] = {
-    "nemo-v1": tuple(f"/v1/evaluation/jobs/{{id}}{page}" for page in ("", "/results", "/download-results")),
-    "nemo-v2": tuple(
-        f"/v2/evaluation/jobs/{{id}}{page}"
-        for page in ("", "/results", "/results/evaluation-results/download", "/results/artifacts/download")
-    ),
-    "together": ("/v1/evaluation/{id}", "/v1/evaluation/{id}/status"),
-    "nugen": tuple(f"/api/v3/evaluations/{{id}}{page}" for page in ("", "/status", "/results", "/download")),
-    "maniac": ("/v1/evaluation/runs/{id}",),
-}
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,20 @@ import socket
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from api.http.state import State
+from core.job import Face
 from core.settings import Settings
 from store.results.views import query
 from store.workspace import Workspace
 from tasks.fsck.results import fsck
+from tasks.summaries import complete_summaries
 from tests import faces
 from tests.api.conftest import running
 from tests.golden.make import FACES, JOURNALLED, KEY, ROWS, UNFINISHED, questions_of
@@ -25,6 +28,16 @@ from tests.tasks.conftest import Lab
 
 RELEASES = sorted(Path(__file__).parent.glob("*.tar.gz"), key=lambda path: path.name)
 ENDED = {"completed", "failed"}
+PAGES: dict[Face, tuple[str, ...]] = {
+    "nemo-v1": tuple(f"/v1/evaluation/jobs/{{id}}{page}" for page in ("", "/results", "/download-results")),
+    "nemo-v2": tuple(
+        f"/v2/evaluation/jobs/{{id}}{page}"
+        for page in ("", "/results", "/results/evaluation-results/download", "/results/artifacts/download")
+    ),
+    "together": ("/v1/evaluation/{id}", "/v1/evaluation/{id}/status"),
+    "nugen": tuple(f"/api/v3/evaluations/{{id}}{page}" for page in ("", "/status", "/results", "/download")),
+    "maniac": ("/v1/evaluation/runs/{id}",),
+}
 
 
 @dataclass
@@ -108,6 +121,28 @@ def test_sql_joins_the_jobs_of_all_releases(golden: Golden) -> None:
     figures = questions_of(faces.Together).figures
     assert [row[:2] for row in answer.rows] == [("nemo-v2", "completed"), ("together", "completed")]
     assert [row[3] for row in answer.rows] == [0.5, figures.mean]
+
+
+def test_how_sure_an_older_job_is_of_its_figures_is_made_from_its_rows(golden: Golden) -> None:
+    folder = golden.workspace.folder(golden.made["nemo-v2"])
+    stored, whole = folder.read_summaries(), complete_summaries(folder)
+    assert stored
+    assert whole
+    unknown: dict[str, Any] = dict.fromkeys(folder.later_fields("summaries", 0))
+    assert [replace(each, **unknown) for each in whole] == stored
+    assert None not in {each.ci_method for each in whole}
+    shown = golden.native.get(f"/api/assay/v1/jobs/{folder.job_id}/summaries")["data"]
+    assert [(each["ci_low"], each["ci_high"]) for each in shown] == [(each.ci_low, each.ci_high) for each in whole]
+
+
+@pytest.mark.parametrize("kind", FACES, ids=lambda kind: kind.face)
+def test_no_byte_of_a_face_changes_with_what_is_known_of_its_figures(golden: Golden, kind: type[faces.NemoV2]) -> None:
+    folder = golden.workspace.folder(golden.made[kind.face])
+    pages = [page.format(id=folder.job_id) for page in PAGES[kind.face]]
+    before = [golden.http.get(page).raise_for_status().content for page in pages]
+    folder.write_summaries(complete_summaries(folder) or [])
+    assert folder.later_fields("summaries", 0) == []
+    assert [golden.http.get(page).raise_for_status().content for page in pages] == before
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import random
 import statistics
 from collections import Counter
 from math import sqrt
-from typing import get_args
+from typing import Any, get_args
 
 import orjson
 import pytest
@@ -11,17 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import AssayError, EndpointFailed, EndpointRefused
-from core.metric import Bleu, StringCheck
+from core.metric import Bleu, MetricSpec
 from core.plan import Shard
 from core.result import CallOutcome, Outcome, Output, Score, Summary
-from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
+from core.spec import RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import CallEnd
-from tasks.aggregate import NOT_HAD, Aggregator, Failures, bleu_metrics, describe, silent_models, summarise
+from tasks.aggregate import NOT_HAD, Failures, describe, silent_models
+from tasks.figures import summarise
 from tasks.generate import recorded_outputs
 from tasks.metrics.bleu import sentence_bleu
 from tasks.metrics.computed import computed_scores, measure
 from tasks.metrics.measure import Measure
 from tasks.metrics.subject import subjects
+from tasks.summaries import Aggregator
 
 KEY = ("qa", "target", "graded", "score")
 VALUES = st.floats(-1e6, 1e6)
@@ -33,6 +35,10 @@ SCORES = ENDS.map(lambda ends: [score(i, outcome, value) for i, (outcome, value)
 def score(sample: int, outcome: Outcome, value: float | None = None, error: str | None = None) -> Score:
     task, target, metric, name = KEY
     return Score(task, sample, target, 0, metric, name, outcome, value, error=error)
+
+
+def task(*metrics: MetricSpec, **fields: Any) -> TaskSpec:
+    return TaskSpec(name="qa", dataset=RowsDataset(rows=[]), metrics=metrics, **fields)
 
 
 def summaries(*shards: list[Score]) -> list[Summary]:
@@ -139,7 +145,7 @@ def sentences() -> list[Score]:
 
 
 def test_the_corpus_has_a_value_and_no_statistics(sentences: list[Score]) -> None:
-    aggregator = Aggregator({("qa", "bleu"): BLEU})
+    aggregator = Aggregator([task(BLEU)])
     aggregator.add(sentences)
     sentence, corpus = aggregator.summaries()
     assert (sentence.name, sentence.count, sentence.nan_count) == ("sentence", 4, 1)
@@ -153,7 +159,7 @@ def test_the_corpus_has_a_value_and_no_statistics(sentences: list[Score]) -> Non
 def test_the_corpus_does_not_depend_on_the_order_of_rows(sentences: list[Score], chance: random.Random) -> None:
     shuffled = chance.sample(sentences, len(sentences))
     half = chance.randint(0, len(sentences))
-    whole, parts = Aggregator({("qa", "bleu"): BLEU}), Aggregator({("qa", "bleu"): BLEU})
+    whole, parts = Aggregator([task(BLEU)]), Aggregator([task(BLEU)])
     whole.add(sentences)
     parts.add(shuffled[:half])
     parts.add(shuffled[half:])
@@ -162,7 +168,7 @@ def test_the_corpus_does_not_depend_on_the_order_of_rows(sentences: list[Score],
 
 
 def test_a_corpus_without_a_scored_sentence_has_no_value() -> None:
-    aggregator = Aggregator({("qa", "bleu"): BLEU})
+    aggregator = Aggregator([task(BLEU)])
     aggregator.add([Score("qa", 0, "target", 0, "bleu", "sentence", "refused")])
     _, corpus = aggregator.summaries()
     assert (corpus.name, corpus.count, corpus.nan_count, corpus.mean) == ("corpus", 0, 1, None)
@@ -171,7 +177,7 @@ def test_a_corpus_without_a_scored_sentence_has_no_value() -> None:
 
 def test_a_bleu_with_one_name_has_one_summary_which_is_the_corpus_as_a_fraction() -> None:
     bleu = BLEU.model_copy(update={"score": "bleu_score"})
-    aggregator = Aggregator({("qa", "bleu"): bleu})
+    aggregator = Aggregator([task(bleu)])
     for sample, texts in enumerate(zip(CANDIDATES, REFERENCES, strict=True)):
         [measured] = measure(bleu, {"candidate": texts[0], "references[0]": texts[1]})
         assert isinstance(measured, Measure)
@@ -184,14 +190,6 @@ def test_a_bleu_with_one_name_has_one_summary_which_is_the_corpus_as_a_fraction(
     [summary] = aggregator.summaries()
     assert (summary.name, summary.sum) == ("bleu_score", None)
     assert summary.mean == pytest.approx(sacrebleu.corpus_bleu(CANDIDATES, [REFERENCES]).score / 100, abs=1e-12)
-
-
-def test_the_metrics_with_a_corpus_are_those_of_bleu() -> None:
-    check = StringCheck(name="same", left="a", operator="equals", right="a")
-    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[]), metrics=(BLEU, check))
-    spec = EvaluationSpec(targets=(RecordedTarget(),), tasks=(task,))
-    assert bleu_metrics(spec) == {("qa", "bleu"): BLEU}
-    assert bleu_metrics(spec.model_copy(update={"tasks": ()})) == {}
 
 
 # Which failures fail a job.

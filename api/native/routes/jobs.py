@@ -15,6 +15,7 @@ from api.native.translate import to_new_job
 from core.errors import InvalidInput, NotFound
 from core.job import Intent, Job, ListedJob
 from store.results.log import read_log
+from tasks.summaries import complete_summaries
 
 JobId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 
@@ -73,7 +74,7 @@ def resume_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
 @router.get("/{job_id}/summaries")
 def list_summaries(job_id: JobId, state: CurrentState) -> wire.Summaries:
     """Return a job's scores, aggregated; there are none before its end."""
-    return present.to_summaries(state.folder(find(state, job_id).id).read_summaries() or [])
+    return present.to_summaries(complete_summaries(state.folder(find(state, job_id).id)) or [])
 
 
 @router.get("/{job_id}/logs")

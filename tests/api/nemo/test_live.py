@@ -10,7 +10,7 @@ from core.job import Failure, utcnow
 from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from store.results.folder import JobFolder
-from tasks.aggregate import Aggregator, bleu_metrics
+from tasks.summaries import Aggregator
 from tests.conftest import until
 
 CHECK = {"type": "string-check", "params": {"check": ["{{a}}", "equals", "1"]}}
@@ -60,7 +60,7 @@ def scores(service, job_id: str) -> None:
     folder.finish_generate(shard, [Output("qa", 0, "target")], [])
     scored = [Score("qa", 0, "target", 0, "m", "string-check", "scored", value=1.0)]
     folder.finish_judge(shard, scored, [])
-    aggregator = Aggregator(bleu_metrics(spec))
+    aggregator = Aggregator(spec.tasks)
     aggregator.add(scored)
     folder.write_summaries(aggregator.summaries())
 

@@ -13,7 +13,7 @@ from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from store.results.folder import JobFolder
 from store.results.log import JobLog
-from tasks.aggregate import Aggregator, bleu_metrics
+from tasks.summaries import Aggregator
 
 JOBS = "/v1/evaluation/jobs"
 CHECK = {"type": "string-check", "params": {"check": ["{{said}}", "equals", "{{answer}}"]}}
@@ -57,7 +57,7 @@ def completes(service, job_id: str) -> None:
         for n, value in enumerate([1.0, 0.0])
     ]
     folder.finish_judge(shard, scores, [])
-    aggregator = Aggregator(bleu_metrics(spec))
+    aggregator = Aggregator(spec.tasks)
     aggregator.add(scores)
     folder.write_summaries(aggregator.summaries())
     log = JobLog(folder.log_path)

@@ -8,9 +8,9 @@ from api.together.present.grades import Graded, Tally, graded, to_results
 from core.endpoint import Endpoint, Prompt
 from core.metric import Judge, Labels, Preference, Range, Scale
 from core.result import Call, CallKey, CallOutcome, Output, Score
-from tasks.aggregate import Aggregator
 from tasks.judging.grade import verdicts
 from tasks.metrics.subject import subjects
+from tasks.summaries import Aggregator
 
 FAILED: CallOutcome = "transient"
 LABELS = Labels(labels=("good", "bad", "ugly"), passing=("good",))

@@ -13,7 +13,7 @@ from core.job import NewJob
 from core.plan import DatasetDigest, Manifest, Shard
 from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
 from store.workspace import Workspace
-from tasks.aggregate import Aggregator
+from tasks.summaries import Aggregator
 from tests.api.together import bodies
 from tests.api.together.carried import carry_out
 from tests.api.together.rows import LABELS, call, judging, output, said, scored
