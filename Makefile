@@ -13,7 +13,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test
+.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test attack-test
 
 install: .venv/installed
 
@@ -90,8 +90,16 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Known vulnerabilities of the pinned versions, by PyPI's advisories; fails where these cannot be had.
+audit: .venv/audit/bin/pip-audit
+	$< --strict --no-deps --disable-pip --requirement constraints.txt
+
+.venv/audit/bin/pip-audit: .venv/installed
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+
 # What is installed besides, by the name of its extra.
-.venv/bench .venv/dask: .venv/%: .venv/installed
+.venv/attack .venv/bench .venv/dask: .venv/%: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,$*]'
 	touch $@
 
@@ -139,3 +147,9 @@ many-test: install
 # Pause, resume, cancel, delete, Prefect's suspend and resume, and deaths, in random order while calls are made.
 race-test: install
 	$(BIN)/python -m bench.races --sequences $(SEQUENCES) --seed $(SEED) --write RELIABILITY.md
+
+# Tries of every kind to get into a running service, or to stall it. Pages of other sites are tried in Debian's Chromium,
+# which is installed where that may be done.
+attack-test: .venv/attack
+	-command -v chromium || apt-get install -y -qq chromium chromium-driver
+	$(BIN)/python -m bench.attacks --write RELIABILITY.md

@@ -8,7 +8,6 @@ import argparse
 import os
 import random
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from typing import Final, TypeVar
 from bench.reliability import table, verdict, write_section
 from bench.report import machine
 from bench.trial import PARALLELISM, TOKENS_A_CALL, Findings, Kill, Moment, Trial
-from bench.victims import Service, Victim, endpoint_process
+from bench.victims import Service, Victim, endpoint_process, free_port
 from cli.children import LONGEST_BACKOFF_S, STEADY_S
 
 T = TypeVar("T")
@@ -65,7 +64,7 @@ def torment(home: Path, endpoint: str, kills: int, seed: int) -> Findings:
     """Kill so many processes of a service on `home`, then let its jobs come to their end."""
     chance = random.Random(seed)
     deadline = time.monotonic() + kills * SECONDS_A_KILL
-    service = Service(home, _free_port())
+    service = Service(home, free_port())
     try:
         trial = Trial(service.url, home / "results", endpoint, service.kill, samples=SAMPLES)
         followed = False
@@ -148,12 +147,6 @@ def _seconds(seconds: float | None) -> str:
 
 def _span(figures: Sequence[float]) -> str:
     return f"{min(figures):.1f} to {max(figures):.1f}, median {median(figures):.1f}" if figures else "-"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

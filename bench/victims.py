@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, TypeVar, get_args
 
 import httpx
@@ -17,7 +19,7 @@ Victim = Literal["worker", "api", "prefect", "service"]
 
 VICTIMS: Final[tuple[Victim, ...]] = get_args(Victim)
 MODULES: Final = {"worker": "flows", "api": "api", "prefect": "flows.worker.server"}
-STARTED_WITHIN_S: Final = 120.0
+STARTED_WITHIN_S: Final = 180.0
 
 
 def kill_child(supervisor: int, victim: Victim) -> None:
@@ -58,6 +60,13 @@ def wait_for(check: Callable[[], T | None], timeout_s: float) -> T:
     return found
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextmanager
 def endpoint_process(latency_s: float) -> Iterator[str]:
     """Run the scripted endpoint in a process of its own; yields its URL."""
@@ -73,13 +82,27 @@ def endpoint_process(latency_s: float) -> Iterator[str]:
 class Service:
     """`assay serve` on a home and a port of its own."""
 
-    def __init__(self, home: Path, port: int) -> None:
-        """Start it, and wait until it is ready."""
+    def __init__(self, home: Path, port: int, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Start it, with other settings and variables as they are given, and wait until it is ready."""
         self.url = f"http://127.0.0.1:{port}"
         self._log = home / "serve.log"
-        self._environment = os.environ | {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port)}
+        self._environment = os.environ | {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port), **settings}
         self._process = self._start()
-        wait_for(self.is_ready, STARTED_WITHIN_S)
+        try:
+            wait_for(self.is_ready, STARTED_WITHIN_S)
+        except TimeoutError:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process of the supervisor."""
+        return self._process.pid
+
+    def said(self, what: str) -> str:
+        """Return what follows a word at the beginning of a line that it printed."""
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        return next(line.split()[1] for line in lines if line.startswith(what))
 
     def is_ready(self) -> bool:
         """Whether a job can run."""

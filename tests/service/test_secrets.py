@@ -21,34 +21,12 @@ from tests.conftest import Served, until
 from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, failure, last_content, text
 from tests.service.bodies import CORRECT, Json, chat_task, job, judge, model
 from tests.service.keyed import ROW, Given, Keys, requests
+from tests.service.lists import LISTS, OF_A_JOB
 
 TARGET_KEY = "sk-marker-target-5fb1"
 JUDGE_KEY = "sk-marker-judge-77ac"
 HUB_TOKEN = "hf_markerhub90d2"
 MARKERS = (TARGET_KEY, JUDGE_KEY, HUB_TOKEN)
-
-LISTS = (
-    "/v1/evaluation/targets",
-    "/v1/evaluation/configs",
-    "/v1/evaluation/jobs",
-    "/v1/evaluation/results",
-    "/v2/evaluation/jobs",
-    "/v1/evaluations",
-    "/v1/files",
-    "/api/v3/evaluations",
-    "/v1/evaluators",
-    "/v1/containers",
-    "/v1/evaluation/runs",
-    "/v1/chat/completions?container=keyed",
-    "/api/assay/v1/jobs",
-)
-OF_A_JOB = (
-    *(f"/api/assay/v1/jobs/{{0}}{end}" for end in ("", "/summaries", "/samples", "/logs")),
-    *(f"/v1/evaluation/jobs/{{0}}{end}" for end in ("", "/status", "/results", "/logs", "/download-results")),
-    *(f"/v2/evaluation/jobs/{{0}}{end}" for end in ("", "/status", "/results", "/logs")),
-    *(f"/v2/evaluation/jobs/{{0}}/results/{name}/download" for name in ("evaluation-results", "artifacts")),
-    *(f"/v1/evaluation/{{0}}{end}" for end in ("", "/status")),
-)
 
 
 def echo(request: Received) -> Answer:
