@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from api.http.body import refuse_unportable
 from api.nugen.judging import CORRECTNESS, GRADED, RELEVANCE, to_judge
@@ -14,6 +14,7 @@ from core.job import Face, NewJob
 from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget, Params, RowsDataset, TaskSpec
 from store.db.benchmarks import Benchmark
+from store.files.bounds import MAX_COLUMNS
 
 FACE: Face = "nugen"
 TASK: Final = "benchmark"
@@ -28,7 +29,6 @@ PARAMS: Final = Params(request_timeout_s=60.0, max_retries=2, retry_window_s=60.
 QUESTION: Final = Prompt(
     body={"messages": [{"role": "user", "content": "{{ item.question }}"}]}, images="image_url", sample_names=False
 )
-QUESTIONS: Final = TypeAdapter(list[Question])
 BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -105,18 +105,21 @@ def to_questions(content: bytes) -> list[dict[str, Any]]:
         raise DatasetUnreadable("The file must be a JSON array of at least one object with 'question' and 'answer'")
     try:
         refuse_unportable(read)
-        return [question.model_dump() for question in QUESTIONS.validate_python(read)]
-    except ValidationError as error:
-        raise DatasetUnreadable(_first(error)) from None
     except ValueError as error:
         raise DatasetUnreadable(f"The file has what cannot be kept: {error}") from None
+    return [_question(number, each) for number, each in enumerate(read, start=1)]
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    number, *path = first["loc"]
-    place = f"Element {int(number) + 1} of the file"
-    return f"{place}, {'.'.join(map(str, path))!r}: {first['msg']}" if path else f"{place}: {first['msg']}"
+def _question(number: int, given: Any) -> dict[str, Any]:
+    """Return a question: each is read by itself, so that the first wrong one ends it, and other requests get turns."""
+    if isinstance(given, dict) and len(given) > MAX_COLUMNS:
+        raise DatasetUnreadable(f"Element {number} of the file has {len(given):,} fields, of at most {MAX_COLUMNS:,}")
+    try:
+        return Question.model_validate(given).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = f", {'.'.join(map(str, first['loc']))!r}" if first["loc"] else ""
+        raise DatasetUnreadable(f"Element {number} of the file{path}: {first['msg']}") from None
 
 
 def _text(described: str | Described | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 
+from bench.attacks import dense
 from bench.attacks.jobs import JOBS
 from bench.attacks.site import Site, Try
 from tests.scripted import by_default
@@ -139,6 +140,8 @@ def attack(site: Site) -> Iterator[Try]:
     sent += [_query(path.format(made.json()["id"]), name) for path in (*LISTS, *OF_A_JOB) for name in _queries(chance)]
     with ThreadPoolExecutor(AT_A_TIME) as threads:
         yield from threads.map(lambda each: sender.send(**each), site.some(sent))
+    if site.most is None:
+        yield from (sender.send(**each) for each in dense.requests())
 
 
 def _wrong(chance: random.Random, seed: Keyed, number: int) -> dict[str, Any]:

@@ -152,6 +152,10 @@ PLACES: Final[Mapping[str, Callable[[Ended, str], str | None]]] = {
 """What shows the texts of a job, by what is wrong with it."""
 
 
+FILTERED: Final = (JOBS, "/v2/evaluation/jobs", "/v1/evaluation/targets")
+"""The lists that know the filter by a name."""
+
+
 def _searched(site: Site, path: str, given: str) -> Try:
     """Ask a list for what has a name that nothing has."""
     named = f"{given} nothing is called so"
@@ -160,8 +164,7 @@ def _searched(site: Site, path: str, given: str) -> Try:
         answer = site.http.get(path, params={name: value})
         if answer.status_code >= 500:
             return Try(f"{path} by {given!r}", f"{name}: {answer.status_code}: {answer.text[:100]}")
-        found = answer.json().get("data") if answer.is_success and name == "filter[name]" else None
-        if found and path in (JOBS, "/v2/evaluation/jobs", "/v1/evaluation/targets"):
+        if name == "filter[name]" and path in FILTERED and (found := answer.json().get("data")):
             return Try(f"{path} by {given!r}", f"{name} finds {len(found)}")
     return Try(f"{path} by {given!r}")
 

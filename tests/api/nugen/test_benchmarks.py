@@ -81,6 +81,7 @@ def test_both_spellings_serve_every_route_without_redirects(nugen: Nugen, spelli
         (b'[{"question": " ", "answer": "a"}]', "Element 1 of the file, 'question'"),
         (b'[{"question": "q", "answer": 4}]', "Element 1 of the file, 'answer'"),
         (b'["q"]', "Element 1 of the file"),
+        (b"[{" + b",".join(b'"k%d": 1' % n for n in range(10_001)) + b"}]", "10,001 fields, of at most 10,000"),
         (b'[{"question": "q", "answer": "a", "image_url": "http://x/i.png"}]', "'image_url': Value error, 'http://x"),
         (b'[{"question": "q", "answer": "a", "deep": ' + b"[" * 200 + b"]" * 200 + b"}]", "nested deeper"),
     ],
