@@ -34,20 +34,26 @@ class JsonParser(Frozen):
 
 
 class WordParser(Frozen):
-    """What the words of these that a reply says, and does not negate, are worth if they agree, whatever their case."""
+    """What that of these words is worth which a reply states as its verdict, whatever its case."""
 
     type: Literal["word"] = "word"
     values: Annotated[dict[Name, float], Field(min_length=1)]
+
+
+class NumberParser(Frozen):
+    """The number that a reply states as its score."""
+
+    type: Literal["number"] = "number"
 
 
 class FirstParser(Frozen):
     """The number that the first of `parsers` finds which finds one."""
 
     type: Literal["first"] = "first"
-    parsers: Annotated[tuple[RegexParser | JsonParser | WordParser, ...], Field(min_length=1)]
+    parsers: Annotated[tuple[RegexParser | JsonParser | WordParser | NumberParser, ...], Field(min_length=1)]
 
 
-Parser = Annotated[RegexParser | JsonParser | WordParser | FirstParser, Field(discriminator="type")]
+Parser = Annotated[RegexParser | JsonParser | WordParser | NumberParser | FirstParser, Field(discriminator="type")]
 
 
 class Parsed(Frozen):

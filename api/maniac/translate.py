@@ -14,7 +14,7 @@ from api.maniac.sources import Side, Tally
 from api.maniac.stored import digest, without_keys
 from core.endpoint import Endpoint, Prompt
 from core.job import Face, NewJob
-from core.metric import Code, FirstParser, JsonParser, Judge, MetricSpec, Parsed, RegexParser, WordParser
+from core.metric import Code, FirstParser, JsonParser, Judge, MetricSpec, NumberParser, Parsed, WordParser
 from core.spec import UPLOAD_SCHEME, EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget, TaskSpec
 from store.files.contents import FileRecord
 from tasks.templates.template import literal
@@ -28,24 +28,12 @@ REFERENCE: Final = "ground_truth"
 SCORE: Final = "score"
 PASSING: Final = 0.5
 
-_NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-
-_MARKS: Final = r"[\s*_`\"'{\[(]*"
-_NAMED: Final = rf"(?i)\b(?:score|rating|grade|verdict)\b{_MARKS}(?:[:=>|]|(?:is|of)\b)?{_MARKS}({_NUMBER})"
-_GIVEN: Final = r"\b(?:rate|give|grade)(?: (?:it|this|that|the|an?|of|at|as|response|answer|output|sample))*"
-_ALONE: Final = (
-    rf"(?im)(?:^|\\boxed|{_GIVEN}){_MARKS}({_NUMBER})(?:\s*(?:/|of|out of)\s*{_NUMBER})?(?: points?)?"
-    r"[*_`\"'\])}% ]*(?:[.,;!]?\s*$|[-–—] |\b(?:because|since|for|as)\b)"
-)
-"""A number that has a name, else one that stands alone: not a count (`3 errors`), nor that of a list (`1. Facts`)."""
-
 VERDICT: Final = FirstParser(
     parsers=(
         JsonParser(path="score"),
         JsonParser(path="result"),
         WordParser(values={"TRUE": 1.0, "FALSE": 0.0}),
-        RegexParser(pattern=_NAMED, method="search"),
-        RegexParser(pattern=_ALONE, method="search"),
+        NumberParser(),
     )
 )
 """How a judge's reply is read; of `8/10` the 8 counts."""

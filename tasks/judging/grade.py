@@ -8,7 +8,7 @@ from core.result import Call, CallKey, CallOutcome, Outcome, Score
 from tasks.calls import Ask, prepare
 from tasks.endpoint.reply import answer_text
 from tasks.engine import Engine
-from tasks.judging.statement import Unread
+from tasks.judging.prose import Unread
 from tasks.judging.verdict import Verdict, combine_passes, read_verdict, score_names
 from tasks.metrics.subject import Subject
 from tasks.templates.template import compile_prompt, context

@@ -10,9 +10,10 @@ from typing import Any, Final, assert_never
 import re2
 
 from core.errors import SpecInvalid
-from core.metric import FirstParser, JsonParser, Parser, RegexParser, WordParser
-from tasks.judging.statement import Statement, Unread
-from tasks.judging.words import find_word
+from core.metric import FirstParser, JsonParser, NumberParser, Parser, RegexParser, WordParser
+from tasks.judging.forms import NAMES, Form, numbers, words
+from tasks.judging.prose import Unread, verdict_in
+from tasks.judging.statement import Statement
 
 LARGEST_SCORE: Final = 1e100
 """No score is larger; one that is would make the statistics overflow. Infinities and NaN are none either."""
@@ -26,9 +27,13 @@ _NUMBER = re2.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 LONGEST_JOINT: Final = 8
 """No more characters stand between the two numbers of a range, with one of the first."""
 
-_JOINT = r"[ ]{0,2}(?:[-–—~]|to|or)[ ]{0,2}"
-_GOES_ON = re.compile(rf"\d|[.,]\d|{_JOINT}\d")
+_JOINT = r"[ ]{0,2}(?:[-–—~…&±+]|to|or|and)[ ]{0,2}"
+_GOES_ON = re.compile(
+    rf"\d|[.,]\d|{_JOINT}\d|[^\w\n]{{0,3}}(?:\?|[+]|(?:maybe|perhaps|or|minus|plus|approx|at (?:most|least|best))\b)",
+    re.IGNORECASE,
+)
 _BEGAN = re.compile(rf"(?:\d|\d[.,]|\d{_JOINT}|(?<![\w)\]])[-−])\Z")
+_NEGATION = re.compile(r"\b(?:not|never)\W*\Z", re.IGNORECASE)
 
 
 def find_number(parser: Parser, said: Statement) -> float | Unread:
@@ -39,12 +44,18 @@ def find_number(parser: Parser, said: Statement) -> float | Unread:
         case JsonParser():
             return _member(parser, said)
         case WordParser():
-            found = find_word(parser.values, said.text)
-            return found if isinstance(found, Unread) or bounded(found) is not None else Unread(f"is worth {found}")
+            return _stated(words(parser.values), said)
+        case NumberParser():
+            return _stated(numbers(), said)
         case FirstParser():
             return _first(parser, said)
         case _:
             assert_never(parser)
+
+
+def _stated(form: Form[float], said: Statement) -> float | Unread:
+    found = verdict_in(said.text, form)
+    return found if isinstance(found, Unread) or bounded(found) is not None else Unread(f"is worth {found}")
 
 
 def _first(parser: FirstParser, said: Statement) -> float | Unread:
@@ -69,8 +80,9 @@ def _matched(parser: RegexParser, text: str) -> float | Unread:
         return Unread(f"fits {parser.pattern!r} with {groups[0]!r} and others", settled=True)
     if numbers[0] is None:
         return Unread(f"fits {parser.pattern!r} with {groups[0]!r}, which is no number")
-    if any(_is_part(text, *match.span(1)) for match in matches):
-        return Unread(f"fits {parser.pattern!r} with {groups[0]!r}, which is part of a number or range", settled=True)
+    if any(_is_open(text, match) for match in matches):
+        why = "which is part of a number or range, or left open"
+        return Unread(f"fits {parser.pattern!r} with {groups[0]!r}, {why}", settled=True)
     return numbers[0]
 
 
@@ -84,9 +96,12 @@ def _fits(parser: RegexParser, text: str) -> list[Any]:
     return [first, *(each for each in pattern.finditer(text, first.end()) if text[each.start() - 1] == "\n")]
 
 
-def _is_part(text: str, start: int, end: int) -> bool:
-    """Tell whether a number is part of a longer one, or the end of a range."""
-    return bool(_GOES_ON.match(text, end) or _BEGAN.search(text[max(0, start - LONGEST_JOINT) : start]))
+def _is_open(text: str, match: Any) -> bool:
+    """Tell whether a number is part of a longer one or of a range, is put as a question or bound, or is negated."""
+    start, end = match.span(1)
+    if _GOES_ON.match(text, end) or _BEGAN.search(text[max(0, start - LONGEST_JOINT) : start]):
+        return True
+    return _NEGATION.search(text[max(0, match.start() - LONGEST_JOINT) : match.start()]) is not None
 
 
 def _unmatched(parser: RegexParser, text: str) -> str:
@@ -119,7 +134,9 @@ def _member(parser: JsonParser, said: Statement) -> float | Unread:
         number = as_number(value)
         return None if number is None or (parser.whole and not number.is_integer()) else number
 
-    number = said.under(parser.path, read, wanted="a whole number" if parser.whole else "a number")
+    names = NAMES if re.fullmatch(NAMES, parser.path, re.IGNORECASE) else re.escape(parser.path)
+    wanted = "a whole number" if parser.whole else "a number"
+    number = said.under(parser.path, read, wanted=wanted, form=numbers(names))
     if isinstance(number, Unread):
         return number
     if parser.minimum is not None:

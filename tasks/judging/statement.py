@@ -9,28 +9,30 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-T = TypeVar("T")
+from tasks.judging.forms import NAMES_OF_WORDS, Form, T
+from tasks.judging.prose import Unread, is_heading, is_taken_back, stated
 
 SHOWN_CHARACTERS: Final = 60
+
+NAMES_OF_OBJECTS: Final = rf"{NAMES_OF_WORDS}|json|output|it|here it is|mine|sure"
+"""What a heading calls an object."""
+
+LONGEST_LEAD: Final = 500
+"""So many characters before an object may lead to it."""
 
 _OBJECT_START = re.compile(r"""\{(?=\s*(?:["']|[A-Za-z_]\w*\s*:))""")
 _STRING = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
 _BRACES_AND_STRINGS = re.compile(rf"""[{{}}]|{_STRING}|["']""", re.DOTALL)
 _LENIENT = re.compile(rf"{_STRING}|,(?=\s*[}}\]])|[A-Za-z_]\w*+(\s*:)?", re.DOTALL)
-_GIVES = r"""[ *_`"']*(?:[:=>]|\bis\b)[ *_`"'\[({]*"""
-_FEW_WORDS = r"""-?\w[\w.-]*(?: \w[\w.-]*){0,4}"""
-_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
+_DRESS = re.compile(
+    r"[*_~\[\]]|^\s*`+\w*|<\|[^|>]*\|>|<(?:result|json|output|verdict|answer|evaluation)>|INST\b|//.*|.*</\w+>|\ufeff|^\s*json\s*$",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_GOES_ON = re.compile(r"[*_`\]) \t]*[?,(a-z→–—-]|\s*</(?!s>|result|json|output|verdict|answer|evaluation)")
 _PYTHON_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Why a reply gives no verdict; `settled` if it says something, so that no other parser may find another."""
-
-    reason: str
-    settled: bool = False
 
 
 class _Several:
@@ -47,61 +49,48 @@ class Statement:
     text: str
 
     @cached_property
-    def objects(self) -> tuple[list[dict[str, Any]], list[str]]:
-        """The objects of the reply, and what begins like one and cannot be read."""
-        read: list[dict[str, Any]] = []
-        broken: list[str] = []
-        for source, is_closed in object_sources(self.text):
+    def objects(self) -> tuple[list[tuple[int, int, dict[str, Any]]], list[str]]:
+        """The objects of the reply, with where each stands, and what begins like one and cannot be read."""
+        read, broken = [], []
+        for start, end, is_closed in _spans(self.text):
+            source = self.text[start:end]
             value = read_object(source) if is_closed else None
             if value is None:
                 broken.append(source)
             else:
-                read.append(value)
+                read.append((start, end, value))
         return read, broken
 
-    def under(
-        self, key: str, read: Callable[[object], T | None], *, wanted: str, aliases: tuple[str, ...] = ()
-    ) -> T | Unread:
+    def under(self, key: str, read: Callable[[object], T | None], *, wanted: str, form: Form[T]) -> T | Unread:
         """Return what `read` makes of the values under a key, in which all objects that have it agree.
 
-        So must the prose beside them, which may call it by one of `aliases` too. `wanted` says what
-        `read` takes, for the reason where it takes none.
+        One of them must stand where a verdict may, and the prose must not say otherwise in its `form`. `wanted` says
+        what `read` takes, for the reason where it takes none.
         """
         objects, broken = self.objects
         if any(key.casefold() in source.casefold() for source in broken):
             return Unread(f"has an object with {key!r} that cannot be read", settled=True)
-        values = [each[name] for each in objects if (name := _name(each, key)) is not None]
-        if not values:
+        having = [(start, end, each[name]) for start, end, each in objects if (name := _name(each, key)) is not None]
+        if not having:
             return Unread(f"has no {key!r}")
+        values = [value for _, _, value in having]
         found = [read(value) for value in values]
         if any(each != found[0] for each in found[1:]):
             return Unread(f"gives several values of {key!r}: {_shown(values[0])} and others", settled=True)
-        if any(each != found[0] for each in self._beside((key, *aliases), read)):
-            return Unread(f"gives {_shown(values[0])} as {key!r} in an object and another beside it", settled=True)
         if found[0] is None:
             return Unread(f"gives {_shown(values[0])} as {key!r}, which is not {wanted}", settled=True)
+        if not any(_is_own(self.text[:start]) for start, _, _ in having):
+            return Unread(f"shows {_shown(values[0])} as {key!r} amid other text", settled=True)
+        start, end, _ = having[-1]
+        before, after = stated(self.text[:start], form), self.text[end:]
+        differs = any(each.value != found[0] for each in before if not each.by_sentence)
+        if differs or _GOES_ON.match(after) or is_taken_back(found[0], after, form):
+            return Unread(f"gives {_shown(values[0])} as {key!r} and says otherwise beside the object", settled=True)
         return found[0]
-
-    def _beside(self, names: tuple[str, ...], read: Callable[[object], T | None]) -> Iterator[T]:
-        """Yield what `read` takes from the prose beside the objects: `Score: 2`, `the score is 2`."""
-        either = "|".join(map(re.escape, names))
-        for given in re.finditer(rf"(?<!\w)(?:{either}){_GIVES}({_FEW_WORDS})", self._prose, re.IGNORECASE):
-            value = next((taken for start in _starts(given[1]) if (taken := read(start)) is not None), None)
-            if value is not None:
-                yield value
-
-    @cached_property
-    def _prose(self) -> str:
-        """The reply without its objects."""
-        parts, position = [], 0
-        for start, end, _ in _spans(self.text):
-            parts.append(self.text[position:start])
-            position = end
-        return "\n".join([*parts, self.text[position:]])
 
     def text_under(self, key: str) -> str | None:
         """Return the last text under a key."""
-        texts = [value for each in self.objects[0] if isinstance(value := each.get(key), str)]
+        texts = [value for _, _, each in self.objects[0] if isinstance(value := each.get(key), str)]
         return texts[-1] if texts else None
 
     @cached_property
@@ -110,13 +99,13 @@ class Statement:
         return self.text.strip().strip("*_`\"'").removesuffix(".").strip("*_`\"'").strip()
 
 
-def object_sources(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield each `{...}` of a text that opens like an object, braces in its strings left aside, and whether it closes.
-
-    One that does not is the last: a reply cut short.
-    """
-    for start, end, is_closed in _spans(text):
-        yield text[start:end], is_closed
+def _is_own(before: str) -> bool:
+    """Tell whether an object is the judge's own by what stands before it: nothing, a sentence, or a heading for it."""
+    *lines, inline = (_DRESS.sub("", line).strip() for line in before[-LONGEST_LEAD:].split("\n"))
+    lead = inline if inline.strip("`") else next((line for line in reversed(lines) if line), "")
+    if lead.endswith((":", "：")) or lead.startswith("#"):
+        return is_heading(_SENTENCE_END.split(lead)[-1], NAMES_OF_OBJECTS)
+    return not inline.strip("`") or inline.endswith((".", "!", "。", "！"))
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, bool]]:
@@ -152,16 +141,6 @@ def _closing(text: str, start: int) -> int | None:
         elif token[0] in {'"', "'"}:  # it opens a string that never closes
             return None
     return None
-
-
-def _starts(words: str) -> Iterator[object]:
-    """Yield what words may begin with: the number, as one and as text, or fewer and fewer of them."""
-    if number := _NUMBER.match(words):
-        yield from (float(number[0]), number[0])
-        return
-    while words:
-        yield words
-        words = words.rpartition(" ")[0]
 
 
 def _in_json(token: re.Match[str]) -> str:

@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from core.metric import Labels, Parsed, Parser, Preference, Range, Scale
+from tasks.judging.forms import numbers, words
 from tasks.judging.parsers import as_number, find_number, read_number
-from tasks.judging.statement import Statement, Unread
+from tasks.judging.prose import Unread
+from tasks.judging.statement import Statement
 
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
-
-ALIASES = ("verdict",)
-"""What prose calls the one thing that a scale asks for, besides its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def _score(scale: Range, said: Statement) -> Verdict | Unread:
     value = within(said.bare)
     if value is None:
         wanted = f"a number from {scale.minimum:g} to {scale.maximum:g}"
-        found = said.under("score", within, wanted=wanted, aliases=ALIASES)
+        found = said.under("score", within, wanted=wanted, form=numbers())
         if isinstance(found, Unread):
             return found
         value = found
@@ -118,7 +117,8 @@ def _named(known: tuple[str, ...], key: str, said: Statement) -> str | Unread:
     if bare is not None:
         return bare
     wanted = f"one of {', '.join(map(repr, known))}"
-    return said.under(key, lambda value: _one_of(known, value), wanted=wanted, aliases=ALIASES)
+    form = words({word: word for word in known})
+    return said.under(key, lambda value: _one_of(known, value), wanted=wanted, form=form)
 
 
 def _one_of(known: tuple[str, ...], said: object) -> str | None:

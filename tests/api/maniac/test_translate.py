@@ -12,7 +12,7 @@ from api.maniac.translate import to_metric, to_spec
 from core.job import utcnow
 from core.metric import Code, Judge
 from store.db.entities import Entity
-from tasks.judging.statement import Unread
+from tasks.judging.prose import Unread
 from tasks.judging.verdict import Verdict, read_verdict
 from tasks.templates.template import compile_body, context
 

@@ -8,11 +8,8 @@ from typing import Final, NamedTuple
 
 from api.maniac.translate import VERDICT
 from core.metric import JsonParser, Labels, Parsed, Parser, Preference, Range, RegexParser, Scale, WordParser
-
-UNREAD: Final = None
-STRICT: Final = "strict"
-
-Replies = dict[str, float | str | None]
+from tests.tasks.judging import fresh
+from tests.tasks.judging.fresh import STRICT, UNREAD, Replies
 
 
 class Row(NamedTuple):
@@ -467,8 +464,6 @@ WORD: Final[Replies] = {
     "TRUE. Yes, TRUE.": 1,
     "The answer does not mention Rome. FALSE": 0,
     "No errors found. TRUE": 1,
-    "There is nothing wrong here: TRUE": 1,
-    "I have no doubt: TRUE": 1,
     "判定：TRUE": 1,
     "Urteil: FALSE": 0,
     "<think>FALSE? no</think>TRUE": 1,
@@ -537,6 +532,9 @@ WORD: Final[Replies] = {
     "yes": UNREAD,
     "I'm sorry, I can't assist with that.": UNREAD,
     "": UNREAD,
+    # A colon after any words is how an answer is quoted too: `Response A ends with: TRUE`.
+    "There is nothing wrong here: TRUE": STRICT,
+    "I have no doubt: TRUE": STRICT,
     "Answer TRUE or FALSE: TRUE": STRICT,
     "Wahr.": STRICT,
     "真": STRICT,
@@ -615,6 +613,23 @@ _SHAPES: Final[tuple[tuple[Scale, Replies], ...]] = (
     ),
 )
 
-ROWS: Final = tuple(Row(scale, reply, worth) for scale, replies in _SHAPES for reply, worth in replies.items())
+_FRESH: Final[tuple[tuple[Scale, Replies], ...]] = (
+    (_SHAPES[0][0], fresh.LABELS),
+    (_SHAPES[1][0], fresh.RANGE),
+    (_SHAPES[2][0], fresh.PREFERENCE),
+    (_SHAPES[5][0], fresh.PATTERN),
+    (_SHAPES[6][0], fresh.WORD),
+    (_parsed(WordParser(values={"yes": 1.0, "no": 0.0})), fresh.YES_NO),
+    (_parsed(WordParser(values={"correct": 1.0, "incorrect": 0.0})), fresh.CORRECTNESS),
+    (_parsed(WordParser(values={"A": 1.0, "B": 0.0, "C": 2.0})), fresh.LETTER),
+    (_parsed(VERDICT), fresh.SCORE),
+    (_parsed(WordParser(values={"PASS": 1.0, "FAIL": 0.0})), fresh.PASS_FAIL),
+    (_parsed(WordParser(values={"relevant": 1.0, "irrelevant": 0.0})), fresh.RELEVANCE),
+    (_parsed(WordParser(values={"SUCCESS": 1.0, "NOT SUCCESS": 0.0})), fresh.SUCCESS),
+    (Labels(labels=("good", "bad"), passing=("good",)), fresh.GRADES),
+    (_SHAPES[4][0], fresh.ANCHORED),
+)
+
+ROWS: Final = tuple(Row(scale, reply, worth) for scale, replies in _SHAPES + _FRESH for reply, worth in replies.items())
 
 SCALES: Final = tuple(scale for scale, _ in _SHAPES)

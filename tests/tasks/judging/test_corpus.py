@@ -2,9 +2,10 @@
 
 from core.endpoint import Reasoning
 from tasks.endpoint.thinking import split_thinking
-from tasks.judging.statement import Unread
+from tasks.judging.prose import Unread
 from tasks.judging.verdict import read_verdict
-from tests.tasks.judging.corpus import ROWS, STRICT, Row
+from tests.tasks.judging.corpus import ROWS, Row
+from tests.tasks.judging.fresh import STRICT
 
 
 def reading(row: Row) -> float | str | None:
@@ -18,8 +19,8 @@ def shown(rows: list[Row]) -> str:
     return "".join(f"\n  {row.scale.kind} {row.reply!r}: {reading(row)!r} instead of {row.worth!r}" for row in rows)
 
 
-def test_the_corpus_has_at_least_300_replies() -> None:
-    assert len(ROWS) >= 300
+def test_the_corpus_has_at_least_1000_replies() -> None:
+    assert len(ROWS) >= 1000
 
 
 def test_no_reply_is_taken_for_what_it_does_not_say() -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from core.errors import SpecInvalid
 from core.metric import FirstParser, JsonParser, Parser, RegexParser, WordParser
 from tasks.judging.parsers import compile_pattern, find_number
-from tasks.judging.statement import Statement, Unread, object_sources, read_object
+from tasks.judging.prose import Unread
+from tasks.judging.statement import Statement
 
 
 def found(parser: Parser, text: str) -> float | None:
@@ -54,7 +55,8 @@ def test_a_number_beyond_its_bounds_counts_as_the_bound(parser: Parser, text: st
         ("**True**, not false", 1.0),
         ("untrue", None),
         ("TRUE_ENOUGH", None),
-        ("truelove falsehood FALSE", 0.0),
+        ("truelove falsehood. FALSE", 0.0),
+        ("truelove falsehood FALSE", None),
         ("", None),
         ("yes", None),
     ],
@@ -71,7 +73,7 @@ def test_the_first_whole_word_counts_in_any_case(text: str, number: float | None
         ("**Correct**. No errors were found.", 1.0),
         ("No, the answer is incorrect.", 0.0),
         ("It is correct, not incorrect", 1.0),
-        ("not perfect, but correct", 1.0),
+        ("not perfect, but correct", None),
         ("I would say correct", 1.0),
         ("not correct", None),
         ("This isn't a correct answer", None),
@@ -117,7 +119,7 @@ def test_a_contradiction_is_not_left_to_the_next_parser_to_decide() -> None:
 def test_of_words_that_begin_alike_the_longer_counts() -> None:
     parser = WordParser(values={"good": 1.0, "good enough": 0.5, "c++ (fine)": 2.0, "Straße": 3.0})
     assert found(parser, "Good enough!") == 0.5
-    assert found(parser, "good, enough") == 1.0
+    assert found(parser, "good, enough") is None
     assert found(parser, "it is C++ (fine)") == 2.0
     assert found(parser, "STRAßE") == 3.0
 
@@ -134,7 +136,7 @@ def test_a_word_that_is_worth_no_finite_number_is_none() -> None:
         ('{"result": true}', 1.0),
         ('{"score": "high", "result": false}', None),
         ('{"verdict": "TRUE"}', 1.0),
-        ("I would say FALSE: 3 of 10.", 0.0),
+        ("I would say FALSE: it is Rome.", 0.0),
         ("Rating: 8", 8.0),
         ("I cannot tell.", None),
     ],
@@ -169,4 +171,4 @@ JSON_VALUES = st.recursive(
 @given(st.dictionaries(TEXTS, JSON_VALUES, min_size=1, max_size=3), st.text(alphabet="abc {}.\n"))
 def test_an_object_is_found_whole_in_prose(value: dict[str, object], prose: str) -> None:
     text = f"{prose}{json.dumps(value)} {prose}"
-    assert [read_object(source) for source, _ in object_sources(text)] == [value]
+    assert [each for *_, each in Statement(text).objects[0]] == [value]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.metric import JsonParser, Labels, Parsed, Preference, Range, RegexParser, Scale
 from tasks.judging.parsers import read_number
-from tasks.judging.statement import Unread
+from tasks.judging.prose import Unread
 from tasks.judging.verdict import (
     CHOICES,
     Verdict,
@@ -49,7 +49,8 @@ LABEL_REPLIES = {
     '```json\n{"label": "good", "feedback": "use ```x``` {y}"}\n```': Verdict(1.0, "good", True, "use ```x``` {y}"),
     'Sure! {"label": "good"} I hope this helps.': GOOD,
     'The {answer} is fine. {"label": "good"}': GOOD,
-    'An empty {} and then {"label": "good"}': GOOD,
+    'An empty {}. {"label": "good"}': GOOD,
+    'An empty {} and then {"label": "good"}': None,
     '{"label": "good"} {"label": "bad"}': None,
     '{"label": "good",} {"label": "bad"}': None,
     '{"label": "good"} {"label": "good"}': GOOD,

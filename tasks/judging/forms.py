@@ -1,0 +1,104 @@
+"""What a verdict looks like in prose, one of some words or a number, and what a text after it says against it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+NAMES: Final = (
+    "verdict|score|rating|grade|judge?ment|decision|evaluation|assessment|urteil|bewertung|punktzahl|veredicto?|puntuación"
+    "|вердикт|оценка|判定|判断|评分|得分|評価"
+)
+"""What a heading calls a verdict."""
+
+NAMES_OF_WORDS: Final = (
+    rf"{NAMES}|label|status|choice|preference|result|conclusion|answer|antwort|ergebnis|respuesta|结论|结果|答案"
+)
+
+NEAR: Final = 60
+"""So many characters before a word can negate it."""
+
+SHORT: Final = 3
+"""A sentence of so many words with another number corrects the first."""
+
+_SUBJECT = (
+    r"(?:it|this|that|(?:the|this) (?:(?:final|given|candidate) )?"
+    r"(?:answer|response|reply|statement|claim|output|result|verdict)(?: [ab])?)"
+)
+_SURELY = r"(?:(?:clearly|completely|fully|entirely|factually|indeed|therefore|thus|also|definitely|and) ){0,4}"
+_I_SAY = (
+    r"i(?: would|['’]d| will)? (?:say|judge|rate|find|consider|deem|call|mark|grade|score|give|choose|conclude)"
+    rf"(?: that|,|:)?(?: {_SUBJECT})?(?: (?:is|to be|at|as|an?|of|score|rating|grade)){{0,5}} "
+)
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NEGATION = re.compile(
+    r"(?:\b(?:not|never|nor|neither|no|without|cannot)|n['’]t)(?: [\w'’-]+){0,3}\W*\Z", re.IGNORECASE
+)
+_IS_SUBJECT = re.compile(r" \w+ (?:is|was|are|would|should)\b")
+_SENTENCE = re.compile(r"(?:[^\n.!?;]|\.(?=\d))+")
+
+
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """What a verdict looks like: how it is `written`, the `names` that a heading gives it, what leads in a `sentence`.
+
+    The three are patterns. `worth` is the value of what fits the first; `is_denied` tells whether a text after a
+    verdict gives another, or says that it is not so.
+    """
+
+    written: str
+    names: str
+    sentence: str
+    worth: Callable[[str], T]
+    is_denied: Callable[[T, str], bool]
+
+
+def words(values: Mapping[str, T]) -> Form[T]:
+    """Return the form of words, in whatever case unless they are single letters; of two that begin alike the longer."""
+    ordered = sorted(values, key=len, reverse=True)
+    written = "|".join(f"(?-i:{re.escape(word)})" if len(word) == 1 else re.escape(word) for word in ordered)
+    mention = re.compile(rf"(?<!\w)_{{0,2}}({written})_{{0,2}}(?!\w)", re.IGNORECASE)
+
+    def worth(text: str) -> T:
+        return values[next(word for word in (text, *ordered) if word in values and word.casefold() == text.casefold())]
+
+    def is_denied(value: T, text: str) -> bool:
+        return any(_opposes(word, text, agrees=worth(word[1]) == value) for word in mention.finditer(text))
+
+    sentence = rf"{_SUBJECT}(?: is| was|['’]s) {_SURELY}(?:an? )?|{_I_SAY}"
+    return Form(written, NAMES_OF_WORDS, sentence, worth, is_denied)
+
+
+def _opposes(word: re.Match[str], text: str, *, agrees: bool) -> bool:
+    """Tell whether a word speaks against a verdict: another, or the same with a negation before it.
+
+    `no errors` and `the correct answer is Paris` speak of something else.
+    """
+    if word[1].casefold() == "no" and re.match(r" +\w", text[word.end() : word.end() + 9]):
+        return False
+    before = text[max(0, word.start() - NEAR) : word.start()]
+    if before.lower().endswith("the ") and _IS_SUBJECT.match(text, word.end()):
+        return False
+    return agrees is (_NEGATION.search(before) is not None)
+
+
+def numbers(names: str = NAMES) -> Form[float]:
+    """Return the form of a number; of `8/10` the 8 counts."""
+    written = rf"{_NUMBER}(?: ?(?:/|of|out of) ?{_NUMBER})?(?: points?| stars?)?"
+    mention = re.compile(rf"(?<![\w.])({_NUMBER})(?: ?(?:/|of|out of) ?{_NUMBER})?(?!\w)")
+    naming = re.compile(
+        rf"(?<!\w)(?:{names}|rate|giv(?:e|ing)|gave|deserves?|merits?|award)(?!\w)|\ban? \d+\b(?!-)"
+        rf"|[,:→–—-] ?{written}\s*\Z",
+        re.IGNORECASE,
+    )
+
+    def worth(text: str) -> float:
+        return float(re.findall(_NUMBER, text)[0])
+
+    def is_denied(value: float, text: str) -> bool:
+        speaks = (each for each in _SENTENCE.findall(text) if len(each.split()) <= SHORT or naming.search(each))
+        return any(float(number) != value for sentence in speaks for number in mention.findall(sentence))
+
+    return Form(written, names, _I_SAY, worth, is_denied)

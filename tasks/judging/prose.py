@@ -1,0 +1,179 @@
+"""Where a verdict may stand in what a judge writes besides JSON: the only places where one is read.
+
+A clause states a verdict if it is nothing else: alone, after a heading that names it (`Final answer: TRUE`), or in a
+sentence that gives it (`The answer is correct`, `I rate it 8`), with at most a reason after it. What is merely
+somewhere in a text (`leaning towards TRUE`, `Response A ends with: TRUE`) is none. The sentences are English ones.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Generic, NamedTuple
+
+from tasks.judging.forms import Form, T
+
+LONGEST_CLAUSE: Final = 2000
+"""No clause that states a verdict has more characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Why a reply gives no verdict; `settled` if it says something, so that no other parser may find another."""
+
+    reason: str
+    settled: bool = False
+
+
+class Stated(NamedTuple, Generic[T]):
+    """A verdict that a clause states, by a sentence or in so many words, its reason, and where the clause ends.
+
+    It is in place if it opens or closes the reply, or a heading follows: amid other text it may be another's.
+    """
+
+    value: T
+    by_sentence: bool
+    is_in_place: bool
+    reason: str
+    end: int
+
+
+_NO_WORDS = re.compile(r"(?m)^[ \t]*\d{1,2}[.)][ \t]+(?=\S)|<\|[^|>\n]{1,30}\|>|</?s>|\[/?INST\]|\ufeff")
+_ONE_FENCE = re.compile(r"(?s)(\s*)(```+|~~~+)[^\n`~]*\n(.*?)\2\s*")
+_SHOWN = re.compile(
+    r"(?im)^(.{0,200}\b(?:answer|response|reply|output|assistant|candidate|model|student|user|text)\b.{0,200}:[*_ ]*\n"
+    r"(?:[ \t]*\n)?)((?:.*\S.*(?:\n|\Z))+)"
+)
+"""A block under a line such as `The response was:`."""
+
+_MARKUP = re.compile(
+    r"\\(?:boxed|text|mathbf|textbf)\b|[*`{}\[\]\"“”«»$✅✔☑👍\ufe0f]|^\s*#+\s|^\s*[-•+]\s+(?=\D)|^\s*\||[|,]\s*$"
+    r"|(?<!\w)['‘_]+|['’_]+(?!\w)"
+)
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_IS_SAID = re.compile(r"\w|```|~~~")
+
+_CLAUSE = re.compile(r"(?:\b(?:e\.g|i\.e|vs|etc|cf)\.|[^\n.!?;。！？；]|[.!?;](?=[^\s*_\"'”)\]]))+[.!?;。！？；]*")
+_SO = (
+    r"(?:(?:sure|okay|certainly|so|therefore|thus|hence|overall|finally|yes|no|in conclusion|in summary|ultimately)\b"
+    r"[,:]? ?)?"
+)
+_HEADING = (
+    r"(?:(?:here(?: is|['’]s)|this is) )?(?:my |the |our |an? )?(?:(?:final|overall|own|total|evaluation) ){0,3}"
+    r"(?:%s|final)(?: \((?:out of |from )?\d[^()]{0,20}\))?"
+    r"(?:,? (?:is|as follows|in json|object|for (?:the|this) (?:answer|response))){0,2}"
+)
+_JOINT = r"(?: ?(?:[:：=|→]|=>|->) ?| [-–—] | (?:is|of) )"
+_STARTS = (
+    r"(?:because|since|as|the|this|that|these|those|its?|they|their|there|both|all|each|every|an?|one|no(?= \w)|none"
+    r"|nothing|response|answer|assistant|candidate|model|student|reply|output|statement|claim"
+    r"|(?!however|al|though|but|if)(?-i:[A-Z])\w+(?: \w+)? (?:is|are|was|were|ha[sd]|have|does|did|names?))\b"
+)
+"""How an explanation begins."""
+
+_EXPLAINS = re.compile(rf"\W*(?:{_STARTS}|[^\x00-\x7f])", re.IGNORECASE)
+_SAYS_SO = r"(?:\w+ ){1,2}(?:says?|claims?|states?|writes?)\s*(?:[^\w\s]|so\b|$)"
+_REASON = rf"(?:,? (?:because|since)\b.*|(?:[,:]| ?[-–—]) ?(?!{_SAYS_SO}){_STARTS}.*|, not [\w ]+)"
+_NEXT_HEADING = re.compile(r"[\W_]*[^\W\d]+(?: [^\W\d]+){0,3}[*_ ]*[:：]|\s*(?:#|\*\*)")
+
+# What unsettles a verdict: in its reason, and anywhere after it.
+_HEDGE = re.compile(
+    r"\b(?:(?:partial|part|most|large|main|general|near|like|probab|possib|arguab)(?:al)?ly|somewhat|perhaps|maybe|almost"
+    r"|might|could|may|in part|to some extent|kind of|sort of|if|unless|assuming)\b",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|meant|opposite|correction"
+    r"|tak(?:e|ing) (?:it|that) back|never ?mind|disregard|changed? my|withdraw|kidding|joking|reservations|guess"
+    r"|guessing|unsure|uncertain|not (?:\w+ )?(?:sure|certain|confident)|low confidence|confidence: low)\b"
+    r"|(?:^|[.!?\n,–—-])\s*(?:not|no|nope)\s*[.!,]",
+    re.IGNORECASE,
+)
+
+
+def verdict_in(text: str, form: Form[T]) -> T | Unread:
+    """Return the verdict that a reply states, if all that it states agree and nothing after them says otherwise."""
+    every = stated(text, form)
+    found = [each for each in every if not each.by_sentence] or every
+    if not found:
+        if re.search(rf"(?<!\w)(?:{form.written})(?!\w)", text, re.IGNORECASE):
+            return Unread("mentions a verdict and does not state it", settled=True)
+        return Unread("has no verdict")
+    last = found[-1]
+    if any(each.value != last.value for each in found):
+        return Unread("states verdicts that differ", settled=True)
+    if not last.is_in_place:
+        return Unread("states a verdict only amid other text", settled=True)
+    if is_taken_back(last.value, f"{last.reason}\n{text[last.end :]}", form):
+        return Unread("states a verdict and then says otherwise", settled=True)
+    return last.value
+
+
+def is_taken_back(value: T, after: str, form: Form[T]) -> bool:
+    """Tell whether the text after a verdict gives another, or doubts it."""
+    return _TAKEN_BACK.search(after) is not None or form.is_denied(value, after)
+
+
+def stated(text: str, form: Form[T]) -> list[Stated[T]]:
+    """Return the verdicts that a text states, in its order."""
+    every = _CLAUSE.finditer(_own_words(text, form.names))
+    clauses = [(clause, plain) for clause in every if _IS_SAID.search(plain := _plain(clause[0], form.names))]
+    states = _pattern(form.written, form.names, form.sentence)
+    found = []
+    for place, (clause, plain) in enumerate(clauses):
+        above, plain_above = clauses[place - 1] if place else (clause, "")
+        said = f"{plain_above.rstrip(' :：')}: {plain}" if place and _heads(above[0]) else plain
+        match = states.fullmatch(said) if _is_whole(clause[0]) else None
+        if match is None or _HEDGE.search(match["reason"] or ""):
+            continue
+        is_first = place == 0 and not said.casefold().startswith("answer")
+        following = clauses[place + 1][0][0] if place + 1 < len(clauses) else ""
+        is_explained = _NEXT_HEADING.match(following) or (is_first and _EXPLAINS.match(following))
+        is_in_place = not following or bool(is_explained)
+        by_sentence, reason = match["sentence"] is not None, match["reason"] or ""
+        found.append(Stated(form.worth(match["verdict"]), by_sentence, is_in_place, reason, clause.end()))
+    return found
+
+
+def is_heading(text: str, names: str) -> bool:
+    """Tell whether a clause names the verdict that follows it."""
+    return re.fullmatch(rf"{_SO}(?:{_HEADING % names})?", _plain(text, names).rstrip(" :："), re.IGNORECASE) is not None
+
+
+@lru_cache(maxsize=256)
+def _pattern(written: str, names: str, sentence: str) -> re.Pattern[str]:
+    lead = rf"{_SO}(?:{_HEADING % names}{_JOINT}|(?P<sentence>{sentence}))?"
+    return re.compile(rf"{lead}\(?(?P<verdict>{written})\)?(?P<reason>{_REASON})?[.!;。！；]*", re.IGNORECASE)
+
+
+def _own_words(text: str, names: str) -> str:
+    """Blank what is not the judge's own words."""
+
+    def shown(found: re.Match[str]) -> str:
+        return found[0] if is_heading(found[1], names) else found[1] + _blank(found[2])
+
+    if fence := _ONE_FENCE.fullmatch(text):
+        text = _blank(text[: fence.start(3)]) + fence[3]
+    return _NO_WORDS.sub(lambda found: _blank(found[0]), _SHOWN.sub(shown, text))
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+def _heads(clause: str) -> bool:
+    """Tell whether a clause is written like a heading of the next one."""
+    return clause.rstrip("*_ ").endswith((":", "：")) or clause.lstrip().startswith("#") or clause.rstrip()[-2:] == "**"
+
+
+def _plain(clause: str, names: str) -> str:
+    """Return a clause without markup; a tag that is named like a verdict is a heading, any other is text."""
+    tag = rf"<(/?)({names}|final)>"
+    tagged = re.sub(tag, lambda tag: "" if tag[1] else f"{tag[2]}: ", clause[:LONGEST_CLAUSE], flags=re.IGNORECASE)
+    return clause if _FENCE.match(clause) else _MARKUP.sub("", tagged).strip()
+
+
+def _is_whole(clause: str) -> bool:
+    """Tell whether no quote or bracket is left open: what is cut out of one may be another's."""
+    pairs = all(clause.count(first) == clause.count(last) for first, last in ("()", "[]", "{}", "“”"))
+    quotes = (clause.count('"'), len(re.findall(r"(?<!\w)'|'(?!\w)", clause)))
+    return len(clause) <= LONGEST_CLAUSE and pairs and not any(count % 2 for count in quotes)
