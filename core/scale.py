@@ -18,6 +18,7 @@ from core.metric import (
     Labels,
     MetricSpec,
     NumberCheck,
+    NumberParser,
     Parsed,
     Parser,
     Preference,
@@ -70,7 +71,7 @@ def _ends(parser: Parser) -> list[float | None]:
             return [parser.minimum, parser.maximum]
         case WordParser():
             return [*parser.values.values()]
-        case RegexParser():
+        case RegexParser() | NumberParser():
             return [None]
         case FirstParser():
             return [end for each in parser.parsers for end in _ends(each)]
