@@ -89,7 +89,7 @@ def numbers(names: str = NAMES) -> Form[float]:
     written = rf"{_NUMBER}(?: ?(?:/|of|out of) ?{_NUMBER})?(?: points?| stars?)?"
     mention = re.compile(rf"(?<![\w.])({_NUMBER})(?: ?(?:/|of|out of) ?{_NUMBER})?(?!\w)")
     naming = re.compile(
-        rf"(?<!\w)(?:{names}|rate|giv(?:e|ing)|gave|deserves?|merits?|award)(?!\w)|\ban? \d+\b(?!-)"
+        rf"(?<!\w)(?:{names}|rate|giv(?:e|ing)|gave|deserves?|merits?|award|should be)(?!\w)|\ban? \d+\b(?!-)"
         rf"|[,:→–—-] ?{written}\s*\Z",
         re.IGNORECASE,
     )
@@ -97,8 +97,11 @@ def numbers(names: str = NAMES) -> Form[float]:
     def worth(text: str) -> float:
         return float(re.findall(_NUMBER, text)[0])
 
+    def is_short(sentence: str) -> bool:
+        return len(sentence.split()) <= SHORT and sentence.rstrip()[-1:].isdigit()
+
     def is_denied(value: float, text: str) -> bool:
-        speaks = (each for each in _SENTENCE.findall(text) if len(each.split()) <= SHORT or naming.search(each))
+        speaks = (each for each in _SENTENCE.findall(text) if naming.search(each) or is_short(each))
         return any(float(number) != value for sentence in speaks for number in mention.findall(sentence))
 
     return Form(written, names, _I_SAY, worth, is_denied)

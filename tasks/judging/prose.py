@@ -46,16 +46,17 @@ _SHOWN = re.compile(
 """A block under a line such as `The response was:`."""
 
 _MARKUP = re.compile(
-    r"\\(?:boxed|text|mathbf|textbf)\b|[*`{}\[\]\"“”«»$✅✔☑👍\ufe0f]|^\s*#+\s|^\s*[-•+]\s+(?=\D)|^\s*\||[|,]\s*$"
-    r"|(?<!\w)['‘_]+|['’_]+(?!\w)"
+    r"\\(?:boxed|text|mathbf|textbf)\b|\[(?![ xX]\])|[*`{}\]\"“”«»$✅✔☑👍\ufe0f]|^\s*#+\s|^\s*[-•+]\s+(?=\D)|^\s*\|"
+    r"|[|,]\s*$|(?<!\w)['‘_]+|['’_]+(?!\w)"
 )
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _IS_SAID = re.compile(r"\w|```|~~~")
 
 _CLAUSE = re.compile(r"(?:\b(?:e\.g|i\.e|vs|etc|cf)\.|[^\n.!?;。！？；]|[.!?;](?=[^\s*_\"'”)\]]))+[.!?;。！？；]*")
 _SO = (
-    r"(?:(?:sure|okay|certainly|so|therefore|thus|hence|overall|finally|yes|no|in conclusion|in summary|ultimately)\b"
-    r"[,:]? ?)?"
+    r"(?:(?:sure|okay|certainly|so|therefore|thus|hence|overall|finally|yes|no|in conclusion|in summary|ultimately"
+    r"|(?:based on|given) (?:this|the|these|my) (?:above|analysis|comparison|criteria|evaluation|assessment))\b"
+    r"[,:!]? ?)?"
 )
 _HEADING = (
     r"(?:(?:here(?: is|['’]s)|this is) )?(?:my |the |our |an? )?(?:(?:final|overall|own|total|evaluation) ){0,3}"
@@ -70,7 +71,11 @@ _STARTS = (
 )
 """How an explanation begins."""
 
-_EXPLAINS = re.compile(rf"\W*(?:{_STARTS}|[^\x00-\x7f])", re.IGNORECASE)
+_EXPLAINS = re.compile(
+    rf"\s*[-•*] |\W*(?:{_STARTS}|here|(?:while|although|in|from|for|with|when|compared|given)(?: \S+){{4}}"
+    r"|[^\x00-\x7f])",
+    re.IGNORECASE,
+)
 _SAYS_SO = r"(?:\w+ ){1,2}(?:says?|claims?|states?|writes?)\s*(?:[^\w\s]|so\b|$)"
 _REASON = rf"(?:,? (?:because|since)\b.*|(?:[,:]| ?[-–—]) ?(?!{_SAYS_SO}){_STARTS}.*|, not [\w ]+)"
 _NEXT_HEADING = re.compile(r"[\W_]*[^\W\d]+(?: [^\W\d]+){0,3}[*_ ]*[:：]|\s*(?:#|\*\*)")
@@ -82,9 +87,10 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _TAKEN_BACK = re.compile(
-    r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|meant|opposite|correction"
-    r"|tak(?:e|ing) (?:it|that) back|never ?mind|disregard|changed? my|withdraw|kidding|joking|reservations|guess"
-    r"|guessing|unsure|uncertain|not (?:\w+ )?(?:sure|certain|confident)|low confidence|confidence: low)\b"
+    r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|meant|opposite"
+    r"|correction|tak(?:e|ing) (?:it|that) back|never ?mind|disregard|changed? my|withdraw|kidding|joking|disagree"
+    r"|reservations|guess(?:ing)?|unsure|uncertain|not (?:\w+ )?(?:sure|certain|confident)|low confidence"
+    r"|confidence: low)\b"
     r"|(?:^|[.!?\n,–—-])\s*(?:not|no|nope)\s*[.!,]",
     re.IGNORECASE,
 )

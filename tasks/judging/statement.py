@@ -31,7 +31,9 @@ _DRESS = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_GOES_ON = re.compile(r"[*_`\]) \t]*[?,(a-z→–—-]|\s*</(?!s>|result|json|output|verdict|answer|evaluation)")
+_GOES_ON = re.compile(
+    r"[*_`\]) \t]*(?:[?,(a-z→–—-]|<(?![/|]))|\s*</(?!s>|result|json|output|verdict|answer|evaluation)"
+)
 _PYTHON_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
 
 
