@@ -83,6 +83,9 @@ PASSING: Final = frozenset(
 )
 """Codes of errors that pass, of endpoints that send them with a status of 200."""
 
+TOO_LARGE_SAYS: Final = "request too large"
+"""How OpenAI and Groq say, with a status of 429, that one request is above the limit of tokens in a minute."""
+
 EXHAUSTED_SAYS: Final = "credit balance is too low"
 """The words of Anthropic, which has no code for it."""
 
@@ -109,6 +112,11 @@ class Complaint:
         """Whether the account has nothing left to pay with."""
         spent = self.status == 402 or EXHAUSTED_SAYS in self.message.lower()
         return spent or not EXHAUSTED.isdisjoint(self.codes)
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the request alone is above a limit, which no waiting mends."""
+        return self.message.lower().startswith(TOO_LARGE_SAYS)
 
     @property
     def may_pass(self) -> bool:

@@ -137,7 +137,7 @@ def read_message(answer: Any) -> Message | None:
     return Message(
         text=content.text or _transcript(message),
         reasoning=reasoning or content.thinking,
-        tool_calls=_tool_calls(message),
+        tool_calls=_tool_calls(message) or _tool_calls(choice),
         refusal=_text(message.get("refusal")) or content.refusal,
         finish=finish,
         end=end,

@@ -94,7 +94,7 @@ def _of_complaint(
         return Reading("error", error, usage, text, exhausted=True)
     meant = complaint.status or status if status < 300 else status
     passing = meant < 300 or meant in _PASSING or meant >= 500
-    if not passing or headers.get("x-should-retry") == "false":
+    if not passing or complaint.is_too_large or headers.get("x-should-retry") == "false":
         return Reading("error", error, usage, text, complaint=complaint)
     unreadable = meant < 300 and not passes and not complaint.may_pass
     return Reading("transient", error, usage, text, answer.value, complaint, unreadable=unreadable)

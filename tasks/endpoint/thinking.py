@@ -1,11 +1,12 @@
 """Thinking told from the answer, in a text that holds both.
 
 Thinking stands between marks; often the first one is in the prompt already, and the text begins in the midst of it.
-A mark in backticks or quotes is spoken of, and ends nothing.
+A mark in backticks or quotes is spoken of, and ends nothing; so is a block between fences that begins with one.
 """
 
 import re
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from core.endpoint import Reasoning
@@ -34,6 +35,7 @@ _CHANNEL: Final = re.compile(
 _HARMONY: Final = re.compile(r"\s*(?:<\|start\|>\w*)?(?:<\|channel\|>)?(?:analysis|commentary|final)\b[^<]*+<\|")
 _BARE_CHANNELS: Final = re.compile(r"\Aanalysis(.*?)assistantfinal(.*)\Z", re.DOTALL)
 _BLANK: Final = re.compile(r"\s*")
+_FENCE: Final = re.compile(r"^[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
 _QUOTES: Final = frozenset("`'\"\u2018\u2019\u201c\u201d")
 
 
@@ -124,11 +126,29 @@ def _closings(marks: Sequence[_Mark]) -> list[_Mark | None]:
 def _marks(text: str, start: str, end: str) -> list[_Mark]:
     """Return the marks that are no quotations, in their order."""
     pattern = re.compile(rf"`[^`\n]*`|({re.escape(start)})|{re.escape(end)}")
-    return [
+    marks = [
         _Mark(found.start(), found.end(), found[1] is not None)
         for found in pattern.finditer(text)
         if text[found.start()] != "`" and not _is_quoted(text, found.start(), found.end())
     ]
+    places = [mark.at for mark in marks]
+    shown: set[int] = set()
+    for start_of_block, end_of_block in _fenced(text) if marks else ():
+        within = range(bisect(places, start_of_block), bisect(places, end_of_block))
+        if within and marks[within[0]].opens:
+            shown.update(within)
+    return [mark for number, mark in enumerate(marks) if number not in shown]
+
+
+def _fenced(text: str) -> Iterator[tuple[int, int]]:
+    """Yield from where to where a text is between fences."""
+    opening: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opening is None:
+            opening = fence
+        elif fence[1].startswith(opening[1]) and not fence[2].strip():
+            yield opening.end(), fence.start()
+            opening = None
 
 
 def _is_quoted(text: str, at: int, stop: int) -> bool:

@@ -223,13 +223,29 @@ def test_what_anthropic_says_in_words_alone_is_that_there_is_no_credit() -> None
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
+        ("Write it so:\n```xml\n<think>a</think>\nb\n```\nand no more.", None),
+        ("~~~\n<think>\n~~~\n42", None),
+        ("<think>so:\n```\ncode\n```\n</think>\n42", "42"),
+        ("<think>so:\n```\ncode</think>\n42:\n```\nx\n```", "42:\n```\nx\n```"),
+        ("so:\n```\ncode\n</think>\n42:\n```\nx\n```", "42:\n```\nx\n```"),
+        ("<think>a</think>\n```xml\n<think>b</think>\n```", "```xml\n<think>b</think>\n```"),
+    ],
+)
+def test_thinking_that_is_shown_between_fences_is_text(text: str, answer: str | None) -> None:
+    assert split_thinking(text, Reasoning()).answer.strip() == (text if answer is None else answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("```\n<think>\n```\n" * 20_000, ("```\n<think>\n```\n" * 20_000).strip()),
         ("<think>a</think>\n" * 30_000 + "42", "42"),
         ("<think>" * 30_000 + "</think>" * 30_000 + "42", "</think>" * 29_999 + "42"),
         ("`a" * 100_000 + "<think>", "`a" * 100_000 + "<think>"),
         ("<|channel|>analysis<|message|>" * 30_000, ""),
         ("analysis" + "assistantfina" * 30_000 + "l42", "42"),
     ],
-    ids=["blocks", "nested", "backticks", "harmony", "bare"],
+    ids=["fences", "blocks", "nested", "backticks", "harmony", "bare"],
 )
 def test_texts_of_very_many_marks_are_read_in_one_pass(text: str, answer: str) -> None:
     assert split_thinking(text, Reasoning()).answer.strip() == answer
