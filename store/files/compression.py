@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import lzma
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ import pyarrow as pa
 from core.errors import DatasetUnreadable
 from store.files.bounds import Bounds
 
-ENDINGS: Final = (".gz", ".gzip", ".bz2", ".zst", ".zstd")
+ENDINGS: Final = (".gz", ".gzip", ".bz2", ".xz", ".zst", ".zstd")
 """How the names of compressed files end, after the ending of what they hold."""
 
 STEP_BYTES: Final = 1 << 18
+
+XZ_MEMORY: Final = 128_000_000
+"""What reading a file of xz may take, which the file itself says; `xz -9` says 65 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,46 @@ def _open_bzip2(path: Path) -> BinaryIO:
     return bz2.open(path)  # type: ignore[return-value]
 
 
+class _Xz(io.RawIOBase):
+    """What a file of xz holds; `lzma.open` has no bound for the memory that this takes."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._part = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = b""
+        while not piece and (packed := self._packed()) is not None:
+            piece = self._part.decompress(packed, len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def _packed(self) -> bytes | None:
+        """Return what the decompressor is given next, nothing while it has more to say; None at the file's end."""
+        if not self._part.eof:
+            packed = self._file.read(STEP_BYTES) if self._part.needs_input else b""
+            if self._part.needs_input and not packed:
+                raise EOFError("the end is missing")
+            return packed
+        packed = self._part.unused_data or self._file.read(STEP_BYTES)
+        while packed and not packed.strip(b"\0"):  # between parts
+            packed = self._file.read(STEP_BYTES)
+        if not packed:
+            return None
+        self._begin()
+        return packed.lstrip(b"\0")
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def _open_zstandard(path: Path) -> BinaryIO:
     stream: BinaryIO = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
     return stream
@@ -45,10 +89,11 @@ def _open_zstandard(path: Path) -> BinaryIO:
 COMPRESSIONS: Final = (
     Compression("gzip", b"\x1f\x8b", _open_gzip),
     Compression("bzip2", b"BZh", _open_bzip2),
+    Compression("xz", b"\xfd7zXZ\x00", _Xz),  # type: ignore[arg-type]
     Compression("Zstandard", b"\x28\xb5\x2f\xfd", _open_zstandard),
 )
 
-OTHERS: Final[Mapping[bytes, str]] = {b"\xfd7zXZ\x00": "xz", b"\x04\x22\x4d\x18": "LZ4", b"7z\xbc\xaf\x27\x1c": "7z"}
+OTHERS: Final[Mapping[bytes, str]] = {b"\x04\x22\x4d\x18": "LZ4", b"7z\xbc\xaf\x27\x1c": "7z"}
 
 
 def compression_of(path: Path) -> Compression | None:
@@ -86,7 +131,7 @@ class _Decoded(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
             piece = self._stream.read(min(len(buffer), STEP_BYTES))
-        except (EOFError, OSError, ValueError, zlib.error) as error:
+        except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
             raise DatasetUnreadable(
                 f"{self._named} is damaged, or was cut short: {self._kind} says {str(error)!r}; compress it again"
             ) from error

@@ -1,4 +1,4 @@
-"""Tables of text with a header: separated by commas, tabs or semicolons, whichever the header has."""
+"""Tables of text with a header: separated by commas, tabs, semicolons or vertical bars, whichever the header has."""
 
 import csv
 import io
@@ -13,9 +13,9 @@ from core.spec import FileFormat
 from store.files.bounds import MAX_COLUMNS, MAX_VALUES
 from tasks.datasets.data_file import DataFile, Format, Row
 
-SEPARATORS: Final = {",": "commas", "\t": "tabs", ";": "semicolons"}
+SEPARATORS: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 
-_TOLD: Final = re.compile(r'"?sep=([,;\t])"?[,;\t]*\s*', re.IGNORECASE)
+_TOLD: Final = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 """What Excel writes and reads before the header."""
 
 _QUOTED: Final = re.compile(r'"[^"]*(?:"|\Z)')

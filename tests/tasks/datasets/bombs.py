@@ -2,7 +2,9 @@
 
 import bz2
 import gzip
+import lzma
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +33,14 @@ PACKED: dict[str, tuple[bytes, str]] = {
     "line.jsonl.bz2": (
         packed(bz2.compress, b'{"q": "', b"x", 150, b'"}'),
         "line 1 of line.jsonl.bz2 is longer than 2,000,000 bytes",
+    ),
+    "line.jsonl.xz": (
+        packed(partial(lzma.compress, preset=0), b'{"q": "', b"x", 150, b'"}'),
+        "line 1 of line.jsonl.xz is longer than 2,000,000 bytes",
+    ),
+    "memory.jsonl.xz": (
+        lzma.compress(b"{}", filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 28}]),
+        "memory.jsonl.xz is damaged, or was cut short: xz says 'Memory usage limit exceeded'; compress it again",
     ),
     "element.json.gz": (
         packed(gzip.compress, b'[{"q": "', b"x", 150, b'"}]'),
