@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from rich.table import Table
 
 from cli import terminal
-from cli.client import JOBS
+from cli.client import JOBS, Client
 from cli.demo_model import ROWS, scripted_model
 from cli.serve import TEND_INTERVAL_S, Service, service
 from cli.signals import stop_signals
-from cli.tables import cell, plain_table
+from cli.summaries import read_summaries, show_summaries
+from cli.tables import plain_table
 from core.settings import Settings, make_folder
 from store.results.views import query
 
@@ -141,22 +141,8 @@ def run_job(url: str, model: str, say: Callable[[str], None]) -> str:
 
 
 def show_results(url: str, job_id: str) -> None:
-    """Print the job's summaries as its client gets them."""
-    download = f"{url}/v2/evaluation/jobs/{job_id}/results/evaluation-results/download"
-    results = httpx.get(download, trust_env=False).raise_for_status().json()
-    table = Table("task", "metric", "score", "mean", "stddev", "scored", "not scored")
-    for task, outcome in results["tasks"].items():
-        for metric, scores in outcome["metrics"].items():
-            for name, score in scores["scores"].items():
-                stats = score["stats"]
-                figures = (
-                    f"{stats['mean']:.3f}",
-                    f"{stats['stddev']:.3f}",
-                    str(stats["count"]),
-                    str(stats["nan_count"]),
-                )
-                table.add_row(*map(cell, (task, metric, name, *figures)))
-    terminal.show(table)
+    """Print the job's summaries, as `assay jobs show` does."""
+    show_summaries(read_summaries(Client(url).get(f"/{job_id}/summaries")["data"]))
 
 
 def show_query(settings: Settings, job_id: str) -> None:

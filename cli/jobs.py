@@ -8,8 +8,9 @@ from rich.table import Table
 
 from cli import terminal
 from cli.client import Client, JsonDict
-from cli.tables import job_table, summary_table
-from cli.terminal import say, say_json
+from cli.summaries import read_summaries, show_end, show_summaries
+from cli.tables import job_table
+from cli.terminal import say_json
 
 app = App(name="jobs", help="List, show and steer jobs.")
 
@@ -46,13 +47,13 @@ def show(job: str, *, as_json: AsJson = False) -> int:
     """Show a job: its status, and its scores once there are some."""
     client = Client()
     found = client.get(f"/{job}")
-    summaries = client.get(f"/{job}/summaries")["data"]
-    _print({"job": found, "summaries": summaries}, as_json, lambda: job_table([found]))
-    reason = found["failure"]["message"] if found["failure"] else found["note"]
-    if reason and not as_json:
-        say(reason)
-    if summaries and not as_json:
-        terminal.show(summary_table(summaries))
+    told = client.get(f"/{job}/summaries")["data"]
+    _print({"job": found, "summaries": told}, as_json, lambda: job_table([found]))
+    if not as_json:
+        summaries = read_summaries(told)
+        if summaries:
+            show_summaries(summaries)
+        show_end(found, summaries)
     return 0
 
 

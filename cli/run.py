@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli import terminal
 from cli.client import Client, JsonDict, service_url
 from cli.serve import service
 from cli.signals import heeding
 from cli.specs import Request, read_request
-from cli.tables import summary_table
+from cli.summaries import read_summaries, show_end, show_summaries
 from cli.terminal import NOTES, note, say_json
 from core.job import TERMINAL
 from core.settings import Settings
@@ -48,14 +47,14 @@ def submit(client: Client, request: Request) -> JsonDict:
     return client.post_elsewhere(request.elsewhere, request.body)
 
 
-def show(job: JsonDict, summaries: list[JsonDict], *, as_json: bool) -> None:
+def show(job: JsonDict, told: list[JsonDict], *, as_json: bool) -> None:
     """Print what became of a job: its results to the output, the rest to the user."""
+    summaries = read_summaries(told)
     if as_json:
-        say_json({"job": job, "summaries": summaries}, indent=2)
+        say_json({"job": job, "summaries": told}, indent=2)
     elif summaries:
-        terminal.show(summary_table(summaries))
-    reason = job["failure"]["message"] if job["failure"] else job["note"]
-    note(f"{job['status']}{f': {reason}' if reason else ''}")
+        show_summaries(summaries)
+    show_end(job, summaries)
 
 
 @contextmanager

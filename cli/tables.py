@@ -6,6 +6,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cli.client import JsonDict
+from core import shown
+from core.result import Summary
 from core.text import one_line
 
 MAX_CELL = 60
@@ -27,14 +29,15 @@ def job_table(jobs: Iterable[JsonDict]) -> Table:
     return table
 
 
-def summary_table(summaries: Iterable[JsonDict]) -> Table:
-    """Return one line a score, and why samples have none."""
-    table = Table("task", "target", "metric", "score", "mean", "stddev", "scored", "not scored")
+def summary_table(summaries: Iterable[Summary]) -> Table:
+    """Return one line a score: how sure its mean is, and why samples have none."""
+    table = Table("task", "target", "metric", "score", "mean [95 % interval]", "scored", "not scored", "cautions")
     for each in summaries:
-        missing = ", ".join(f"{count} {outcome}" for outcome, count in each["outcomes"].items() if outcome != "scored")
-        figures = ("-" if each[name] is None else f"{each[name]:.3f}" for name in ("mean", "stddev"))
-        names = (each[name] for name in ("task", "target", "metric", "name"))
-        table.add_row(*map(cell, (*names, *figures, each["count"], missing or 0)))
+        excluded = cell(shown.excluded(each))
+        excluded.stylize("bold" if shown.many_are_excluded(each) else "")
+        names = map(cell, (each.task, each.target, each.metric, each.name))
+        figures = map(cell, (shown.mean(each), shown.scored(each)))
+        table.add_row(*names, *figures, excluded, cell(shown.cautions(each)))
     return table
 
 

@@ -26,6 +26,11 @@ def note(text: str) -> None:
     NOTES.print(Text(_lines(text)), soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """Tell the user something that must not be overlooked."""
+    NOTES.print(Text(_lines(text), style="bold red"), soft_wrap=True)
+
+
 def announce(text: str) -> None:
     """Tell what becomes of a service, which does not end for want of ears, as on a full disk."""
     with suppress(OSError):

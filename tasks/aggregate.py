@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Final
 
+from core import shown
 from core.errors import AssayError, EndpointFailed, EndpointRefused
 from core.result import CallOutcome, Outcome, Score, Summary
 from store.results.folder import CallEnd
@@ -37,7 +38,7 @@ def aggregate(engine: Engine) -> list[Summary]:
     engine.folder.write_summaries(summaries)
     engine.keep_notes()
     for summary in summaries:
-        engine.say(describe(summary))
+        engine.say(f"{summary.task} / {summary.metric} / {summary.name}: {shown.figure(summary)}")
     for error in silent_models(engine.folder.call_ends(), reference=engine.manifest.spec.reference):
         raise error
     failures.check()
@@ -108,10 +109,3 @@ class Failures:
             )
         if self._needs_scores and not self._scored:
             raise EndpointFailed(f"none of {self._samples} samples has a score: {self._complaint}")
-
-
-def describe(summary: Summary) -> str:
-    """Say in a line what a score came to."""
-    mean = "no mean" if summary.mean is None else f"mean {summary.mean:.4g}"
-    where = f"{summary.task} / {summary.metric} / {summary.name}"
-    return f"{where}: {mean}, {summary.count} scored, {summary.nan_count} not"

@@ -9,6 +9,7 @@ from typing import Final
 
 from core.errors import AssayError, RecordDamaged
 from core.job import Failure, Job, JobStatus, OpenJob, Progress, utcnow
+from core.shown import shortfall
 from store.db.jobs import Change
 from store.results.folder import JobFolder
 from store.workspace import Workspace
@@ -40,8 +41,10 @@ def finish(
     failure = unpublished or job.failure or (report.failure if report else None)
     if unpublished:
         status = "failed"
-    if status == "completed" and (missing := _missing(folder)):
-        status, failure = "failed", missing
+    note = None
+    if status == "completed":
+        missing, note = _results(folder)
+        status, failure = ("failed", missing) if missing else (status, failure)
     whole = _whole(workspace, job)
     if status != "failed":
         failure = None
@@ -51,6 +54,8 @@ def finish(
     ended = replace(whole, status=status, failure=failure, started_at=started_at, finished_at=finished_at)
     folder.write_job(ended)
     end: Change = {"status": status, "finished_at": finished_at, "failure": failure}
+    if note:
+        end["note"] = note
     workspace.jobs.settle(job.id, seen=seen, **end)
 
 
@@ -67,14 +72,15 @@ def _begun(workspace: Workspace, job: Job | OpenJob, report: Progress | None) ->
     return job.status, job.started_at
 
 
-def _missing(folder: JobFolder) -> Failure | None:
-    """Return why a job has not completed whose run has: its results are not there, or damaged."""
+def _results(folder: JobFolder) -> tuple[Failure | None, str | None]:
+    """Return why a job has not completed whose run has, as its results cannot be read; else how few these are."""
     try:
-        if folder.read_summaries() is not None:
-            return None
+        summaries = folder.read_summaries()
     except AssayError as error:
-        return Failure(blame=error.blame, code=error.code, message=error.message)
-    return Failure(blame="service", code="results_missing", message="The job ended without its results.")
+        return Failure(blame=error.blame, code=error.code, message=error.message), None
+    if summaries is None:
+        return Failure(blame="service", code="results_missing", message="The job ended without its results."), None
+    return None, shortfall(summaries)
 
 
 def _whole(workspace: Workspace, job: Job | OpenJob) -> Job | OpenJob:

@@ -14,6 +14,7 @@ import cli
 from cli import terminal
 from cli.fsck import check
 from cli.main import answer
+from cli.summaries import read_summaries
 from cli.tables import plain_table, sample_table, summary_table
 from core.result import Summary
 from store.results.folder import JobFolder
@@ -33,10 +34,10 @@ def test_every_cell_and_heading_of_a_table_is_plain(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")
     score = {"metric": HOSTILE, "name": HOSTILE, "value": None, "label": HOSTILE, "outcome": "scored"}
     sample = {"task": HOSTILE, "sample": 1, "target": HOSTILE, "output": HOSTILE, "scores": [score]}
-    summary = dict.fromkeys(("task", "target", "metric", "name"), HOSTILE) | {"mean": 1.0, "stddev": None, "count": 1}
+    told = dict.fromkeys(("task", "target", "metric", "name"), HOSTILE) | {"mean": 1.0, "count": 1, "nan_count": 1}
     for table in (
         sample_table([sample]),
-        summary_table([summary | {"outcomes": {HOSTILE: 1}}]),
+        summary_table(read_summaries([told | {"outcomes": {HOSTILE: 1}}])),
         plain_table([HOSTILE], [[HOSTILE]]),
     ):
         terminal.show(table)

@@ -16,7 +16,7 @@ from core.plan import Shard
 from core.result import CallOutcome, Outcome, Output, Score, Summary
 from core.spec import RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import CallEnd
-from tasks.aggregate import NOT_HAD, Failures, describe, silent_models
+from tasks.aggregate import NOT_HAD, Failures, silent_models
 from tasks.figures import summarise
 from tasks.generate import recorded_outputs
 from tasks.metrics.bleu import sentence_bleu
@@ -62,7 +62,6 @@ def test_nothing_scored_has_no_statistics_rather_than_zero() -> None:
     summary = summarise(KEY, [], Counter({"target_error": 3}))
     assert (summary.count, summary.nan_count) == (0, 3)
     assert {summary.sum, summary.mean, summary.min, summary.max, summary.variance, summary.stderr} == {None}
-    assert describe(summary) == "qa / graded / score: no mean, 0 scored, 3 not"
 
 
 @given(st.lists(VALUES, min_size=1, max_size=30))
@@ -172,7 +171,6 @@ def test_a_corpus_without_a_scored_sentence_has_no_value() -> None:
     aggregator.add([Score("qa", 0, "target", 0, "bleu", "sentence", "refused")])
     _, corpus = aggregator.summaries()
     assert (corpus.name, corpus.count, corpus.nan_count, corpus.mean) == ("corpus", 0, 1, None)
-    assert describe(corpus) == "qa / bleu / corpus: no mean, 0 scored, 1 not"
 
 
 def test_a_bleu_with_one_name_has_one_summary_which_is_the_corpus_as_a_fraction() -> None:

@@ -1,9 +1,11 @@
 import pytest
 
 from core.job import Failure, JobStatus, NewJob, OpenJob, Progress, random_id, utcnow
+from core.result import Outcome, Summary
 from core.settings import Settings
 from flows.control.finish import finish
 from store.workspace import Workspace
+from tests.tasks.specs import alike
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +48,23 @@ def test_a_job_that_ends_without_a_word_or_results_is_the_services_fault(
     assert (ended.status, ended.failure.blame, ended.failure.code) == ("failed", "service", code)
     assert [status for status, _ in ended.history] == ["created", "failed"]
     assert ended.started_at is None
+
+
+@pytest.mark.parametrize(
+    ("scored", "told"),
+    [
+        (0, "Nothing was scored: qa / m / n 0 of 20 (20 judge_unparsable)"),
+        (9, "Less than half was scored: qa / m / n 9 of 20 (11 judge_unparsable)"),
+        (10, None),
+    ],
+)
+def test_a_job_that_scored_next_to_nothing_says_so_with_its_status(
+    workspace: Workspace, scored: int, told: str | None
+) -> None:
+    job = added(workspace)
+    outcomes: dict[Outcome, int] = {"scored": scored, "judge_unparsable": 20 - scored}
+    summary = Summary("qa", "t", "m", "n", scored, 20 - scored, *alike(None), outcomes)
+    workspace.folder(job.id).write_summaries([summary])
+    finish(workspace, job, "completed")
+    ended = workspace.jobs.get(job.id)
+    assert (ended.status, ended.note) == ("completed", told)

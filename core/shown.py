@@ -1,0 +1,75 @@
+"""Figures in words, which the command line, Prefect's artifacts, logs and statuses have in common.
+
+A mean is never shown alone: `mean [low, high] · n scored of total · excluded by outcome · cautions`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from core.result import Summary
+from core.stats.words import CAUTIONS, REASONS
+
+ENOUGH: Final = 0.5
+"""If a smaller share of a score's samples was scored, its job says so loudly."""
+
+MANY_EXCLUDED: Final = 0.05
+"""From this share of excluded samples on they are told in bold."""
+
+MOST_NAMED: Final = 3
+
+
+def figure(summary: Summary) -> str:
+    """Say in a line what a score came to, and how sure that is."""
+    parts = (mean(summary), f"{scored(summary)} scored", excluded(summary), cautions(summary))
+    return " · ".join(part for part in parts if part)
+
+
+def mean(summary: Summary) -> str:
+    """Return a mean with its interval, or with why there is none."""
+    shown = "no mean" if summary.mean is None else f"{summary.mean:.3f}"
+    if summary.ci_low is not None and summary.ci_high is not None:
+        return f"{shown} [{summary.ci_low:.3f}, {summary.ci_high:.3f}]"
+    return f"{shown} [{summary.ci_reason}]" if summary.ci_reason else shown
+
+
+def scored(summary: Summary) -> str:
+    """Return how many samples were scored of how many."""
+    return f"{summary.count} of {_total(summary)}"
+
+
+def excluded(summary: Summary) -> str:
+    """Return how many samples have no score, by outcome; empty if all have one."""
+    return ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items() if outcome != "scored")
+
+
+def cautions(summary: Summary) -> str:
+    """Return what to be careful about, in single words; `legend` says what they mean."""
+    return ", ".join(summary.cautions or ())
+
+
+def many_are_excluded(summary: Summary) -> bool:
+    """Whether so many samples have no score that it should meet the eye."""
+    return summary.nan_count >= MANY_EXCLUDED * max(1, _total(summary))
+
+
+def legend(summaries: Iterable[Summary]) -> list[str]:
+    """Return what the single words beside figures mean, a line each."""
+    rows = list(summaries)
+    reasons = {each.ci_reason for each in rows}
+    words = {word for each in rows for word in each.cautions or ()}
+    return [f"{word}: {said}" for word, said in (*REASONS.items(), *CAUTIONS.items()) if word in {*reasons, *words}]
+
+
+def shortfall(summaries: Sequence[Summary]) -> str | None:
+    """Say that nothing, or less than half, was scored, and of what; None if enough was."""
+    few = [each for each in summaries if each.count < ENOUGH * _total(each)]
+    if not few:
+        return None
+    whole = "Nothing was scored" if not any(each.count for each in summaries) else "Less than half was scored"
+    named = [f"{each.task} / {each.metric} / {each.name} {scored(each)} ({excluded(each)})" for each in few]
+    more = f"; and of {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
+    return f"{whole}: {'; '.join(named[:MOST_NAMED])}{more}"
+
+
+def _total(summary: Summary) -> int:
+    return summary.count + summary.nan_count
