@@ -75,13 +75,23 @@ def OURS_read(result, isinstance=isinstance, type=type, dict=dict, str=str, int=
         return f"the str {result[:40]!r}"
     return f"a value of type {type(result).__name__}"
 
+OURS_exec, OURS_any = exec, BaseException
+
 def OURS_is_function(value, type=type):
     return type(value).__name__ == "function"
 
-class OURS_Module:
+def locals():
+    raise NameError("name 'locals' is not defined")
+
+class module:
     pass
+
+OURS_Module, module = module, None
 """.replace("OURS", OURS)
-"""Comes before the source. Only a float or a short text leaves the interpreter, however large the result."""
+"""Comes before the source. Only a float or a short text leaves the interpreter, however large the result.
+
+Nothing that a source can print tells our names: neither its locals, nor what one of our modules is an instance of.
+"""
 
 MODULES: Final = {
     file.stem: file.read_text().replace("_NAMES = {}", f"_NAMES = {_CHARACTERS!r}")
@@ -97,13 +107,19 @@ _LIMITS: Final = {
     "TimeoutError: feed time limit exceeded": ("time", _TIME),
     "MemoryError: memory limit exceeded": ("memory", _MEMORY),
     "MemoryError: the worker exceeded its memory limit": ("memory", _MEMORY),
-    "RecursionError: maximum recursion depth exceeded": ("recursion", "it calls itself more than {depth:,} deep"),
 }
-"""The interpreter's words for a limit, by which it is known, and ours."""
+"""The interpreter's words for a limit, and ours. A source may raise what has the same words: see `_run`."""
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 Reply = dict[str, Any]
+
+
+class _Own(Exception):
+    """An exception that a source has raised, whatever it says of itself."""
+
+    def __init__(self, error: MontyError) -> None:
+        self.error = error
 
 
 class _Flood(Exception):
@@ -200,8 +216,10 @@ def _answer(workers: Monty, message: bytes) -> Reply | None:
         with workers.checkout(limits=limits, os_policy={"sleep": "zero", "random_start": {"seed": 0}}) as session:
             _confine(session)
             reply = _evaluate(session, request, printed)
+    except _Own as own:
+        reply = _flooded(request, printed) or _exception(own.error, request)
     except MontyError as error:
-        reply = _failure(error, request, flooded=printed.left < 0)
+        reply = _flooded(request, printed) or _failure(error, request)
     return None if reply is None else {**reply, "printed": printed.kept}
 
 
@@ -209,14 +227,31 @@ def _evaluate(session: MontySession, request: Mapping[str, Any], printed: _Print
     """Run the source, and its function on the item, if there is one."""
     source, modules = _with_modules(request["source"])
     session.feed_run(PRELUDE + modules)
-    session.feed_run(f"{source}\n\nNone", print_callback=printed)
+    _run(session, f"{source}\n\nNone", {}, printed)
     if "item" not in request:
         return _checked(session, source)
     inputs = {"item": request["item"]}
-    result = session.feed_run(f"{OURS}_read(run_evaluation(item))", inputs=inputs, print_callback=printed)
+    result = _run(session, f"{OURS}_read(run_evaluation(item))", inputs, printed)
     if isinstance(result, float):
         return {"value": result}
     return {"cause": "result", "error": f"it returned {result}, not a number"[:SHOWN_CHARACTERS]}
+
+
+def _run(session: MontySession, code: str, inputs: dict[str, Any], printed: _Printed) -> Any:
+    """Run what is a source's. Raises _Own for its exceptions, and MontyError for those that are limits.
+
+    A limit of time, or one that has ended the worker, has no traceback, and no `except` catches one of memory.
+    """
+    try:
+        return session.feed_run(code, inputs=inputs, print_callback=printed)
+    except MontyRuntimeError as error:
+        if not error.traceback():
+            raise
+        if not error.display("type-msg").startswith("MemoryError"):
+            raise _Own(error) from error
+        again = f"try:\n    {OURS}_exec({OURS}_again)\nexcept {OURS}_any:\n    pass"
+        session.feed_run(again, inputs={**inputs, f"{OURS}_again": code}, print_callback=_Printed(printed.left))
+        raise _Own(error) from error
 
 
 def _checked(session: MontySession, source: str) -> Reply | None:
@@ -323,17 +358,25 @@ def _confine(session: MontySession) -> None:
 # What went wrong.
 
 
-def _failure(error: MontyError, request: Mapping[str, Any], *, flooded: bool) -> Reply:
+def _flooded(request: Mapping[str, Any], printed: _Printed) -> Reply | None:
+    if printed.left >= 0:
+        return None
+    return {"cause": "print", "error": f"it printed more than {request['printed']:,} characters"}
+
+
+def _failure(error: MontyError, request: Mapping[str, Any]) -> Reply:
     """Tell which limit stopped an evaluation, or which exception at which line."""
-    if flooded:
-        return {"cause": "print", "error": f"it printed more than {request['printed']:,} characters"}
     if isinstance(error, MontyCrashedError):
         return _stopped("time", _TIME, request) if error.timed_out else {"cause": "lost", "error": "its process ended"}
     shown = _shown(error)
     for words, (cause, ours) in _LIMITS.items():
         if shown.startswith(words):
             return _stopped(cause, ours, request)
-    return {"cause": "exception", "error": _line(error, request["source"]) + shown}
+    return _exception(error, request)
+
+
+def _exception(error: MontyError, request: Mapping[str, Any]) -> Reply:
+    return {"cause": "exception", "error": _line(error, request["source"]) + _shown(error)}
 
 
 def _stopped(cause: str, ours: str, request: Mapping[str, Any]) -> Reply:
@@ -343,9 +386,14 @@ def _stopped(cause: str, ours: str, request: Mapping[str, Any]) -> Reply:
 def _shown(error: MontyError) -> str:
     """Return type and message of an exception."""
     text = error.display("type-msg") if isinstance(error, MontyRuntimeError | MontySyntaxError) else str(error)
-    if text.startswith(_UNREAD_SYNTAX):
+    if text.startswith(_UNREAD_SYNTAX) and not _was_raised(error):
         return f"the sandbox does not run {text.removeprefix(_UNREAD_SYNTAX)}"
     return text[:SHOWN_CHARACTERS]
+
+
+def _was_raised(error: MontyError) -> bool:
+    """Tell whether an exception came from what ran, and not from reading it."""
+    return isinstance(error, MontyRuntimeError) and any(frame.function_name for frame in error.traceback())
 
 
 def _line(error: MontyError, source: str) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 LARGEST: Final = 1e100
 
-Cause = Literal["time", "memory", "recursion", "print", "request", "exception", "result", "lost"]
+Cause = Literal["time", "memory", "print", "request", "exception", "result", "lost"]
 """What an evaluation failed by: a limit, its own exception, what it returned, or the end of its process."""
 
 

@@ -78,8 +78,45 @@ REACHING: dict[str, str] = {
     "return help()": "NameError",
     "return fetch('http://127.0.0.1/')": "NameError",
     "while True:\n    try:\n        open('/etc/passwd')\n    except PermissionError: pass": "RuntimeError",
+    "return len(locals())": "NameError",
+    "return len(eval('locals()'))": "NameError",
+    # Calls within calls.
+    "return run_evaluation(item)": "RecursionError",
+    "f = lambda: f()\nreturn f()": "RecursionError",
+    "a, b = [], []\nfor _ in range(10**4): a, b = [a], [b]\nreturn a == b": "RecursionError",
 }
 """Attempts at what is outside, by the exception that each meets; where it has no name, any."""
+
+FORGING = "def f():\n    raise MemoryError('memory limit exceeded')\n"
+FORGED: dict[str, str] = {
+    "raise TimeoutError('feed time limit exceeded')": "TimeoutError: feed time limit exceeded",
+    "raise TimeoutError('feed time limit exceeded: 2.1s > 2s')": "TimeoutError: feed time",
+    "raise MemoryError('memory limit exceeded')": "MemoryError: memory limit exceeded",
+    "raise MemoryError('memory limit exceeded: 64006380 bytes > 64000000 bytes')": "MemoryError: memory",
+    "raise MemoryError('the worker exceeded its memory limit')": "MemoryError: the worker",
+    f"{FORGING}try:\n    return f()\nfinally:\n    pass": "MemoryError: memory limit exceeded",
+    f"{FORGING}try:\n    f()\nexcept MemoryError:\n    raise": "MemoryError: memory limit exceeded",
+    "exec('raise MemoryError(\"memory limit exceeded\")')\nreturn 1": "MemoryError: memory limit exceeded",
+    "raise RecursionError('it calls itself more than 1,000 deep')": "RecursionError: it calls itself",
+    "raise NotImplementedError('The monty syntax parser does not yet support you')": "NotImplementedError: The monty",
+    "raise ValueError('it ran for more than 2 s')": "ValueError: it ran for more than 2 s",
+    "raise Exception('its process ended')": "Exception: its process ended",
+}
+"""Exceptions in the words of limits, ours and the interpreter's, and what must be said of each."""
+
+PRYING = (
+    "print(locals())",
+    "print(eval('locals()'))",
+    "exec('print(locals())')",
+    "import string\nprint(string, string.capwords, type(string), repr(string))",
+    "import string\nprint(string.nothing)",
+    "import enum, html, operator, statistics, difflib\nprint(enum, html, operator, statistics, difflib, enum.Enum)",
+    "print(module, run_evaluation)",
+    "from string import nothing",
+    "import string\nstring()",
+    "raise Exception(str(locals))",
+)
+"""Sources that ask what names there are besides theirs."""
 
 GREEDY: dict[str, Cause] = {
     # Time.
@@ -113,10 +150,6 @@ GREEDY: dict[str, Cause] = {
     "parts = [1] * 100\nfor _ in range(12): parts = [parts] * 100\nreturn len(repr(parts))": "memory",
     "import math\nreturn math.factorial(10**7)": "memory",
     "import re\nreturn len(re.sub('a', 'b' * 10**6, 'a' * 10**6))": "memory",
-    # Recursion.
-    "return run_evaluation(item)": "recursion",
-    "f = lambda: f()\nreturn f()": "recursion",
-    "a, b = [], []\nfor _ in range(10**4): a, b = [a], [b]\nreturn a == b": "recursion",
     # Output.
     "while True: print('x' * 1000)": "print",
     "for _ in range(100): print('x' * 1000)\nreturn 1": "print",

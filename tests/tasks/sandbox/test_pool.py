@@ -18,7 +18,7 @@ from tasks.sandbox import pool as pools
 from tasks.sandbox.contract import LARGEST, Cause, Evaluated, Failed
 from tasks.sandbox.pool import Pool
 from tests.tasks.sandbox.conftest import NARROW, children, has_ended
-from tests.tasks.sandbox.probes import GREEDY, REACHING
+from tests.tasks.sandbox.probes import FORGED, GREEDY, PRYING, REACHING
 
 ITEM = {"a": 1}
 QUARTER = "return item['a'] / 4"
@@ -73,12 +73,38 @@ def test_an_evaluator_that_takes_too_much_is_stopped_and_the_next_is_not(
     said = {
         "time": "it ran for more than 0.2 s",
         "memory": "it needs more than 8 MB of memory",
-        "recursion": "it calls itself more than 100 deep",
         "print": "it printed more than 10,000 characters",
     }
     assert failed.error == said.get(cause, failed.error)
     assert len(failed.error) < 400
     assert run(pool, QUARTER) == Evaluated(0.25)
+
+
+@pytest.mark.parametrize(("body", "said"), FORGED.items())
+def test_no_exception_in_the_words_of_a_limit_is_taken_for_one(pool: Pool, body: str, said: str) -> None:
+    failed = run(pool, body)
+    assert isinstance(failed, Failed)
+    assert failed.cause == "exception"
+    assert re.match(rf"line \d+: {re.escape(said)}", failed.error), failed.error
+
+
+def test_a_limit_is_known_where_the_source_runs_too(patient: Pool) -> None:
+    for source, cause in (
+        ("x = [0] * 10**9\n", "memory"),
+        ("raise MemoryError('memory limit exceeded')\n", "exception"),
+    ):
+        failed = patient.run(source + evaluator(QUARTER), ITEM)
+        assert isinstance(failed, Failed)
+        assert failed.cause == cause
+
+
+@pytest.mark.parametrize("source", PRYING)
+def test_a_source_is_told_no_name_of_ours(pool: Pool, source: str) -> None:
+    for text in (f"{source}\n{evaluator('return 1')}", evaluator(f"{source}\nreturn 1")):
+        answer = pool.run(text, ITEM)
+        said = answer.printed + (answer.error if isinstance(answer, Failed) else "")
+        assert not re.search("[0-9a-f]{32}", said), said
+        assert said
 
 
 def test_there_are_enough_probes_and_no_file_was_made() -> None:
