@@ -5,6 +5,7 @@ A number is taken only where the reply leaves no choice: what it gives twice, wi
 
 import re
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any, Final, assert_never
 
 import re2
@@ -20,6 +21,18 @@ LARGEST_SCORE: Final = 1e100
 
 LONGEST_NUMBER: Final = 400
 """No number is written with more characters."""
+
+LONGEST_PATTERN: Final = 10_000
+LARGEST_PROGRAM: Final = 10_000
+"""Characters of a user's pattern, and instructions that it is compiled to: a repetition repeats those of its part."""
+
+MOST_STEPS: Final = 50_000_000
+"""Of a pattern in a reply: each search may take each of the characters through all instructions. That is a second."""
+
+SHOWN_PATTERN: Final = 200
+_TOO_LARGE: Final = (
+    f"the pattern {{}} is larger than {LARGEST_PROGRAM:,} instructions: have it repeat less, or less of it"
+)
 
 _NUMBER = re2.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -72,6 +85,8 @@ def _first(parser: FirstParser, said: Statement) -> float | Unread:
 def _matched(parser: RegexParser, text: str) -> float | Unread:
     text = text.encode(errors="replace").decode()
     matches = _fits(parser, text)
+    if isinstance(matches, Unread):
+        return matches
     if not matches:
         return Unread(_unmatched(parser, text))
     groups = [match.group(1) or "" for match in matches]
@@ -86,14 +101,22 @@ def _matched(parser: RegexParser, text: str) -> float | Unread:
     return numbers[0]
 
 
-def _fits(parser: RegexParser, text: str) -> list[Any]:
+def _fits(parser: RegexParser, text: str) -> list[Any] | Unread:
     """Return where a pattern fits; one that is anchored, at the start and at those of the lines after it."""
     pattern = compile_pattern(parser.pattern)
+    steps = 2 * len(text) * pattern.programsize  # of one that fits nowhere, which is looked for elsewhere
+    if steps > MOST_STEPS:
+        return Unread(f"is too long, with {len(text):,} characters, for {_shown(parser.pattern)}")
     if parser.method == "search":
-        return list(pattern.finditer(text))
-    if (first := pattern.match(text)) is None:
+        found = pattern.finditer(text)
+    elif (first := pattern.match(text)) is None:
         return []
-    return [first, *(each for each in pattern.finditer(text, first.end()) if text[each.start() - 1] == "\n")]
+    else:
+        after = pattern.finditer(text, first.end())
+        found = chain([first], (each for each in after if text[each.start() - 1] == "\n"))
+    most = 2 * MOST_STEPS // (steps or 1)
+    matches = list(islice(found, most))
+    return matches if len(matches) < most else Unread(f"fits {_shown(parser.pattern)} {most:,} times")
 
 
 def _is_open(text: str, match: Any) -> bool:
@@ -114,19 +137,30 @@ def _unmatched(parser: RegexParser, text: str) -> str:
     return f"does not fit {parser.pattern!r} at its start, but further on it does ({elsewhere[0][:60]!r}): {remedy}"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def compile_pattern(pattern: str) -> Any:
     """Compile a user's pattern, which runs in linear time and has the number in group 1; raises SpecInvalid."""
+    if len(pattern) > LONGEST_PATTERN:
+        raise SpecInvalid(f"the pattern {_shown(pattern)} has more than {LONGEST_PATTERN:,} characters")
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = 1 << 20  # also what it remembers of its searches, for as long as it is cached
     try:
         compiled = re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        raise SpecInvalid(f"the pattern {pattern!r} is not valid RE2 syntax: {reason}") from error
+        if reason.startswith("pattern too large"):
+            raise SpecInvalid(_TOO_LARGE.format(_shown(pattern))) from error
+        raise SpecInvalid(f"the pattern {_shown(pattern)} is not valid RE2 syntax: {reason}") from error
+    if compiled.programsize > LARGEST_PROGRAM:
+        raise SpecInvalid(_TOO_LARGE.format(_shown(pattern)))
     if compiled.groups < 1:
-        raise SpecInvalid(f"the pattern {pattern!r} has no group: put the number in (...)")
+        raise SpecInvalid(f"the pattern {_shown(pattern)} has no group: put the number in (...)")
     return compiled
+
+
+def _shown(pattern: str) -> str:
+    return repr(pattern) if len(pattern) <= SHOWN_PATTERN else f"{pattern[:SHOWN_PATTERN]!r}…"
 
 
 def _member(parser: JsonParser, said: Statement) -> float | Unread:

@@ -1,4 +1,5 @@
 import json
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -172,3 +173,38 @@ JSON_VALUES = st.recursive(
 def test_an_object_is_found_whole_in_prose(value: dict[str, object], prose: str) -> None:
     text = f"{prose}{json.dumps(value)} {prose}"
     assert [each for *_, each in Statement(text).objects[0]] == [value]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"(\pL{100})", "larger than 10,000 instructions"),
+        (r"(\pL{1000})", "larger than 10,000 instructions"),
+        ("(" + "|".join(f"a{{{n}}}b" for n in range(1, 900)) + ")", "larger than 10,000 instructions"),
+        ("((a{100}){100})", "invalid repetition size"),
+        ("(((a{100}){100}){100})", "not valid RE2 syntax"),
+        ("(a{1001})", "not valid RE2 syntax"),
+        (f"({'a' * 10_000})", "more than 10,000 characters"),
+    ],
+    ids=range(7),
+)
+def test_a_pattern_that_repeats_too_much_is_refused_by_name(pattern: str, reason: str) -> None:
+    with pytest.raises(SpecInvalid, match="the pattern") as refused:
+        compile_pattern(pattern)
+    assert reason in refused.value.message
+    assert repr(pattern[:100])[:-1] in refused.value.message
+    assert len(refused.value.message) < 400
+
+
+@pytest.mark.parametrize("pattern", ["((a?){1000})", "(((a?){30}){30})", "((?:a|b)*c?){500}", "(a)(?s:.*z)?", "()"])
+@pytest.mark.parametrize("method", ["search", "match"])
+def test_no_reply_is_searched_for_ever(pattern: str, method: Literal["search", "match"]) -> None:
+    searched = find_number(RegexParser(pattern=pattern, method=method), Statement("a" * 100_000 + "\na" * 100_000))
+    assert isinstance(searched, Unread)
+
+
+def test_a_reply_says_that_it_is_too_long_for_a_pattern() -> None:
+    found = find_number(RegexParser(pattern="((a?){1000})", method="search"), Statement("a" * 100_000))
+    assert found == Unread("is too long, with 100,000 characters, for '((a?){1000})'")
+    found = find_number(RegexParser(pattern="SCORE: ([0-9])", method="search"), Statement("x" * 100_000 + "SCORE: 3"))
+    assert found == 3
