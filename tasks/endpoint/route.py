@@ -16,6 +16,9 @@ MASK: Final = b"******"
 MIN_KEY_LENGTH: Final = 6
 """A shorter key is a placeholder ("EMPTY", "none"); masking it would change answers."""
 
+LONGEST_KEYS: Final = 8_192
+"""Of all keys of a route: more than any server takes, and few enough to be found however an answer spells them."""
+
 MAX_ANSWER: Final = 8_000_000
 AZURE_API_VERSION: Final = "2024-10-21"
 """Of Azure's routes of deployments, where neither the URL nor the settings say one."""
@@ -103,6 +106,8 @@ class Route:
         key = (self.api_key or "").strip()
         if not all(text.isascii() and text.isprintable() for text in (key, *self.extra.values())):
             raise RouteInvalid("The endpoint's key has characters that cannot be sent")
+        if len(key) + sum(map(len, self.secrets)) > LONGEST_KEYS:
+            raise RouteInvalid(f"The endpoint's keys have more than {LONGEST_KEYS:,} characters")
         if key and self._is_azure and not _TOKEN_OF_ENTRA.fullmatch(key):
             headers["api-key"] = key
         elif key:
@@ -134,6 +139,8 @@ def spellings(key: str) -> bytes:
 def _of_bytes() -> Any:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False  # they would go out with the pattern, which is a key
+    options.max_mem = 1 << 26
     return options
 
 

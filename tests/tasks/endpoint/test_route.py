@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.endpoint.route import AZURE_API_VERSION, Route, RouteInvalid, route_url
+from tasks.endpoint.route import AZURE_API_VERSION, LONGEST_KEYS, Route, RouteInvalid, route_url
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,14 @@ def test_an_escaped_key_is_masked_too(escape: Callable[[str], str]) -> None:
 def test_a_placeholder_for_a_key_is_left_in_answers() -> None:
     assert Route("http://h", "m", api_key="EMPTY").mask(b"it is EMPTY") == b"it is EMPTY"
     assert Route("http://h", "m").mask(b"it is EMPTY") == b"it is EMPTY"
+
+
+@pytest.mark.parametrize("character", ["k", "<", "/"])
+def test_the_longest_keys_are_masked_and_longer_ones_refused_without_a_word_of_them(character: str, capfd) -> None:
+    key = character * (LONGEST_KEYS - 6) + "secret"
+    assert Route("http://h", "m", api_key=key).headers["authorization"]
+    assert Route("http://h", "m", api_key=key).mask(b'"' + key.encode() + b'"') == b'"******"'
+    for route in (Route("http://h", "m", api_key=key + "x"), Route("http://h", "m", api_key=key, secrets=("x",))):
+        with pytest.raises(RouteInvalid, match="more than 8,192 characters"):
+            _ = route.headers
+    assert not capfd.readouterr().err
