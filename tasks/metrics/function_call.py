@@ -1,7 +1,8 @@
-"""Function call: is the model's one call among the possible answers?
+"""Function call: is the model's one call among the possible answers, or does it rightly make none?
 
-Source: the category "simple" of the Berkeley Function-Calling Leaderboard v3 (Patil et al. 2025). A possible answer
-lists for each argument the values that it may have; an empty text among them says that it may be left out.
+Source: the categories "simple" and "irrelevance" of the Berkeley Function-Calling Leaderboard v3 (Patil et al. 2025). A
+possible answer lists for each argument the values that it may have; an empty text among them says that it may be left
+out. Where no function fits, no call is right; one whose arguments cannot be read is none.
 Differences: arguments are compared by value, not first by declared type, so that 5.0 is 5; nested values are compared
 to any depth. The leaderboard's own data has nested members with a list of possible values, and others with the value
 itself, which may be a list too.
@@ -21,11 +22,14 @@ _IGNORED = re.compile(r"[ ,./\-_*^]")
 def function_call(candidate: str, reference: str) -> float:
     """Return 1.0 if `candidate` is one call that `reference` allows, else 0.0.
 
-    `reference` is a JSON list of one object, `{"<function>": {"<argument>": [<possible value>, ...]}}`.
-    Raises Unparsable for a text of another form.
+    `reference` is a JSON list of one object, `{"<function>": {"<argument>": [<possible value>, ...]}}`, or an empty one
+    if there should be no call. Raises Unparsable for a text of another form.
     """
     calls = read_calls("candidate", candidate)
-    name, possible = _possible(reference)
+    wanted = read_json("reference", reference)
+    if wanted == [] and reference.strip().startswith("["):  # nothing and null are a row without an answer
+        return float(all(isinstance(call.given, Unparsable) for call in calls))
+    name, possible = _possible(wanted)
     if len(calls) != 1 or _plain_name(calls[0].name) != _plain_name(name):
         return 0.0
     return float(_members_match(calls[0].arguments, possible))
@@ -36,8 +40,8 @@ def measure(_metric: FunctionCall, texts: Texts) -> list[Measure]:
     return [check(function_call(**texts))]
 
 
-def _possible(reference: str) -> tuple[str, dict[str, Any]]:
-    match read_json("reference", reference):
+def _possible(wanted: Any) -> tuple[str, dict[str, Any]]:
+    match wanted:
         case [dict() as answer] if len(answer) == 1:
             [(name, possible)] = answer.items()
             if isinstance(possible, dict):

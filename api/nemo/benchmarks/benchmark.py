@@ -13,7 +13,8 @@ class Benchmark:
     """An evaluation that is written down already.
 
     Its task is called `task` where the config has none; those that it has are of one of `task_types`, and may
-    bring their own dataset, template and metrics. Rows of a dataset given instead of `dataset` are of the same shape.
+    bring their own dataset, template and metrics. Rows of a dataset given instead of `dataset` are of the same shape;
+    the URL of that names the task's type as `{type}`, if there is a file for each.
     Its metrics read texts, which may be there already, unless `reads_text` is false. `bleu` is what its BLEU is called.
     """
 

@@ -1,4 +1,4 @@
-"""The category "simple" of the Berkeley Function-Calling Leaderboard v3 (Patil et al. 2025)."""
+"""The categories "simple" and "irrelevance" of the Berkeley Function-Calling Leaderboard v3 (Patil et al. 2025)."""
 
 from typing import Final
 
@@ -10,9 +10,9 @@ POSSIBLE: Final = "{{ item.ground_truth | tojson }}"
 
 BENCHMARK: Final = Benchmark(
     task="simple",
-    task_types=("simple",),
+    task_types=("simple", "irrelevance", "live_irrelevance"),
     dataset=FilesDataset(
-        url="hf://datasets/gorilla-llm/Berkeley-Function-Calling-Leaderboard/BFCL_v3_simple.json",
+        url="hf://datasets/gorilla-llm/Berkeley-Function-Calling-Leaderboard/BFCL_v3_{type}.json",
         format="jsonl",  # one object a line, in spite of the name
         layout="bfcl",
     ),

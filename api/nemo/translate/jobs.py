@@ -169,7 +169,7 @@ def _benchmark_dataset(
     usual = benchmark.dataset or FilesDataset(url="")
     given = _asked_dataset(task, params)
     if given is None and benchmark.dataset:
-        return usual.model_copy(update={"token": _token(params)})
+        return usual.model_copy(update={"url": usual.url.format(type=task.type), "token": _token(params)})
     if isinstance(given, str) and given.startswith("hf://"):
         given = WireDataset(files_url=given)
     files = _files(given, _token(params), field)

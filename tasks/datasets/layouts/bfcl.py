@@ -1,7 +1,8 @@
 """Rows of the Berkeley Function-Calling Leaderboard v3 in the form that prompts and metrics use.
 
 A row is `{"id", "question": [[<message>, ...]], "function": [<function>, ...]}`. Its `ground_truth` stands in the
-row, or with the same id in the file of the same name in the folder `possible_answer`. What NVIDIA calls the format
+row, or with the same id in the file of the same name in the folder `possible_answer`; to a question of the category
+"irrelevance" the answer is no call, and there is no file. What NVIDIA calls the format
 `openai` is read too: `{"messages": [[<message>, ...]], "tools": [<tool>, ...], "tool_calls_ground_truth": [...]}`.
 """
 
@@ -18,6 +19,8 @@ ANSWERS: Final = "possible_answer"
 
 OTHERS: Final = (ANSWERS, "multi_turn_func_doc")
 """The folders beside the questions that have none."""
+
+_NO_CALL: Final = re.compile(r"(?:live_)?irrelevance_")
 
 TYPES: Final[Mapping[str, str]] = {
     "any": "string",
@@ -68,6 +71,8 @@ def arrange(rows: Iterable[Row], read_answers: Callable[[], Iterable[Row]], name
         if "tool_calls_ground_truth" in row:
             yield _of_openai(where, row)
             continue
+        if "ground_truth" not in row and _NO_CALL.match(str(row.get("id"))):
+            row = {**row, "ground_truth": []}
         if "ground_truth" not in row:
             if answers is None:
                 answers = {answer.get("id"): answer.get("ground_truth") for answer in read_answers()}

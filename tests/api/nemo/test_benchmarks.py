@@ -51,6 +51,11 @@ def test_the_vendors_example_is_one_function_call_against_its_possible_answers()
     assert task.metrics == (FunctionCall(name="accuracy", reference="{{ item.ground_truth | tojson }}"),)
 
 
+def test_a_category_of_the_leaderboard_has_a_file_of_its_own() -> None:
+    task = only_task(to_spec(asked({"type": "bfclv3", "tasks": {"t": {"type": "irrelevance"}}})))
+    assert task.dataset.url.endswith("/Berkeley-Function-Calling-Leaderboard/BFCL_v3_irrelevance.json")
+
+
 def test_gsm8k_needs_nothing_but_a_model() -> None:
     spec = to_spec(asked({"type": "gsm8k", "params": {"max_tokens": 9, "extra": {"hf_token": "store:hub"}}}))
     task = only_task(spec)

@@ -143,3 +143,9 @@ def test_an_upload_needs_its_answers_in_its_rows(tmp_path: Path) -> None:
     sources = Sources(None, lambda _: Upload(tmp_path / "f", "f.jsonl"), str)
     with pytest.raises(DatasetUnreadable, match="file:1 is an upload, beside which there is no possible_answer"):
         list(read_rows(FilesDataset(url="file:1", layout="bfcl"), sources, limit=None))
+
+
+def test_a_question_to_which_no_function_fits_has_no_call_as_its_answer() -> None:
+    for name in ("irrelevance_0", "live_irrelevance_0-0-0"):
+        [row] = arrange([ROW | {"id": name}], unread, "d.json")
+        assert row["ground_truth"] == []

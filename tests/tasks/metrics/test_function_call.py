@@ -41,6 +41,14 @@ def test_every_argument_has_one_of_its_possible_values(arguments: dict[str, Any]
 
 
 @pytest.mark.parametrize(
+    ("candidate", "expected"),
+    [("", 1.0), ("[]", 1.0), (made(("area", {})), 0.0), ('[{"name": "area", "arguments": "{bad"}]', 1.0)],
+)
+def test_where_no_function_fits_no_call_is_right(candidate: str, expected: float) -> None:
+    assert function_call(candidate, "[]") == expected
+
+
+@pytest.mark.parametrize(
     ("changed", "expected"),
     [
         ({}, 1.0),
