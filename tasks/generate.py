@@ -5,10 +5,12 @@ from typing import Any
 
 import orjson
 
+from core.endpoint import Reasoning
 from core.plan import Shard
 from core.result import Call, CallKey, Output
 from core.spec import EvaluationSpec, ModelTarget, RecordedTarget
 from tasks.calls import Ask, fulfil, prepare
+from tasks.endpoint.message import read_message
 from tasks.endpoint.reply import to_output
 from tasks.engine import Engine
 from tasks.templates.template import compile_prompt, context
@@ -43,9 +45,10 @@ def derived_outputs(spec: EvaluationSpec, shard: Shard, rows: Sequence[Row], cal
 
 
 def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) -> Iterator[Output]:
-    """Read the outputs that are recorded in the rows; a value that is no text is given as JSON.
+    """Read the outputs that are recorded in the rows.
 
-    Without a column there is no text to read, and nothing is missing.
+    One that is the answer of an endpoint is read as such, any other value that is no text is given as JSON. Without a
+    column there is no text to read, and nothing is missing.
     """
     for sample, row in enumerate(rows, start=shard.start):
         value = None if target.column is None else row[target.column]
@@ -54,6 +57,10 @@ def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) 
             yield Output(shard.task, sample, target.name, outcome="missing_field", error=error)
             continue
         text = value if isinstance(value, str | None) else orjson.dumps(value).decode()
+        if isinstance(value, dict) and read_message(value) is not None:
+            key = CallKey(shard.task, sample, target.name, 0, "target", "", 0)
+            yield to_output(Call(key, "answered", request="", response=text), Reasoning())
+            continue
         yield Output(shard.task, sample, target.name, text=text, empty=text is not None and not text.strip())
 
 

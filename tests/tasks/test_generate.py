@@ -31,6 +31,16 @@ def test_a_recorded_value_that_is_no_text_is_given_as_json(value: object, expect
     assert output.empty == empty
 
 
+def test_a_recorded_answer_of_an_endpoint_is_read_as_such() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "<think>so</think>42", "tool_calls": [call]}
+    answer = {"choices": [{"index": 0, "message": message, "finish_reason": "length"}]}
+    (output,) = recorded_outputs(RecordedTarget(column="said"), SHARD, [{"said": answer}])
+    assert (output.sample, output.text, output.reasoning, output.truncated) == (25, "42", "so", True)
+    assert orjson.loads(output.tool_calls or "") == [call]
+    assert orjson.loads(output.response or "") == answer
+
+
 def test_without_a_column_there_is_nothing_but_the_row() -> None:
     outputs = list(recorded_outputs(RecordedTarget(), SHARD, [{"a": 1}, {"a": 2}]))
     assert [output.text for output in outputs] == [None, None]
