@@ -63,14 +63,17 @@ class Outcome:
 def main() -> None:
     """Try all, print what came of it, and write it down."""
     options = _options()
-    with endpoint_process(0.05) as steady_url, attacked(steady_url) as (site, supervisor):
-        site.most = options.most
-        with closing(Watching(site.url, supervisor, steady_url)) as watching:
-            steady = Steady(site.http, steady_url)
-            outcomes = [_alone(watching, steady)]
-            for name in options.areas or AREAS:
-                outcomes.append(_observed(name, site, watching, steady))
-                print(_row(outcomes[-1]), *map(str, outcomes[-1].successes), sep="\n", file=sys.stderr, flush=True)
+    with (
+        endpoint_process(0.05) as steady_url,
+        attacked(steady_url) as (site, supervisor),
+        closing(Watching(site.url, supervisor, steady_url)) as watching,
+    ):
+        steady = Steady(site.http, steady_url)
+        outcomes = [_alone(watching, steady)]
+        for name in options.areas or AREAS:
+            site.most = AREAS[name][1] if options.goals else options.most
+            outcomes.append(_observed(name, site, watching, steady))
+            print(_row(outcomes[-1]), *map(str, outcomes[-1].successes), sep="\n", file=sys.stderr, flush=True)
     failures = [failure for outcome in outcomes[1:] for failure in _failures(outcome)]
     text = report(outcomes, failures)
     print(text)
@@ -146,6 +149,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.attacks", description=__doc__)
     parser.add_argument("areas", nargs="*", help=f"of {', '.join(AREAS)}; all if none is named")
     parser.add_argument("--most", type=int, help="tries of an area, at most")
+    parser.add_argument("--goals", action="store_true", help="about as many of each kind as there are to be, no more")
     parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
     return parser.parse_args()
 

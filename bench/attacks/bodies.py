@@ -140,7 +140,7 @@ def attack(site: Site) -> Iterator[Try]:
     sent += [_query(path.format(made.json()["id"]), name) for path in (*LISTS, *OF_A_JOB) for name in _queries(chance)]
     with ThreadPoolExecutor(AT_A_TIME) as threads:
         yield from threads.map(lambda each: sender.send(**each), site.some(sent))
-    if site.most is None:
+    if site.most is None or site.most >= len(sent) // 2:  # the short form is cheap
         yield from (sender.send(**each) for each in dense.requests())
 
 

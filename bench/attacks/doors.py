@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -15,10 +16,15 @@ OPEN: Final = frozenset({"/api/health", "/api/ready"})
 
 ZERO: Final = "00000000-0000-0000-0000-000000000000"
 WITHIN_S: Final = 60.0
+_ENDS: Final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 _SIGN_INS: Final = (
     *("", "Basic", "Basic ", "Basic Og==", "Basic YXNzYXk6", "Basic YXNzYXk6YXNzYXk=", "Bearer ", "Bearer assay"),
     *("Basic YWRtaW46cGFzcw==", "basic YXNzYXk6", "Basic " + "A" * 5_000, "Basic \xff", "Digest x", "Bearer null"),
+)
+_DEVICES: Final = (
+    *("/dev/zero", "/dev/stdin", "/dev/tty", "/proc/self/environ", "/proc/self/mem", "/etc/passwd", "/etc"),
+    *("../../../../etc/passwd", "a\u0000b", ""),
 )
 _MARK: Final = "SECRET-OF-THE-MACHINE"
 
@@ -62,38 +68,8 @@ def _asked(http: httpx.Client, method: str, path: str, headers: dict[str, str] |
 
 def _runs(site: Site) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the parameters of runs, by what they want."""
-    specs = site.home / "specs"
-    specs.mkdir(exist_ok=True)
-    secret = site.home.parent / "secret.yaml"
-    secret.write_text(f"targets: {_MARK}\n")
-    (specs / "link.yaml").unlink(missing_ok=True)
-    (specs / "link.yaml").symlink_to(secret)
-    (specs / "etc").unlink(missing_ok=True)
-    (specs / "etc").symlink_to("/etc")
-    if not (specs / "pipe.yaml").exists():
-        os.mkfifo(specs / "pipe.yaml")
-    (specs / "long.yaml").write_bytes(b"targets: [" + b"a," * 6_000_000 + b"]")
-    (specs / "bomb.yaml").write_text(
-        "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 12)).replace("*a0", "x")
-    )
-    (specs / "self.yaml").write_text("&a [*a, *a]\n")
-    (specs / "object.yaml").write_text("!!python/object/apply:os.system ['touch /tmp/assay-out']\n")
-    (specs / "deep.yaml").write_text("[" * 100_000)
-    key = 'targets: [{kind: model, endpoint: {model: m, url: "http://127.0.0.1:1", api_key: "env:KEY"}}]\n'
-    for number, name in enumerate(("HF_TOKEN", "HOME", "PREFECT_API_AUTH_STRING", "ASSAY_API_KEYS")):
-        named = specs / f"key{number}.yaml"
-        named.write_text(key.replace("KEY", name) + "tasks: [{name: qa, dataset: {kind: rows, rows: [{a: 1}]}}]\n")
-        yield f"a file that names {name}", {"spec_file": str(named)}
-    for file in ("/dev/zero", "/dev/stdin", "/dev/tty", "/proc/self/environ", "/proc/self/mem", "/etc/passwd", "/etc"):
-        yield file, {"spec_file": file}
-    sign_in = site.home / "prefect" / "sign-in"
-    around = (sign_in, secret, specs / ".." / "prefect" / "sign-in", specs / "link.yaml", specs / "etc" / "passwd")
-    for path in around:
+    for path in (*_DEVICES, *_traps(site)):
         yield str(path), {"spec_file": str(path)}
-    for name in ("pipe", "long", "bomb", "self", "object", "deep"):
-        yield f"{name}.yaml", {"spec_file": str(specs / f"{name}.yaml")}
-    yield "a relative file", {"spec_file": "../../../../etc/passwd"}
-    yield "no characters of a path", {"spec_file": "a\u0000b"}
     target = {"kind": "model", "endpoint": {"model": "m", "url": f"http://127.0.0.1:{site.canary.port}"}}
     spec = {"targets": [{**target, "api_key": "env:HF_TOKEN"}], "tasks": [{"name": "qa", "dataset": {"kind": "rows"}}]}
     yield "a specification", {"spec": spec}
@@ -105,8 +81,42 @@ def _runs(site: Site) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "too many samples", {"limit_samples": 10**30, "parallelism": 10**9}
 
 
+def _traps(site: Site) -> Iterator[Path]:
+    """Yield files that are no specifications, or not to be read: outside the folder, or in it and leading out."""
+    specs, outside = site.home / "specs", site.home.parent
+    specs.mkdir(exist_ok=True)
+    secret = outside / "secret.yaml"
+    secret.write_text(f"targets: {_MARK}\n")
+    yield from (secret, site.home / "prefect" / "sign-in", specs / ".." / "prefect" / "sign-in")
+    for name, leads in {"link.yaml": secret, "etc": Path("/etc")}.items():
+        (specs / name).unlink(missing_ok=True)
+        (specs / name).symlink_to(leads)
+    yield from (specs / "link.yaml", specs / "etc" / "passwd")
+    (specs / "pipe.yaml").unlink(missing_ok=True)
+    os.mkfifo(specs / "pipe.yaml")
+    yield specs / "pipe.yaml"
+    for name, content in _contents(outside / "made").items():
+        (specs / f"{name}.yaml").write_text(content)
+        yield specs / f"{name}.yaml"
+
+
+def _contents(made: Path) -> dict[str, str]:
+    """Return what stands in files of the folder; one would make a file."""
+    key = 'targets: [{kind: model, endpoint: {model: m, url: "http://127.0.0.1:1", api_key: "env:KEY"}}]\n'
+    keyed = key + "tasks: [{name: qa, dataset: {kind: rows, rows: [{a: 1}]}}]\n"
+    names = ("HF_TOKEN", "HOME", "PREFECT_API_AUTH_STRING", "ASSAY_API_KEYS")
+    return {
+        **{f"names {name}": keyed.replace("KEY", name) for name in names},
+        "long": f"targets: [{'a,' * 6_000_000}]",
+        "bomb": "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 12)),
+        "itself": "&a [*a, *a]\n",
+        "object": f"!!python/object/apply:os.system ['touch {made}']\n",
+        "deep": "[" * 100_000,
+    }
+
+
 def _started(site: Site, signed: httpx.Client, name: str, parameters: dict[str, Any]) -> Try:
-    """Start a run as one who goes around the form; tell whether it was carried out, called anyone, or told a secret."""
+    """Start a run as one who goes around the form; tell whether it did what it may not."""
     deployment = signed.get("/deployments/name/evaluate/evaluation").raise_for_status().json()["id"]
     asked = {"parameters": parameters, "enforce_parameter_schema": False}
     answer = signed.post(f"/deployments/{deployment}/create_flow_run", json=asked)
@@ -120,10 +130,7 @@ def _started(site: Site, signed: httpx.Client, name: str, parameters: dict[str, 
     job = site.http.get(f"{JOBS}/{run['name']}")
     told = job.text + str(run["state"].get("message"))
     visits, site.canary.visits = site.canary.visits, []
-    if _MARK in told or "root:" in told or visits:
+    if _MARK in told or "root:" in told or visits or (site.home.parent / "made").exists():
         return Try(name, f"it read what it may not: {told[:200]}")
     completed = run["state"]["type"] == "COMPLETED" or (job.is_success and job.json()["status"] == "completed")
     return Try(name, "it was carried out" if completed else None)
-
-
-_ENDS: Final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}

@@ -26,7 +26,7 @@ class Bounds:
 
     row: int = 32_000_000
     decoded: int = 1_000_000_000
-    held: int = 128_000_000
+    held: int = 64_000_000
 
     def refuse_row(self, place: str, size: int) -> None:
         """Raise DatasetUnreadable if a row at `place` is so long that it would be too much to hold."""

@@ -74,10 +74,13 @@ class Column:
 
     @property
     def held(self) -> int:
-        """The bytes that reading a single row may take; all pages where a row's list may go through all."""
+        """The bytes that reading a single row may take; all pages where a row's list may go through all.
+
+        A dictionary counts twice: readers keep it as it is in the file, too.
+        """
         largest = max((page.bytes for page in self.data), default=0)
         listed = sum(page.values * (self._value(page) + _LEVEL_BYTES) for page in self.data) if self.is_repeated else 0
-        return int(self.dictionary_bytes + largest + listed)
+        return int(2 * self.dictionary_bytes + largest + listed)
 
     @property
     def per_row(self) -> float:

@@ -8,14 +8,17 @@ from typing import Any, Final
 import orjson
 
 from core.errors import DatasetUnreadable
+from core.json_size import count_outside
 from store.files.bounds import MAX_COLUMNS, MAX_DEPTH, MAX_VALUES
 from store.files.values import json_text
 from tasks.datasets.data_file import DataFile, Row
 
 _MOST_DIGITS: Final = 20
+_WINDOW: Final = 1 << 20
 _MANY_DIGITS: Final = re.compile(rb"\d{19}")
-_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _TOO_LONG: Final = object()
+_SIGNS: Final = b",[{"
+"""Before each value of an array or object, or of the next."""
 
 
 def read_object(text: bytes, place: str, file: DataFile) -> Row:
@@ -33,25 +36,26 @@ def read_object(text: bytes, place: str, file: DataFile) -> Row:
 
 def refuse_many_values(text: bytes, where: str, most: int) -> None:
     """Raise DatasetUnreadable if a JSON text has so many values that they would be too much to hold."""
-    if len(text) > most and _separators(text) > most and _separators(_STRING.sub(b"", text)) > most:
+    if len(text) > most and sum(map(text.count, _SIGNS)) > most and count_outside(text, _SIGNS) > most:
         raise DatasetUnreadable(f"{where} has more than {most:,} values, and is too large to be held")
-
-
-def _separators(text: bytes) -> int:
-    return sum(text.count(each) for each in (b",", b"[", b"{"))
 
 
 def read_value(text: bytes, where: str, file: DataFile) -> Any:
     """Parse a JSON text, with null for numbers that are none. Raises DatasetUnreadable naming `where`."""
     try:
         value = orjson.loads(text)
-        if _MANY_DIGITS.search(text):
+        if _has_many_digits(text):
             value = _lenient(text, where, file)  # which tells integers of more than 64 bits, instead of rounding
     except orjson.JSONDecodeError as error:
         value = _unless_broken(text, where, file, error)
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_deep(value):
         raise _deep(where)
     return value
+
+
+def _has_many_digits(text: bytes) -> bool:
+    """Tell whether a text has so many digits in a row; it is searched in windows, between which others get turns."""
+    return any(_MANY_DIGITS.search(text, at, at + _WINDOW + _MOST_DIGITS) for at in range(0, len(text), _WINDOW))
 
 
 def _unless_broken(text: bytes, where: str, file: DataFile, error: orjson.JSONDecodeError) -> Any:

@@ -97,7 +97,7 @@ PLAIN = {"use_dictionary": False}
 TABLES: dict[str, tuple[Callable[[], dict[str, pa.Array]], dict[str, Any], str]] = {
     # one text in a dictionary, which many rows have
     "dictionary": (lambda: {"q": repeated(TEXT, 1_000)}, WHOLE, "dictionary decodes to more than 15,000,000 bytes"),
-    "long": (lambda: {"q": pa.array([TEXT * 120])}, {}, "row group 1 of long, column 'q', may decode to 120,"),
+    "long": (lambda: {"q": pa.array([TEXT * 120])}, {}, "row group 1 of long, column 'q', may decode to 240,"),
     "plain": (lambda: {"q": pa.array([TEXT * 120])}, PLAIN, "row group 1 of plain, column 'q', may decode to 24"),
     "row": (lambda: {"q": pa.array([TEXT * 3])}, {}, "row 1 of row group 1 of row, column 'q', is longer than 2,000,0"),
     "numbers": (
