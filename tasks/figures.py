@@ -3,8 +3,8 @@
 Sums are exact (`math.fsum`), so that the figures do not depend on the order of rows, shards or restarts.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import fsum, isfinite, sqrt
 from typing import Final
@@ -17,7 +17,8 @@ from core.stats.cautions import mean_cautions, skewness
 from core.stats.interval import ScoreScale, no_interval
 from core.stats.mean import Estimate, estimated_mean, missing_bounds, scaled_interval
 from core.stats.units import Rows, effective_units, jackknife_error
-from tasks.metrics.bleu import BleuCounts, bleu_without_each, corpus_bleu
+from tasks.metrics.bleu import BleuCounts, corpus_bleu
+from tasks.metrics.bleu_jackknife import bleu_without_each
 from tasks.units import Standing
 
 SummaryKey = tuple[str, str, str, str]
@@ -44,7 +45,7 @@ def summary_of_rows(
     scale = scale_of(metric, key[3]) if metric else None
     _check(key, scored, scale)
     weights = standing.weigh(scored.samples)
-    rows = _weighing(Rows(scored.values, standing.units(scored.samples), weights, standing.clusters is not None))
+    rows = _weighing(Rows(scored.values, _units(scored, standing), weights, standing.clusters is not None))
     estimate = estimated_mean(rows, scale, is_preference=is_preference(metric), level=LEVEL)
     skew = skewness(rows.values) if estimate.interval.method == "t" else None
     summary = summarise(key, scored.values, scored.outcomes, weights=weights)
@@ -59,14 +60,13 @@ def summary_of_corpus(
     """Return the BLEU of all rows together, and how sure that is: by leaving out each sample, or cluster, in turn."""
     scale, share = scale_of(metric, key[3]), 0.01 if metric.score else 1.0
     value = corpus_bleu(scored.counts) * share if scored.counts else None
-    parts: defaultdict[Hashable, list[BleuCounts]] = defaultdict(list)
-    for unit, counts in zip(standing.units(scored.samples), scored.counts, strict=True):
-        parts[unit].append(counts)
+    units = standing.units(scored.samples)
     estimate = Estimate(None, None, 0, no_interval("nothing_scored"))
     if value is not None and scale is not None:
-        error = jackknife_error([bleu * share for bleu in bleu_without_each(parts.values())])
-        interval = scaled_interval(value, error, len(parts), scale, rows=len(scored.counts), level=LEVEL)
-        estimate = Estimate(value, error, len(parts), interval)
+        error = jackknife_error([bleu * share for bleu in bleu_without_each(units, scored.counts)])
+        groups = len(set(units))
+        interval = scaled_interval(value, error, groups, scale, rows=len(scored.counts), level=LEVEL)
+        estimate = Estimate(value, error, groups, interval)
     summary = value_alone(key, value, len(scored.counts), scored.outcomes)
     return _described(summary, scored, standing, estimate, scale, truncated=truncated)
 
@@ -156,11 +156,18 @@ def _described(
     )
 
 
+def _units(scored: Scored, standing: Standing) -> Sequence[int] | Sequence[str] | None:
+    """Return the unit of each value; None if each has one of its own."""
+    is_plain = standing.clusters is None and len(set(scored.samples)) == len(scored.samples)
+    return None if is_plain else standing.units(scored.samples)
+
+
 def _weighing(rows: Rows) -> Rows:
     """Return the rows that weigh anything: the rest says nothing."""
-    if rows.weights is None or rows.units is None:
+    if rows.weights is None:
         return rows
-    kept = [each for each in zip(rows.values, rows.units, rows.weights, strict=True) if each[2] > 0]
+    units = range(len(rows)) if rows.units is None else rows.units
+    kept = [each for each in zip(rows.values, units, rows.weights, strict=True) if each[2] > 0]
     if not kept:
         return Rows([])
     values, units, weights = map(list, zip(*kept, strict=True))

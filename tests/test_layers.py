@@ -25,6 +25,7 @@ HOMES = {
     "jinja2": {"tasks/templates"},
     "re2": {"tasks"},
     "sacrebleu": {"tasks/metrics"},
+    "numpy": {"tasks/metrics"},
     "pydantic_monty": {"tasks/sandbox"},
 }
 """Where a library may be imported: in a package, or in one room of it."""

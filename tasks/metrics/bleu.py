@@ -46,46 +46,17 @@ def measure(metric: Bleu, texts: Texts) -> list[Measure]:
 
 def corpus_bleu(sentences: Iterable[BleuCounts]) -> float:
     """Return the BLEU of a corpus from the counts of its sentences in any order, from 0 to 100."""
-    return _bleu(_added(sentences))
-
-
-def bleu_without_each(parts: Iterable[Iterable[BleuCounts]]) -> list[float]:
-    """Return the BLEU of a corpus without each of its parts in turn, from 0 to 100."""
-    each = [_added(part) for part in parts]
-    whole = _added(each)
-    return [_bleu(_less(whole, part)) for part in each]
-
-
-def _bleu(corpus: BleuCounts) -> float:
+    rows = list(sentences)
     return (
         _scorer()
         .compute_bleu(
-            correct=[*corpus.counts],
-            total=[*corpus.totals],
-            sys_len=corpus.sys_len,
-            ref_len=corpus.ref_len,
+            correct=[sum(column) for column in zip(*(row.counts for row in rows), strict=True)],
+            total=[sum(column) for column in zip(*(row.totals for row in rows), strict=True)],
+            sys_len=sum(row.sys_len for row in rows),
+            ref_len=sum(row.ref_len for row in rows),
             smooth_method="exp",
         )
         .score
-    )
-
-
-def _added(parts: Iterable[BleuCounts]) -> BleuCounts:
-    rows = list(parts)
-    return BleuCounts(
-        [sum(column) for column in zip(*(row.counts for row in rows), strict=True)],
-        [sum(column) for column in zip(*(row.totals for row in rows), strict=True)],
-        sum(row.sys_len for row in rows),
-        sum(row.ref_len for row in rows),
-    )
-
-
-def _less(whole: BleuCounts, part: BleuCounts) -> BleuCounts:
-    return BleuCounts(
-        [total - own for total, own in zip(whole.counts, part.counts, strict=True)],
-        [total - own for total, own in zip(whole.totals, part.totals, strict=True)],
-        whole.sys_len - part.sys_len,
-        whole.ref_len - part.ref_len,
     )
 
 
