@@ -29,15 +29,20 @@ def job_table(jobs: Iterable[JsonDict]) -> Table:
     return table
 
 
-def summary_table(summaries: Iterable[Summary]) -> Table:
-    """Return one line a score: how sure its mean is, and why samples have none."""
-    table = Table("task", "target", "metric", "score", "mean [95 % interval]", "scored", "not scored", "cautions")
+def summary_table(summaries: Sequence[Summary]) -> Table:
+    """Return a row a score: how sure its mean is, and why samples have none. It is whole on 80 characters.
+
+    Targets are named if there are several.
+    """
+    told = [Column(name, no_wrap=True) for name in ("mean [95 % interval]", "scored", "cautions")]
+    table = Table(Column("score", overflow="fold"), *told)
+    has_targets = len({each.target for each in summaries}) > 1
     for each in summaries:
-        excluded = cell(shown.excluded(each))
+        names = (each.task, *([each.target] if has_targets else []), each.metric, each.name)
+        excluded = _lines(shown.excluded(each))
         excluded.stylize("bold" if shown.many_are_excluded(each) else "")
-        names = map(cell, (each.task, each.target, each.metric, each.name))
-        figures = map(cell, (shown.mean(each), shown.scored(each)))
-        table.add_row(*names, *figures, excluded, cell(shown.cautions(each)))
+        scored = Text("\n").join([cell(shown.scored(each)), *([excluded] if excluded else [])])
+        table.add_row(Text(" / ").join(map(cell, names)), cell(shown.mean(each)), scored, _lines(each.cautions or ()))
     return table
 
 
@@ -66,6 +71,10 @@ def plain_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Tab
     for row in rows:
         table.add_row(*map(cell, row))
     return table
+
+
+def _lines(values: Iterable[object]) -> Text:
+    return Text("\n").join(map(cell, values))
 
 
 def _heading(name: str) -> Column:

@@ -20,7 +20,7 @@ MOST_NAMED: Final = 3
 
 def figure(summary: Summary) -> str:
     """Say in a line what a score came to, and how sure that is."""
-    parts = (mean(summary), f"{scored(summary)} scored", excluded(summary), cautions(summary))
+    parts = (mean(summary), f"{scored(summary)} scored", ", ".join(excluded(summary)), cautions(summary))
     return " · ".join(part for part in parts if part)
 
 
@@ -37,9 +37,9 @@ def scored(summary: Summary) -> str:
     return f"{summary.count} of {_total(summary)}"
 
 
-def excluded(summary: Summary) -> str:
-    """Return how many samples have no score, by outcome; empty if all have one."""
-    return ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items() if outcome != "scored")
+def excluded(summary: Summary) -> list[str]:
+    """Return how many samples have no score, by outcome; nothing if all have one."""
+    return [f"{count} {outcome}" for outcome, count in summary.outcomes.items() if outcome != "scored"]
 
 
 def cautions(summary: Summary) -> str:
@@ -66,9 +66,12 @@ def shortfall(summaries: Sequence[Summary]) -> str | None:
     if not few:
         return None
     whole = "Nothing was scored" if not any(each.count for each in summaries) else "Less than half was scored"
-    named = [f"{each.task} / {each.metric} / {each.name} {scored(each)} ({excluded(each)})" for each in few]
+    named = [
+        f"{each.task} / {each.metric} / {each.name} {scored(each)} ({', '.join(excluded(each))})"
+        for each in few[:MOST_NAMED]
+    ]
     more = f"; and of {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
-    return f"{whole}: {'; '.join(named[:MOST_NAMED])}{more}"
+    return f"{whole}: {'; '.join(named)}{more}"
 
 
 def _total(summary: Summary) -> int:

@@ -40,7 +40,7 @@ def table(summaries: Iterable[Summary]) -> list[dict[str, str]]:
 
 def _cells(each: Summary) -> tuple[str, ...]:
     names = (each.task, each.target, each.metric, each.name)
-    return (*names, shown.mean(each), shown.scored(each), shown.excluded(each), shown.cautions(each))
+    return (*names, shown.mean(each), shown.scored(each), ", ".join(shown.excluded(each)), shown.cautions(each))
 
 
 def artifact_key(text: str) -> str:

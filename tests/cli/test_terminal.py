@@ -44,6 +44,18 @@ def test_every_cell_and_heading_of_a_table_is_plain(capsys, monkeypatch):
         assert harmless(capsys.readouterr().out)
 
 
+def test_no_figure_is_cut_off_on_a_terminal_of_eighty_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    outcomes = {"scored": 3, "output_unparsable": 100_000, "judge_unparsable": 7}
+    told = {"task": "a" * 40, "target": "t", "metric": "m", "name": "s", "mean": -0.5, "count": 3, "nan_count": 100_007}
+    interval = {"ci_low": -0.75, "ci_high": 0.25, "cautions": ["few_samples", "excluded_samples"]}
+    terminal.show(summary_table(read_summaries([told | interval | {"outcomes": outcomes}])))
+    printed = capsys.readouterr().out
+    for whole in ("-0.500 [-0.750, 0.250]", "3 of 100010", "100000 output_unparsable", "excluded_samples"):
+        assert whole in printed
+    assert "…" not in printed
+
+
 def test_what_is_said_and_noted_is_plain(capsys):
     for speak in (terminal.say, terminal.note):
         speak(HOSTILE)
