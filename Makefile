@@ -35,9 +35,11 @@ deploy: install
 	$(BIN)/python -m flows.deploy
 	$(BIN)/prefect --no-prompt deploy --all
 
-# In two processes, of which one has all tests that need the service.
+# In two processes, of which one begins with all tests that need the service.
+IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+
 test: install .clients/together-3/installed
-	$(BIN)/pytest -m 'not slow and not clients' -n 2 --dist loadgroup
+	$(BIN)/pytest -m 'not slow and not clients' $(IN_TWO)
 
 test-slow: .venv/dask
 	$(BIN)/pytest -m slow
@@ -83,7 +85,7 @@ prefect-ways: install
 
 # The tests that need no service, whose branches are all in these processes; the floor is in pyproject.toml.
 test-coverage: install
-	$(BIN)/pytest -m 'not slow and not clients' -n 2 --ignore tests/service --ignore tests/clients --cov --cov-report=
+	$(BIN)/pytest -m 'not slow and not clients' $(IN_TWO) --ignore tests/service --ignore tests/clients --cov --cov-report=
 
 check: install
 	$(BIN)/ruff format --check .

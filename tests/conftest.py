@@ -15,6 +15,7 @@ import httpx
 import hypothesis
 import pytest
 from nemo_microservices import NeMoMicroservices
+from xdist.scheduler import LoadGroupScheduling
 
 from cli.serve import sign_in_file
 from tests.scripted import ScriptedEndpoint
@@ -23,18 +24,33 @@ from tests.scripted import ScriptedEndpoint
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+LONG_ID = 200
+"""Characters of a parameter by which a test is still named."""
+
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes by their parameter: gzip puts the time into them, and the processes must agree on the tests."""
-    return argname if isinstance(val, bytes) else None
+    """Name a long text by its parameter, and bytes: gzip puts the time into them, and the processes must agree."""
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > LONG_ID) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which puts the names of the groups into those of the tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have all tests that need the running service run in one process, which starts it once."""
+    """Have all tests that need the running service run in one process, which starts it once, and before all others."""
     for item in items:
         if isinstance(item, pytest.Function) and "served" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("service"))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+class ByFile(LoadGroupScheduling):  # type: ignore[misc]
+    """Run the tests of a file in one process, as those of a group, so that what they share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return str(super()._split_scope(nodeid)).partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    return ByFile(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 ENDED = frozenset({"completed", "error", "cancelled"})

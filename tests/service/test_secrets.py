@@ -5,8 +5,9 @@ import json
 import zipfile
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +87,27 @@ def places(home: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def leaks(home: Path, markers: tuple[str, ...] = MARKERS) -> list[tuple[str, str]]:
-    return [
-        (str(path.relative_to(home)), marker) for path, content in places(home) for marker in found(content, markers)
-    ]
+    return leaked(home, places(home), markers)
+
+
+def leaked(home: Path, kept: Iterable[tuple[Path, bytes]], markers: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(str(path.relative_to(home)), marker) for path, content in kept for marker in found(content, markers)]
 
 
 def found(content: bytes, markers: tuple[str, ...]) -> list[str]:
     """Return the keys that stand in a content, in clear or as JSON, once or twice over, or base 64 have them."""
+    if not any(beginning in content for beginning in _beginnings(markers)):
+        return []
     return [marker for marker in markers if any(form in content for form in _forms(marker))]
 
 
+@cache
+def _beginnings(markers: tuple[str, ...]) -> set[bytes]:
+    """Return the few beginnings that all forms of all keys share, so that most contents are looked through once."""
+    return {form[:8] for marker in markers for form in _forms(marker)}
+
+
+@cache
 def _forms(marker: str) -> set[bytes]:
     once = _escaped(marker)
     forms = {marker.encode(), once, _escaped(once.decode()), b64encode(marker.encode())}
@@ -169,7 +181,8 @@ def test_forty_keys_through_every_face_are_found_nowhere(
     for path in (*LISTS, *(path.format(job_id) for job_id in made for path in OF_A_JOB)):
         recorder.ask("GET", path)
     markers = tuple(keys.made.values())
-    counted = {"keys": markers, "jobs": made, "answers": recorder.answers, "files": list(places(served.home))}
+    kept = list(places(served.home))
+    counted = {"keys": markers, "jobs": made, "answers": recorder.answers, "files": kept}
     for what, found_there in counted.items():
         record_property(what, len(found_there))
 
@@ -177,7 +190,7 @@ def test_forty_keys_through_every_face_are_found_nowhere(
     assert len(made) >= 10
     assert all(min(codes) < 300 <= max(codes) < 500 for codes in statuses.values()), statuses
     assert keys.reaching <= sent
-    assert sorted(leaks(served.home, markers)) == []
+    assert leaked(served.home, kept, markers) == []
     assert recorder.leaks(markers) == []
     assert found(told(served), markers) == []
     assert found(_known_to_prefect(served), markers) == []

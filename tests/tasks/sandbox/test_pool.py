@@ -288,11 +288,11 @@ def test_a_source_has_a_largest_size(pool: Pool) -> None:
 # Processes.
 
 
-def test_threads_share_a_few_processes(pool: Pool) -> None:
+def test_threads_share_a_few_processes(patient: Pool) -> None:
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda n: pool.run(evaluator("return item"), n), range(200)))
+        answers = list(threads.map(lambda n: patient.run(evaluator("return item"), n), range(200)))
     assert answers == [Evaluated(float(n)) for n in range(200)]
-    with closing(Pool(NARROW, size=1)) as alone, ThreadPoolExecutor(4) as threads:
+    with closing(Pool(patient.limits, size=1)) as alone, ThreadPoolExecutor(4) as threads:
         started = _started(lambda: list(threads.map(lambda n: alone.run(evaluator("return item"), n), range(20))))
     assert len(started) == 1
 

@@ -45,9 +45,9 @@ def test_a_known_trick_ends_within_its_account(source: str) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_random_templates_end_within_their_account_and_most_are_stopped_by_it() -> None:
-    outcomes = [outcome(source) for source in from_grammar(120)]
+    outcomes = [outcome(source) for source in from_grammar(60)]
     assert all(len(each) < FEW for each in outcomes)
-    assert sum("units of work" in each for each in outcomes) > 40
+    assert sum("units of work" in each for each in outcomes) > 20
 
 
 @pytest.mark.parametrize(
