@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
 
+from api.http.aside import Aside
 from api.http.body import BodyLimit, QueryLimit
 from api.http.door import OwnPages
 from api.http.errors import ERROR_REFUSALS, REFUSALS, add_error_answers
@@ -26,12 +27,13 @@ FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(state: State, *, lifespan: Lifespan | None = None) -> FastAPI:
-    """Return the service's application, working on `state`."""
+def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = False) -> FastAPI:
+    """Return the service's application, working on `state`; one that is `apart` reads large bodies itself."""
     # Events of exceptions are off: a refused body would go out with its keys.
     app = FastAPI(title="Assay", lifespan=lifespan, telemetry={"logs": False})
     app.state.assay, app.state.faces = state, FACES
-    app.add_middleware(BodyLimit, limit=state.settings.max_body, upload_limit=state.settings.max_upload)
+    aside = None if apart else Aside(state.settings, state.wake)
+    app.add_middleware(BodyLimit, limit=state.settings.max_body, upload_limit=state.settings.max_upload, aside=aside)
     app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in state.settings.api_keys])
     app.add_middleware(QueryLimit)
     app.add_middleware(OnePath)

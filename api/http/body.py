@@ -1,22 +1,22 @@
 """Bounds on request bodies: their size on the wire, and what JSON may hold."""
 
-import asyncio
 import re
 from math import isfinite
 from typing import Final
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException
 from pydantic import JsonValue
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.aside import Aside, Lost
 from api.http.errors import answer
 from core.json_size import count_outside
 
 MAX_DEPTH: Final = 100
 MOST_VALUES: Final = 500_000
 DENSE: Final = 20_000
-"""Of how many values a body is read beside the loop that answers others, one such body at a time."""
+LARGE: Final = 200_000
+"""Of how many values, or bytes, a body is read in another process: while one is read, no thread of its process runs."""
 
 LONGEST_QUERY: Final = 16_384
 MOST_PARAMETERS: Final = 200
@@ -30,13 +30,16 @@ UPLOADS: Final = re.compile(r"/uploads/|/v1/files(/upload)?$")
 
 
 class BodyLimit:
-    """Answer 413 to a request whose body, declared or streamed, is longer than `limit` bytes, or `upload_limit`."""
+    """Answer 413 to a request whose body, declared or streamed, is longer than `limit` bytes, or `upload_limit`.
 
-    def __init__(self, app: ASGIApp, limit: int, upload_limit: int) -> None:
+    Large bodies are left to `aside`, if there is one.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, upload_limit: int, aside: Aside | None) -> None:
         self.app = app
         self.limit = limit
         self.upload_limit = upload_limit
-        self._one = CapacityLimiter(1)
+        self.aside = aside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting its body as it is read."""
@@ -51,28 +54,13 @@ class BodyLimit:
             await self.app(scope, _counted(receive, limit), send)
         elif (whole := await _whole(receive, limit)) is None:
             await answer(scope, 413, _refusal(limit))(scope, receive, send)
-        elif (values := values_in(whole)) > MOST_VALUES:
+        elif self.aside and (len(whole) > LARGE or whole.count(b",") > DENSE):
+            await _leave_to(self.aside, scope, whole, send)
+        elif values_in(whole) > MOST_VALUES:
             refusal = f"The request body holds more than {MOST_VALUES:,} values; upload rows as a file"
             await answer(scope, 413, refusal)(scope, receive, send)
-        elif values > DENSE:
-            for message in await to_thread.run_sync(self._aside, scope, whole, limiter=self._one):
-                await send(message)
         else:
-            await self.app(scope, _again(whole, receive), send)
-
-    def _aside(self, scope: Scope, whole: bytes) -> list[Message]:
-        """Return what is sent for a request that takes long to read, which another loop does, in this thread."""
-        sent: list[Message] = []
-
-        async def forever() -> Message:
-            await asyncio.Event().wait()
-            raise AssertionError  # nobody sets it
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        asyncio.run(self.app(scope, _again(whole, forever), send))  # type: ignore[arg-type]
-        return sent
+            await self.app(scope, again(whole, receive), send)
 
 
 class QueryLimit:
@@ -104,6 +92,20 @@ def values_in(body: bytes) -> int:
     return count_outside(body, b",")
 
 
+async def _leave_to(aside: Aside, scope: Scope, body: bytes, send: Send) -> None:
+    """Have a request whose body was read answered in another process."""
+    try:
+        for message in await aside.answer(scope, body):
+            await send(message)
+    except Lost:
+        refusal = "What read the request body has ended; send it again, or upload rows as a file"
+        await answer(scope, 503, refusal)(scope, _disconnected, send)
+
+
+async def _disconnected() -> Message:
+    return {"type": "http.disconnect"}
+
+
 async def _whole(receive: Receive, limit: int) -> bytes | None:
     """Read a body to its end; None if it is longer than `limit` bytes."""
     read = bytearray()
@@ -116,18 +118,18 @@ async def _whole(receive: Receive, limit: int) -> bytes | None:
             return bytes(read)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def again(body: bytes, receive: Receive) -> Receive:
     """Return what gives a body that was read, and then what comes after it."""
     given = False
 
-    async def again() -> Message:
+    async def whole() -> Message:
         nonlocal given
         if given:
             return await receive()
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return again
+    return whole
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
