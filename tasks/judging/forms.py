@@ -90,7 +90,7 @@ def numbers(names: str = NAMES) -> Form[float]:
     mention = re.compile(rf"(?<![\w.])({_NUMBER})(?: ?(?:/|of|out of) ?{_NUMBER})?(?!\w)")
     naming = re.compile(
         rf"(?<!\w)(?:{names}|rate|giv(?:e|ing)|gave|deserves?|merits?|award|should be)(?!\w)|\ban? \d+\b(?!-)"
-        rf"|[,:→–—-] ?{written}\s*\Z",
+        rf"|(?:[,:→–—-] ?|\bto ){written}\s*\Z",
         re.IGNORECASE,
     )
 

@@ -52,11 +52,14 @@ _MARKUP = re.compile(
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _IS_SAID = re.compile(r"\w|```|~~~")
 
-_CLAUSE = re.compile(r"(?:\b(?:e\.g|i\.e|vs|etc|cf)\.|[^\n.!?;。！？；]|[.!?;](?=[^\s*_\"'”)\]]))+[.!?;。！？；]*")
+_CLAUSE = re.compile(
+    r"(?:\b(?:e\.g|i\.e|vs|etc|cf|no(?=\. \d))\.|[^\n.!?;。！？；]|[.!?;](?=[^\s*_\"'”)\]]))+[.!?;。！？；]*",
+    re.IGNORECASE,
+)
 _SO = (
-    r"(?:(?:sure|okay|certainly|so|therefore|thus|hence|overall|finally|yes|no|in conclusion|in summary|ultimately"
-    r"|(?:based on|given) (?:this|the|these|my) (?:above|analysis|comparison|criteria|evaluation|assessment))\b"
-    r"[,:!]? ?)?"
+    r"(?:(?:sure|okay|certainly|so|therefore|thus|hence|overall|finally|(?:yes|no)(?=[,:!])|in conclusion|in summary"
+    r"|ultimately|(?:based on|given) (?:this|the|these|my) (?:above|analysis|comparison|criteria|evaluation"
+    r"|assessment))\b[,:!]? ?)?"
 )
 _HEADING = (
     r"(?:(?:here(?: is|['’]s)|this is) )?(?:my |the |our |an? )?(?:(?:final|overall|own|total|evaluation) ){0,3}"
@@ -89,7 +92,7 @@ _HEDGE = re.compile(
 _TAKEN_BACK = re.compile(
     r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|meant|opposite"
     r"|correction|tak(?:e|ing) (?:it|that) back|never ?mind|disregard|changed? my|withdraw|kidding|joking|disagree"
-    r"|reservations|guess(?:ing)?|unsure|uncertain|not (?:\w+ )?(?:sure|certain|confident)|low confidence"
+    r"|reservations|doubts|guess(?:ing)?|unsure|uncertain|not (?:\w+ )?(?:sure|certain|confident)|low confidence"
     r"|confidence: low)\b"
     r"|(?:^|[.!?\n,–—-])\s*(?:not|no|nope)\s*[.!,]",
     re.IGNORECASE,
@@ -181,5 +184,5 @@ def _plain(clause: str, names: str) -> str:
 def _is_whole(clause: str) -> bool:
     """Tell whether no quote or bracket is left open: what is cut out of one may be another's."""
     pairs = all(clause.count(first) == clause.count(last) for first, last in ("()", "[]", "{}", "“”"))
-    quotes = (clause.count('"'), len(re.findall(r"(?<!\w)'|'(?!\w)", clause)))
+    quotes = (clause.count('"'), clause.count("$"), len(re.findall(r"(?<!\w)'|'(?!\w)", clause)))
     return len(clause) <= LONGEST_CLAUSE and pairs and not any(count % 2 for count in quotes)

@@ -32,7 +32,7 @@ _DRESS = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _GOES_ON = re.compile(
-    r"[*_`\]) \t]*(?:[?,(a-z→–—-]|<(?![/|]))|\s*</(?!s>|result|json|output|verdict|answer|evaluation)"
+    r"[*_`\]) \t]*(?:[?,:(a-z→–—-]|<(?![/|]))|[\s`]+[a-z]|\s*</(?!s>|result|json|output|verdict|answer|evaluation)"
 )
 _PYTHON_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
 
