@@ -1,20 +1,21 @@
 """The first tier of the sandbox: a few warm processes, each with a Monty interpreter."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from queue import Empty, LifoQueue
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ServiceError, SpecInvalid, Unsupported
 from tasks.sandbox.contract import LIMITS, Cause, Evaluated, Failed, Limits
-from tasks.sandbox.process import Lost, Process
-from tasks.sandbox.turns import Turns
+from tasks.sandbox.places import Places
+from tasks.sandbox.process import Lost, Program
 
 T = TypeVar("T")
+
+EVALUATORS: Final = Program((str(Path(__file__).with_name("child.py")),), largest_reply=100_000)
 
 SLACK_S: Final = 5.0
 """How much later than its limits a process may answer before it is killed: it may have had to wait for a core."""
@@ -43,7 +44,7 @@ class Pool:
     def __init__(self, limits: Limits = LIMITS, *, size: int = 2) -> None:
         """Start nothing yet."""
         self.limits = limits
-        self._runs, self._checks = _Places(size), _Places(1)
+        self._runs, self._checks = Places(size, EVALUATORS), Places(1, EVALUATORS)
 
     def check(self, source: str) -> None:
         """Raise SpecInvalid naming the line and construct of a source that cannot be run; see `Sandbox`."""
@@ -71,9 +72,7 @@ class Pool:
         for places in (self._runs, self._checks):
             places.close()
 
-    def _ask(
-        self, places: "_Places", answers: TypeAdapter[T], limits: Limits, request: Mapping[str, Any]
-    ) -> T | Failed:
+    def _ask(self, places: Places, answers: TypeAdapter[T], limits: Limits, request: Mapping[str, Any]) -> T | Failed:
         """Put a request to a process; one that it cannot take, or that ends it, has failed."""
         try:
             message = json.dumps({**asdict(limits), **request}).encode()
@@ -88,39 +87,3 @@ class Pool:
             return Failed("time", f"it ran for more than {limits.seconds:g} s")
         except (Lost, ValidationError):
             return Failed("lost", "its process ended")
-
-
-class _Places:
-    """Some processes, lent to evaluators in turn."""
-
-    def __init__(self, size: int) -> None:
-        self._turns = Turns(size)
-        self._idle = LifoQueue[Process | None]()  # None: a process may be started
-        for _ in range(size):
-            self._idle.put(None)
-
-    @contextmanager
-    def process(self, source: str) -> Iterator[Process]:
-        """Lend a process that runs; one with which anything goes wrong is killed."""
-        with self._turns.turn(source):
-            process = self._idle.get()
-            try:
-                if process and not process.alive:
-                    process.kill()
-                    process = None
-                process = process or Process()
-                yield process
-            except BaseException:
-                if process:
-                    process.kill()
-                process = None
-                raise
-            finally:
-                self._idle.put(process)
-
-    def close(self) -> None:
-        """End the processes that have nothing to do."""
-        with suppress(Empty):
-            while True:
-                if process := self._idle.get_nowait():
-                    process.kill()

@@ -1,4 +1,4 @@
-"""One process of the sandbox, and the messages to and from it: JSON texts behind their length."""
+"""A process that can be killed, and the messages to and from it: JSON texts behind their length."""
 
 import os
 import signal
@@ -8,16 +8,23 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 from core.errors import ServiceError
 
-CHILD: Final = Path(__file__).with_name("child.py")
 START_S: Final = 30.0
-MAX_REPLY_BYTES: Final = 100_000
+PART_BYTES: Final = 1_000_000
 
 _LENGTH = struct.Struct("!I")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a process runs: the `arguments` of an isolated Python, and the bytes that a reply of it may have."""
+
+    arguments: tuple[str, ...]
+    largest_reply: int
 
 
 class Lost(Exception):
@@ -25,19 +32,20 @@ class Lost(Exception):
 
 
 class Process:
-    """A child that runs evaluators one after another, with no environment and no files of ours.
+    """A child that answers requests one after another, with no environment and no files of ours.
 
     It ends when its end of the socket closes, so with this process, however that comes about. (PR_SET_PDEATHSIG would
     end it with the thread that started it.)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program) -> None:
         """Start it, and wait until it is ready; raises ServiceError saying why it is not."""
+        self._largest_reply = program.largest_reply
         self._socket, theirs = socket.socketpair()
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", str(CHILD)],
+                    [sys.executable, "-I", *program.arguments],
                     env={},
                     cwd="/",
                     stdin=theirs.fileno(),
@@ -67,6 +75,11 @@ class Process:
         """Whether it still runs."""
         return self._process.poll() is None
 
+    @property
+    def ended_by(self) -> int:
+        """The signal that ended it; 0 if none did."""
+        return max(0, -(self._process.poll() or 0))
+
     def ask(self, request: bytes, within_s: float) -> bytes:
         """Return the answer to a request; raises TimeoutError, or Lost if there will be none."""
         deadline = time.monotonic() + within_s
@@ -86,7 +99,7 @@ class Process:
 
     def _receive(self, deadline: float) -> bytes:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
-        if length > MAX_REPLY_BYTES:
+        if length > self._largest_reply:
             raise Lost(f"it answered with {length} bytes")
         return self._read(length, deadline)
 
@@ -99,7 +112,7 @@ class Process:
                 raise TimeoutError("it did not answer in time")
             self._socket.settimeout(left)
             try:
-                part = self._socket.recv(size - len(read))
+                part = self._socket.recv(min(size - len(read), PART_BYTES))
             except ConnectionResetError:
                 part = b""
             if not part:

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SpecInvalid, Unsupported
-from tasks.sandbox import check, process, sandbox
+from tasks.sandbox import check, sandbox
 from tasks.sandbox import pool as pools
 from tasks.sandbox.contract import LARGEST, Cause, Evaluated, Failed
 from tasks.sandbox.pool import Pool
+from tasks.sandbox.process import Program
 from tests.tasks.sandbox.conftest import NARROW, children, has_ended
 from tests.tasks.sandbox.probes import FORGED, GREEDY, PRYING, REACHING
 
@@ -382,4 +383,4 @@ def _behaving(monkeypatch: pytest.MonkeyPatch, folder: Path, greeting: str = "nu
     """Have processes say the same to every request."""
     script = folder / "child.py"
     script.write_text(FAKE.format(greeting=greeting, reply=reply))
-    monkeypatch.setattr(process, "CHILD", script)
+    monkeypatch.setattr(pools, "EVALUATORS", Program((str(script),), largest_reply=100_000))

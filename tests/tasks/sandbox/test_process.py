@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tasks.sandbox.child import WORKER_LIMITS
+from tasks.sandbox.pool import EVALUATORS
 from tasks.sandbox.process import Lost, Process
 from tests.tasks.sandbox.conftest import NARROW, children, has_ended
 
@@ -23,7 +24,7 @@ ENDLESS = "def run_evaluation(item):\n    while True: pass\n"
 
 @pytest.fixture
 def process() -> Iterator[Process]:
-    process = Process()
+    process = Process(EVALUATORS)
     yield process
     process.kill()
 
@@ -45,7 +46,7 @@ def test_a_process_has_no_environment_and_no_file_of_ours(monkeypatch: pytest.Mo
     with (tmp_path / "ours").open("w") as ours, socket.create_server(("127.0.0.1", 0)) as server:
         os.set_inheritable(ours.fileno(), True)
         os.set_inheritable(server.fileno(), True)
-        process = Process()
+        process = Process(EVALUATORS)
         process.ask(request(ONE), 10)
         (worker,) = children(process.pid)
         for pid in (process.pid, worker):
@@ -72,7 +73,7 @@ def test_no_answer_in_time_is_an_error_and_so_is_the_end_of_the_process(process:
     with pytest.raises(TimeoutError):
         process.ask(request(ENDLESS, seconds=30), 0.1)
     process.kill()
-    other = Process()
+    other = Process(EVALUATORS)
     other.kill()
     with pytest.raises((Lost, OSError)):
         other.ask(request(ONE), 10)
@@ -88,9 +89,10 @@ def test_a_request_larger_than_a_pipe_arrives_whole(process: Process) -> None:
 
 def test_all_ends_with_the_process_that_started_it_even_in_the_midst_of_an_evaluation() -> None:
     script = f"""
+from tasks.sandbox.pool import EVALUATORS
 from tasks.sandbox.process import Process
 
-process = Process()
+process = Process(EVALUATORS)
 print(process.pid, flush=True)
 process.ask({request(ENDLESS, seconds=60)!r}, 60)
 """
@@ -106,7 +108,7 @@ process.ask({request(ENDLESS, seconds=60)!r}, 60)
 
 def test_a_process_outlives_the_thread_that_started_it() -> None:
     made: list[Process] = []
-    thread = threading.Thread(target=lambda: made.append(Process()))
+    thread = threading.Thread(target=lambda: made.append(Process(EVALUATORS)))
     thread.start()
     thread.join()
     (process,) = made
