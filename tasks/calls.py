@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from core.errors import StorageFailed, TemplateInvalid
+from core.errors import StorageFailed
 from core.job import Stage
 from core.plan import Shard
 from core.result import Call, CallKey, CallOutcome
@@ -17,7 +17,7 @@ from tasks.endpoint.adjust import SCHEMA
 from tasks.endpoint.loop import JobStopped, Reply, Route
 from tasks.endpoint.waits import TOO_MANY_REQUESTS
 from tasks.engine import Engine, Stopped
-from tasks.templates.template import BodyTemplate, MissingField
+from tasks.templates.rendering import Rendered, Unrendered
 
 ANSWERS: Final[frozenset[CallOutcome]] = frozenset({"answered", "refused"})
 """The outcomes that show that an endpoint works."""
@@ -40,22 +40,17 @@ class ShardIncomplete(Exception):
 def prepare(
     key: CallKey,
     route: Route,
-    template: BodyTemplate,
-    values: Mapping[str, Any],
+    body: Rendered,
     *,
     defaults: Mapping[str, Any],
     reply_schema: Mapping[str, Any] | None = None,
 ) -> Ask | Call:
-    """Render a request over the `defaults` of its fields, or say as a call why there is none.
+    """Return a request with the body over the `defaults` of its fields, or as a call why there is none.
 
     The reply is asked to keep to `reply_schema`.
     """
-    try:
-        body = template.render(values)
-    except MissingField as error:
-        return Call(key, "missing_field", request="{}", error=str(error))
-    except TemplateInvalid as error:
-        return Call(key, "error", request="{}", error=error.message)
+    if isinstance(body, Unrendered):
+        return Call(key, body.outcome, request="{}", error=body.error)
     fields = {"model": route.model, **defaults, **body}
     if reply_schema is None or SCHEMA in fields:
         return Ask(key, route, orjson.dumps(fields))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain, islice, tee
 from typing import Any, Final, Protocol, assert_never
 
 from core.endpoint import Prompt
@@ -11,20 +12,13 @@ from core.errors import DatasetUnreadable, SpecInvalid, TemplateInvalid
 from core.metric import Code, Computed, FirstParser, Judge, Parsed, Parser, RegexParser
 from core.spec import ModelTarget, RecordedTarget, Target, TaskSpec
 from tasks import sandbox
+from tasks.endpoint.breaker import Fuse
 from tasks.judging.parsers import compile_pattern
 from tasks.templates.images import image_urls
+from tasks.templates.pool import Given, render_each
 from tasks.templates.reads import REFERENCE_KEYS, SAMPLE_KEYS
-from tasks.templates.template import (
-    BodyTemplate,
-    MissingField,
-    Template,
-    aliases,
-    column_names,
-    compile_body,
-    compile_prompt,
-    compile_template,
-    context,
-)
+from tasks.templates.rendering import Unrendered
+from tasks.templates.template import BodyTemplate, aliases, column_names, compile_body, compile_prompt
 from tasks.units import cluster_of, weight_of
 
 RENDERED_ROWS: Final = 1_000
@@ -52,13 +46,19 @@ def check_templates(
     """
     check_metrics(task)
     checks = _checks(task, targets, reference)
+    templates = [check for check in checks if isinstance(check, _TemplateCheck)]
     read = frozenset(name for check in checks for name in check.reads)
     is_strict = strict_columns and not any(check.whole_row for check in checks)
     unread: set[str] = set()
-    for index, row in enumerate(rows):
+    rest = iter(rows)
+    first, *copies = tee(islice(rest, RENDERED_ROWS), 1 + len(templates))  # some are rendered by many at a time
+    renderings = [check.rendered(copy) for check, copy in zip(templates, copies, strict=True)]
+    for index, row in enumerate(chain(first, rest)):
         columns = tuple(row)
         for check in checks:
             check.row(index, row, columns)
+        for rendering in renderings if index < RENDERED_ROWS else ():
+            next(rendering)
         if is_strict:
             unread |= _unread(columns, read)
         yield row
@@ -164,9 +164,9 @@ class _ValueCheck:
 class _TemplateCheck:
     """That a template finds what it reads: `sample` stands for the sample (None: there is none here)."""
 
-    template: Template | BodyTemplate
+    where: str
+    template: BodyTemplate
     sample: Mapping[str, Any] | None
-    sample_names: bool = True
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -185,17 +185,18 @@ class _TemplateCheck:
         if not self.columns <= column_names(columns):
             lacking = sorted(self.columns - column_names(columns))
             hint = "; there is no sample here" if not self.sample and not _SAMPLE_NAMES.isdisjoint(lacking) else ""
-            raise TemplateInvalid(_missing(self.template.where, index, lacking, columns) + hint)
-        if index < RENDERED_ROWS and not (self.sample and self.template.probes_sample):
-            self._render(index, row)
+            raise TemplateInvalid(_missing(self.where, index, lacking, columns) + hint)
 
-    def _render(self, index: int, row: Mapping[str, Any]) -> None:
-        try:
-            self.template.render(context(row, self.sample, sample_names=self.sample_names))
-        except MissingField as error:
-            raise TemplateInvalid(f"row {index + 1}: {error}") from error
-        except TemplateInvalid as error:
-            raise TemplateInvalid(f"row {index + 1}: {error.message}") from error
+    def rendered(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[None]:
+        """Render with each row, as far as a made-up sample tells anything; raises TemplateInvalid naming the row."""
+        if self.sample and self.template.probes_sample:
+            yield from (None for _ in rows)
+            return
+        bodies = render_each(self.template, (Given(row, self.sample, Fuse()) for row in rows))
+        for number, body in enumerate(bodies, start=1):
+            if isinstance(body, Unrendered):
+                raise TemplateInvalid(f"row {number}: {body.error}")
+            yield
 
 
 def _checks(task: TaskSpec, targets: Sequence[Target], reference: str | None) -> list[_Check]:
@@ -226,7 +227,7 @@ def _template_checks(task: TaskSpec, targets: Sequence[Target], reference: str |
     for target in targets:
         if isinstance(target, ModelTarget):
             where = f"task {task.name!r}, prompt of {target.name!r}"
-            yield _TemplateCheck(compile_prompt(task.prompts[target.name], where=where), None)
+            yield _TemplateCheck(where, compile_prompt(task.prompts[target.name], where=where), None)
     has_sample = not any(isinstance(target, RecordedTarget) and target.column is None for target in targets)
     sample = {**_PLACEHOLDER, **(_REFERENCE if reference else {})} if has_sample else None
     for metric in task.metrics:
@@ -234,12 +235,12 @@ def _template_checks(task: TaskSpec, targets: Sequence[Target], reference: str |
         match metric:
             case Computed():
                 for part, source in metric.templates.items():
-                    yield _TemplateCheck(compile_template(source, where=f"{where} ({part})"), sample)
+                    template = compile_body({part: source}, where=where, json_values=False)
+                    yield _TemplateCheck(f"{where} ({part})", template, sample)
             case Judge():
-                template = compile_prompt(metric.prompt, where=where)
-                yield _TemplateCheck(template, sample, metric.prompt.sample_names)
+                yield _TemplateCheck(where, compile_prompt(metric.prompt, where=where), sample)
             case Code():
-                yield _TemplateCheck(compile_body(metric.item, where=where), sample)
+                yield _TemplateCheck(where, compile_body(metric.item, where=where), sample)
             case _:
                 assert_never(metric)
 

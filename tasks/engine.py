@@ -195,8 +195,13 @@ class Engine:
         return self._breakers.setdefault((key.task, key.target, key.metric), Breaker())
 
     def fuse(self, task: str, target: str, metric: str) -> Fuse:
-        """Return the fuse of an evaluator, for the outputs of one target."""
+        """Return the fuse of a metric's evaluator or templates, for the outputs of one target."""
         return self._fuses.setdefault((task, target, metric), Fuse())
+
+    def heed(self) -> None:
+        """Raise Stopped if the job is to stop; called before what may take seconds."""
+        if self.stop:
+            raise Stopped
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the I/O loop and wait for its end; raises Stopped if the job stops first."""

@@ -13,7 +13,8 @@ from tasks.calls import Ask, fulfil, prepare
 from tasks.endpoint.message import read_message
 from tasks.endpoint.reply import to_output
 from tasks.engine import Engine
-from tasks.templates.template import compile_prompt, context
+from tasks.templates.pool import Given, render_each
+from tasks.templates.template import compile_prompt
 
 Row = dict[str, Any]
 
@@ -69,6 +70,8 @@ def _wanted(engine: Engine, shard: Shard, target: ModelTarget, rows: Sequence[Ro
     prompt = engine.task(shard).prompts[target.name]
     route = engine.route(target.endpoint, prompt)
     template = compile_prompt(prompt, where=f"task {shard.task!r}, prompt of {target.name!r}")
-    for sample, row in enumerate(rows, start=shard.start):
+    fuse = engine.fuse(shard.task, target.name, "")
+    bodies = render_each(template, (Given(row, None, fuse) for row in rows), heed=engine.heed)
+    for sample, body in enumerate(bodies, start=shard.start):
         key = CallKey(shard.task, sample, target.name, 0, "target", "", 0)
-        yield prepare(key, route, template, context(row, None), defaults=target.generation)
+        yield prepare(key, route, body, defaults=target.generation)

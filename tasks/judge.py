@@ -7,7 +7,7 @@ from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
 from core.result import Call, CallKey, Score
 from tasks.calls import fulfil
-from tasks.engine import Engine, Stopped
+from tasks.engine import Engine
 from tasks.judging.grade import judge_calls, verdicts
 from tasks.metrics.code import code_scores
 from tasks.metrics.computed import computed_scores
@@ -47,18 +47,10 @@ def _scores(
     """Yield a metric's scores; a subject that could not be had passes on its outcome."""
     match metric:
         case Computed():
-            yield from computed_scores(metric, about)
+            yield from computed_scores(metric, about, engine)
         case Judge():
             yield from verdicts(metric, about, calls)
         case Code():
-            yield from code_scores(sandbox(), metric, _until_stopped(engine, about), fuse_of=engine.fuse)
+            yield from code_scores(sandbox(), metric, about, engine)
         case _:
             assert_never(metric)
-
-
-def _until_stopped(engine: Engine, about: Sequence[Subject]) -> Iterator[Subject]:
-    """Yield the subjects one by one, since each may take seconds; raises Stopped if the job stops."""
-    for subject in about:
-        if engine.stop:
-            raise Stopped
-        yield subject

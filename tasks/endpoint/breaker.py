@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 IDENTICAL_ERRORS = 5
 STOPS_IN_A_ROW = 10
@@ -57,3 +58,27 @@ class Fuse:
         self._limit = limit
         if limit is not None and self._stops == STOPS_IN_A_ROW:
             self.error = f"it was stopped {STOPS_IN_A_ROW} times in a row and is run no more: {limit}"
+
+
+class Watch(Protocol):
+    """The job that something is done for: what has come to nothing in it, and whether it is to go on."""
+
+    def fuse(self, task: str, target: str, metric: str) -> Fuse:
+        """Return the fuse of a metric's evaluator or templates, for the outputs of one target."""
+
+    def heed(self) -> None:
+        """Raise what ends the work if the job is to stop; called before what may take seconds."""
+
+
+class Unwatched:
+    """The watch over what is done where no job can be stopped."""
+
+    def __init__(self) -> None:
+        self._fuses: dict[tuple[str, str, str], Fuse] = {}
+
+    def fuse(self, task: str, target: str, metric: str) -> Fuse:
+        """Return the fuse of a metric, which lasts as long as the watch."""
+        return self._fuses.setdefault((task, target, metric), Fuse())
+
+    def heed(self) -> None:
+        """Go on."""

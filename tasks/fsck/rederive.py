@@ -12,11 +12,13 @@ from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
 from core.result import Call, CallKey, Output, Score, Summary
 from core.spec import EvaluationSpec, ModelTarget
+from tasks.endpoint.breaker import Unwatched
 from tasks.judging.grade import call_keys, verdicts
 from tasks.judging.verdict import score_names
 from tasks.metrics.code import SCORE
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
+from tasks.templates.pool import STOPPED
 
 Row = TypeVar("Row", Output, Score, Summary)
 Key = tuple[Hashable, ...]
@@ -95,7 +97,10 @@ def judges_calls(about: Scored) -> Iterator[CallKey]:
 def check_scores(
     path: Path, stored: Sequence[Score], about: Scored, calls: Mapping[CallKey, Call], *, exact: bool
 ) -> None:
-    """Check a shard's scores; the values that users' code gave are taken as they are."""
+    """Check a shard's scores; the values that users' code gave are taken as they are.
+
+    So is what came of a rendering that was stopped, then or now: how long one takes, another time may tell otherwise.
+    """
     keys = [
         (subject.task, subject.sample, subject.target, subject.trial, metric.name, name)
         for metric, subjects in about
@@ -106,11 +111,17 @@ def check_scores(
     for score in stored:
         if (score.value is None) == (score.outcome == "scored"):
             raise Differs(path, f"value of a score that is {score.outcome!r}", sample=score.sample, stored=score.value)
+    watch = Unwatched()
     for metric, subjects in about if exact else ():
         own = [score for score in stored if score.metric == metric.name]
         match metric:
             case Computed():
-                check_rows(path, own, list(computed_scores(metric, subjects)), SCORE_KEY)
+                expected = list(computed_scores(metric, subjects, watch))
+                stopped = {SCORE_KEY(score) for score in (*own, *expected) if STOPPED in (score.error or "")}
+                own, expected = (
+                    [score for score in scores if SCORE_KEY(score) not in stopped] for scores in (own, expected)
+                )
+                check_rows(path, own, expected, SCORE_KEY)
             case Judge():
                 check_rows(path, own, list(verdicts(metric, subjects, calls)), SCORE_KEY)
             case Code():

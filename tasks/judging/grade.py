@@ -11,7 +11,8 @@ from tasks.engine import Engine
 from tasks.judging.prose import Unread
 from tasks.judging.verdict import Verdict, combine_passes, read_verdict, score_names
 from tasks.metrics.subject import Subject
-from tasks.templates.template import compile_prompt, context
+from tasks.templates.pool import Given, render_each
+from tasks.templates.template import compile_prompt
 
 SHOWN_CHARACTERS = 200
 
@@ -30,19 +31,17 @@ def judge_calls(engine: Engine, shard: Shard, metric: Judge, subjects: Iterable[
     """Yield what to ask the judge about each subject, or why it cannot be asked."""
     route = engine.route(metric.endpoint, metric.prompt)
     template = compile_prompt(metric.prompt, where=f"task {shard.task!r}, judge {metric.name!r}")
-    for subject in subjects:
-        if subject.lost:
-            continue
-        for key in call_keys(metric, subject):
-            values = subject.values(swapped=key.ordinal == 1, with_response=template.reads_response)
-            yield prepare(
-                key,
-                route,
-                template,
-                context(subject.row, values, sample_names=metric.prompt.sample_names),
-                defaults=metric.generation,
-                reply_schema=metric.reply_schema,
-            )
+    asked = [(key, subject) for subject in subjects if not subject.lost for key in call_keys(metric, subject)]
+    given = (
+        Given(
+            subject.row,
+            subject.values(swapped=key.ordinal == 1, with_response=template.reads_response),
+            engine.fuse(subject.task, subject.target, metric.name),
+        )
+        for key, subject in asked
+    )
+    for (key, _), body in zip(asked, render_each(template, given, heed=engine.heed), strict=True):
+        yield prepare(key, route, body, defaults=metric.generation, reply_schema=metric.reply_schema)
 
 
 def verdicts(metric: Judge, subjects: Iterable[Subject], calls: Mapping[CallKey, Call]) -> Iterator[Score]:

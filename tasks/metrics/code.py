@@ -1,44 +1,52 @@
 """Scores that a user's function gives, in a sandbox."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
-from core.errors import TemplateInvalid
 from core.metric import Code
 from core.result import Score
 from core.scale import scale_of
-from tasks.endpoint.breaker import Fuse
+from tasks.endpoint.breaker import Fuse, Watch
 from tasks.metrics.subject import Subject
 from tasks.sandbox.contract import COSTLY, Evaluated, Sandbox
-from tasks.templates.template import BodyTemplate, MissingField, compile_body, context
+from tasks.templates.pool import Given, render_each
+from tasks.templates.rendering import Rendered, Unrendered
+from tasks.templates.template import compile_body
 
 SCORE = "score"
 
 
-def code_scores(
-    sandbox: Sandbox, metric: Code, subjects: Iterable[Subject], *, fuse_of: Callable[[str, str, str], Fuse]
-) -> Iterator[Score]:
+def code_scores(sandbox: Sandbox, metric: Code, subjects: Sequence[Subject], watch: Watch) -> Iterator[Score]:
     """Yield the evaluator's score of each subject; one that it gives none says what stopped it.
 
     What the evaluator printed is the feedback. It is run no more on the outputs of a task's target once the fuse
     of task, target and metric has blown.
     """
     item = compile_body(metric.item, where=f"metric {metric.name!r} (item)")
+    given = (
+        Given(
+            subject.row,
+            subject.values(with_response=item.reads_response),
+            watch.fuse(subject.task, subject.target, f"{metric.name} (item)"),
+        )
+        for subject in subjects
+        if not subject.lost
+    )
+    items = render_each(item, given, heed=watch.heed)
     for subject in subjects:
-        yield _evaluated(sandbox, metric, item, subject, fuse_of(subject.task, subject.target, metric.name))
+        watch.heed()
+        if lost := subject.lost:
+            yield subject.score(metric.name, SCORE, lost.outcome, error=lost.error)
+        else:
+            fuse = watch.fuse(subject.task, subject.target, metric.name)
+            yield _evaluated(sandbox, metric, next(items), subject, fuse)
 
 
-def _evaluated(sandbox: Sandbox, metric: Code, item: BodyTemplate, subject: Subject, fuse: Fuse) -> Score:
-    if lost := subject.lost:
-        return subject.score(metric.name, SCORE, lost.outcome, error=lost.error)
+def _evaluated(sandbox: Sandbox, metric: Code, item: Rendered, subject: Subject, fuse: Fuse) -> Score:
     if fuse.error:
         return subject.score(metric.name, SCORE, "not_attempted", error=f"metric {metric.name!r}: {fuse.error}")
-    values = context(subject.row, subject.values(with_response=item.reads_response))
-    try:
-        result = sandbox.run(metric.source, item.render(values))
-    except MissingField as error:
-        return subject.score(metric.name, SCORE, "missing_field", error=str(error))
-    except TemplateInvalid as error:
-        return subject.score(metric.name, SCORE, "metric_error", error=error.message)
+    if isinstance(item, Unrendered):
+        return subject.score(metric.name, SCORE, item.score_outcome, error=item.error)
+    result = sandbox.run(metric.source, item)
     feedback = result.printed or None
     if isinstance(result, Evaluated):
         fuse.note(None)

@@ -4,25 +4,41 @@ A metric is a class in `core.metric`, which names its templates and scores, and 
 that is called as its type.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 
-from core.errors import TemplateInvalid
 from core.metric import ComputedMetric
 from core.result import Outcome, Score
+from tasks.endpoint.breaker import Watch
 from tasks.metrics.measure import Measure, Texts, Unparsable
 from tasks.metrics.subject import Subject
-from tasks.templates.template import MissingField, Template, compile_template, context
+from tasks.templates.pool import Given, render_each
+from tasks.templates.rendering import Rendered, Unrendered
+from tasks.templates.template import Template, compile_body, compile_template
 
 
-def computed_scores(metric: ComputedMetric, subjects: Iterable[Subject]) -> Iterator[Score]:
+def computed_scores(metric: ComputedMetric, subjects: Sequence[Subject], watch: Watch) -> Iterator[Score]:
     """Yield the metric's scores of each subject; one that cannot be computed says why, and has no value."""
-    templates = {
-        part: compile_template(source, where=f"metric {metric.name!r} ({part})")
-        for part, source in metric.templates.items()
-    }
+    where = f"metric {metric.name!r}"
+    parts = compile_body(metric.templates, where=where, json_values=False)
+    templates = {part: compile_template(source, where=f"{where} ({part})") for part, source in metric.templates.items()}
+    given = (
+        Given(
+            subject.row,
+            subject.values(with_response=parts.reads_response),
+            watch.fuse(subject.task, subject.target, metric.name),
+        )
+        for subject in subjects
+        if not subject.lost
+    )
+    texts = render_each(parts, given, heed=watch.heed)
     for subject in subjects:
-        for name, measured in zip(metric.scores, _measured(metric, templates, subject), strict=True):
+        measures: Sequence[Measure | tuple[Outcome, str | None]]
+        if lost := subject.lost:
+            measures = [(lost.outcome, lost.error)] * len(metric.scores)
+        else:
+            measures = _measured(metric, templates, next(texts))
+        for name, measured in zip(metric.scores, measures, strict=True):
             if isinstance(measured, Measure):
                 yield subject.score(metric.name, name, "scored", **measured._asdict())
             else:
@@ -42,23 +58,16 @@ def measure(metric: ComputedMetric, texts: Texts) -> Sequence[Measure | Unparsab
 
 
 def _measured(
-    metric: ComputedMetric, templates: Mapping[str, Template], subject: Subject
+    metric: ComputedMetric, templates: Mapping[str, Template], texts: Rendered
 ) -> Sequence[Measure | tuple[Outcome, str | None]]:
-    """Return the scores of a subject, or for each of them why there is none."""
-    if lost := subject.lost:
-        return [(lost.outcome, lost.error)] * len(metric.scores)
-    with_response = any(template.reads_response for template in templates.values())
-    values = context(subject.row, subject.values(with_response=with_response))
+    """Return the scores of a subject's texts, or for each of them why there is none."""
+    if isinstance(texts, Unrendered):
+        return [(texts.score_outcome, texts.error)] * len(metric.scores)
     try:
-        measures = measure(metric, {part: template.render(values) for part, template in templates.items()})
+        measures = measure(metric, texts)
         return [_unread(metric, templates, each) if isinstance(each, Unparsable) else each for each in measures]
     except Unparsable as error:
-        failed = _unread(metric, templates, error)
-    except MissingField as error:
-        failed = "missing_field", str(error)
-    except TemplateInvalid as error:
-        failed = "metric_error", error.message
-    return [failed] * len(metric.scores)
+        return [_unread(metric, templates, error)] * len(metric.scores)
 
 
 def _unread(metric: ComputedMetric, templates: Mapping[str, Template], error: Unparsable) -> tuple[Outcome, str | None]:

@@ -76,9 +76,9 @@ class Process:
         return self._process.poll() is None
 
     @property
-    def ended_by(self) -> int:
-        """The signal that ended it; 0 if none did."""
-        return max(0, -(self._process.poll() or 0))
+    def exit_code(self) -> int | None:
+        """How it ended, if it did: what it said, or the signal that ended it, negative."""
+        return self._process.poll()
 
     def ask(self, request: bytes, within_s: float) -> bytes:
         """Return the answer to a request; raises TimeoutError, or Lost if there will be none."""

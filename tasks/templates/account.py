@@ -5,8 +5,9 @@ and memory together: a list that shares its parts many times over costs what it 
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import jinja2
 from jinja2.runtime import Context
@@ -40,9 +41,19 @@ class Runaway(jinja2.TemplateRuntimeError):
     """A rendering asked for more than it may have."""
 
 
+@dataclass(slots=True)
+class Work:
+    """What the templates of a body have used together."""
+
+    spent: int = 0
+    written: int = 0
+
+
 class Account(Context):
     """A rendering's variables, and what it has used so far."""
 
+    only_reads = False
+    """Whether all its values are trees, those of the row; see `tasks.templates.plain`."""
     spent = 0
     ranged = 0
     written = 0
@@ -51,15 +62,19 @@ class Account(Context):
         """Count work before it is done."""
         self.spent += units
         if self.spent > MAX_WORK:
-            raise Runaway(
-                f"it takes more than {MAX_WORK:,} units of work (a character is one, a part of a list {PART}, "
-                f"a step {STEP})"
-            )
+            self._refuse()
 
     def write(self, characters: int) -> None:
         """Count what an expression writes, be it into the output, a macro or a `set` block."""
+        self.spent += PART
         self.written += characters
+        if self.spent > MAX_WORK or self.written > MAX_OUTPUT:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
         refuse_size(self.written)
+        costs = f"a character is one, a part of a list {PART}, a step {STEP}"
+        raise Runaway(f"it takes more than {MAX_WORK:,} units of work ({costs})")
 
     def take(self, value: Any) -> Any:
         """Return what an operator made once it is paid for; what its parts hold is paid for when they are handled."""

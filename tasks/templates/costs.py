@@ -46,6 +46,8 @@ _FREE = frozenset(
     """.split()  # noqa: SIM905
 )
 """Filters and tests whose time does not depend on the size of what they are given."""
+_WRITTEN = frozenset({"string", "tojson"})
+"""Those that make a text no shorter than what they are given, if that is a tree: the text is paid for."""
 FREE_METHODS: Final = frozenset({"get", "items", "keys", "values"})
 _SEARCHES = frozenset({"lstrip", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "strip", "trim"})
 """Those whose time may grow with the length of the text times that of what they look for."""
@@ -274,13 +276,13 @@ def operate(account: Account, sign: str, left: Any, right: Any) -> Any:
 
 def _paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a filter or test that is paid for; what it yields is paid for one by one."""
-    free = name in _FREE
+    free, written = name in _FREE, name in _WRITTEN
     passed = getattr(function, "jinja_pass_arg", None)
     first = passed and _PASSED[passed.name]
 
     @pass_context
     def call(context: Account, *args: Any, **kwargs: Any) -> Any:
-        if free:
+        if free or (written and context.only_reads):
             context.spend(STEP)
         else:
             pay(context, name, args, kwargs)
@@ -340,7 +342,6 @@ def counted_range(context: Account, *args: int) -> range:
 @pass_context
 def write(context: Account, value: Any) -> str:
     """Return the text of what stands in `{{ }}`, and count it."""
-    context.spend(PART)
     text = value if type(value) is str else str(context.weigh(value))
     context.write(len(text))
     return text

@@ -16,7 +16,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from tasks.templates.account import Account, refuse_size
+from tasks.templates import account
+from tasks.templates.account import Account, Work, refuse_size
 from tasks.templates.costs import (
     FILTERS,
     FREE_METHODS,
@@ -167,7 +168,7 @@ class _Bound(NodeTransformer):
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         operands = [node.expr, *(operand.expr for operand in node.ops)]
-        is_cheap = len(operands) == 2 and any(map(_is_short, operands)) and node.ops[0].op not in ("in", "notin")
+        is_cheap = len(operands) == 2 and any(map(is_short, operands)) and node.ops[0].op not in ("in", "notin")
         if not is_cheap:
             node.expr = _weighed(node.expr)
             for operand in node.ops:
@@ -183,12 +184,13 @@ def _payment(size: int, at: nodes.Node) -> nodes.ExprStmt:
     return nodes.ExprStmt(_filtered(nodes.Const(size, lineno=at.lineno), "(body)"), lineno=at.lineno)
 
 
-def _is_short(node: nodes.Node) -> bool:
+def is_short(node: nodes.Node) -> bool:
+    """Tell whether a node is a constant that takes no time to handle."""
     return isinstance(node, nodes.Const) and not (isinstance(node.value, str) and len(node.value) > _SHOWN_CHARACTERS)
 
 
 def _weighed(node: nodes.Expr) -> nodes.Expr:
-    return node if _is_short(node) else _filtered(node, "(weighed)")
+    return node if is_short(node) else _filtered(node, "(weighed)")
 
 
 def _filtered(node: nodes.Node | None, name: str, *args: nodes.Expr, lineno: int | None = None) -> nodes.Filter:
@@ -225,13 +227,19 @@ def build(tree: nodes.Template) -> jinja2.Template:
         code = _environment.compile(bound)
     except ValueError as error:  # a number so long that Python neither reads nor writes it
         raise jinja2.TemplateSyntaxError(str(error), 1) from error
-    return jinja2.Template.from_code(_environment, code, _environment.make_globals(None))
+    # As a plain dict: each rendering copies it, which takes ten times as long of the one that Jinja makes.
+    return jinja2.Template.from_code(_environment, code, dict(_environment.globals))
 
 
-def pieces(template: jinja2.Template, variables: Mapping[str, Any]) -> Iterator[str]:
-    """Render a template piece by piece, at most `MAX_OUTPUT` characters."""
-    size = 0
-    for piece in template.root_render_func(template.new_context(dict(variables))):
+def pieces(template: jinja2.Template, variables: Mapping[str, Any], work: Work, *, only_reads: bool) -> Iterator[str]:
+    """Render a template piece by piece, at most `MAX_OUTPUT` characters, beside the `work` that was done before."""
+    size, most = 0, account.MAX_OUTPUT
+    used = template.new_context(dict(variables))
+    assert isinstance(used, Account)
+    used.only_reads, used.spent, used.written = only_reads, work.spent, work.written
+    for piece in template.root_render_func(used):
         size += len(piece)
-        refuse_size(size)
+        if size > most:
+            refuse_size(size)
         yield piece
+    work.spent, work.written = used.spent, used.written

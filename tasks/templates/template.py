@@ -1,9 +1,10 @@
 """Templates of prompts and metrics: compiled once, checked by name, rendered once a sample."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 import jinja2
@@ -14,7 +15,9 @@ from pydantic import JsonValue
 from core.endpoint import Prompt
 from core.errors import TemplateInvalid
 from tasks.templates import environment
+from tasks.templates.account import Work
 from tasks.templates.images import image_urls, with_images
+from tasks.templates.plain import only_reads
 from tasks.templates.reads import SAMPLE_KEYS, Reads, find_reads, together
 
 _NOT_LITERAL = re.compile(r"[{\r]+")
@@ -36,6 +39,7 @@ class _Program(NamedTuple):
     template: jinja2.Template
     reads: Reads
     gives_json: bool
+    only_reads: bool
 
 
 @dataclass(frozen=True)
@@ -77,22 +81,25 @@ class Template(_Compiled):
 
     program: _Program
 
-    def render(self, context: Mapping[str, Any]) -> str:
-        """Render with what `context` gave.
+    def render(self, context: Mapping[str, Any], work: Work | None = None) -> str:
+        """Render with what `context` gave, within what the `work` done before leaves.
 
-        Raises MissingField for a value that is not there, TemplateInvalid for anything else that goes wrong.
+        Raises MissingField for a value that is not there, TemplateInvalid for anything else that goes wrong with it.
         """
         try:
-            return "".join(environment.pieces(self.program.template, context))
+            program = self.program
+            return "".join(environment.pieces(program.template, context, work or Work(), only_reads=program.only_reads))
         except jinja2.UndefinedError as error:
             raise MissingField(f"{self.where}: {error}") from error
+        except MemoryError:
+            raise
         except Exception as error:  # a template is a program: it may raise whatever its operators and filters do
             line = _failing_line(self.program.template, error)
             raise TemplateInvalid(f"{self.where}, {line}cannot be rendered: {_cause(error)}") from error
 
-    def render_value(self, context: Mapping[str, Any]) -> Any:
+    def render_value(self, context: Mapping[str, Any], work: Work | None = None) -> Any:
         """Render, and read the text as JSON if the template uses `tojson` and it is JSON."""
-        text = self.render(context)
+        text = self.render(context, work)
         if self.program.gives_json:
             try:
                 return orjson.loads(text)
@@ -120,7 +127,8 @@ def _compile(source: str, sample_names: bool) -> _Program:
     tree = environment.parse(source)
     reads = find_reads(tree, sample_names=sample_names)
     gives_json = any(node.name == "tojson" for node in tree.find_all(nodes.Filter))
-    return _Program(environment.build(tree), reads, gives_json)
+    is_plain = only_reads(tree)
+    return _Program(environment.build(tree), reads, gives_json, is_plain)
 
 
 def literal(text: str) -> str:
@@ -157,22 +165,33 @@ def _cause(error: Exception) -> str:
 
 _MARKUP = re.compile(r"\{[{%#]")
 
-_Render = Callable[[Mapping[str, Any]], Any]
+_Render = Callable[[Mapping[str, Any], Work], Any]
 
 
 @dataclass(frozen=True)
 class BodyTemplate(_Compiled):
-    """A request body whose strings are templates; `images` is the column whose images go with it."""
+    """A request body whose strings are templates; `images` is the column whose images go with it.
+
+    It `only_reads` if all of them do (`tasks.templates.plain`).
+    """
 
     fields: dict[str, _Render]
-    images: str | None = None
+    source: "_Source"
+    only_reads: bool
+
+    @cached_property
+    def recipe(self) -> str:
+        """What another process makes the same of, by `cooked`."""
+        return json.dumps(asdict(self.source))
 
     def render(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Render every string; raises as `Template.render` does, and if `messages` comes out as no list."""
-        body = {name: render(context) for name, render in self.fields.items()}
+        """Render every string within one account; raises as `Template.render` does, and if `messages` are no list."""
+        work = Work()
+        body = {name: render(context, work) for name, render in self.fields.items()}
         if not isinstance(body.get("messages", []), list):
             _refuse_messages(self.where)
-        urls = image_urls(context["item"].get(self.images)) if self.images else []
+        images = self.source.images
+        urls = image_urls(context["item"].get(images)) if images else []
         if urls:
             try:
                 body["messages"] = with_images(body.get("messages", []), urls)
@@ -181,21 +200,43 @@ class BodyTemplate(_Compiled):
         return body
 
 
+@dataclass(frozen=True)
+class _Source:
+    """All that a body's template is made of; see `compile_body`."""
+
+    body: Mapping[str, JsonValue]
+    where: str
+    sample_names: bool
+    json_values: bool
+    images: str | None
+
+
 def compile_prompt(prompt: Prompt, *, where: str) -> BodyTemplate:
     """Compile a prompt, whose context is to have its `sample_names`; raises as `compile_body` does."""
-    compiled = compile_body(prompt.body, where=where, sample_names=prompt.sample_names, json_values=prompt.json_values)
-    return replace(compiled, images=prompt.images)
+    return _compiled(_Source(prompt.body, where, prompt.sample_names, prompt.json_values, prompt.images))
 
 
 def compile_body(
     body: Mapping[str, JsonValue], *, where: str, sample_names: bool = True, json_values: bool = True
 ) -> BodyTemplate:
     """Compile a request body; raises TemplateInvalid naming `where` and the path of the string in it."""
-    compiler = _BodyCompiler(sample_names=sample_names, json_values=json_values)
+    return _compiled(_Source(body, where, sample_names, json_values, None))
+
+
+def cooked(recipe: str) -> BodyTemplate:
+    """Compile what `BodyTemplate.recipe` says."""
+    return _compiled(_Source(**json.loads(recipe)))
+
+
+def _compiled(source: _Source) -> BodyTemplate:
+    body, where = source.body, source.where
+    compiler = _BodyCompiler(sample_names=source.sample_names, json_values=source.json_values)
     fields = {name: compiler.compile(value, f"{where} ({name}") for name, value in body.items()}
-    if isinstance(body.get("messages"), str) and not any(each.program.gives_json for each in compiler.templates):
+    templates = compiler.templates
+    if isinstance(body.get("messages"), str) and not any(each.program.gives_json for each in templates):
         _refuse_messages(where)
-    return BodyTemplate(where, together([each.reads for each in compiler.templates]), fields)
+    reads = together([each.reads for each in templates])
+    return BodyTemplate(where, reads, fields, source, all(each.program.only_reads for each in templates))
 
 
 class _BodyCompiler:
@@ -217,11 +258,11 @@ class _BodyCompiler:
                 return template.render_value if self._json_values else template.render
             case list():
                 items = [self.compile(item, f"{path}[{i}]") for i, item in enumerate(value)]
-                return lambda context: [item(context) for item in items]
+                return lambda context, work: [item(context, work) for item in items]
             case dict():
                 members = {name: self.compile(member, f"{path}.{name}") for name, member in value.items()}
-                return lambda context: {name: member(context) for name, member in members.items()}
-        return lambda context: value
+                return lambda context, work: {name: member(context, work) for name, member in members.items()}
+        return lambda *_: value
 
 
 def _refuse_messages(where: str) -> NoReturn:

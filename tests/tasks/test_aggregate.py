@@ -17,6 +17,7 @@ from core.result import CallOutcome, Outcome, Output, Score, Summary
 from core.spec import RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import CallEnd
 from tasks.aggregate import NOT_HAD, Failures, silent_models
+from tasks.endpoint.breaker import Unwatched
 from tasks.figures import summarise
 from tasks.generate import recorded_outputs
 from tasks.metrics.bleu import sentence_bleu
@@ -140,7 +141,7 @@ def sentences() -> list[Score]:
     rows = [{"c": candidate, "r": reference} for candidate, reference in zip(CANDIDATES, REFERENCES, strict=True)]
     outputs = list(recorded_outputs(RecordedTarget(column="c"), Shard(index=0, task="qa", start=0, stop=4), rows))
     lost = Output("qa", 4, "target", outcome="refused")
-    return list(computed_scores(BLEU, subjects(BLEU, [*outputs, lost], [*rows, {}], 0)))
+    return list(computed_scores(BLEU, list(subjects(BLEU, [*outputs, lost], [*rows, {}], 0)), Unwatched()))
 
 
 def test_the_corpus_has_a_value_and_no_statistics(sentences: list[Score]) -> None:

@@ -17,7 +17,8 @@ from tasks.endpoint.breaker import IDENTICAL_ERRORS
 from tasks.endpoint.loop import Route
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
-from tasks.templates.template import compile_body, context
+from tasks.templates.rendering import rendered
+from tasks.templates.template import compile_body
 from tests.scripted import Answer, Received, Script, failure, last_content, silence, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, recorded, rows, spec
@@ -43,7 +44,7 @@ def pay(lab: Lab, job: Job) -> dict[CallKey, Call]:
         template = compile_body(prompt.body, where="prompt")
         route = engine.route(target.endpoint, prompt)  # type: ignore[union-attr]  # it is a model
         wanted = [
-            prepare(CallKey("qa", i, "target", 0, "target", "", 0), route, template, context(row, None), defaults={})
+            prepare(CallKey("qa", i, "target", 0, "target", "", 0), route, rendered(template, row, None), defaults={})
             for i, row in enumerate(engine.folder.read_samples(shard))
         ]
         return fulfil(engine, "generate", shard, wanted, final=False)
@@ -258,9 +259,8 @@ def test_a_judge_s_errors_do_not_stop_another_judge(lab: Lab) -> None:
 
 def asked(body: dict[str, object], row: dict[str, object], defaults: dict[str, object]) -> Ask | Call:
     template = compile_body(body, where="prompt")  # type: ignore[arg-type]  # plain JSON
-    return prepare(
-        CallKey("qa", 0, "target", 0, "target", "", 0), ROUTE, template, context(row, None), defaults=defaults
-    )
+    key = CallKey("qa", 0, "target", 0, "target", "", 0)
+    return prepare(key, ROUTE, rendered(template, row, None), defaults=defaults)
 
 
 def test_a_prompt_s_fields_win_over_the_target_s() -> None:

@@ -14,6 +14,7 @@ from core.spec import RecordedTarget, RowsDataset, TaskSpec
 from core.stats.proportion import wilson
 from core.stats.tango import Changes, tango_limits
 from store.results.folder import OutputCount
+from tasks.endpoint.breaker import Unwatched
 from tasks.fsck.results import fsck
 from tasks.metrics.bleu import corpus_bleu, sentence_bleu
 from tasks.metrics.computed import computed_scores
@@ -116,7 +117,7 @@ def test_the_error_of_a_corpus_is_that_of_leaving_out_each_sentence() -> None:
     said = [Output("qa", i, "target", text=c) for i, (c, _) in enumerate(texts)]
     about = [Subject("qa", i, "target", 0, {"c": c, "r": r}, (said[i],)) for i, (c, r) in enumerate(texts)]
     aggregator = Aggregator([task(metric)])
-    aggregator.add(computed_scores(metric, about))
+    aggregator.add(computed_scores(metric, about, Unwatched()))
     sentence, corpus = aggregator.summaries()
     without = [corpus_bleu(counts[:i] + counts[i + 1 :]) for i in range(3)]
     middle = sum(without) / 3

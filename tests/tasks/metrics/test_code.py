@@ -8,7 +8,7 @@ import pytest
 from core.metric import Code
 from core.result import Output, Score
 from core.spec import RecordedTarget
-from tasks.endpoint.breaker import STOPS_IN_A_ROW, Fuse
+from tasks.endpoint.breaker import STOPS_IN_A_ROW, Unwatched
 from tasks.engine import Stopped
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
@@ -48,7 +48,7 @@ def code(source: str = SAME, **fields: Any) -> Code:
 
 def score(pool: Pool, metric: Code, text: str | None = "4 cats", row: dict[str, Any] = ROW, **output: Any) -> Score:
     made = Output("qa", 3, "target", text=text, response=output.pop("response", RESPONSE), **output)
-    [scored] = code_scores(pool, metric, [Subject("qa", 3, "target", 0, row, (made,))], fuse_of=lambda *_: Fuse())
+    [scored] = code_scores(pool, metric, [Subject("qa", 3, "target", 0, row, (made,))], Unwatched())
     return scored
 
 
@@ -146,7 +146,7 @@ def test_an_evaluator_that_a_limit_stops_every_time_is_run_no_more_for_that_targ
         closing(Pool(Limits(seconds=0.05))) as hurried,
         lab.engaged(lab.add(spec(RecordedTarget(), rows(1)))) as engine,
     ):
-        scores = list(code_scores(hurried, metric, about, fuse_of=engine.fuse))
+        scores = list(code_scores(hurried, metric, about, engine))
     good, bad = scores[::2], scores[1::2]
     assert {each.outcome for each in good} == {"scored"}
     assert [each.outcome for each in bad] == ["metric_error"] * STOPS_IN_A_ROW + ["not_attempted"] * 2

@@ -17,6 +17,7 @@ from core.metric import (
     ToolCalling,
 )
 from core.result import Output, Score
+from tasks.endpoint.breaker import Unwatched
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
 
@@ -42,7 +43,7 @@ BY_TYPE = pytest.mark.parametrize("metric", METRICS, ids=[metric.type for metric
 def score(metric: ComputedMetric, text: str | None = "4 cats", row: dict[str, Any] = ROW, **output: Any) -> list[Score]:
     output.setdefault("tool_calls", json.dumps(CALLS))
     about = Subject("qa", 3, "target", 0, row, (Output("qa", 3, "target", text=text, **output),))
-    return list(computed_scores(metric, [about]))
+    return list(computed_scores(metric, [about], Unwatched()))
 
 
 def test_every_metric_is_here() -> None:

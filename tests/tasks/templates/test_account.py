@@ -123,6 +123,22 @@ def test_a_body_has_so_many_templates_at_most(monkeypatch: pytest.MonkeyPatch) -
         compile_body({"x": [f"{{{{ a{i} }}}}" for i in range(9)]}, where="the prompt")
 
 
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("source", "limit"),
+    [
+        ("{{ long }}", "it makes a text or list of more than 1,000,000 characters"),
+        ("{{ long | upper | length }}", "it takes more than 1,000,000 units of work"),
+        ("{{ (long * 2) | length }}", "it takes more than 1,000,000 units of work"),
+    ],
+)
+def test_the_templates_of_a_body_have_one_account(source: str, limit: str) -> None:
+    assert render(source * 9)
+    body = compile_body({"x": {f"k{i}": [source] for i in range(200)}}, where="the prompt")
+    with pytest.raises(TemplateInvalid, match=limit):
+        body.render(context(ROW, None))
+
+
 def test_many_keys_are_not_all_named() -> None:
     with pytest.raises(MissingField, match=r"among: k0, k1, .*k99, \.\.\.$"):
         render("{{ item.nope }}", {f"k{i}": i for i in range(5_000)})
