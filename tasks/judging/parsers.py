@@ -5,7 +5,7 @@ A number is taken only where the reply leaves no choice: what it gives twice, wi
 
 import re
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final, assert_never
 
 import re2
@@ -107,16 +107,13 @@ def _fits(parser: RegexParser, text: str) -> list[Any] | Unread:
     steps = 2 * len(text) * pattern.programsize  # of one that fits nowhere, which is looked for elsewhere
     if steps > MOST_STEPS:
         return Unread(f"is too long, with {len(text):,} characters, for {_shown(parser.pattern)}")
-    if parser.method == "search":
-        found = pattern.finditer(text)
-    elif (first := pattern.match(text)) is None:
+    if parser.method == "match" and pattern.match(text) is None:
         return []
-    else:
-        after = pattern.finditer(text, first.end())
-        found = chain([first], (each for each in after if text[each.start() - 1] == "\n"))
     most = 2 * MOST_STEPS // (steps or 1)
-    matches = list(islice(found, most))
-    return matches if len(matches) < most else Unread(f"fits {_shown(parser.pattern)} {most:,} times")
+    found = list(islice(pattern.finditer(text), most))
+    if len(found) == most:
+        return Unread(f"fits {_shown(parser.pattern)} {most:,} times")
+    return [each for each in found if parser.method == "search" or text[each.start() - 1 : each.start()] in {"", "\n"}]
 
 
 def _is_open(text: str, match: Any) -> bool:
