@@ -19,7 +19,7 @@ Victim = Literal["worker", "api", "prefect", "service"]
 
 VICTIMS: Final[tuple[Victim, ...]] = get_args(Victim)
 MODULES: Final = {"worker": "flows", "api": "api", "prefect": "flows.worker.server"}
-STARTED_WITHIN_S: Final = 180.0
+STARTED_WITHIN_S: Final = 300.0
 
 
 def kill_child(supervisor: int, victim: Victim) -> None:

@@ -29,7 +29,7 @@ def upgraded(spec: Json, upgrades: Sequence[Upgrade] = UPGRADES) -> Json:
     version = spec.get("version", 1)
     if version not in range(1, newest + 1):
         raise ValueError(f"version {version!r} of a specification; this release reads 1 to {newest}")
-    for upgrade in upgrades[version - 1 :]:
+    for upgrade in upgrades[int(version) - 1 :]:  # JSON may write 1.0
         spec = upgrade(spec)
     return spec | {"version": newest}
 

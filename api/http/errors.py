@@ -107,6 +107,7 @@ def answer(scope: Scope, status: int, detail: str | list[dict[str, Any]]) -> JSO
     final, and the header says so.
     """
     face = face_of(scope)
+    detail = detail[:LONGEST_MESSAGE] if isinstance(detail, str) else detail
     status = face.invalid if status == 422 else status
     final = status == 409 or status >= 500
     headers = {"x-should-retry": "false"} if final else None
@@ -174,7 +175,7 @@ def _answer_job_error(request: Request, error: Exception) -> JSONResponse:
         return answer(request.scope, status, error.message)
     field = error.field if isinstance(error, SpecInvalid) else None
     loc = ["body", *(field.split(".") if field else [])]
-    return answer(request.scope, 422, [{"loc": loc, "msg": error.message, "type": "value_error"}])
+    return answer(request.scope, 422, [{"loc": loc, "msg": error.message[:LONGEST_MESSAGE], "type": "value_error"}])
 
 
 def _answer_bad_request(request: Request, error: Exception) -> JSONResponse:

@@ -5,14 +5,14 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import Any, Final
 
 from bench.attacks.jobs import JOBS, Ended, end_of, harm, native
 from bench.attacks.site import Site, Try
+from cli.main import answer
 from core.metric import StringCheck
 from core.spec import EvaluationSpec, ModelTarget, RowsDataset, TaskSpec
 from tests.scripted import last_content, text
@@ -58,21 +58,27 @@ _BY_ID: Final = ("/v1/files/{}", "/v1/files/{}/content", f"{JOBS}/{{}}", f"{JOBS
 
 def attack(site: Site) -> Iterator[Try]:
     """Have jobs full of each text, and look at all that shows it; then put such texts into queries and paths."""
+    completed = 0
     for given in site.some(TEXTS):
         given = given.replace("CANARY", str(site.canary.port))
         site.endpoint.script = lambda call, given=given: text(given + last_content(call["body"])[:200])  # type: ignore[misc]
         ended = end_of(site, native("injection", _spec(site, given)))
+        is_completed = ended.job.get("status") == "completed"
+        completed += is_completed
         for place, look in PLACES.items():
-            found = None if ended.job.get("status") != "completed" else look(ended, given)
+            found = look(ended, given) if is_completed else None
             yield Try(f"{given!r} in {place}", harm(ended) or found)
+    site.notes.append(
+        f"Injection: {completed} texts went through whole jobs; where others were refused nothing shows them."
+    )
     for path in site.some(LISTS):
         for given in site.some(_ALL):
             yield _searched(site, path, given)
     for path in site.some(_BY_ID):
         for given in site.some(_UP):
-            answer = site.http.get(path.format(given))
-            read = answer.is_success or answer.status_code >= 500 or "root:" in answer.text
-            yield Try(f"{path} of {given}", f"{answer.status_code}: {answer.text[:100]}" if read else None)
+            said = site.http.get(path.format(given))
+            read = said.is_success or said.status_code >= 500 or "root:" in said.text
+            yield Try(f"{path} of {given}", f"{said.status_code}: {said.text[:100]}" if read else None)
 
 
 def _spec(site: Site, given: str) -> EvaluationSpec:
@@ -89,9 +95,11 @@ def _spec(site: Site, given: str) -> EvaluationSpec:
 
 def _printed(*command: str) -> Callable[[Ended, str], str | None]:
     def look(ended: Ended, given: str) -> str | None:
-        own = os.environ | {"ASSAY_URL": ended.site.url, "COLUMNS": "200"}
-        asked = [sys.executable, "-m", "cli", *(part.format(ended.job["id"]) for part in command)]
-        said = subprocess.run(asked, env=own, capture_output=True, check=False).stdout.decode(errors="replace")
+        os.environ["ASSAY_URL"] = ended.site.url
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            answer([part.format(ended.job["id"]) for part in command])
+        said = printed.getvalue()
         return f"it prints {found[0]!r}" if (found := _CONTROL.search(said)) else None
 
     return look
@@ -114,11 +122,11 @@ def _lines(ended: Ended, given: str) -> str | None:
 
 def _log(ended: Ended, given: str) -> str | None:
     """Return a line that somebody forged in what is downloaded of a job."""
-    answer = ended.site.http.get(f"/v1/evaluation/jobs/{ended.job['id']}/download-results")
-    if not answer.is_success:
-        return None
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+    kept = ended.site.http.get(f"/v2/evaluation/jobs/{ended.job['id']}/results/artifacts/download").raise_for_status()
+    with zipfile.ZipFile(io.BytesIO(kept.content)) as archive:
         texts = {name: archive.read(name).decode(errors="replace") for name in archive.namelist() if "log" in name}
+    if not texts:
+        return "there is no log, of which this would be told"
     forged = [name for name, log in texts.items() if any(line.startswith(FORGED) for line in log.splitlines())]
     return f"{forged[0]} has a line that is forged" if forged else None
 
@@ -129,6 +137,8 @@ def _artifact(ended: Ended, given: str) -> str | None:
         asked = {"artifacts": {"flow_run_id": {"any_": [ended.job["flow_run_id"]]}}}
         artifacts = prefect.post("/artifacts/filter", json=asked).raise_for_status().json()
     shown = [str(each["data"]) for each in artifacts if each["type"] == "markdown"]
+    if not shown:
+        return "there is no page, of which this would be told"
     found = [match[0] for each in shown if (match := _MARKUP.search(each))]
     return f"a page has {found[0]!r}" if found else None
 
@@ -161,10 +171,10 @@ def _searched(site: Site, path: str, given: str) -> Try:
     named = f"{given} nothing is called so"
     pairs = {"filter[name]": named, "search[name]": named, "name": named, "filter[status]": given, "sort": given}
     for name, value in pairs.items():
-        answer = site.http.get(path, params={name: value})
-        if answer.status_code >= 500:
-            return Try(f"{path} by {given!r}", f"{name}: {answer.status_code}: {answer.text[:100]}")
-        if name == "filter[name]" and path in FILTERED and (found := answer.json().get("data")):
+        said = site.http.get(path, params={name: value})
+        if said.status_code >= 500:
+            return Try(f"{path} by {given!r}", f"{name}: {said.status_code}: {said.text[:100]}")
+        if name == "filter[name]" and path in FILTERED and (found := said.json().get("data")):
             return Try(f"{path} by {given!r}", f"{name} finds {len(found)}")
     return Try(f"{path} by {given!r}")
 

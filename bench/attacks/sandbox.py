@@ -53,7 +53,11 @@ _REFUSED: Final = re.compile(r"metric 'm(\d+)': the source cannot be run")
 def sources() -> dict[str, str]:
     """Return the evaluators by what they try."""
     written: dict[str, str] = {}
-    for body in (*REACHING, *GREEDY):
+    floods = {body for body, cause in GREEDY.items() if cause == "print" and "while" not in body}
+    for body in (
+        *REACHING,
+        *(each for each in GREEDY if each not in floods),
+    ):  # a flood of a few characters is none at the default limits
         for place, source in _PLACES.items() if body in REACHING else [("", _PLACES[""])]:
             parts = {"body": indent(body, " " * 4), "inner": indent(body, " " * 8), "deep": indent(body, " " * 12)}
             written[f"{body.splitlines()[0]}{place} #{len(written)}"] = source.format(**parts)

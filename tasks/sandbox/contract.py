@@ -15,7 +15,8 @@ Cause = Literal["time", "memory", "print", "request", "exception", "result", "lo
 class Limits:
     """The bounds of one evaluation: seconds, bytes, calls within calls, and characters.
 
-    `request` bounds source and item as JSON; of what is `printed`, the beginning is kept.
+    `request` bounds source and item as JSON, `source_length` the source alone, of which what is made to read it takes a
+    thousand times as much; of what is `printed`, the beginning is kept.
     """
 
     seconds: float = 2.0
@@ -23,6 +24,7 @@ class Limits:
     depth: int = 1_000
     printed: int = 1_000_000
     request: int = 2_000_000
+    source_length: int = 200_000
 
 
 LIMITS: Final = Limits()

@@ -78,6 +78,8 @@ class Pool:
             message = json.dumps({**asdict(limits), **request}).encode()
         except (RecursionError, ValueError) as error:
             return Failed("request", f"its item cannot be written as JSON: {error}")
+        if (length := len(request["source"])) > limits.source_length:
+            return Failed("request", f"the source has {length:,} characters of {limits.source_length:,} at most")
         if len(message) > limits.request:
             return Failed("request", f"source and item have {len(message):,} characters of {limits.request:,} at most")
         try:

@@ -27,6 +27,12 @@ def test_what_is_written_in_the_words_of_this_release_needs_no_version(limit: in
     assert EvaluationSpec.model_validate(given | {"version": SPEC_VERSION}).tasks[0].limit == limit
 
 
+@pytest.mark.parametrize("version", [1, 1.0, True])
+def test_a_version_may_be_written_as_json_has_whole_numbers(version: object) -> None:
+    old = written({"kind": "rows", "rows": [], "limit": 3}, version=version)
+    assert EvaluationSpec.model_validate(old).tasks[0].limit == 3
+
+
 def test_a_version_ends_what_it_did_away_with() -> None:
     old = written({"kind": "rows", "rows": [], "limit": 3}, version=SPEC_VERSION)
     with pytest.raises(ValidationError, match=r"dataset\.rows\.limit"):

@@ -98,3 +98,10 @@ def test_a_place_names_only_what_the_request_holds_or_lacks(loc, missing, kept):
 def test_the_place_of_broken_json_stays():
     assert place(["body", 17], '{"a": ') == ["body", 17]
     assert place(["body"], None) == ["body"]
+
+
+def test_what_is_wrong_is_said_shortly_however_long_a_name_it_is_about(service):
+    body = {"target": "a/" + "é" * 90_000, "config": "a/b"}
+    response = service.http.post("/v1/evaluation/jobs", json=body)
+    assert response.is_client_error
+    assert len(response.content) < 10_000

@@ -10,7 +10,7 @@ import pytest
 from tasks.sandbox.contract import Limits
 from tasks.sandbox.pool import Pool
 
-NARROW = Limits(seconds=0.2, memory=8_000_000, depth=100, printed=10_000, request=100_000)
+NARROW = Limits(seconds=0.2, memory=8_000_000, depth=100, printed=10_000, request=100_000, source_length=50_000)
 
 
 @pytest.fixture(scope="module")

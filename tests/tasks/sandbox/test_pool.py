@@ -114,11 +114,14 @@ def test_there_are_enough_probes_and_no_file_was_made() -> None:
     assert not Path("/tmp/made").exists()
 
 
-def test_an_item_has_a_largest_size(pool: Pool) -> None:
+def test_an_item_and_a_source_have_a_largest_size(pool: Pool) -> None:
     failed = pool.run(evaluator(QUARTER), {"a": "x" * NARROW.request})
     assert isinstance(failed, Failed)
     assert failed.cause == "request"
     assert re.fullmatch(r"source and item have 100,\d\d\d characters of 100,000 at most", failed.error)
+    long = pool.run(evaluator(QUARTER) + "#" * NARROW.source_length, ITEM)
+    assert isinstance(long, Failed)
+    assert "characters of 50,000 at most" in long.error
     nested: list[object] = []
     for _ in range(10_000):
         nested = [nested]
