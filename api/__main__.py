@@ -1,10 +1,7 @@
 """The API process: `python -m api [FD]`, on a socket that listens already if one is given."""
 
-import asyncio
 import socket
 import sys
-
-import uvicorn
 
 from api.app import create_app
 from api.http.state import State
@@ -14,6 +11,7 @@ from api.together.result_file import publish
 from core.job import utcnow
 from core.settings import ending_if_misconfigured, read_settings
 from flows.control.loop import Control
+from flows.serving import serve
 from store.workspace import Workspace
 
 
@@ -28,9 +26,8 @@ def main() -> None:
     control = Control(workspace, complete=lambda job: complete(state, job), publish=lambda job: publish(workspace, job))
     state = State.over(workspace, wake=control.wake, ready=lambda: control.ready)
     control.start()
-    config = uvicorn.Config(create_app(state), settings.host, settings.port, log_level="warning", access_log=False)
     listeners = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
-    asyncio.run(uvicorn.Server(config).serve(sockets=listeners or None))
+    serve(create_app(state), listeners, host=settings.host, port=settings.port, access_log=False)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-import uvicorn
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from sqlalchemy import Engine, event
@@ -20,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 import flows.worker.worker  # noqa: F401 - Prefect loads it too, at a moment when it looks in the working directory first
 from core.door import Door
 from core.settings import ending_if_misconfigured, read_settings
+from flows.serving import serve
 
 WAIT_S: Final = 60.0  # as long as Prefect lets SQLite wait
 
@@ -135,9 +135,8 @@ def main() -> None:
     with ending_if_misconfigured():
         door = read_settings().door
     take_turns()
-    config = uvicorn.Config(OwnPages(create_app(final=True), door), log_level="warning", timeout_keep_alive=30)
     listener = socket.socket(fileno=int(sys.argv[1]))
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    serve(OwnPages(create_app(final=True), door), [listener], timeout_keep_alive=30)
 
 
 if __name__ == "__main__":
