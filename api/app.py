@@ -14,6 +14,7 @@ from api.http.errors import ERROR_REFUSALS, REFUSALS, add_error_answers
 from api.http.keys import RequireKey
 from api.http.state import CurrentState, State
 from api.maniac.face import MANIAC
+from api.native.routes import comparisons as native_comparisons
 from api.native.routes import jobs as native_jobs
 from api.native.routes import samples as native_samples
 from api.nemo.face import NEMO
@@ -46,7 +47,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
             app.include_router(router, responses=refusals)
             if face.also_below:
                 app.include_router(router, prefix=face.also_below, include_in_schema=False)
-    for native in (native_jobs, native_samples):
+    for native in (native_jobs, native_samples, native_comparisons):
         app.include_router(native.router, responses=REFUSALS)
     return app
 

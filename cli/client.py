@@ -10,6 +10,7 @@ import httpx
 from core.errors import Misconfigured
 
 JOBS: Final = "/api/assay/v1/jobs"
+COMPARISONS: Final = "/api/assay/v1/comparisons"
 DEFAULT_URL: Final = "http://127.0.0.1:7331"
 TIMEOUT_S: Final = 60.0
 
@@ -62,6 +63,10 @@ class Client:
     def get(self, path: str, **query: Any) -> JsonDict:
         """Return the answer to a request below the jobs; raises Refused and Unreachable."""
         return self._ask("GET", JOBS + path, params=query)
+
+    def compare(self, **query: Any) -> JsonDict:
+        """Return a comparison of two results; raises Refused and Unreachable."""
+        return self._ask("GET", COMPARISONS, params=query)
 
     def post(self, path: str, body: object = None) -> JsonDict:
         """Send something below the jobs, and return the answer; raises Refused and Unreachable."""

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from cli.client import Refused, Unreachable
+from cli.compare import Require
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
 from cli.results import BadCondition, Format
@@ -84,6 +85,39 @@ def results(
 
     asked = conditions(task, outcome, where or [])
     return print_results(job, asked, sort=sort, limit=limit, form="jsonl" if as_json else format)
+
+
+@app.command(name="compare")
+def compare_results(
+    baseline: str,
+    candidate: str,
+    *,
+    match: str | None = None,
+    margin: float | None = None,
+    primary: Annotated[list[str] | None, Parameter(negative="")] = None,
+    alpha: float | None = None,
+    require: Require | None = None,
+    as_json: AsJson = False,
+) -> int:
+    """Tell whether a result is better than another on the same samples, or whether nobody can tell.
+
+    Exits with 0 if the gate holds, 1 if it does not, and 3 if nobody can tell yet. Without `--require` it holds unless
+    a score is surely worse.
+
+    Args:
+        baseline: A job's id, or JOB/TARGET for one of several targets.
+        candidate: What is held against it.
+        match: The column that tells samples apart, as item.id, where the datasets differ.
+        margin: A difference that is of no account, in the scores' own units; 0.02 of their scale without it.
+        primary: A metric that decides; may be given more than once. All decide together without it.
+        alpha: How often chance may be taken for a difference, over all scores that decide; 0.05 without it.
+        require: Better, equivalent or non-inferior: what all scores that decide must be.
+        as_json: Print JSON, for a script to read.
+    """
+    from cli.compare import compare
+
+    asked = {"baseline": baseline, "candidate": candidate, "match": match, "margin": margin, "alpha": alpha}
+    return compare(asked | {"primary": primary}, require=require, as_json=as_json)
 
 
 @app.command

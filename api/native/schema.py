@@ -6,10 +6,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.http.wire import SealedBody
+from core.components import Part
 from core.job import Face, Failure, Intent, JobStatus
 from core.result import Outcome
 from core.spec import EvaluationSpec
-from core.stats.words import Caution, Method, Reason
+from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
+from tasks.comparisons.compare import Attribution
+from tasks.comparisons.matching import By
 
 EntityName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00/]+$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
@@ -173,3 +176,104 @@ class LogLines(BaseModel):
     data: list[LoggedLine]
     next_cursor: int | None
     total: int
+
+
+class ComparedSide(BaseModel):
+    """A target of a job."""
+
+    job: str
+    target: str
+
+
+class MatchedTask(BaseModel):
+    """How a task's samples were matched, and how many have no counterpart."""
+
+    task: str
+    matched_by: By
+    pairs: int
+    only_baseline: int
+    only_candidate: int
+    items_changed: int
+
+
+class ExcludedPairs(BaseModel):
+    """How many matched samples were scored on one side alone, or on neither."""
+
+    baseline_only: int
+    candidate_only: int
+    neither: int
+
+
+class ComparedScore(BaseModel):
+    """One score on both sides: the difference is the candidate's less the baseline's; see docs/statistics.md."""
+
+    task: str
+    metric: str
+    name: str
+    primary: bool
+    higher_is_better: bool
+    n: int
+    clusters: int | None
+    excluded: ExcludedPairs
+    mean_baseline: float | None
+    mean_candidate: float | None
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_level: float
+    ci_method: Method | None
+    standard_error: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    margin: float | None
+    margin_given: bool
+    p_equivalence: float | None
+    p_equivalence_adjusted: float | None
+    non_inferior: bool
+    effect_size_dz: float | None
+    improved: int
+    regressed: int
+    unchanged: int
+    mde: float | None
+    samples_needed: int | None
+    worst_case: float | None
+    best_case: float | None
+    verdict: Word | None
+    reasons: list[Doubt]
+    cautions: list[Remark]
+
+
+class ChangedComponent(BaseModel):
+    """A part of what the results were made by that is not the same on both sides, as JSON texts."""
+
+    component: Part
+    task: str | None
+    metric: str | None
+    baseline: str | None
+    candidate: str | None
+
+
+class WhatChanged(BaseModel):
+    """What differs between the sides, and what the difference comes from: one part, several (`joint`), or `noise`.
+
+    Of the first score that decides, `total` is how the mean over all that each side has changed; `paired` is the part
+    that their common samples have in it, and `composition` that of other samples.
+    """
+
+    total: float | None
+    paired: float | None
+    composition: float | None
+    attribution: Attribution
+    components: list[ChangedComponent]
+
+
+class Comparison(BaseModel):
+    """Two results held against each other on the samples that they have in common."""
+
+    baseline: ComparedSide
+    candidate: ComparedSide
+    alpha: float
+    adjustment: Literal["holm"]
+    tasks: list[MatchedTask]
+    scores: list[ComparedScore]
+    change: WhatChanged

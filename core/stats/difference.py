@@ -47,8 +47,8 @@ class Test:
 class Difference:
     """The mean difference of `n` pairs, and what is known of it; `up`, `down` and `same` count the pairs.
 
-    `inner` is the interval that has to lie inside the margin for the sides to be equivalent. `effect` is the difference
-    in standard deviations of single ones; `detectable` the least that so many pairs show.
+    `inner` is the interval that has to lie inside the margin for the sides to be equivalent. `deviation` is that of
+    single differences; `detectable` the least mean of them that so many pairs show.
     """
 
     n: int
@@ -59,11 +59,16 @@ class Difference:
     inner: Interval
     p_value: float | None
     p_equivalence: float | None
-    effect: float | None
+    deviation: float | None
     detectable: float | None
     up: int
     down: int
     same: int
+
+    @property
+    def effect(self) -> float | None:
+        """The difference in standard deviations of single ones (Cohen's d_z); None if they do not vary."""
+        return self.value / self.deviation if self.deviation else None
 
 
 def compared(
@@ -80,7 +85,6 @@ def compared(
     error, up = rows.standard_error(value), sum(change > 0 for change in rows.values)
     down = sum(change < 0 for change in rows.values)
     test, tested_error = _tested(pairs, rows, scale, value, error)
-    deviation = _deviation(rows.values)
     return Difference(
         n=len(rows),
         groups=rows.groups,
@@ -90,7 +94,7 @@ def compared(
         inner=test.interval(1 - 2 * alpha),
         p_value=test.p_value,
         p_equivalence=None if margin is None or test.p_equivalence is None else test.p_equivalence(margin),
-        effect=value / deviation if deviation else None,
+        deviation=_deviation(rows.values),
         detectable=detectable(tested_error, rows.groups, alpha=alpha) if tested_error else None,
         up=up,
         down=down,

@@ -26,6 +26,17 @@ CAUTIONS: Final[dict[Caution, str]] = {
     "skewed": "a few values far from the others decide the mean, and there are fewer than 100",
 }
 
+Remark = Literal["unmatched_samples", "items_changed", "unequal_failures", "unfinished", "negligible"]
+"""What to be careful about in reading a comparison."""
+
+REMARKS: Final[dict[Remark, str]] = {
+    "unmatched_samples": "more than 5 % of the samples of a side have no counterpart on the other",
+    "items_changed": "samples were matched whose rows differ otherwise",
+    "unequal_failures": "one side has scores for samples that the other has none for, more often than by chance",
+    "unfinished": "a job has not ended, and is compared on what it has finished",
+    "negligible": "the difference is sure, and smaller than the margin",
+}
+
 Word = Literal["better", "worse", "equivalent", "inconclusive"]
 """What a comparison comes to."""
 

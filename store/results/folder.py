@@ -232,6 +232,14 @@ class JobFolder:
         table = self._read("scores", shard.index)
         return None if table is None else schemas.scores_of(table)
 
+    def read_values(self, shard: Shard) -> Iterator[tuple[int, str, str, str, float | None]]:
+        """Yield sample, target, metric, name and value of each score of a judged shard, by trials."""
+        names = ["sample", "target", "metric", "name", "value"]
+        table = read_parquet(self.file("scores", shard.index), SCHEMAS["scores"], names)
+        if table is None:
+            raise missing(self.file("scores", shard.index))
+        yield from zip(*(table[name].to_pylist() for name in names), strict=True)
+
     def count_passed(self) -> Counter[ScoreOf]:
         """Count the scores that passed, over all finished shards."""
         passed = Counter[ScoreOf]()

@@ -10,7 +10,7 @@ from cli import terminal
 from cli.tables import summary_table
 from core.result import Outcome, Score
 from core.stats.proportion import clopper_pearson
-from core.stats.words import Caution, Method, Reason
+from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
 from tasks.summaries import Aggregator
 from tests.tasks.specs import CORRECT, recorded, spec
 
@@ -38,7 +38,7 @@ def test_twenty_of_twenty_is_no_certainty() -> None:
     assert f"20 of 20 passed reads [{low:.3f}, {high:.3f}]" in DOCUMENT
 
 
-@pytest.mark.parametrize("words", [Outcome, Caution, Method, Reason])
+@pytest.mark.parametrize("words", [Outcome, Caution, Method, Reason, Doubt, Remark, Word])
 def test_every_word_is_explained(words: object) -> None:
     rows = {word for row in re.findall(r"^\|.*\|$", DOCUMENT, re.MULTILINE) for word in re.findall(r"`([a-z_]+)`", row)}
     assert set(get_args(words)) <= rows

@@ -1,0 +1,91 @@
+"""Comparisons in the words of the native API."""
+
+from api.native import schema as wire
+from core.comparison import ScoreComparison
+from tasks.comparisons.compare import Asked, Comparison
+from tasks.comparisons.sides import Side
+
+
+def to_comparison(baseline: Side, candidate: Side, asked: Asked, found: Comparison) -> wire.Comparison:
+    """Return a comparison as it is shown."""
+    change = next((score.about.change for score in found.scores if score.primary), None)
+    return wire.Comparison(
+        baseline=wire.ComparedSide(job=baseline.folder.job_id, target=baseline.target),
+        candidate=wire.ComparedSide(job=candidate.folder.job_id, target=candidate.target),
+        alpha=asked.alpha,
+        adjustment="holm",
+        tasks=[
+            wire.MatchedTask(
+                task=task,
+                matched_by=matching.by,
+                pairs=len(matching.pairs),
+                only_baseline=matching.only_baseline,
+                only_candidate=matching.only_candidate,
+                items_changed=matching.items_changed,
+            )
+            for task, matching in found.tasks
+        ],
+        scores=[_to_score(score, asked) for score in found.scores],
+        change=wire.WhatChanged(
+            total=change and change.total,
+            paired=change and change.paired,
+            composition=change and change.composition,
+            attribution=found.attribution,
+            components=[
+                wire.ChangedComponent(
+                    component=each.part,
+                    task=each.task or None,
+                    metric=each.metric or None,
+                    baseline=each.baseline,
+                    candidate=each.candidate,
+                )
+                for each in found.changed
+            ],
+        ),
+    )
+
+
+def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:
+    about, difference, verdict = score.about, score.difference, score.verdict
+    up, down = (difference.up, difference.down) if difference else (0, 0)
+    improved, regressed = (down, up) if about.lower_is_better else (up, down)
+    means, bounds = score.means or (None, None), score.bounds or (None, None)
+    excluded = score.excluded
+    return wire.ComparedScore(
+        task=about.task,
+        metric=about.metric,
+        name=about.name,
+        primary=score.primary,
+        higher_is_better=not about.lower_is_better,
+        n=difference.n if difference else 0,
+        clusters=difference.groups if difference and about.clusters is not None else None,
+        excluded=wire.ExcludedPairs(
+            baseline_only=excluded.baseline_only, candidate_only=excluded.candidate_only, neither=excluded.neither
+        ),
+        mean_baseline=means[0],
+        mean_candidate=means[1],
+        difference=difference and difference.value,
+        ci_low=difference and difference.interval.low,
+        ci_high=difference and difference.interval.high,
+        ci_level=1 - asked.alpha,
+        ci_method=difference and difference.interval.method,
+        standard_error=difference and difference.standard_error,
+        p_value=difference and difference.p_value,
+        p_adjusted=score.p_adjusted,
+        margin=score.margin,
+        margin_given=asked.margin is not None,
+        p_equivalence=difference and difference.p_equivalence,
+        p_equivalence_adjusted=score.p_equivalence_adjusted,
+        non_inferior=verdict is not None and verdict.non_inferior,
+        effect_size_dz=difference and difference.effect,
+        improved=improved,
+        regressed=regressed,
+        unchanged=difference.same if difference else 0,
+        mde=difference and difference.detectable,
+        samples_needed=score.samples_needed,
+        worst_case=bounds[0],
+        best_case=bounds[1],
+        verdict=verdict and verdict.word,
+        reasons=list(verdict.reasons) if verdict else [],
+        cautions=list(score.remarks),
+    )

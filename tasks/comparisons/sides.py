@@ -1,0 +1,81 @@
+"""One side of a comparison: a target's results in a job, as far as they are there."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from core.errors import Conflict, InvalidInput, NotFound
+from core.plan import Manifest, Shard
+from core.spec import RecordedTarget, TaskSpec
+from store.results.folder import JobFolder
+
+Values = Mapping[tuple[str, str], Mapping[int, list[float]]]
+"""By metric and name of a score: what each sample's trials were worth, nothing for one that has no value."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """The results of a job's `target`; of a job that has not ended, what its first shards have finished."""
+
+    folder: JobFolder
+    manifest: Manifest
+    target: str
+
+    @property
+    def recorded_column(self) -> str | None:
+        """The column that the target reads its outputs from, if it does."""
+        target = next(each for each in self.manifest.spec.targets if each.name == self.target)
+        return target.column if isinstance(target, RecordedTarget) else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all shards are finished."""
+        return all(self.folder.is_finished("judge", shard) for shard in self.manifest.shards)
+
+    def digest(self, task: TaskSpec) -> str | None:
+        """Return the digest of a task's dataset."""
+        return next((each.sha256 for each in self.manifest.datasets if each.task == task.name), None)
+
+    def shards(self, task: TaskSpec) -> list[Shard]:
+        """Return a task's shards up to the first that is not finished."""
+        own = (shard for shard in self.manifest.shards if shard.task == task.name)
+        return list(takewhile(lambda shard: self.folder.is_finished("judge", shard), own))
+
+    def samples(self, task: TaskSpec) -> int:
+        """Return how many of a task's samples are finished."""
+        return sum(map(len, self.shards(task)))
+
+    def rows(self, task: TaskSpec) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the samples that are finished."""
+        for shard in self.shards(task):
+            yield from self.folder.read_samples(shard)
+
+    def values(self, task: TaskSpec) -> Values:
+        """Return the scores of the samples that are finished."""
+        values: defaultdict[tuple[str, str], dict[int, list[float]]] = defaultdict(dict)
+        for shard in self.shards(task):
+            for sample, target, metric, name, value in self.folder.read_values(shard):
+                if target == self.target:
+                    trials = values[metric, name].setdefault(sample, [])
+                    if value is not None:
+                        trials.append(value)
+        return values
+
+
+def open_side(folder: JobFolder, target: str | None = None) -> Side:
+    """Return a side of a comparison. Raises Conflict before there are results, NotFound for no such target.
+
+    Without a `target` the job must evaluate a single one: raises InvalidInput if it does not.
+    """
+    manifest = folder.read_manifest()
+    if manifest is None:
+        raise Conflict(f"job {folder.job_id} has no results yet; compare it once it has begun")
+    spec = manifest.spec
+    names = [each.name for each in spec.targets if each.name != spec.reference]
+    if target is None and len(names) > 1:
+        raise InvalidInput(f"job {folder.job_id} has several targets; name one: {folder.job_id}/{names[0]}")
+    if target is not None and target not in names:
+        raise NotFound(f"job {folder.job_id} evaluates no target {target!r}; targets: {', '.join(names)}")
+    return Side(folder, manifest, target or names[0])

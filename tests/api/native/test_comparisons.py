@@ -1,0 +1,106 @@
+"""Comparisons over HTTP, and the command that asks for them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.compare import gate
+from cli.main import answer
+from core.job import NewJob, random_id
+from core.spec import RecordedTarget
+from tasks.aggregate import aggregate
+from tasks.engine import Engine
+from tasks.generate import generate_shard
+from tasks.judge import judge_shard
+from tasks.resolve import resolve_job
+from tests.tasks.specs import CORRECT, spec
+
+COMPARISONS = "/api/assay/v1/comparisons"
+
+
+def done(service: Any, *said: str) -> str:
+    """A finished job over recorded answers, of which `yes` is right."""
+    job_id = random_id("job-")
+    rows = [{"id": i, "said": each, "answer": "yes"} for i, each in enumerate(said)]
+    asked = spec(RecordedTarget(column="said"), rows, CORRECT)
+    job = service.state.jobs.add(NewJob(id=job_id, face="nemo-v2", spec=asked, request={}, name=job_id))
+    engine = Engine(service.state, job, attempt=1, worker="w", tell=lambda _: None)
+    with engine.engaged():
+        resolve_job(engine)
+        for shard in engine.manifest.shards:
+            generate_shard(engine, shard, final=True)
+            judge_shard(engine, shard, final=True)
+        aggregate(engine)
+    return job_id
+
+
+@pytest.fixture(scope="module")
+def sides(service: Any) -> tuple[str, str]:
+    return done(service, *["no"] * 12, *["yes"] * 18), done(service, *["yes"] * 29, "no")
+
+
+def test_two_jobs_are_compared(service: Any, sides: tuple[str, str]) -> None:
+    found = service.http.get(COMPARISONS, params={"baseline": sides[0], "candidate": f"{sides[1]}/target"}).json()
+    assert found["baseline"] == {"job": sides[0], "target": "target"}
+    assert found["tasks"] == [
+        {"task": "qa", "matched_by": "item", "pairs": 30, "only_baseline": 0, "only_candidate": 0, "items_changed": 0}
+    ]
+    [score] = found["scores"]
+    assert (score["improved"], score["regressed"], score["unchanged"]) == (12, 1, 17)
+    assert (score["ci_method"], score["verdict"], score["margin"], score["margin_given"]) == (
+        *("tango", "better"),
+        *(0.02, False),
+    )
+    assert score["difference"] == pytest.approx(11 / 30)
+    assert found["change"]["attribution"] == "noise"
+    assert [each["component"] for each in found["change"]["components"]] == ["dataset"]
+    shares = [found["change"][part] for part in ("total", "paired", "composition")]
+    assert shares == pytest.approx([11 / 30, 11 / 30, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        ({"slice": "item.id"}, 422, "there is no such parameter"),
+        ({"match": "id"}, 422, "item.COLUMN"),
+        ({"match": "item.answer"}, 422, "column 'answer' has"),
+        ({"margin": "-1"}, 422, "greater than 0"),
+        ({"alpha": "0.7"}, 422, "less than 0.5"),
+        ({"primary": "nope"}, 422, "no metric 'nope'"),
+        ({"candidate": "job-gone"}, 404, "Job"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_by_name(
+    service: Any, sides: tuple[str, str], asked: dict[str, str], status: int, told: str
+) -> None:
+    refused = service.http.get(COMPARISONS, params={"baseline": sides[0], "candidate": sides[1]} | asked)
+    assert refused.status_code == status
+    assert told in refused.text
+
+
+def test_the_command_says_the_same_and_ends_with_the_gate_s_code(
+    service: Any, sides: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    assert answer(["compare", *sides, "--json", "--margin", "0.05", "--primary", "correct"]) == 0
+    asked = {"baseline": sides[0], "candidate": sides[1], "margin": 0.05, "primary": "correct"}
+    assert json.loads(capsys.readouterr().out) == service.http.get(COMPARISONS, params=asked).json()
+    assert answer(["compare", *sides, "--require", "better"]) == 0
+    assert "better" in capsys.readouterr().out
+    assert answer(["compare", *reversed(sides)]) == 1
+    assert "failed: correct / string-check is worse" in capsys.readouterr().err
+    assert answer(["compare", sides[0], sides[0], "--require", "equivalent"]) == 3
+    said = capsys.readouterr()
+    assert "inconclusive: nobody can tell yet whether correct / string-check is equivalent" in said.err
+    assert "not_enough_evidence" in said.out
+    assert answer(["compare", "job-gone", sides[0]]) == 2
+
+
+def test_only_what_decides_opens_and_closes_the_gate() -> None:
+    worse: dict[str, Any] = {"metric": "m", "name": "s", "primary": True, "verdict": "worse", "non_inferior": True}
+    better = worse | {"metric": "n", "verdict": "better"}
+    assert gate([worse | {"primary": False, "verdict": None}, better], None)[0] == 0
+    assert gate([worse, better], None) == (1, "failed: m / s is worse")
+    assert gate([worse, better], "non-inferior") == (0, "passed: m / s, n / s are non-inferior")
+    assert gate([worse, better], "better") == (1, "failed: m / s is worse, not better")

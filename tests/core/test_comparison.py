@@ -1,0 +1,95 @@
+"""Scores of two sides together: the family, the pairs that are missing, and what the verdict is about."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.comparison import Excluded, ScoredPairs, compare_scores
+from core.stats.interval import ScoreScale
+
+CHECKS = ScoreScale(0.0, 1.0)
+
+
+def pairs(metric: str, up: int, down: int, n: int, **fields: object) -> ScoredPairs:
+    sides = [(0.0, 1.0)] * up + [(1.0, 0.0)] * down + [(1.0, 1.0)] * (n - up - down)
+    made = ScoredPairs("qa", metric, "s", [[a] for a, _ in sides], [[b] for _, b in sides], CHECKS)
+    return replace(made, **fields)  # type: ignore[arg-type]  # the fields of a test
+
+
+def test_scores_that_decide_together_are_one_family() -> None:
+    # The vector family-four-metrics: Holm over .00366, .0640, .824, .0784.
+    asked = [pairs("a", 31, 12, 220), pairs("b", 40, 25, 220), pairs("c", 10, 9, 1200), pairs("d", 14, 6, 220)]
+    found = compare_scores(asked)
+    assert [each.verdict.word if each.verdict else None for each in found] == [
+        *("better", "inconclusive", "equivalent", "inconclusive")
+    ]
+    assert found[1].p_adjusted == pytest.approx(0.19205251241167692)
+    alone = compare_scores(asked, primary=["a"])
+    assert alone[0].p_adjusted == pytest.approx(0.003657766827927844)
+    assert [each.verdict for each in alone[1:]] == [None, None, None]
+    assert alone[1].p_adjusted == pytest.approx(0.06401750413722564)
+
+
+def test_what_one_side_has_no_score_for_is_counted_and_bounded() -> None:
+    baseline = [[1.0], [], [0.0], [], [1.0]]
+    candidate = [[1.0], [1.0], [], [], [0.0]]
+    [found] = compare_scores([ScoredPairs("qa", "m", "s", baseline, candidate, CHECKS)])
+    assert found.excluded == Excluded(baseline_only=1, candidate_only=1, neither=1)
+    assert found.means == (1.0, 0.5)
+    # Over all five: -1 for sure; the three others at their worst 0, 0 and -1, at their best 1, 1 and 1.
+    assert found.bounds == (-2 / 5, 2 / 5)
+    assert found.difference is not None
+    assert found.difference.n == 2
+
+
+def test_failures_on_one_side_alone_are_told() -> None:
+    made = pairs("m", 3, 2, 60)
+    [even, uneven] = compare_scores([made, replace(made, candidate=[[]] * 8 + list(made.candidate[8:]))])
+    assert even.remarks == ()
+    assert uneven.remarks == ("unequal_failures",)
+
+
+def test_trials_are_worth_their_mean() -> None:
+    made = ScoredPairs("qa", "m", "s", [[0.0, 1.0], [1.0]], [[1.0, 1.0], [1.0, 0.0, 0.0]], CHECKS)
+    [found] = compare_scores([made])
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx((0.5 - 2 / 3) / 2)
+    assert found.difference.interval.method == "exact"  # no longer checks that pass or fail
+
+
+def test_without_a_common_sample_there_is_no_verdict_but_a_reason() -> None:
+    [found] = compare_scores([ScoredPairs("qa", "m", "s", [], [], CHECKS)])
+    assert found.verdict is not None
+    assert found.verdict.reasons == ("no_common_samples",)
+    assert (found.means, found.bounds, found.samples_needed) == (None, None, None)
+
+
+def test_what_weighs_nothing_does_not_count() -> None:
+    made = pairs("m", 1, 1, 3, weights=[3.0, 1.0, 0.0])
+    [found] = compare_scores([made])
+    assert found.difference is not None
+    assert (found.difference.n, found.difference.value) == (2, 0.5)
+    assert found.means == (0.25, 0.75)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 40), st.randoms(use_true_random=False))
+def test_the_order_of_samples_changes_no_bit_and_the_sides_are_mirrored(
+    up: int, down: int, same: int, chance: random.Random
+) -> None:
+    made = pairs("m", up, down, up + down + same)
+    order = chance.sample(range(len(made.baseline)), len(made.baseline))
+    shuffled = replace(
+        made, baseline=[made.baseline[at] for at in order], candidate=[made.candidate[at] for at in order]
+    )
+    [there], [again] = compare_scores([made]), compare_scores([shuffled])
+    assert replace(there, about=made) == replace(again, about=made)
+    [back] = compare_scores([replace(made, baseline=made.candidate, candidate=made.baseline)])
+    assert (there.p_adjusted, there.samples_needed) == (back.p_adjusted, back.samples_needed)
+    mirrored = {"better": "worse", "worse": "better"}
+    assert there.verdict is not None
+    assert back.verdict is not None
+    assert there.verdict.word == mirrored.get(back.verdict.word, back.verdict.word)

@@ -1,0 +1,110 @@
+"""Real results held against each other: which samples are the same, and what changed."""
+
+from typing import Any
+
+import pytest
+
+from core.errors import Conflict, InvalidInput, NotFound
+from core.metric import Code, StringCheck
+from core.spec import EvaluationSpec, RecordedTarget
+from tasks.comparisons.compare import Asked, Comparison, compare
+from tasks.comparisons.sides import open_side
+from tests.tasks.conftest import Lab
+from tests.tasks.specs import CORRECT, recorded, spec
+
+SAME = StringCheck(name="same", left="{{ item.id }}", operator="equals", right="{{ item.id }}")
+
+
+def given(*said: str, start: int = 0) -> list[dict[str, Any]]:
+    return [{"id": start + i, "said": each, "answer": "yes"} for i, each in enumerate(said)]
+
+
+def done(lab: Lab, asked: EvaluationSpec) -> str:
+    job = lab.add(asked)
+    lab.carry_out(job)
+    return job.id
+
+
+def of_rows(lab: Lab, rows: list[dict[str, Any]]) -> str:
+    return done(lab, spec(RecordedTarget(column="said"), rows, CORRECT))
+
+
+def compared(lab: Lab, baseline: str, candidate: str, *targets: str, **asked: Any) -> Comparison:
+    named = targets or (None, None)
+    first, second = (
+        open_side(lab.workspace.folder(job), name) for job, name in zip((baseline, candidate), named, strict=True)
+    )
+    return compare(first, second, Asked(**asked))
+
+
+def test_recorded_answers_to_the_same_questions_are_pairs(lab: Lab) -> None:
+    """Their rows differ in the answers, which are what is compared."""
+    worse, better = of_rows(lab, given(*["no"] * 12, *["yes"] * 8)), of_rows(lab, given(*["yes"] * 20))
+    found = compared(lab, worse, better)
+    [(_, matching)], [score] = found.tasks, found.scores
+    assert (matching.by, len(matching.pairs), matching.only_baseline) == ("item", 20, 0)
+    assert score.difference is not None
+    assert score.verdict is not None
+    assert (score.difference.value, score.difference.up, score.verdict.word) == (0.6, 12, "better")
+    assert found.attribution == "noise"
+
+
+def test_two_targets_of_one_job_are_compared_by_the_numbers_of_their_samples(lab: Lab) -> None:
+    rows = [{"a": "no", "b": "yes", "answer": "yes"}] * 15
+    job = done(lab, spec(recorded("a", "b"), rows, CORRECT))
+    found = compared(lab, job, job, "b", "a")
+    assert [matching.by for _, matching in found.tasks] == ["sample"]
+    assert found.scores[0].verdict is not None
+    assert (found.scores[0].verdict.word, found.attribution) == ("worse", "model")
+    with pytest.raises(InvalidInput, match=f"several targets; name one: {job}/a"):
+        open_side(lab.workspace.folder(job))
+    with pytest.raises(NotFound, match="evaluates no target 'c'; targets: a, b"):
+        open_side(lab.workspace.folder(job), "c")
+
+
+def test_other_samples_are_counted_and_matched_by_a_column(lab: Lab) -> None:
+    first, second = of_rows(lab, given(*["yes"] * 12)), of_rows(lab, given(*["no"] * 12, start=4))
+    [(_, matching)] = compared(lab, first, second).tasks
+    assert (len(matching.pairs), matching.only_baseline, matching.only_candidate) == (8, 4, 4)
+    assert matching.pairs[0] == (4, 0)
+    change = compared(lab, first, second).scores[0].about.change
+    assert change is not None
+    assert (change.total, change.paired, change.composition) == (-1.0, -1.0, 0.0)
+    reworded = [{**row, "answer": "yes " if row["id"] < 6 else "yes"} for row in given(*["no"] * 12, start=4)]
+    third = of_rows(lab, reworded)
+    by_column = compared(lab, first, third, match="id")
+    [(_, matching)] = by_column.tasks
+    assert (matching.by, len(matching.pairs), matching.items_changed) == ("column", 8, 2)
+    assert set(by_column.scores[0].remarks) == {"unmatched_samples", "items_changed"}
+
+
+def test_a_column_that_tells_no_samples_apart_is_refused(lab: Lab) -> None:
+    first, second = of_rows(lab, given("yes", "no")), of_rows(lab, given("yes", "yes", start=1))
+    with pytest.raises(InvalidInput, match=r"column 'answer' has \"yes\" twice, in rows 1 and 2"):
+        compared(lab, first, second, match="answer")
+    with pytest.raises(InvalidInput, match="row 1: no value in column 'nope'"):
+        compared(lab, first, second, match="nope")
+
+
+def test_without_anything_in_common_there_is_nothing_to_compare(lab: Lab) -> None:
+    first = of_rows(lab, given("yes"))
+    other = done(lab, spec(RecordedTarget(column="said"), given("yes"), SAME))
+    with pytest.raises(InvalidInput, match="no score in common"):
+        compared(lab, first, other)
+    with pytest.raises(InvalidInput, match="primary: no metric 'nope' on both sides; metrics: correct"):
+        compared(lab, first, first, primary=("nope",))
+    with pytest.raises(Conflict, match="has no results yet"):
+        open_side(lab.workspace.folder(lab.add(spec(RecordedTarget(column="said"), given("yes"), CORRECT)).id))
+
+
+def test_what_graded_otherwise_cannot_be_told_from_what_answered_otherwise(lab: Lab) -> None:
+    source = "def run_evaluation(item):\n    return {}"
+    sides = []
+    for value in ("1", "0"):
+        metric = Code(name="own", source=source.format(value), item={}, scale=(0, 1))
+        sides.append(done(lab, spec(RecordedTarget(column="said"), given(*["yes"] * 20), metric)))
+    found = compared(lab, *sides)
+    assert found.scores[0].verdict is not None
+    assert found.scores[0].verdict.reasons == ("metric_changed",)
+    assert [(each.part, each.metric) for each in found.changed] == [("metric", "own")]
+    assert found.attribution == "metric"
