@@ -25,7 +25,7 @@ class Places:
         with self._turns.turn(key):
             process = self._idle.get()
             try:
-                if process and not process.alive:
+                if process and (process.is_worn or not process.alive):
                     process.kill()
                     process = None
                 process = process or Process(self._program)

@@ -21,10 +21,14 @@ _LENGTH = struct.Struct("!I")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a process runs: the `arguments` of an isolated Python, and the bytes that a reply of it may have."""
+    """What a process runs: the `arguments` of an isolated Python, and the bytes that a reply of it may have.
+
+    After so many `requests` another takes its place, if that is set.
+    """
 
     arguments: tuple[str, ...]
     largest_reply: int
+    requests: int | None = None
 
 
 class Lost(Exception):
@@ -40,7 +44,9 @@ class Process:
 
     def __init__(self, program: Program) -> None:
         """Start it, and wait until it is ready; raises ServiceError saying why it is not."""
-        self._largest_reply = program.largest_reply
+        self._program = program
+        self.asked = 0
+        """The requests that it was sent."""
         self._socket, theirs = socket.socketpair()
         try:
             with theirs:
@@ -76,6 +82,11 @@ class Process:
         return self._process.poll() is None
 
     @property
+    def is_worn(self) -> bool:
+        """Whether it has answered as many requests as it is to."""
+        return self._program.requests is not None and self.asked >= self._program.requests
+
+    @property
     def exit_code(self) -> int | None:
         """How it ended, if it did: what it said, or the signal that ended it, negative."""
         return self._process.poll()
@@ -83,6 +94,7 @@ class Process:
     def ask(self, request: bytes, within_s: float) -> bytes:
         """Return the answer to a request; raises TimeoutError, or Lost if there will be none."""
         deadline = time.monotonic() + within_s
+        self.asked += 1
         try:
             self._socket.settimeout(within_s)
             self._socket.sendall(_LENGTH.pack(len(request)) + request)
@@ -99,7 +111,7 @@ class Process:
 
     def _receive(self, deadline: float) -> bytes:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
-        if length > self._largest_reply:
+        if length > self._program.largest_reply:
             raise Lost(f"it answered with {length} bytes")
         return self._read(length, deadline)
 

@@ -19,7 +19,7 @@ import orjson
 
 from tasks.endpoint.breaker import Fuse
 from tasks.sandbox.places import Places
-from tasks.sandbox.process import Lost, Program
+from tasks.sandbox.process import Lost, Process, Program
 from tasks.templates.child import NO_MEMORY
 from tasks.templates.rendering import Rendered, Unrendered, rendered
 from tasks.templates.template import BodyTemplate
@@ -29,6 +29,8 @@ logger = logging.getLogger("assay.templates")
 BLOCK_ROWS: Final = 100
 BLOCK_BYTES: Final = 1_000_000
 LARGEST_REPLY: Final = 64_000_000
+REQUESTS: Final = 1_000
+"""After which a process, with all that it has kept, makes place for another."""
 
 STOPPED: Final = "its rendering was stopped: "
 """Begins what is said of a rendering that was killed: the next one of the same may not be."""
@@ -42,7 +44,7 @@ class Limits:
 
     seconds: float = 5.0
     clock: float = 120.0
-    memory: int = 400_000_000
+    memory: int = 280_000_000
 
 
 LIMITS: Final = Limits()
@@ -93,15 +95,15 @@ def _pool(limits: Limits) -> "Pool":
 def program(limits: Limits) -> Program:
     """Return what a process that renders within the limits runs."""
     start = f"import sys; sys.path.insert(0, {_ROOT!r}); from tasks.templates.child import main"
-    return Program(("-c", f"{start}; main({limits.seconds!r}, {limits.memory!r})"), LARGEST_REPLY)
+    return Program(("-c", f"{start}; main({limits.seconds!r}, {limits.memory!r})"), LARGEST_REPLY, REQUESTS)
 
 
 class _Stopped(Exception):
-    """A process ended before it answered, and why; `by_limit` if it would do so again."""
+    """A process ended before it answered, and why; `again` if another one may answer."""
 
-    def __init__(self, reason: str, *, by_limit: bool) -> None:
+    def __init__(self, reason: str, *, again: bool) -> None:
         super().__init__(reason)
-        self.by_limit = by_limit
+        self.again = again
 
 
 class _Message(NamedTuple):
@@ -158,11 +160,11 @@ class Pool:
             block = block[len(bodies) :]
 
     def _ask_twice(self, template: BodyTemplate, block: Sequence[_Message]) -> list[Rendered]:
-        """Render again if the process ended for another reason than a limit."""
+        """Render again if it may have been the process that was at fault."""
         try:
             return self._ask(template, block)
         except _Stopped as stopped:
-            if stopped.by_limit:
+            if not stopped.again:
                 raise
             return self._ask(template, block)
 
@@ -174,16 +176,17 @@ class Pool:
             with self._places.process(key) as process:
                 return _bodies(process.ask(message, self.limits.clock), len(block))
         except TimeoutError:
-            raise _Stopped(f"it was not done after {self.limits.clock:g} s", by_limit=True) from None
+            raise _Stopped(f"it was not done after {self.limits.clock:g} s", again=False) from None
         except (Lost, ValueError) as error:
-            raise self._why(process.exit_code) from error
+            raise self._why(process) from error
 
-    def _why(self, exit_code: int | None) -> _Stopped:
-        if exit_code == -signal.SIGPROF:
-            return _Stopped(f"it took more than {self.limits.seconds:g} s of the processor", by_limit=True)
-        if exit_code == NO_MEMORY:
-            return _Stopped(f"it needs more than {self.limits.memory / 1e6:g} MB of memory", by_limit=True)
-        return _Stopped(f"its process ended ({exit_code})", by_limit=False)
+    def _why(self, process: Process) -> _Stopped:
+        if process.exit_code == -signal.SIGPROF:
+            return _Stopped(f"it took more than {self.limits.seconds:g} s of the processor", again=False)
+        if process.exit_code == NO_MEMORY:
+            reason = f"it needs more than {self.limits.memory / 1e6:g} MB of memory"
+            return _Stopped(reason, again=process.asked > 1)  # some may be what it kept of others
+        return _Stopped(f"its process ended ({process.exit_code})", again=True)
 
 
 def _blocks(given: Iterable[Given]) -> Iterator[list[_Message]]:

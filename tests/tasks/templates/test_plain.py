@@ -1,8 +1,8 @@
 """Which templates are rendered where nothing can stop them: those that can do no more than go through a row."""
 
+import jinja2
 import pytest
 
-from core.errors import TemplateInvalid
 from tasks.templates.environment import parse
 from tasks.templates.plain import only_reads
 from tasks.templates.template import compile_body
@@ -72,11 +72,11 @@ def test_what_makes_values_or_meets_one_with_another_does_more(source: str) -> N
 def test_no_hostile_template_only_reads_but_one_that_asks_for_nothing() -> None:
     def is_plain(source: str) -> bool:
         try:
-            return compile_body({"x": source}, where="w").only_reads
-        except TemplateInvalid:
+            return only_reads(parse(source))
+        except jinja2.TemplateSyntaxError:
             return False
 
-    assert [source for source in [*known(), *from_grammar(120)] if is_plain(source)] == ["{{ xs | sum(start='a') }}"]
+    assert [source for source in [*known(), *from_grammar(20)] if is_plain(source)] == ["{{ xs | sum(start='a') }}"]
 
 
 def test_a_filter_is_taken_to_do_more_unless_it_is_known_not_to() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,6 +21,7 @@ from tasks.engine import Stopped
 from tasks.fsck.results import fsck
 from tasks.sandbox.process import Program
 from tasks.templates import pool as pools
+from tasks.templates.child import NO_MEMORY
 from tasks.templates.costs import FILTERS
 from tasks.templates.pool import STOPPED, Given, Limits, Pool, render_each
 from tasks.templates.rendering import Rendered, Unrendered, rendered
@@ -40,6 +41,7 @@ LOOP = "{% for a in xs recursive %}{% if loop.depth < depth %}{{ loop(xs) }}{% e
 SLOW = {"xs": list(range(200)), "depth": 9}
 QUICK = {"xs": [], "depth": 0}
 TOO_SLOW = f"p: {STOPPED}it took more than 0.1 s of the processor"
+DONE = '[{"x": "done"}]'
 ENDED = Unrendered("error", f"p: {STOPPED}its process ended (-9)")
 
 
@@ -85,6 +87,23 @@ def render(
     pool: Pool, template: BodyTemplate, given: Iterable[dict[str, Any]], heed: Callable[[], None] = lambda: None
 ) -> list[Rendered]:
     return list(pool.render_each(template, [Given(row, None, Fuse()) for row in given], heed))
+
+
+class Answering(Protocol):
+    """Has processes say the same to every request, and do something more after each."""
+
+    def __call__(self, reply: str, then: str = "", *, requests: int | None = None) -> None: ...
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Answering:
+    def answer(reply: str, then: str = "", *, requests: int | None = None) -> None:
+        script = tmp_path / "child.py"
+        script.write_text(FAKE.format(greeting="null", reply=reply) + then)
+        program = Program((str(script),), largest_reply=1_000, requests=requests)
+        monkeypatch.setattr(pools, "program", lambda _: program)
+
+    return answer
 
 
 @contextmanager
@@ -190,21 +209,31 @@ def test_a_rendering_whose_process_is_killed_is_done_again(monkeypatch: pytest.M
     assert found == [{"x": "done"}]
 
 
-def test_a_process_that_dies_while_it_has_nothing_to_do_costs_nothing() -> None:
+def test_a_process_that_dies_while_it_has_nothing_to_do_costs_nothing(answering: Answering) -> None:
+    answering(DONE)
     with closing(Pool(PATIENT)) as pool:
         (pid,) = started(lambda: render(pool, looping(), [QUICK]))
         assert render(pool, looping(), [QUICK], heed=lambda: os.kill(pid, signal.SIGKILL)) == [{"x": "done"}]
 
 
 @pytest.mark.parametrize("reply", ["nonsense", "{}", "[]", "[1]", '[["error"]]', '[{"x": "a"}, {"x": "b"}]'])
-def test_a_process_that_answers_nonsense_is_ended_and_costs_the_sample_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: str
-) -> None:
-    script = tmp_path / "child.py"
-    script.write_text(FAKE.format(greeting="null", reply=reply))
-    monkeypatch.setattr(pools, "program", lambda _: Program((str(script),), largest_reply=1_000))
+def test_a_process_that_answers_nonsense_is_ended_and_costs_the_sample_alone(answering: Answering, reply: str) -> None:
+    answering(reply)
     with closing(Pool(PATIENT)) as pool:
         assert render(pool, looping(), [QUICK]) == [ENDED]
+
+
+def test_memory_that_a_process_has_kept_of_others_is_no_fault_of_a_rendering(answering: Answering) -> None:
+    answering(DONE, f"    if channel.recv(1, socket.MSG_PEEK):\n        raise SystemExit({NO_MEMORY})\n")
+    with closing(Pool(PATIENT)) as pool:
+        assert [render(pool, looping(), [QUICK]) for _ in range(3)] == [[{"x": "done"}]] * 3
+
+
+def test_a_process_makes_place_for_another_after_so_many_requests(answering: Answering) -> None:
+    answering(DONE, requests=2)
+    with closing(Pool(PATIENT)) as pool:
+        at_work = [started(lambda: render(pool, looping(), [QUICK])) for _ in range(4)]
+    assert [len(pids) for pids in at_work] == [1, 0, 1, 0]
 
 
 def test_what_is_stopped_again_and_again_is_tried_no_more(hurried: Pool) -> None:
@@ -251,15 +280,15 @@ def test_samples_whose_rendering_is_stopped_are_counted_and_the_others_are_score
     monkeypatch.setattr(pools, "LIMITS", HURRIED)
     depth = "{% set depth = sample.output_text | int %}{% set xs = item.xs %}"
     metric = StringCheck(name="m", left=depth + LOOP + "done", operator="equals", right="done")
-    said = [{"said": "0", "xs": []}, {"said": "9", "xs": [*range(200)]}, {"said": "0", "xs": []}]
+    said = [{"said": "0", "xs": []}, {"said": "9", "xs": [*range(200)]}]
     job = lab.add(spec(RecordedTarget(column="said"), said, metric))
     (summary,) = lab.carry_out(job)
-    assert summary.outcomes == {"scored": 2, "metric_error": 1}
+    assert summary.outcomes == {"scored": 1, "metric_error": 1}
     assert summary.mean == 1.0
     stopped = next(score for score in lab.scores(job) if score.outcome == "metric_error")
     assert stopped.error == f"metric 'm': {STOPPED}it took more than 0.1 s of the processor"
-    monkeypatch.setattr(pools, "LIMITS", PATIENT)
-    assert fsck(lab.workspace.folder(job.id)).difference is None, "what was stopped then may end now"
+    monkeypatch.setattr(pools, "LIMITS", Limits(seconds=0.2))
+    assert fsck(lab.workspace.folder(job.id)).difference is None, "it is not said to differ where it takes longer now"
 
 
 def test_a_template_that_takes_too_long_for_a_row_is_refused_before_anything_is_paid(
