@@ -12,8 +12,10 @@ from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
 from store.db.migrations import check_version, migrate
+from store.files.atomic import storing
 from store.files.contents import Files
 from store.files.uploads import Uploads
+from store.private import close_to_others
 from store.results.folder import JobFolder
 from store.secrets import Vault, any_kept, load_key
 
@@ -51,6 +53,8 @@ class Workspace:
             if migrating:
                 migrate(engine)
             check_version(engine)
+        with storing(settings.home):
+            close_to_others(settings.home)
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
         files = Files(engine, settings.home / "files")
         return cls(

@@ -26,6 +26,7 @@ def publish(path: Path, write: Callable[[Path], object]) -> None:
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            temporary.touch(mode=0o600)
             write(temporary)
             sync(temporary)
             temporary.replace(path)

@@ -42,7 +42,7 @@ class Draft:
         self._last = b"\n"
         with storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("xb")
+            self._file = open(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
 
     def __enter__(self) -> Self:
         return self

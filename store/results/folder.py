@@ -340,7 +340,7 @@ class JobFolder:
     def _open_lock(self) -> int:
         with storing(self._lock):
             self.path.mkdir(parents=True, exist_ok=True)
-            return os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+            return os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
 
     def _is_lock(self, descriptor: int) -> bool:
         try:

@@ -43,7 +43,7 @@ class Journal:
         self._is_torn = False
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             size = os.fstat(self._descriptor).st_size
             self._end = _intact(self._descriptor, size)
             self._synced = self._end if self._end == size else -1
