@@ -141,8 +141,7 @@ def even_test(value: float, groups: int, width: float) -> Test:
             return 1.0
         return pow(max(0.0, width - margin) / (width - abs(value)), groups)
 
-    changes = (groups, 0) if value > 0 else (0, groups)
-    return Test(interval, mcnemar(*changes)[1], equivalence)
+    return Test(interval, mcnemar(groups, 0)[1] if value else 1.0, equivalence)
 
 
 def t_test(value: float, error: float | None, groups: int, size: float) -> Test:
@@ -172,7 +171,7 @@ def _tested(
         changes = Changes(sum(x > 0 for x in rows.values), sum(x < 0 for x in rows.values), len(rows))
         return check_test(changes, scale.width), _check_error(changes, scale.width)
     changed = [total for total in rows.unit_sums(rows.values) if abs(total) > SAME * scale.width]
-    if len(changed) < FEW:
+    if len(changed) < FEW and rows.weights is None:
         up = sum(total > 0 for total in changed)
         return few_test(Changes(up, len(changed) - up, rows.groups), scale.width), error
     if error is not None and error <= SAME * scale.width:

@@ -15,6 +15,8 @@ from tasks.comparisons.sides import Side, open_side
 ITEM: Final = "item."
 PARAMETERS: Final = frozenset({"baseline", "candidate", "match", "margin", "primary", "alpha"})
 
+Named = Annotated[str, Query(pattern=r"^[^\x00]*$")]
+
 router = APIRouter(prefix="/api/assay/v1/comparisons", tags=["Assay"])
 
 
@@ -36,7 +38,7 @@ def asked_comparison(
 
 @router.get("")
 def compare_results(
-    baseline: str, candidate: str, asked: Annotated[Asked, Depends(asked_comparison)], state: CurrentState
+    baseline: Named, candidate: Named, asked: Annotated[Asked, Depends(asked_comparison)], state: CurrentState
 ) -> wire.Comparison:
     """Compare two results, each `JOB` or `JOB/TARGET`: which is better on their common samples, and how sure that is.
 

@@ -115,6 +115,18 @@ def test_a_change_that_is_the_same_everywhere_is_no_certainty() -> None:
     assert small.p_equivalence == pytest.approx((0.95 / 0.99) ** 200)
 
 
+def test_few_changes_that_weigh_much_are_not_counted_as_equal_ones() -> None:
+    weights = [100.0] + [1.0] * 20
+    found = compared(Pairs([0.0] + [1.0] * 20, [1.0] * 21, weights=weights), CHECKS, margin=0.02)
+    assert found is not None
+    assert (found.interval.method, found.value) == ("t", 100 / 120)
+    none = compared(Pairs([1.0] * 21, [1.0] * 21, weights=weights), CHECKS, margin=0.02)
+    assert none is not None
+    assert (none.interval.method, none.value, none.p_value) == ("exact", 0.0, 1.0)
+    assert none.interval.low is not None
+    assert none.interval.low < -0.1
+
+
 def test_without_a_known_scale_what_never_changes_has_no_interval() -> None:
     found = difference([0.2] * 12, [0.2] * 12, None)
     assert (found.interval.reason, found.p_value, found.p_equivalence) == ("no_variation", None, None)
