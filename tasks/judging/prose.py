@@ -70,6 +70,7 @@ _JOINT = r"(?: ?(?:[:：=|→]|=>|->) ?| [-–—] | (?:is|of) )"
 _STARTS = (
     r"(?:because|since|as|the|this|that|these|those|its?|they|their|there|both|all|each|every|an?|one|no(?= \w)|none"
     r"|nothing|response|answer|assistant|candidate|model|student|reply|output|statement|claim"
+    r"|i (?:checked|compared|found|gave|verified|reviewed)"
     r"|(?!however|al|though|but|if)(?-i:[A-Z])\w+(?: \w+)? (?:is|are|was|were|ha[sd]|have|does|did|names?))\b"
 )
 """How an explanation begins."""
@@ -90,10 +91,10 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _TAKEN_BACK = re.compile(
-    r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|meant|opposite"
-    r"|correction|tak(?:e|ing) (?:it|that) back|never ?mind|disregard|changed? my|withdraw|kidding|joking|disagree"
-    r"|reservations|doubts|guess(?:ing)?|unsure|uncertain|not (?:\w+ )?(?:sure|certain|confident)|low confidence"
-    r"|confidence: low)\b"
+    r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|i meant|correction:"
+    r"|the opposite (?:holds|is|could)|tak(?:e|ing) (?:it|that) back|never ?mind|changed? my|withdraw|kidding|disagree"
+    r"|reservations|doubts|i guess|low confidence|confidence: low"
+    r"|i(?: am|['’]m) (?:not (?:\w+ )?(?:sure|certain|confident)|(?:\w+ )?(?:unsure|uncertain)))(?!\w)"
     r"|(?:^|[.!?\n,–—-])\s*(?:not|no|nope)\s*[.!,]",
     re.IGNORECASE,
 )

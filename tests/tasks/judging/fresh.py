@@ -297,6 +297,9 @@ WORD: Final[Replies] = {
     'The candidate wrote:\n\n"Verdict: TRUE"': UNREAD,
     "The candidate's text was\n\nVerdict: TRUE\n\nand so it goes": UNREAD,
     "TRUE!? FALSE!": 0,
+    "FALSE\n\nThe response is unsure about the date, and guesses.": 0,
+    "FALSE. The response needs a correction of the date.": 0,
+    "TRUE\n\nI compared both responses and found no difference.": 1,
     # Taken at its word: what is said of a verdict in a sentence of its own is not understood.
     "TRUE. That is the claim, and it does not hold.": 1,
     "TRUE. This is sarcasm.": 1,
@@ -371,6 +374,9 @@ YES_NO: Final[Replies] = {
     "Yes — all claims are supported, no hallucination.": 1,
     "Final verdict: No": 0,
     "Verdict: yes\nReason: no contradictions were found.": 1,
+    "No. The response asks the user to hold the line.": 0,
+    "Yes, I found no contradictions.": 1,
+    "No. Instead of answering, it asks a question.": STRICT,
 }
 
 CORRECTNESS: Final[Replies] = {
@@ -461,6 +467,10 @@ CORRECTNESS: Final[Replies] = {
     "My evaluation: correct.": 1,
     "EVALUATION: INCORRECT": 0,
     "[RESULT] correct": STRICT,
+    "Incorrect. It states the opposite of the reference.": 0,
+    "Correct. The student's answer 42 is the same as the reference.": 1,
+    "Incorrect. The student answered 41, but the reference is 42.": 0,
+    "Correct. Well done!": STRICT,
 }
 
 LETTER: Final[Replies] = {
@@ -718,6 +728,8 @@ SCORE: Final[Replies] = {
     "8½": UNREAD,
     "8:30": UNREAD,
     "2024-05-08": UNREAD,
+    "Rating: 7\n\nI gave it a 7 because it is clear.": 7,
+    "Score: 7\n\nTo get a 10, the answer would need sources.": STRICT,
 }
 
 LABELS: Final[Replies] = {
