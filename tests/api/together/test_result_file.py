@@ -104,8 +104,8 @@ def test_a_job_without_results_is_not_published(workspace):
 JUDGED = {
     "good": said(label="good"),
     "bad": said(label="bad"),
-    "fenced": "Well:\n```json\n" + said(label="Good") + "\n```",
-    "inside": "I say " + said(label=" good ") + " and stay by it.",
+    "fenced": "Here it is:\n```json\n" + said(label="Good") + "\n```",
+    "inside": "It is right. " + said(label=" good ") + " That is all.",
     "other": said(label="excellent"),
     "junk": "It is good.",
     "empty": "",
