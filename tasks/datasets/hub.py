@@ -32,6 +32,9 @@ LISTING_BYTES: Final = 64_000_000
 _SHOWN = 10
 _LONGEST = 3_000
 _LONGEST_NAME = 255
+_OF_READING: Final = (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError)
+"""What the library raises of an answer that is not what a hub says."""
+
 _NO_NAME = re.compile(r"[\\\x00\ud800-\udfff]")
 
 
@@ -143,7 +146,7 @@ def fetch(address: HubAddress, *, is_file: bool, hub: str | None, token: str | N
         return fetched.file(address.path, address.revision) if is_file else fetched.folder()
     except (httpx2.HTTPError, EntryNotFoundError, HFValidationError, OSError) as error:
         raise DatasetUnreadable(f"{address} could not be fetched: {_cause(error)}") from error
-    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:  # of reading its answers
+    except _OF_READING as error:
         raise DatasetUnreadable(f"{address} could not be fetched: the hub's answer is not what a hub says") from error
 
 

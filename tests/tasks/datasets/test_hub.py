@@ -132,6 +132,13 @@ def test_a_path_in_an_answer_stays_in_its_folder(path: object, hub: Hub, tmp_pat
     assert all(found.is_relative_to("a/b/home/hub") for found in files_below(tmp_path))
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"<html>", b"[1, null, [], {}]", b"", b"9" * 9_000])
+def test_a_listing_that_is_none_is_refused(body: bytes, hub: Hub, tmp_path: Path) -> None:
+    hub.twist = lambda path, answer: (200, answer[1], body) if "/tree/" in path else answer
+    with pytest.raises(DatasetUnreadable):
+        rows(hub, tmp_path, "org/ds")
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433"])
 def test_a_redirect_leads_to_no_private_address(status: int, host: str, hub: Hub, tmp_path: Path) -> None:
