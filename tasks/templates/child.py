@@ -20,7 +20,7 @@ import orjson
 
 from core.errors import TemplateInvalid
 from tasks.templates.rendering import Unrendered, rendered
-from tasks.templates.template import BodyTemplate, compile_body, cooked
+from tasks.templates.template import BodyTemplate, compile_body, of_recipe
 
 SLICE_S: Final = 0.05
 SLICE_BYTES: Final = 1_000_000
@@ -87,7 +87,7 @@ def _limit_time(seconds: float) -> None:
 
 @lru_cache(maxsize=64)
 def _template(recipe: str) -> BodyTemplate:
-    return cooked(recipe)
+    return of_recipe(recipe)
 
 
 def _bodies(template: BodyTemplate, given: Sequence[tuple[Any, Any]]) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ Rendered = dict[str, Any] | Unrendered
 
 
 def rendered(template: BodyTemplate, row: Mapping[str, Any], sample: Mapping[str, Any] | None) -> Rendered:
-    """Render with a row and what there is of its sample."""
+    """Render with a row and what there is of its sample; raises MemoryError."""
     try:
         return template.render(context(row, sample, sample_names=template.source.sample_names))
     except MissingField as error:

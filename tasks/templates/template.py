@@ -92,7 +92,7 @@ class Template(_Compiled):
         except jinja2.UndefinedError as error:
             raise MissingField(f"{self.where}: {error}") from error
         except MemoryError:
-            raise
+            raise  # what there is of it is the process's affair
         except Exception as error:  # a template is a program: it may raise whatever its operators and filters do
             line = _failing_line(self.program.template, error)
             raise TemplateInvalid(f"{self.where}, {line}cannot be rendered: {_cause(error)}") from error
@@ -127,7 +127,7 @@ def _compile(source: str, sample_names: bool) -> _Program:
     tree = environment.parse(source)
     reads = find_reads(tree, sample_names=sample_names)
     gives_json = any(node.name == "tojson" for node in tree.find_all(nodes.Filter))
-    is_plain = only_reads(tree)
+    is_plain = only_reads(tree)  # `build` changes the tree
     return _Program(environment.build(tree), reads, gives_json, is_plain)
 
 
@@ -181,7 +181,7 @@ class BodyTemplate(_Compiled):
 
     @cached_property
     def recipe(self) -> str:
-        """What another process makes the same of, by `cooked`."""
+        """What another process makes the same of, by `of_recipe`."""
         return json.dumps(asdict(self.source))
 
     def render(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,13 +191,11 @@ class BodyTemplate(_Compiled):
         if not isinstance(body.get("messages", []), list):
             _refuse_messages(self.where)
         images = self.source.images
-        urls = image_urls(context["item"].get(images)) if images else []
-        if urls:
-            try:
-                body["messages"] = with_images(body.get("messages", []), urls)
-            except ValueError as error:
-                raise TemplateInvalid(f"{self.where}: {error}") from error
-        return body
+        try:
+            urls = image_urls(context["item"].get(images)) if images else []
+            return {**body, "messages": with_images(body.get("messages", []), urls)} if urls else body
+        except ValueError as error:
+            raise TemplateInvalid(f"{self.where}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -223,7 +221,7 @@ def compile_body(
     return _compiled(_Source(body, where, sample_names, json_values, None))
 
 
-def cooked(recipe: str) -> BodyTemplate:
+def of_recipe(recipe: str) -> BodyTemplate:
     """Compile what `BodyTemplate.recipe` says."""
     return _compiled(_Source(**json.loads(recipe)))
 

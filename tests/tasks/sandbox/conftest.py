@@ -1,6 +1,6 @@
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,23 @@ from tasks.sandbox.contract import Limits
 from tasks.sandbox.pool import Pool
 
 NARROW = Limits(seconds=0.2, memory=8_000_000, depth=100, printed=10_000, request=100_000, source_length=50_000)
+
+FAKE = """
+import socket, struct
+
+channel = socket.socket(fileno=0)
+
+
+def send(text):
+    channel.sendall(struct.pack("!I", len(text)) + text.encode())
+
+
+send({greeting!r})
+while prefix := channel.recv(4, socket.MSG_WAITALL):
+    channel.recv(*struct.unpack("!I", prefix), socket.MSG_WAITALL)
+    send({reply!r})
+"""
+"""A process that says the same to every request."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +47,13 @@ def children(pid: int) -> list[int]:
     """The processes that any thread of a process has started."""
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     return sorted(int(child) for listed in threads for child in listed.read_text().split())
+
+
+def started_by(do: Callable[[], object]) -> list[int]:
+    """Return the processes that were started meanwhile."""
+    before = set(children(os.getpid()))
+    do()
+    return sorted(set(children(os.getpid())) - before)
 
 
 def has_ended(watched: int, within_s: float = 10.0) -> bool:

@@ -2,7 +2,6 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -18,28 +17,11 @@ from tasks.sandbox import pool as pools
 from tasks.sandbox.contract import LARGEST, Cause, Evaluated, Failed
 from tasks.sandbox.pool import Pool
 from tasks.sandbox.process import Program
-from tests.tasks.sandbox.conftest import NARROW, children, has_ended
+from tests.tasks.sandbox.conftest import FAKE, NARROW, children, has_ended, started_by
 from tests.tasks.sandbox.probes import FORGED, GREEDY, PRYING, REACHING
 
 ITEM = {"a": 1}
 QUARTER = "return item['a'] / 4"
-
-
-FAKE = """
-import socket, struct
-
-channel = socket.socket(fileno=0)
-
-
-def send(text):
-    channel.sendall(struct.pack("!I", len(text)) + text.encode())
-
-
-send({greeting!r})
-while prefix := channel.recv(4, socket.MSG_WAITALL):
-    channel.recv(*struct.unpack("!I", prefix), socket.MSG_WAITALL)
-    send({reply!r})
-"""
 
 
 def evaluator(body: str) -> str:
@@ -294,13 +276,13 @@ def test_threads_share_a_few_processes(patient: Pool) -> None:
         answers = list(threads.map(lambda n: patient.run(evaluator("return item"), n), range(200)))
     assert answers == [Evaluated(float(n)) for n in range(200)]
     with closing(Pool(patient.limits, size=1)) as alone, ThreadPoolExecutor(4) as threads:
-        started = _started(lambda: list(threads.map(lambda n: alone.run(evaluator("return item"), n), range(20))))
+        started = started_by(lambda: list(threads.map(lambda n: alone.run(evaluator("return item"), n), range(20))))
     assert len(started) == 1
 
 
 def test_a_process_that_died_idle_is_replaced_and_no_evaluation_fails() -> None:
     with closing(Pool(NARROW, size=1)) as pool:
-        (pid,) = _started(lambda: run(pool, QUARTER))
+        (pid,) = started_by(lambda: run(pool, QUARTER))
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         assert run(pool, QUARTER) == Evaluated(0.25)
@@ -310,7 +292,7 @@ def test_a_process_that_died_idle_is_replaced_and_no_evaluation_fails() -> None:
 def test_a_process_that_hangs_is_killed_and_only_its_evaluation_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "SLACK_S", 0.0)
     with closing(Pool(NARROW, size=1)) as pool:
-        (pid,) = _started(lambda: run(pool, QUARTER))
+        (pid,) = started_by(lambda: run(pool, QUARTER))
         os.kill(pid, signal.SIGSTOP)
         assert run(pool, QUARTER) == Failed("time", "it ran for more than 0.2 s")
         assert pid not in children(os.getpid())
@@ -319,7 +301,7 @@ def test_a_process_that_hangs_is_killed_and_only_its_evaluation_fails(monkeypatc
 
 def test_a_closed_pool_leaves_no_process() -> None:
     with closing(Pool(NARROW)) as pool:
-        (pid,) = _started(lambda: run(pool, QUARTER))
+        (pid,) = started_by(lambda: run(pool, QUARTER))
         (worker,) = children(pid)
         watched = os.pidfd_open(worker)
     assert pid not in children(os.getpid())
@@ -370,13 +352,6 @@ def test_a_process_that_answers_nonsense_gives_no_score(
         before = children(os.getpid())
         assert run(pool, QUARTER) == Failed("lost", "its process ended")
         assert children(os.getpid()) == before
-
-
-def _started(do: Callable[[], object]) -> list[int]:
-    """Return the processes that were started meanwhile."""
-    before = set(children(os.getpid()))
-    do()
-    return sorted(set(children(os.getpid())) - before)
 
 
 def _behaving(monkeypatch: pytest.MonkeyPatch, folder: Path, greeting: str = "null", reply: str = "null") -> None:

@@ -28,8 +28,7 @@ from tasks.templates.rendering import Rendered, Unrendered, rendered
 from tasks.templates.template import BodyTemplate, compile_body
 from tests.conftest import WAIT_S
 from tests.tasks.conftest import Lab
-from tests.tasks.sandbox.test_pool import FAKE
-from tests.tasks.sandbox.test_pool import _started as started
+from tests.tasks.sandbox.conftest import FAKE, started_by
 from tests.tasks.specs import model, spec
 
 HURRIED = Limits(seconds=0.1)
@@ -141,7 +140,7 @@ def in_flight(
 def test_a_template_that_only_reads_starts_no_process() -> None:
     template = compile_body({"x": "{% for c in choices %}{{ loop.index }}. {{ c }} {% endfor %}"}, where="p")
     given = [Given({"choices": [n]}, None, Fuse()) for n in range(3)]
-    assert not started(lambda: list(render_each(template, given)))
+    assert not started_by(lambda: list(render_each(template, given)))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +211,7 @@ def test_a_rendering_whose_process_is_killed_is_done_again(monkeypatch: pytest.M
 def test_a_process_that_dies_while_it_has_nothing_to_do_costs_nothing(answering: Answering) -> None:
     answering(DONE)
     with closing(Pool(PATIENT)) as pool:
-        (pid,) = started(lambda: render(pool, looping(), [QUICK]))
+        (pid,) = started_by(lambda: render(pool, looping(), [QUICK]))
         assert render(pool, looping(), [QUICK], heed=lambda: os.kill(pid, signal.SIGKILL)) == [{"x": "done"}]
 
 
@@ -232,7 +231,7 @@ def test_memory_that_a_process_has_kept_of_others_is_no_fault_of_a_rendering(ans
 def test_a_process_makes_place_for_another_after_so_many_requests(answering: Answering) -> None:
     answering(DONE, requests=2)
     with closing(Pool(PATIENT)) as pool:
-        at_work = [started(lambda: render(pool, looping(), [QUICK])) for _ in range(4)]
+        at_work = [started_by(lambda: render(pool, looping(), [QUICK])) for _ in range(4)]
     assert [len(pids) for pids in at_work] == [1, 0, 1, 0]
 
 
@@ -263,7 +262,7 @@ def test_where_processes_have_no_limits_templates_are_rendered_here_and_it_is_sa
     monkeypatch.setattr(sys, "platform", "darwin")
     pools._can_kill.cache_clear()
     given = [Given(QUICK, None, Fuse())]
-    assert not started(lambda: [list(render_each(looping(), given)), list(render_each(looping(), given))])
+    assert not started_by(lambda: [list(render_each(looping(), given)), list(render_each(looping(), given))])
     assert [record.message for record in caplog.records] == [
         "Templates are rendered in this process, where nothing can stop one but the account of its work: "
         "on darwin there are no limits for a process to render them in"
