@@ -14,6 +14,7 @@ from fastapi import Depends, Header, Request
 
 from api.http.state import State
 from core.job import TERMINAL, Job, NewJob, utcnow
+from tasks.datasets.found import check_places
 
 RETRY_WINDOW: Final = timedelta(minutes=10)
 """For so long a retry is taken for the request before it; SDKs give up sooner."""
@@ -46,8 +47,11 @@ def add_once(
 ) -> Job:
     """Record the job that the body `sent` asks for, or return the one that it has made before.
 
-    Raises Conflict if the name is taken, or the submission's key came before with another body.
+    Raises Conflict if the name is taken, or the submission's key came before with another body, and DatasetUnreadable
+    for a dataset that is known to be nowhere.
     """
+    if job.spec:
+        check_places(job.spec, state.settings)
     marked = replace(
         job,
         digest=state.vault.fingerprint(orjson.dumps([submission.path, sent], option=orjson.OPT_SORT_KEYS)),

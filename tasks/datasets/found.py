@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import DatasetUnreadable, NotFound
-from core.spec import UPLOAD_SCHEME, FileFormat, FilesDataset
+from core.settings import Settings
+from core.spec import UPLOAD_SCHEME, EvaluationSpec, FileFormat, FilesDataset
 from store.files.bounds import Bounds
 from tasks.datasets import hub
 from tasks.datasets.layouts import bfcl
@@ -53,14 +54,10 @@ def find_files(dataset: FilesDataset, sources: Sources) -> list[Found]:
 
     Raises DatasetUnreadable saying what is there instead.
     """
-    if dataset.url.startswith(UPLOAD_SCHEME) and "/" not in dataset.url:
+    address = _address(dataset)
+    if address is None:
         return [_upload(dataset, sources)]
-    if not dataset.url.startswith(hub.SCHEME):
-        raise DatasetUnreadable(
-            f"{dataset.url[:200]} is no dataset: "
-            f"give {hub.SCHEME}<namespace>/<name>/<path>, or {UPLOAD_SCHEME}<id> of an upload"
-        )
-    path = _locate(dataset, sources)
+    path = _locate(address, dataset, sources)
     files = _data_files(path, dataset) if path.is_dir() else [path]
     if sources.datasets is not None:
         for file in files:
@@ -71,6 +68,25 @@ def find_files(dataset: FilesDataset, sources: Sources) -> list[Found]:
         else _member(file, file.relative_to(path).as_posix(), dataset)
         for file in files
     ]
+
+
+def check_places(spec: EvaluationSpec, settings: Settings) -> None:
+    """Raise DatasetUnreadable for a dataset that, as is known without a look, is nowhere: by its URL, or its hub."""
+    for task in spec.tasks:
+        if isinstance(task.dataset, FilesDataset) and (address := _address(task.dataset)) and not settings.datasets:
+            hub.Hubs(settings.hubs).find(address, task.dataset.hub)
+
+
+def _address(dataset: FilesDataset) -> hub.HubAddress | None:
+    """Return what a URL names on a hub; None for an upload."""
+    if dataset.url.startswith(UPLOAD_SCHEME) and "/" not in dataset.url:
+        return None
+    if not dataset.url.startswith(hub.SCHEME):
+        raise DatasetUnreadable(
+            f"{dataset.url[:200]} is no dataset: "
+            f"give {hub.SCHEME}<namespace>/<name>/<path>, or {UPLOAD_SCHEME}<id> of an upload"
+        )
+    return hub.HubAddress.parse(dataset.url)
 
 
 def _upload(dataset: FilesDataset, sources: Sources) -> Found:
@@ -87,9 +103,8 @@ def _member(file: Path, name: str, dataset: FilesDataset) -> Found:
     return Found(file, name, f"{dataset.url.rstrip('/')}/{name}", dataset.format or format_of(name))
 
 
-def _locate(dataset: FilesDataset, sources: Sources) -> Path:
-    """Return the file or folder that a URL of a hub names."""
-    address = hub.HubAddress.parse(dataset.url)
+def _locate(address: hub.HubAddress, dataset: FilesDataset, sources: Sources) -> Path:
+    """Return the file or folder at an address."""
     if sources.datasets is not None:
         return hub.locate(address, sources.datasets)
     is_file = format_of(address.path) is not None or bool(Path(address.path).suffix and dataset.format)

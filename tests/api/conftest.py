@@ -19,6 +19,7 @@ from store.workspace import Workspace
 from tests import postgres
 
 MAX_BODY = 200_000
+HUBS = ("https://huggingface.co", "https://hub.example")
 
 
 @dataclass
@@ -54,7 +55,7 @@ def database_url() -> Iterator[str | None]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("home")
-    settings = Settings(home=home, max_body=MAX_BODY, database_url=database_url)
+    settings = Settings(home=home, max_body=MAX_BODY, database_url=database_url, hubs=HUBS)
     workspace = Workspace.open(settings, migrating=True)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -1,10 +1,18 @@
+import asyncio
+import re
 from inspect import signature
+from pathlib import Path
+from uuid import uuid4
 
 import jsonschema
 import pytest
 
+from core.errors import SpecInvalid
+from core.job import Failure
+from core.spec import RecordedTarget
 from flows.evaluate import evaluate
-from flows.form import Asked, form_schema, read_form
+from flows.form import NO_SPEC, Asked, form_schema, read_form
+from tests.tasks.specs import spec
 
 SCHEMA = form_schema(evaluate)
 
@@ -65,3 +73,17 @@ def test_a_specification_is_nothing_that_prefect_keeps() -> None:
     asked = {"target": "a/b", "spec": {"targets": [{"endpoint": {"api_key": "MARKER"}}]}}
     assert evaluate.serialize_parameters(asked) == {"target": "a/b"}
     assert "spec" in signature(evaluate.fn).parameters
+
+
+def test_a_deployment_takes_no_specification_and_repeats_nothing_of_it() -> None:
+    asked, failure = read_form({"target": "a/b", "spec": {"targets": [{"endpoint": {"token": "env:ASSAY_API_KEYS"}}]}})
+    assert asked == Asked()
+    assert failure == Failure(blame="user", code="invalid_spec", message=NO_SPEC)
+
+
+def test_a_run_of_a_deployment_ends_before_it_opens_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(uuid4()))
+    with pytest.raises(SpecInvalid, match=re.escape(NO_SPEC)):
+        asyncio.run(evaluate.fn(spec=spec(RecordedTarget(), [{}])))
+    assert not (tmp_path / "home").exists()
