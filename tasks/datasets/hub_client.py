@@ -107,7 +107,7 @@ class _Transport(httpx2.HTTPTransport):
 
     def __init__(self) -> None:
         super().__init__()
-        # The one way to a backend of one's own; tests/tasks/datasets/test_hub_client.py fails if it leads nowhere.
+        # The one way to a backend of one's own; tests/tasks/datasets/test_hub.py fails if it leads nowhere.
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpx2.create_ssl_context(),
             max_keepalive_connections=0,  # each request is checked where it connects
