@@ -7,20 +7,26 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from core.json_size import count_outside
 from tasks.endpoint.stream import assembled
 
 MAX_DEPTH: Final = 200
 """Answers are kept, shown and exported inside of other JSON; orjson writes 254 levels in all."""
+
+MAX_VALUES: Final = 1_000_000
+"""Each takes up to a hundred times as much in memory as in the answer."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LINE_END: Final = re.compile("\r\n?|\n")
 """No other character ends a line of events: texts may hold them all."""
 
 _HEADROOM: Final = 254 - MAX_DEPTH
+_SIGNS: Final = b",[{"
+"""Before each value of an array or object, or of the next."""
 
 
-class TooDeep(ValueError):
-    """An answer is nested deeper than `MAX_DEPTH`."""
+class TooMuch(ValueError):
+    """An answer is nested deeper than `MAX_DEPTH`, or has more values than `MAX_VALUES`."""
 
 
 class Answer(NamedTuple):
@@ -31,7 +37,9 @@ class Answer(NamedTuple):
 
 
 def read_body(body: bytes) -> Answer:
-    """Read an answer, leniently if it must be. Raises TooDeep."""
+    """Read an answer, leniently if it must be. Raises TooMuch."""
+    if sum(map(body.count, _SIGNS)) > MAX_VALUES and count_outside(body, _SIGNS) > MAX_VALUES:
+        raise TooMuch(f"The answer has more than {MAX_VALUES:,} values")
     try:
         value, text = orjson.loads(body), body.decode()
     except orjson.JSONDecodeError:
@@ -48,7 +56,7 @@ def _refuse_depth(value: Any) -> None:
     try:
         orjson.dumps(value)  # the cheapest way to see how deep it is
     except orjson.JSONEncodeError:
-        raise TooDeep(f"The answer is nested deeper than {MAX_DEPTH} levels") from None
+        raise TooMuch(f"The answer is nested deeper than {MAX_DEPTH} levels") from None
 
 
 def _lenient(body: bytes) -> Any:
@@ -83,7 +91,7 @@ def _loads(text: str) -> Any:
         value = json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite)
         return orjson.loads(_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
     except RecursionError:
-        raise TooDeep(f"The answer is nested deeper than {MAX_DEPTH} levels") from None
+        raise TooMuch(f"The answer is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError:
         return None
 

@@ -8,7 +8,7 @@ import orjson
 
 from core.endpoint import Reasoning
 from core.result import Call, CallOutcome, Outcome, Output, Usage
-from tasks.endpoint.answer import Answer, TooDeep, read_body
+from tasks.endpoint.answer import Answer, TooMuch, read_body
 from tasks.endpoint.complaint import SILENT, Complaint, complaint_of, host_of, read_complaint, whole_complaint
 from tasks.endpoint.message import Message, read_message
 from tasks.endpoint.thinking import split_thinking
@@ -52,7 +52,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reading:
     """Tell whether an answer is one, a refusal, or an error that may or will not pass."""
     try:
         answer = read_body(body)
-    except TooDeep as depth:
+    except TooMuch as depth:
         return Reading("error", str(depth))
     usage = read_usage(answer.value)
     if status < 300 and (message := read_message(answer.value)) is not None:
