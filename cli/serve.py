@@ -116,6 +116,7 @@ class Service:
                 "PREFECT_SERVER_API_PORT": port,
                 "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.prefect_url.removesuffix("/api"),
                 "PREFECT_API_SSL_CERT_FILE": str(one_certificate(settings.home)),
+                "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # each client would ask for a token, and there is none
             }
             commands.append(("prefect", ["flows.worker.server", str(prefect.fileno())], prefect))
         commands += [("worker", ["flows"], None), ("api", ["api", str(api.fileno())], api)]

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing, nullcontext, suppress
 from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
 from threading import BoundedSemaphore
 from typing import Any, NoReturn, Protocol, TypeVar
 from uuid import UUID, uuid4
@@ -81,6 +83,7 @@ class EvaluationFlow(Flow[..., Any]):
     name="evaluate",
     flow_run_name=run_name,
     persist_result=False,
+    result_storage=Path(gettempdir()),  # nothing is put there, but Prefect asks its server where to, twice a run
     task_runner=RUNNER_OF_SETTINGS,
 )
 async def evaluate(  # noqa: PLR0913 - the fields of a form

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 STALL_S: Final = 30.0
@@ -93,4 +94,5 @@ class Attentive(H11Protocol):
 def serve(app: Any, listeners: Sequence[socket.socket] | None, **config: Any) -> None:
     """Serve an application until told to stop; without listeners where `config`, which is uvicorn's, says."""
     server = uvicorn.Server(uvicorn.Config(app, http=Attentive, log_level="warning", **config))
-    asyncio.run(server.serve(sockets=list(listeners) if listeners else None))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve(sockets=list(listeners) if listeners else None))

@@ -93,11 +93,11 @@ def test_what_a_container_has_logged_is_evaluated_on_two_models(served, maniac, 
 
 
 def test_a_run_whose_models_all_refuse_ends_in_an_error_that_says_so(maniac, models):
-    maniac.post("/v1/containers", {"label": "refused", "initial_model": "good"})
-    maniac.post("/v1/chat/completions/register", {"container": "refused", "items": [CHAT]})
-    maniac.post("/v1/evaluators", {"type": "code", "name": "refused", "source": SAME})
+    maniac.post("/v1/containers", {"label": "all-refuse", "initial_model": "good"})
+    maniac.post("/v1/chat/completions/register", {"container": "all-refuse", "items": [CHAT]})
+    maniac.post("/v1/evaluators", {"type": "code", "name": "all-refuse", "source": SAME})
     models.script = lambda _: failure(401, "who are you?")
-    asked = {"container": "refused", "evaluators": "refused", "sample": {"type": "generate", "models": ["good"]}}
+    asked = {"container": "all-refuse", "evaluators": "all-refuse", "sample": {"type": "generate", "models": ["good"]}}
     run = maniac.ended(maniac.post("/api/v1/evaluation/runs", asked)["id"])
     assert run["status"] == "error"
     assert "who are you?" in run["error"]
