@@ -18,7 +18,7 @@ HOMES = {
     "starlette": {"api"},
     "aiohttp": {"tasks/endpoint"},
     "httpx_aiohttp": {"tasks/endpoint"},
-    "uvloop": {"tasks/endpoint"},
+    "uvloop": {"tasks/endpoint", "flows/serving.py"},
     "huggingface_hub": {"tasks/datasets"},
     "httpx2": {"tasks/datasets"},
     "httpcore2": {"tasks/datasets"},
