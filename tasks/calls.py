@@ -52,10 +52,15 @@ def prepare(
     if isinstance(body, Unrendered):
         return Call(key, body.outcome, request="{}", error=body.error)
     fields = {"model": route.model, **defaults, **body}
-    if reply_schema is None or SCHEMA in fields:
-        return Ask(key, route, orjson.dumps(fields))
-    form = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": reply_schema}}
-    return Ask(key, route, orjson.dumps({**fields, SCHEMA: form}), may_drop=frozenset({SCHEMA}))
+    may_drop: frozenset[str] = frozenset()
+    if reply_schema is not None and SCHEMA not in fields:
+        schema = {"name": "verdict", "strict": True, "schema": reply_schema}
+        fields |= {SCHEMA: {"type": "json_schema", "json_schema": schema}}
+        may_drop = frozenset({SCHEMA})
+    try:
+        return Ask(key, route, orjson.dumps(fields), may_drop)
+    except TypeError as error:  # such as half of a surrogate pair, or a number of more than 64 bits
+        return Call(key, "error", request="{}", error=f"the request cannot be written as JSON: {error}")
 
 
 def fulfil(

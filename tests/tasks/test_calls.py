@@ -271,7 +271,11 @@ def test_a_prompt_s_fields_win_over_the_target_s() -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "outcome", "error"),
-    [("{{ item.a.b }}", "missing_field", "'b'"), ("{{ 1 / item.a.c }}", "error", "division by zero")],
+    [
+        ("{{ item.a.b }}", "missing_field", "'b'"),
+        ("{{ 1 / item.a.c }}", "error", "division by zero"),
+        (r"{{ '\ud800' }}", "error", "cannot be written as JSON"),
+    ],
 )
 def test_a_request_that_cannot_be_made_is_a_call_without_attempts(prompt: str, outcome: str, error: str) -> None:
     call = asked({"prompt": prompt}, {"a": {"c": 0}}, {})
