@@ -105,7 +105,8 @@ def compare_results(
     a score is surely worse.
 
     Args:
-        baseline: A job's id, or JOB/TARGET for one of several targets.
+        baseline: A job: its id or an unambiguous start of it, or its name, of which the last completed job is meant.
+            JOB/TARGET for one of several targets.
         candidate: What is held against it.
         match: The column that tells samples apart, as item.id, where the datasets differ.
         margin: A difference that is of no account, in the scores' own units; 0.02 of their scale without it.

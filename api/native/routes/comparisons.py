@@ -8,7 +8,6 @@ from api.http.state import CurrentState, State
 from api.native import schema as wire
 from api.native.comparisons import to_comparison
 from api.native.lists import refusal
-from api.native.routes.jobs import find
 from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.sides import Side, open_side
 
@@ -42,6 +41,7 @@ def compare_results(
 ) -> wire.Comparison:
     """Compare two results, each `JOB` or `JOB/TARGET`: which is better on their common samples, and how sure that is.
 
+    A job is named by its id, by a start of it that no other id has, or by its name: the last completed one is meant.
     Samples are matched by their numbers where the datasets are the same, else by their rows, or by the column
     `match=item.COLUMN`. `primary=METRIC`, which may be repeated, says which scores decide together; `margin` is the
     difference that is of no account. Of a job that runs, its first finished samples are compared.
@@ -51,5 +51,5 @@ def compare_results(
 
 
 def _side(state: State, named: str) -> Side:
-    job_id, _, target = named.partition("/")
-    return open_side(state.folder(find(state, job_id).id), target or None)
+    job, _, target = named.partition("/")
+    return open_side(state.folder(state.jobs.identify(job)), target or None)

@@ -1,13 +1,14 @@
 """Comparisons over HTTP, and the command that asks for them."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from cli.compare import gate
 from cli.main import answer
-from core.job import NewJob, random_id
+from core.job import NewJob, random_id, utcnow
 from core.spec import RecordedTarget
 from tasks.aggregate import aggregate
 from tasks.engine import Engine
@@ -19,12 +20,13 @@ from tests.tasks.specs import CORRECT, spec
 COMPARISONS = "/api/assay/v1/comparisons"
 
 
-def done(service: Any, *said: str) -> str:
+def done(service: Any, *said: str, name: str | None = None, namespace: str = "default") -> str:
     """A finished job over recorded answers, of which `yes` is right."""
     job_id = random_id("job-")
     rows = [{"id": i, "said": each, "answer": "yes"} for i, each in enumerate(said)]
     asked = spec(RecordedTarget(column="said"), rows, CORRECT)
-    job = service.state.jobs.add(NewJob(id=job_id, face="nemo-v2", spec=asked, request={}, name=job_id))
+    new = NewJob(id=job_id, face="nemo-v2", spec=asked, request={}, name=name or job_id, namespace=namespace)
+    job = service.state.jobs.add(new)
     engine = Engine(service.state, job, attempt=1, worker="w", tell=lambda _: None)
     with engine.engaged():
         resolve_job(engine)
@@ -68,7 +70,9 @@ def test_two_jobs_are_compared(service: Any, sides: tuple[str, str]) -> None:
         ({"margin": "-1"}, 422, "greater than 0"),
         ({"alpha": "0.7"}, 422, "less than 0.5"),
         ({"primary": "nope"}, 422, "no metric 'nope'"),
-        ({"candidate": "job-gone"}, 404, "Job"),
+        ({"candidate": "job-gone"}, 404, "no job has the id or the name 'job-gone', or an id that begins so"),
+        ({"candidate": ""}, 404, "no job has the id or the name ''"),
+        ({"candidate": "job-"}, 422, "the ids of several jobs begin with 'job-': job-"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_by_name(
@@ -77,6 +81,21 @@ def test_what_cannot_be_compared_is_refused_by_name(
     refused = service.http.get(COMPARISONS, params={"baseline": sides[0], "candidate": sides[1]} | asked)
     assert refused.status_code == status
     assert told in refused.text
+
+
+def test_jobs_go_by_the_start_of_their_ids_and_the_last_completed_by_its_name(
+    service: Any, sides: tuple[str, str]
+) -> None:
+    nightly = [done(service, "no", name="nightly", namespace=each) for each in ("a", "b", "c")]
+    asked = {"baseline": "nightly", "candidate": sides[1][:-1]}
+    waiting = service.http.get(COMPARISONS, params=asked)
+    assert (waiting.status_code, "no job named 'nightly' is completed" in waiting.text) == (409, True)
+    for hour, job in enumerate(nightly[:2]):
+        service.state.jobs.settle(job, status="completed", finished_at=utcnow() - timedelta(hours=hour))
+    found = service.http.get(COMPARISONS, params=asked).json()
+    assert (found["baseline"]["job"], found["candidate"]["job"]) == (nightly[0], sides[1])
+    service.state.jobs.want(nightly[0], "delete")
+    assert service.http.get(COMPARISONS, params=asked).json()["baseline"]["job"] == nightly[1]
 
 
 def test_the_command_says_the_same_and_ends_with_the_gate_s_code(
