@@ -39,6 +39,16 @@ class ScoredPairs:
     remarks: tuple[Remark, ...] = ()
     change: Change | None = None
 
+    @property
+    def paired(self) -> list[int]:
+        """The places of the samples that are compared: both sides have scored them, and they weigh something."""
+        sides = zip(self.baseline, self.candidate, _weights(self), strict=True)
+        return [at for at, (a, b, weight) in enumerate(sides) if a and b and weight]
+
+    def values(self, at: int) -> tuple[float, float]:
+        """Return what the trials of a compared sample were worth on both sides, on average."""
+        return _mean(self.baseline[at]), _mean(self.candidate[at])
+
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
@@ -134,8 +144,7 @@ def _comparison(
 
 
 def _difference(about: ScoredPairs, margin: float | None, alpha: float) -> Difference | None:
-    sides = zip(about.baseline, about.candidate, _weights(about), strict=True)
-    kept = [at for at, (a, b, weight) in enumerate(sides) if a and b and weight]
+    kept = about.paired
     pairs = Pairs(
         [_mean(about.baseline[at]) for at in kept],
         [_mean(about.candidate[at]) for at in kept],
@@ -149,15 +158,12 @@ def _difference(about: ScoredPairs, margin: float | None, alpha: float) -> Diffe
 
 def _means(about: ScoredPairs) -> tuple[float, float] | None:
     """Return both sides' means over the pairs."""
-    pairs = [
-        (_mean(a), _mean(b), weight)
-        for a, b, weight in zip(about.baseline, about.candidate, _weights(about), strict=True)
-        if a and b and weight
-    ]
-    if not pairs:
+    kept, weights = about.paired, _weights(about)
+    if not kept:
         return None
-    baseline, candidate, weights = zip(*pairs, strict=True)
-    return _average(baseline, weights), _average(candidate, weights)
+    baseline, candidate = zip(*map(about.values, kept), strict=True)
+    own = [weights[at] for at in kept]
+    return _average(baseline, own), _average(candidate, own)
 
 
 def _bounds(about: ScoredPairs) -> tuple[float, float] | None:

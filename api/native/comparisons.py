@@ -1,8 +1,13 @@
 """Comparisons in the words of the native API."""
 
+from dataclasses import asdict
+
 from api.native import schema as wire
+from api.native.lists import opened, sealed
 from core.comparison import ScoreComparison
+from store.results.sample_sql import ScoreName
 from tasks.comparisons.compare import Asked, Comparison
+from tasks.comparisons.samples import ChangedSample, Place, Way
 from tasks.comparisons.sides import Side
 
 
@@ -43,6 +48,33 @@ def to_comparison(baseline: Side, candidate: Side, asked: Asked, found: Comparis
             ],
         ),
     )
+
+
+def to_changed_sample(changed: ChangedSample) -> wire.ChangedSample:
+    """Return a sample that changed as it is shown."""
+    return wire.ChangedSample(
+        task=changed.task,
+        sample=changed.baseline.sample,
+        difference=changed.difference,
+        baseline=wire.AnsweredSample(**asdict(changed.baseline)),
+        candidate=wire.AnsweredSample(**asdict(changed.candidate)),
+    )
+
+
+def to_cursor(place: Place, way: Way, score: ScoreName) -> str:
+    """Return where a list of samples that changed so in a score goes on."""
+    return sealed([way, *score, *place])
+
+
+def of_cursor(cursor: str, way: Way, score: ScoreName) -> Place:
+    """Return where a list goes on. Raises ValueError for what is no cursor of this list."""
+    try:
+        match opened(cursor):
+            case [*of, float() as size, str() as task, int() as sample] if of == [way, *score]:
+                return Place(size, task, sample)
+    except ValueError:
+        pass  # said below
+    raise ValueError("this is no cursor of this list; take next_cursor of the page before, and ask for the same else")
 
 
 def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:

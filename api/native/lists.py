@@ -1,7 +1,8 @@
 """What is asked of lists: of jobs by the grammar of all lists, of samples by one of their own."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Final, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, NamedTuple, get_args
 
 import orjson
 from fastapi import Depends, Query, Request
@@ -87,13 +88,23 @@ def refusal(key: str, message: str) -> RequestValidationError:
 
 def to_cursor(position: Position, sort: str) -> str:
     """Return where a page of a list sorted by `sort` goes on, in a form that says nothing of it."""
-    return urlsafe_b64encode(orjson.dumps([sort, *position])).decode().rstrip("=")
+    return sealed([sort, *position])
+
+
+def sealed(values: Sequence[object]) -> str:
+    """Return values in a form that stands in a URL and says nothing of them."""
+    return urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+
+
+def opened(cursor: str) -> Any:
+    """Return what was `sealed`. Raises ValueError for what was not."""
+    return orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
 
 
 def of_cursor(cursor: str, sort: str) -> Position:
     """Return where a page goes on. Raises ValueError for what is no cursor of a list sorted so."""
     try:
-        match orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))):
+        match opened(cursor):
             case [str() as by, value, str() as task, int() as sample, str() as target, int() as trial] if by == sort:
                 return Position(None if value is None else float(value), task, sample, target, trial)
     except (ValueError, TypeError):

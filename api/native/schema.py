@@ -277,3 +277,30 @@ class Comparison(BaseModel):
     tasks: list[MatchedTask]
     scores: list[ComparedScore]
     change: WhatChanged
+
+
+class AnsweredSample(BaseModel):
+    """What a side made of a sample: its number there, its trials' mean value, and their texts."""
+
+    sample: int
+    value: float
+    outputs: list[str | None]
+
+
+class ChangedSample(BaseModel):
+    """A sample whose score changed; `difference` is the candidate's value less the baseline's, `sample` its number."""
+
+    task: str
+    sample: int
+    difference: float
+    baseline: AnsweredSample
+    candidate: AnsweredSample
+
+
+class ChangedSamples(BaseModel):
+    """Some of the samples that changed in a score, the most changed first; `next_cursor` is null after the last."""
+
+    metric: str
+    name: str
+    data: list[ChangedSample]
+    next_cursor: str | None

@@ -234,11 +234,11 @@ class JobFolder:
 
     def read_values(self, shard: Shard) -> Iterator[tuple[int, str, str, str, float | None]]:
         """Yield sample, target, metric, name and value of each score of a judged shard, by trials."""
-        names = ["sample", "target", "metric", "name", "value"]
-        table = read_parquet(self.file("scores", shard.index), SCHEMAS["scores"], names)
-        if table is None:
-            raise missing(self.file("scores", shard.index))
-        yield from zip(*(table[name].to_pylist() for name in names), strict=True)
+        yield from self._read_columns("scores", shard, ["sample", "target", "metric", "name", "value"])
+
+    def read_texts(self, shard: Shard) -> Iterator[tuple[int, str, str | None]]:
+        """Yield sample, target and text of each output of a generated shard, by trials."""
+        yield from self._read_columns("outputs", shard, ["sample", "target", "text"])
 
     def count_passed(self) -> Counter[ScoreOf]:
         """Count the scores that passed, over all finished shards."""
@@ -336,6 +336,12 @@ class JobFolder:
 
     def _read(self, kind: Kind, index: int) -> pa.Table | None:
         return read_parquet(self.file(kind, index), SCHEMAS[kind])
+
+    def _read_columns(self, kind: Kind, shard: Shard, names: list[str]) -> Iterator[tuple[Any, ...]]:
+        table = read_parquet(self.file(kind, shard.index), SCHEMAS[kind], names)
+        if table is None:
+            raise missing(self.file(kind, shard.index))
+        yield from zip(*(table[name].to_pylist() for name in names), strict=True)
 
     def _open_lock(self) -> int:
         with storing(self._lock):

@@ -1,7 +1,7 @@
 """One side of a comparison: a target's results in a job, as far as they are there."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -62,6 +62,16 @@ class Side:
                     if value is not None:
                         trials.append(value)
         return values
+
+    def outputs(self, task: TaskSpec, samples: Collection[int]) -> dict[int, list[str | None]]:
+        """Return the texts of some finished samples, by their trials."""
+        texts: dict[int, list[str | None]] = {sample: [] for sample in samples}
+        for shard in self.shards(task):
+            if any(shard.start <= sample < shard.stop for sample in samples):
+                for sample, target, text in self.folder.read_texts(shard):
+                    if target == self.target and sample in texts:
+                        texts[sample].append(text)
+        return texts
 
 
 def open_side(folder: JobFolder, target: str | None = None) -> Side:

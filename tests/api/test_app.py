@@ -2,6 +2,7 @@ ENTITY = {"get", "patch", "delete"}
 ROUTES = {
     "/health": {"get"},
     "/api/assay/v1/comparisons": {"get"},
+    "/api/assay/v1/comparisons/samples": {"get"},
     "/api/assay/v1/jobs": {"get", "post"},
     "/api/assay/v1/jobs/{job_id}": {"get", "delete"},
     "/api/assay/v1/jobs/{job_id}/cancel": {"post"},

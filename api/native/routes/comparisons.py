@@ -1,18 +1,22 @@
 """The route that holds two results against each other."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from api.http.state import CurrentState, State
 from api.native import schema as wire
-from api.native.comparisons import to_comparison
+from api.native.comparisons import of_cursor, to_changed_sample, to_comparison, to_cursor
 from api.native.lists import refusal
+from core.errors import InvalidInput
 from tasks.comparisons.compare import Asked, compare
+from tasks.comparisons.pairing import pair_results
+from tasks.comparisons.samples import Way, changed_samples, chosen_score
 from tasks.comparisons.sides import Side, open_side
 
 ITEM: Final = "item."
 PARAMETERS: Final = frozenset({"baseline", "candidate", "match", "margin", "primary", "alpha"})
+SAMPLE_PARAMETERS: Final = frozenset({"baseline", "candidate", "change", "score", "match", "limit", "cursor"})
 
 Named = Annotated[str, Query(pattern=r"^[^\x00]*$")]
 
@@ -27,12 +31,8 @@ def asked_comparison(
     alpha: Annotated[float, Query(gt=0, lt=0.5)] = 0.05,
 ) -> Asked:
     """Read a request's query; raises RequestValidationError for what it has that is no parameter."""
-    for name in request.query_params:
-        if name not in PARAMETERS:
-            raise refusal(name, f"there is no such parameter; there are {', '.join(sorted(PARAMETERS))}")
-    if match is not None and not (match.startswith(ITEM) and match != ITEM):
-        raise refusal("match", "name a column of the rows, as item.COLUMN")
-    return Asked(match and match.removeprefix(ITEM), margin, tuple(primary or ()), alpha)
+    _check_known(request, PARAMETERS)
+    return Asked(_column("match", match), margin, tuple(primary or ()), alpha)
 
 
 @router.get("")
@@ -48,6 +48,68 @@ def compare_results(
     """
     sides = _side(state, baseline), _side(state, candidate)
     return to_comparison(*sides, asked, compare(*sides, asked))
+
+
+class AskedChanges(NamedTuple):
+    """What is asked of the samples that changed."""
+
+    way: Way
+    score: str | None
+    match: str | None
+    limit: int
+    cursor: str | None
+
+
+def asked_changes(
+    request: Request,
+    change: Way,
+    score: str | None = None,
+    match: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
+) -> AskedChanges:
+    """Read a request's query; raises RequestValidationError for what it has that is no parameter."""
+    _check_known(request, SAMPLE_PARAMETERS)
+    return AskedChanges(change, score, _column("match", match), limit, cursor)
+
+
+@router.get("/samples")
+def list_changed_samples(
+    baseline: Named, candidate: Named, asked: Annotated[AskedChanges, Depends(asked_changes)], state: CurrentState
+) -> wire.ChangedSamples:
+    """List the samples that regressed or improved between two results, the most changed first, with both outputs.
+
+    `score=NAME` or `METRIC/NAME` says in which score, where there are several. Samples are matched as in a comparison.
+    """
+    sides = _side(state, baseline), _side(state, candidate)
+    paired = pair_results(*sides, asked.match)
+    key = "score"
+    try:
+        score = chosen_score(paired, asked.score)
+        key = "cursor"
+        after = of_cursor(asked.cursor, asked.way, score) if asked.cursor is not None else None
+        found = changed_samples(sides, paired, score, asked.way, limit=asked.limit + 1, after=after)
+    except (InvalidInput, ValueError) as error:
+        raise refusal(key, str(error)) from None
+    page = found[: asked.limit]
+    return wire.ChangedSamples(
+        metric=score[0],
+        name=score[1],
+        data=[to_changed_sample(each) for each in page],
+        next_cursor=to_cursor(page[-1].place, asked.way, score) if len(found) > asked.limit else None,
+    )
+
+
+def _check_known(request: Request, known: frozenset[str]) -> None:
+    for name in request.query_params:
+        if name not in known:
+            raise refusal(name, f"there is no such parameter; there are {', '.join(sorted(known))}")
+
+
+def _column(parameter: str, named: str | None) -> str | None:
+    if named is not None and not (named.startswith(ITEM) and named != ITEM):
+        raise refusal(parameter, "name a column of the rows, as item.COLUMN")
+    return named and named.removeprefix(ITEM)
 
 
 def _side(state: State, named: str) -> Side:

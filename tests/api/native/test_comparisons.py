@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.native.lists import sealed
 from cli.compare import gate
 from cli.main import answer
 from core.job import NewJob, random_id, utcnow
@@ -96,6 +97,48 @@ def test_jobs_go_by_the_start_of_their_ids_and_the_last_completed_by_its_name(
     assert (found["baseline"]["job"], found["candidate"]["job"]) == (nightly[0], sides[1])
     service.state.jobs.want(nightly[0], "delete")
     assert service.http.get(COMPARISONS, params=asked).json()["baseline"]["job"] == nightly[1]
+
+
+def test_what_changed_is_listed_page_by_page_with_both_outputs(service: Any, sides: tuple[str, str]) -> None:
+    asked: dict[str, Any] = {"baseline": sides[0], "candidate": sides[1], "change": "improved", "limit": 5}
+    pages = [service.http.get(f"{COMPARISONS}/samples", params=asked).json()]
+    while cursor := pages[-1]["next_cursor"]:
+        pages.append(service.http.get(f"{COMPARISONS}/samples", params=asked | {"cursor": cursor}).json())
+    assert [[each["sample"] for each in page["data"]] for page in pages] == [
+        *([0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]),
+    ]
+    assert (pages[0]["metric"], pages[0]["name"]) == ("correct", "string-check")
+    assert pages[0]["data"][3] == {
+        "task": "qa",
+        "sample": 3,
+        "difference": 1.0,
+        "baseline": {"sample": 3, "value": 0.0, "outputs": ["no"]},
+        "candidate": {"sample": 3, "value": 1.0, "outputs": ["yes"]},
+    }
+    regressed = service.http.get(f"{COMPARISONS}/samples", params=asked | {"change": "regressed"}).json()
+    assert [(each["sample"], each["difference"]) for each in regressed["data"]] == [(29, -1.0)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "told"),
+    [
+        ({"change": "better"}, "change", "'regressed' or 'improved'"),
+        ({"limit": "0"}, "limit", "greater than or equal to 1"),
+        ({"cursor": "x"}, "cursor", "no cursor of this list"),
+        ({"cursor": sealed(["improved", "correct", "string-check", 1.0, "qa", 3])}, "cursor", "no cursor of this"),
+        ({"cursor": sealed(["regressed", "correct", "string-check", 1.0, "q", 3])}, "cursor", "of other results"),
+        ({"score": "nope"}, "score", "there is no score 'nope'; name one of: correct/string-check"),
+        ({"match": "id"}, "match", "item.COLUMN"),
+        ({"margin": "1"}, "margin", "there is no such parameter"),
+    ],
+)
+def test_what_no_changed_samples_are_is_refused_by_its_field(
+    service: Any, sides: tuple[str, str], asked: dict[str, str], field: str, told: str
+) -> None:
+    given = {"baseline": sides[0], "candidate": sides[1], "change": "regressed"} | asked
+    refused = service.http.get(f"{COMPARISONS}/samples", params=given)
+    [problem] = refused.json()["detail"]
+    assert (refused.status_code, problem["loc"], told in problem["msg"]) == (422, ["query", field], True)
 
 
 def test_the_command_says_the_same_and_ends_with_the_gate_s_code(

@@ -1,5 +1,6 @@
 """Real results held against each other: which samples are the same, and what changed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from core.errors import Conflict, InvalidInput, NotFound
 from core.metric import Code, StringCheck
 from core.spec import EvaluationSpec, RecordedTarget
 from tasks.comparisons.compare import Asked, Comparison, compare
+from tasks.comparisons.pairing import pair_results
+from tasks.comparisons.samples import changed_samples, chosen_score
 from tasks.comparisons.sides import open_side
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, recorded, spec
@@ -95,6 +98,26 @@ def test_without_anything_in_common_there_is_nothing_to_compare(lab: Lab) -> Non
         compared(lab, first, first, primary=("nope",))
     with pytest.raises(Conflict, match="has no results yet"):
         open_side(lab.workspace.folder(lab.add(spec(RecordedTarget(column="said"), given("yes"), CORRECT)).id))
+
+
+def test_the_most_changed_samples_come_first_and_the_direction_is_that_of_the_score(lab: Lab) -> None:
+    source = "def run_evaluation(item):\n    return float(item['n'])"
+    sides = []
+    for values in ([1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 1.0, 9.0]):
+        metric = Code(name="own", source=source, item={"n": "{{ item.n }}"}, lower_is_better=True)
+        rows = [{"id": i, "said": str(n), "n": n} for i, n in enumerate(values)]
+        sides.append(open_side(lab.workspace.folder(done(lab, spec(RecordedTarget(column="said"), rows, metric)))))
+    both = sides[0], sides[1]
+    paired = pair_results(*both, "id")
+    score = chosen_score(paired, None)
+    several = replace(paired, scores=[*paired.scores, replace(paired.scores[0], name="other")])
+    with pytest.raises(InvalidInput, match=r"several scores; name one of: own/\S+, own/other"):
+        chosen_score(several, None)
+    worse = changed_samples(both, paired, score, "regressed", limit=9)
+    assert [(each.baseline.sample, each.difference) for each in worse] == [(3, 5.0), (0, 1.0)]
+    assert changed_samples(both, paired, score, "regressed", limit=9, after=worse[0].place) == worse[1:]
+    [better] = changed_samples(both, paired, score, "improved", limit=9)
+    assert (better.difference, better.candidate.outputs) == (-2.0, ["1.0"])
 
 
 def test_what_graded_otherwise_cannot_be_told_from_what_answered_otherwise(lab: Lab) -> None:
