@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from cli.client import Refused, Unreachable
-from cli.compare import Require
+from cli.gates import By, Demand, read_gate
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
 from cli.results import BadCondition, Format
@@ -26,6 +26,8 @@ app = App(
 app.register_install_completion_command()
 app.command(jobs)
 
+NO_DEMAND = Demand()
+
 BAD_INPUT = 2
 FAILED = 4
 
@@ -39,21 +41,35 @@ def serve() -> int:
 
 
 @app.command
-def run(spec: Path, *, name: str | None = None, project: str | None = None, as_json: AsJson = False) -> int:
+def run(
+    spec: Path,
+    *,
+    name: str | None = None,
+    project: str | None = None,
+    least: Annotated[list[str] | None, Parameter(name="--min", negative="")] = None,
+    by: By = "interval",
+    max_excluded: float | None = None,
+    as_json: AsJson = False,
+) -> int:
     """Run the evaluation that a YAML or JSON file describes, and show its results.
 
     With no service running, one is started for it. Ctrl-C cancels the job. Exits with 0 if the job is completed,
-    2 if the file is wrong, 4 if the job failed, and 130 if it was cancelled.
+    2 if the file is wrong, 4 if the job failed, and 130 if it was cancelled. Of a completed job `--min` and
+    `--max-excluded` may ask more: 1 if it is surely not so, and 3 if nobody can tell yet.
 
     Args:
         spec: A specification (see `assay schema`), or a NeMo Evaluator body with target and config.
         name: What to call the job.
         project: What to file the job under.
+        least: METRIC=VALUE, what a metric's scores must reach; may be given more than once.
+        by: What must reach it: the lower end of the interval, or the mean alone.
+        max_excluded: The share of a score's samples that may end without a value, from 0 to 1.
         as_json: Print JSON, for a script to read.
     """
     from cli.run import run as run_file
 
-    return run_file(read_settings(), spec, name=name, project=project, as_json=as_json)
+    gate = read_gate(least or [], by, max_excluded)
+    return run_file(read_settings(), spec, name=name, project=project, gate=gate, as_json=as_json)
 
 
 @app.command
@@ -96,13 +112,13 @@ def compare_results(
     margin: float | None = None,
     primary: Annotated[list[str] | None, Parameter(negative="")] = None,
     alpha: float | None = None,
-    require: Require | None = None,
+    demand: Demand = NO_DEMAND,
     as_json: AsJson = False,
 ) -> int:
     """Tell whether a result is better than another on the same samples, or whether nobody can tell.
 
-    Exits with 0 if the gate holds, 1 if it does not, and 3 if nobody can tell yet. Without `--require` it holds unless
-    a score is surely worse.
+    Exits with 0 if the gate holds, 1 if it does not, and 3 if nobody can tell yet. Without `--require` the gate is
+    `--fail-on worse`: it holds unless a score is surely worse.
 
     Args:
         baseline: A job: its id or an unambiguous start of it, or its name, of which the last completed job is meant.
@@ -112,13 +128,13 @@ def compare_results(
         margin: A difference that is of no account, in the scores' own units; 0.02 of their scale without it.
         primary: A metric that decides; may be given more than once. All decide together without it.
         alpha: How often chance may be taken for a difference, over all scores that decide; 0.05 without it.
-        require: Better, equivalent or non-inferior: what all scores that decide must be.
+        demand: What the gate is.
         as_json: Print JSON, for a script to read.
     """
     from cli.compare import compare
 
     asked = {"baseline": baseline, "candidate": candidate, "match": match, "margin": margin, "alpha": alpha}
-    return compare(asked | {"primary": primary}, require=require, as_json=as_json)
+    return compare(asked | {"primary": primary}, demand=demand, as_json=as_json)
 
 
 @app.command

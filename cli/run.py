@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cli.client import Client, JsonDict, service_url
+from cli.gates import Gate, check_summaries
 from cli.serve import service
 from cli.signals import heeding
 from cli.specs import Request, read_request
@@ -27,9 +28,16 @@ EXIT_CODES: Final = {"completed": 0, "cancelled": 130}
 FAILED: Final = 4
 """What the command ends with, by what became of the job."""
 
+NO_GATE: Final = Gate()
 
-def run(settings: Settings, file: Path, *, name: str | None, project: str | None, as_json: bool) -> int:
-    """Run the job that a file describes, on a service of its own if none is there; return the exit code."""
+
+def run(
+    settings: Settings, file: Path, *, name: str | None, project: str | None, gate: Gate = NO_GATE, as_json: bool
+) -> int:
+    """Run the job that a file describes, on a service of its own if none is there; return the exit code.
+
+    That of a completed job is the gate's. Raises InvalidInput for a metric of the gate that the job does not have.
+    """
     request = read_request(file, name=name, project=project)
     with heeding(signal.default_int_handler), _some_service(settings) as (client, tend):
         job = submit(client, request)
@@ -37,6 +45,10 @@ def run(settings: Settings, file: Path, *, name: str | None, project: str | None
         job = _follow(client, job["id"], tend)
         summaries = client.get(f"/{job['id']}/summaries")["data"]
     show(job, summaries, as_json=as_json)
+    if job["status"] == "completed" and gate:
+        code, why = check_summaries(read_summaries(summaries), gate)
+        note(visible(why))
+        return code
     return EXIT_CODES.get(job["status"], FAILED)
 
 

@@ -46,10 +46,13 @@ def written(folder: Path, url: str, **params: Any) -> str:
 
 
 def test_a_run_ends_with_its_results_which_can_be_queried(assay, endpoint, tmp_path):
-    code, output, _ = ended(assay("run", written(tmp_path, endpoint.url, parallelism=8), "--name", "by-cli", "--json"))
+    file = written(tmp_path, endpoint.url, parallelism=8)
+    code, output, errors = ended(assay("run", file, "--name", "by-cli", "--min", "correct=0.9", "--json"))
     result = json.loads(output)
     job_id = result["job"]["id"]
-    assert (code, result["job"]["status"], result["job"]["name"]) == (0, "completed", "by-cli")
+    assert (code, result["job"]["status"], result["job"]["name"]) == (3, "completed", "by-cli")
+    told = "inconclusive: qa / target / correct / string-check: 1.000 [0.884, 1.000] may be below 0.9, and may not"
+    assert errors.splitlines()[-1] == told
     assert [(each["metric"], each["mean"], each["count"]) for each in result["summaries"]] == [("correct", 1.0, 30)]
     _, lines, _ = ended(assay("results", job_id, "--where", "item.answer=a7", "--json"))
     assert [json.loads(line)["sample"] for line in lines.splitlines()] == [7]

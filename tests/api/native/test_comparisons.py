@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from api.native.lists import sealed
-from cli.compare import gate
 from cli.main import answer
 from core.job import NewJob, random_id, utcnow
 from core.spec import RecordedTarget
@@ -150,19 +149,11 @@ def test_the_command_says_the_same_and_ends_with_the_gate_s_code(
     assert json.loads(capsys.readouterr().out) == service.http.get(COMPARISONS, params=asked).json()
     assert answer(["compare", *sides, "--require", "better"]) == 0
     assert "better" in capsys.readouterr().out
-    assert answer(["compare", *reversed(sides)]) == 1
+    for gate in ([], ["--fail-on", "worse"], ["--fail-on", "worse", "--require", "non-inferior"]):
+        assert answer(["compare", *reversed(sides), *gate]) == 1
     assert "failed: correct / string-check is worse" in capsys.readouterr().err
     assert answer(["compare", sides[0], sides[0], "--require", "equivalent"]) == 3
     said = capsys.readouterr()
     assert "inconclusive: nobody can tell yet whether correct / string-check is equivalent" in said.err
     assert "not_enough_evidence" in said.out
     assert answer(["compare", "job-gone", sides[0]]) == 2
-
-
-def test_only_what_decides_opens_and_closes_the_gate() -> None:
-    worse: dict[str, Any] = {"metric": "m", "name": "s", "primary": True, "verdict": "worse", "non_inferior": True}
-    better = worse | {"metric": "n", "verdict": "better"}
-    assert gate([worse | {"primary": False, "verdict": None}, better], None)[0] == 0
-    assert gate([worse, better], None) == (1, "failed: m / s is worse")
-    assert gate([worse, better], "non-inferior") == (0, "passed: m / s, n / s are non-inferior")
-    assert gate([worse, better], "better") == (1, "failed: m / s is worse, not better")
