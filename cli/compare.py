@@ -1,7 +1,11 @@
 """`assay compare`: which of two results is better, as a table and as an exit code."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -12,26 +16,58 @@ from cli.tables import cell
 from core.stats.words import DOUBTS, REMARKS
 
 
-def compare(asked: JsonDict, *, demand: Demand, as_json: bool) -> int:
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a comparison.
+
+    Args:
+        match: The column that tells samples apart, as item.id, where the datasets differ.
+        margin: A difference that is of no account, in the scores' own units; 0.02 of their scale without it.
+        primary: A metric that decides; may be given more than once. All decide together without it.
+        alpha: How often chance may be taken for a difference, over all scores that decide; 0.05 without it.
+        slice: A column, as item.topic, for each of whose values the scores are compared once more.
+    """
+
+    match: str | None = None
+    margin: float | None = None
+    primary: Annotated[list[str] | None, Parameter(negative="")] = None
+    alpha: float | None = None
+    slice: str | None = None
+
+
+def compare(baseline: str, candidate: str, question: Question, demand: Demand, *, as_json: bool) -> int:
     """Print the comparison that is asked for; return what the gate says of it, and say why on the errors' output."""
-    found = Client().compare(**{name: value for name, value in asked.items() if value is not None})
+    asked = {name: value for name, value in asdict(question).items() if value is not None}
+    found = Client().compare(baseline=baseline, candidate=candidate, **asked)
     if as_json:
         terminal.say_json(found, indent=2)
     else:
-        terminal.show(comparison_table(found["scores"]))
-        for line in _legend(found["scores"]):
-            terminal.note(line)
+        _show(found)
     code, why = check_comparison(found["scores"], demand)
     terminal.note(why)
     return code
 
 
-def comparison_table(scores: Sequence[JsonDict]) -> Table:
-    """Return a row a score: both means, the difference with its interval, and the verdict. It fits 80 characters."""
+def _show(found: JsonDict) -> None:
+    terminal.show(comparison_table(found["scores"]))
+    if found["slices"]:
+        terminal.show(comparison_table(found["slices"], "exploratory"))
+    for line in _legend([*found["scores"], *found["slices"]]):
+        terminal.note(line)
+
+
+def comparison_table(scores: Sequence[JsonDict], title: str = "score") -> Table:
+    """Return a row a score, or a slice of one: both means, the difference with its interval, and the verdict.
+
+    It fits 80 characters.
+    """
     told = [Column(name, no_wrap=True) for name in ("baseline → candidate", "difference", "verdict")]
-    table = Table(Column("score", overflow="fold"), *told)
+    table = Table(Column(title, overflow="fold"), *told)
     for score in scores:
         names = Text(" / ").join(cell(score[name]) for name in ("task", "metric", "name"))
+        if "value" in score:
+            names = Text("\n").join([names, cell(json.dumps(score["value"], ensure_ascii=False))])
         means = f"{_number(score['mean_baseline'])} → {_number(score['mean_candidate'])}"
         moved = f"{score['improved']} better, {score['regressed']} worse"
         interval = f"[{_number(score['ci_low'], '+')}, {_number(score['ci_high'], '+')}]"

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from cli.client import Refused, Unreachable
+from cli.compare import Question, compare
 from cli.gates import By, Demand, read_gate
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
@@ -26,6 +27,7 @@ app = App(
 app.register_install_completion_command()
 app.command(jobs)
 
+NO_QUESTION = Question()
 NO_DEMAND = Demand()
 
 BAD_INPUT = 2
@@ -108,10 +110,7 @@ def compare_results(
     baseline: str,
     candidate: str,
     *,
-    match: str | None = None,
-    margin: float | None = None,
-    primary: Annotated[list[str] | None, Parameter(negative="")] = None,
-    alpha: float | None = None,
+    question: Question = NO_QUESTION,
     demand: Demand = NO_DEMAND,
     as_json: AsJson = False,
 ) -> int:
@@ -124,17 +123,11 @@ def compare_results(
         baseline: A job: its id or an unambiguous start of it, or its name, of which the last completed job is meant.
             JOB/TARGET for one of several targets.
         candidate: What is held against it.
-        match: The column that tells samples apart, as item.id, where the datasets differ.
-        margin: A difference that is of no account, in the scores' own units; 0.02 of their scale without it.
-        primary: A metric that decides; may be given more than once. All decide together without it.
-        alpha: How often chance may be taken for a difference, over all scores that decide; 0.05 without it.
+        question: What is asked.
         demand: What the gate is.
         as_json: Print JSON, for a script to read.
     """
-    from cli.compare import compare
-
-    asked = {"baseline": baseline, "candidate": candidate, "match": match, "margin": margin, "alpha": alpha}
-    return compare(asked | {"primary": primary}, demand=demand, as_json=as_json)
+    return compare(baseline, candidate, question, demand, as_json=as_json)
 
 
 @app.command

@@ -1,18 +1,20 @@
 """Two results on the same samples, score by score: which is better, and whether that is more than chance."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from math import fsum
 from typing import Final
 
-from core.stats.adjust import holm
+from core.stats.adjust import benjamini_hochberg, holm
 from core.stats.change import Change
 from core.stats.difference import Difference, Pairs, compared
 from core.stats.interval import ScoreScale
 from core.stats.power import samples_needed
 from core.stats.tango import mcnemar
-from core.stats.verdict import Unpaired, Verdict, verdict
+from core.stats.verdict import LEAST_PAIRS, Unpaired, Verdict, verdict
 from core.stats.words import Doubt, Remark
+
+Adjust = Callable[[Sequence[float]], list[float]]
 
 DEFAULT_MARGIN: Final = 0.02
 """The part of a scale that is of no account, unless told."""
@@ -49,6 +51,17 @@ class ScoredPairs:
         """Return what the trials of a compared sample were worth on both sides, on average."""
         return _mean(self.baseline[at]), _mean(self.candidate[at])
 
+    def part(self, places: Sequence[int]) -> "ScoredPairs":
+        """Return the same score on some of the matched samples."""
+        return replace(
+            self,
+            baseline=[self.baseline[at] for at in places],
+            candidate=[self.candidate[at] for at in places],
+            clusters=None if self.clusters is None else [self.clusters[at] for at in places],
+            weights=None if self.weights is None else [self.weights[at] for at in places],
+            change=None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
@@ -81,19 +94,44 @@ class ScoreComparison:
 
 
 def compare_scores(
-    scores: Sequence[ScoredPairs], *, margin: float | None = None, primary: Sequence[str] = (), alpha: float = 0.05
+    scores: Sequence[ScoredPairs],
+    *,
+    margin: float | None = None,
+    primary: Sequence[str] = (),
+    alpha: float = 0.05,
+    adjust: Adjust = holm,
 ) -> list[ScoreComparison]:
-    """Compare scores, those whose metrics are `primary` (all without any) as one family by Holm's procedure.
+    """Compare scores, those whose metrics are `primary` (all without any) as one family that is adjusted together.
 
     The `margin` is in the units of each score; without one it is a part of its scale.
     """
     margins = [margin if margin is not None else _margin(each.scale) for each in scores]
     differences = [_difference(each, own, alpha) for each, own in zip(scores, margins, strict=True)]
     family = [not primary or each.metric in primary for each in scores]
-    adjusted = _adjusted([each.p_value if each else None for each in differences], family)
-    equal = _adjusted([each.p_equivalence if each else None for each in differences], family)
+    adjusted = _adjusted([each.p_value if each else None for each in differences], family, adjust)
+    equal = _adjusted([each.p_equivalence if each else None for each in differences], family, adjust)
     rows = zip(scores, differences, margins, family, adjusted, equal, strict=True)
     return [_comparison(*row, alpha=alpha) for row in rows]
+
+
+def compare_slices(
+    whole: ScoreComparison, slices: Sequence[Sequence[int]], *, margin: float | None = None, alpha: float = 0.05
+) -> list[ScoreComparison]:
+    """Compare a score on parts of its matched samples, which are a family by Benjamini and Hochberg's procedure.
+
+    That is for looking around. A part with fewer pairs than a verdict takes has none, nor has any of a score that does
+    not decide.
+    """
+    parts = [whole.about.part(places) for places in slices]
+    found = compare_scores(parts, margin=margin, alpha=alpha, adjust=benjamini_hochberg)
+    return [
+        replace(each, primary=whole.primary, verdict=each.verdict if whole.primary and _is_enough(each) else None)
+        for each in found
+    ]
+
+
+def _is_enough(part: ScoreComparison) -> bool:
+    return part.difference is not None and part.difference.n >= LEAST_PAIRS
 
 
 def _comparison(
@@ -183,11 +221,11 @@ def _excluded(about: ScoredPairs) -> Excluded:
     return Excluded(ends.count((True, False)), ends.count((False, True)), ends.count((False, False)))
 
 
-def _adjusted(p_values: Sequence[float | None], family: Sequence[bool]) -> list[float | None]:
+def _adjusted(p_values: Sequence[float | None], family: Sequence[bool], adjust: Adjust) -> list[float | None]:
     """Adjust the p-values of a family; those of others stay as they are."""
     adjusted = list(p_values)
     known = [(at, p) for at, p in enumerate(p_values) if p is not None and family[at]]
-    for (at, _), p in zip(known, holm([p for _, p in known]), strict=True):
+    for (at, _), p in zip(known, adjust([p for _, p in known]), strict=True):
         adjusted[at] = p
     return adjusted
 

@@ -31,6 +31,9 @@ def to_comparison(baseline: Side, candidate: Side, asked: Asked, found: Comparis
             for task, matching in found.tasks
         ],
         scores=[_to_score(score, asked) for score in found.scores],
+        slices=[
+            wire.ComparedSlice(value=each.value, **_to_score(each.score, asked).model_dump()) for each in found.slices
+        ],
         change=wire.WhatChanged(
             total=change and change.total,
             paired=change and change.paired,

@@ -243,6 +243,12 @@ class ComparedScore(BaseModel):
     cautions: list[Remark]
 
 
+class ComparedSlice(ComparedScore):
+    """One score on the samples whose rows have a `value` in the column of `slice`; p-values are those of exploring."""
+
+    value: JsonValue
+
+
 class ChangedComponent(BaseModel):
     """A part of what the results were made by that is not the same on both sides, as JSON texts."""
 
@@ -276,6 +282,7 @@ class Comparison(BaseModel):
     adjustment: Literal["holm"]
     tasks: list[MatchedTask]
     scores: list[ComparedScore]
+    slices: list[ComparedSlice]
     change: WhatChanged
 
 

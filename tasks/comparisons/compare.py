@@ -9,27 +9,36 @@ from core.errors import InvalidInput
 from tasks.comparisons.matching import Matching
 from tasks.comparisons.pairing import Changed, pair_results
 from tasks.comparisons.sides import Side
+from tasks.comparisons.slices import SlicedScore, slice_scores
 
 Attribution = Part | Literal["joint", "noise"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of a comparison: a column to match by, a margin in units of the scores, which metrics decide."""
+    """What is asked of a comparison: a column to match by, a margin in units of the scores, which metrics decide.
+
+    By the values of the column `slice` the scores are compared once more.
+    """
 
     match: str | None = None
     margin: float | None = None
     primary: tuple[str, ...] = ()
     alpha: float = 0.05
+    slice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the samples of each task were matched, what came of each score, and what differs between the sides."""
+    """How the samples of each task were matched, what came of each score, and what differs between the sides.
+
+    `slices` are the scores by the values of a column, if one was named.
+    """
 
     tasks: list[tuple[str, Matching]]
     scores: list[ScoreComparison]
     changed: list[Changed]
+    slices: list[SlicedScore]
 
     @property
     def attribution(self) -> Attribution:
@@ -48,4 +57,7 @@ def compare(baseline: Side, candidate: Side, asked: Asked) -> Comparison:
         if name not in known:
             raise InvalidInput(f"primary: no metric {name!r} on both sides; metrics: {', '.join(known)}")
     compared = compare_scores(paired.scores, margin=asked.margin, primary=asked.primary, alpha=asked.alpha)
-    return Comparison([(task.name, task.matching) for task in paired.tasks], compared, paired.changed)
+    slices = []
+    if asked.slice is not None:
+        slices = slice_scores(baseline, paired, compared, asked.slice, margin=asked.margin, alpha=asked.alpha)
+    return Comparison([(task.name, task.matching) for task in paired.tasks], compared, paired.changed, slices)

@@ -15,7 +15,7 @@ from tasks.comparisons.samples import Way, changed_samples, chosen_score
 from tasks.comparisons.sides import Side, open_side
 
 ITEM: Final = "item."
-PARAMETERS: Final = frozenset({"baseline", "candidate", "match", "margin", "primary", "alpha"})
+PARAMETERS: Final = frozenset({"baseline", "candidate", "match", "margin", "primary", "slice", "alpha"})
 SAMPLE_PARAMETERS: Final = frozenset({"baseline", "candidate", "change", "score", "match", "limit", "cursor"})
 
 Named = Annotated[str, Query(pattern=r"^[^\x00]*$")]
@@ -29,10 +29,11 @@ def asked_comparison(
     margin: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
     primary: Annotated[list[str] | None, Query()] = None,
     alpha: Annotated[float, Query(gt=0, lt=0.5)] = 0.05,
+    by: Annotated[str | None, Query(alias="slice")] = None,
 ) -> Asked:
     """Read a request's query; raises RequestValidationError for what it has that is no parameter."""
     _check_known(request, PARAMETERS)
-    return Asked(_column("match", match), margin, tuple(primary or ()), alpha)
+    return Asked(_column("match", match), margin, tuple(primary or ()), alpha, _column("slice", by))
 
 
 @router.get("")
@@ -44,7 +45,8 @@ def compare_results(
     A job is named by its id, by a start of it that no other id has, or by its name: the last completed one is meant.
     Samples are matched by their numbers where the datasets are the same, else by their rows, or by the column
     `match=item.COLUMN`. `primary=METRIC`, which may be repeated, says which scores decide together; `margin` is the
-    difference that is of no account. Of a job that runs, its first finished samples are compared.
+    difference that is of no account; for each value of `slice=item.COLUMN` the scores are compared once more. Of a
+    job that runs, its first finished samples are compared.
     """
     sides = _side(state, baseline), _side(state, candidate)
     return to_comparison(*sides, asked, compare(*sides, asked))

@@ -64,7 +64,9 @@ def test_two_jobs_are_compared(service: Any, sides: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("asked", "status", "told"),
     [
-        ({"slice": "item.id"}, 422, "there is no such parameter"),
+        ({"slices": "item.id"}, 422, "there is no such parameter"),
+        ({"slice": "id"}, 422, "item.COLUMN"),
+        ({"slice": "item.nope"}, 422, "no row that is compared has a value in column 'nope'"),
         ({"match": "id"}, 422, "item.COLUMN"),
         ({"match": "item.answer"}, 422, "column 'answer' has"),
         ({"margin": "-1"}, 422, "greater than 0"),
@@ -81,6 +83,24 @@ def test_what_cannot_be_compared_is_refused_by_name(
     refused = service.http.get(COMPARISONS, params={"baseline": sides[0], "candidate": sides[1]} | asked)
     assert refused.status_code == status
     assert told in refused.text
+
+
+def test_a_score_is_compared_for_each_value_of_a_column(
+    service: Any, sides: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"baseline": sides[0], "candidate": sides[1], "slice": "item.said"}
+    found = service.http.get(COMPARISONS, params=asked).json()
+    fields = ("value", "n", "improved", "regressed", "verdict")
+    assert [[each[field] for field in fields] for each in found["slices"]] == [
+        *(["no", 12, 12, 0, "better"], ["yes", 18, 0, 1, "inconclusive"]),
+    ]
+    # McNemar's mid-p of 12:0 and of 1:0, the first of two by Benjamini and Hochberg.
+    assert [each["p_value"] for each in found["slices"]] == pytest.approx([0.5**12, 0.5])
+    assert [each["p_adjusted"] for each in found["slices"]] == pytest.approx([2 * 0.5**12, 0.5])
+    assert found["scores"] == service.http.get(COMPARISONS, params=asked | {"slice": "item.answer"}).json()["scores"]
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    assert answer(["compare", *sides, "--slice", "item.said"]) == 0
+    assert "exploratory" in capsys.readouterr().out
 
 
 def test_jobs_go_by_the_start_of_their_ids_and_the_last_completed_by_its_name(

@@ -100,6 +100,20 @@ def test_without_anything_in_common_there_is_nothing_to_compare(lab: Lab) -> Non
         open_side(lab.workspace.folder(lab.add(spec(RecordedTarget(column="said"), given("yes"), CORRECT)).id))
 
 
+def test_slices_are_by_the_baseline_s_rows_and_few_pairs_have_no_verdict(lab: Lab) -> None:
+    rows = [{**row, "topic": {0: "law", 1: None}.get(row["id"] % 3, 3)} for row in given(*["yes"] * 31)]
+    job = of_rows(lab, rows)
+    found = compared(lab, job, job, slice="topic")
+    shown = [(each.value, each.score.difference and each.score.difference.n) for each in found.slices]
+    assert shown == [("law", 11), (3, 10), (None, 10)]
+    assert all(each.score.verdict for each in found.slices)
+    few = compared(lab, job, of_rows(lab, rows[:27]), slice="topic").slices
+    assert [each.score.verdict for each in few] == [None] * 3
+    wide = of_rows(lab, given(*["yes"] * 51))
+    with pytest.raises(InvalidInput, match="slice: column 'id' has 51 values in task 'qa'; at most 50 are compared"):
+        compared(lab, wide, wide, slice="id")
+
+
 def test_the_most_changed_samples_come_first_and_the_direction_is_that_of_the_score(lab: Lab) -> None:
     source = "def run_evaluation(item):\n    return float(item['n'])"
     sides = []
