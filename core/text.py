@@ -10,7 +10,7 @@ _UNSEEN: Final = re.compile(
 """What moves a cursor, breaks a line, turns the direction of what stands beside it, or cannot be seen or written."""
 
 _SHORT: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
-_MARKUP: Final = re.compile(r"[\\`*\[\]()<>#|~&:@$]|(?<!\w)_|_(?!\w)|\.(?=[^\W\d])")
+_MARKUP: Final = re.compile(r"[\\`*\[\]()<>#|~&:@$]|(?<![^\W_])_|_(?![^\W_])|\.(?=[^\W\d])")
 """What Markdown takes for more than a text within a line; a dot may make a link of a name."""
 LINE_BREAKS: Final = {each.encode(): rb"\u%04x" % ord(each) for each in "\x7f\x85\u2028\u2029"}
 """What JSON lets stand in a text, but those who read a file by lines may take for the end of one."""

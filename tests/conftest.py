@@ -21,7 +21,7 @@ from cli.serve import sign_in_file
 from tests.scripted import ScriptedEndpoint
 
 # How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("suite")
 
 LONG_ID = 200

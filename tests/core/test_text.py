@@ -56,7 +56,7 @@ def test_other_writing_stays_as_it_is() -> None:
         "www.evil.example",
         "me@evil.example",
         "a | b",
-        "`code` **bold** _soft_ ~~gone~~ $x$",
+        "`code` **bold** _soft_ __hard__ ~~gone~~ $x$",
         "&lt;b&gt;",
         "[a]: http://evil.example",
         "\\![x](y)",
