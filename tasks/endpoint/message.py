@@ -32,24 +32,9 @@ ENDS: Final[Mapping[str, End]] = {
     ),
     **dict.fromkeys(
         (
-            "error",
             "exception",
             "load",
             "unload",
-            "abort",
-            "aborted",
-            "cancelled",
-            "canceled",
-            "failed",
-            "timeout",
-            "overloaded",
-            "engine_overloaded",
-            "server_error",
-            "internal_error",
-            "internal_server_error",
-            "network_error",
-            "provider_error",
-            "upstream_error",
             "rate_limit_exceeded",
             "resource_exhausted",
             "insufficient_system_resource",
@@ -82,6 +67,9 @@ ENDS: Final[Mapping[str, End]] = {
     ),
 }
 """The words with which servers say how an answer ended; any other is the end of what the model had to say."""
+
+_FAILED: Final = re.compile(r"error|timeout|timed_out|deadline|overload|abort|cancel|fail|interrupt|preempt|disconnect")
+"""What a word for a failed end has in it, whatever a server calls it."""
 
 _NO_WORD: Final = re.compile(r"[^a-z0-9]+")
 _THINKING_KINDS: Final = frozenset({"thinking", "reasoning", "reasoning_text", "redacted_thinking"})
@@ -183,7 +171,8 @@ def _finish(choice: Json) -> str | None:
 
 
 def _end(choice: Json, finish: str | None) -> End:
-    for word in (finish, choice.get("native_finish_reason"), choice.get("stop_reason")):
+    stopped_at = choice.get("stop_reason") if finish != "stop" else None  # with vLLM, the text at which it was to stop
+    for word in (finish, choice.get("native_finish_reason"), stopped_at):
         if isinstance(word, str) and (end := _end_of(word[:64])) != "said":
             return end
     return "said"
@@ -191,7 +180,8 @@ def _end(choice: Json, finish: str | None) -> End:
 
 @lru_cache(maxsize=256)
 def _end_of(word: str) -> End:
-    return ENDS.get(_NO_WORD.sub("_", word.lower().removeprefix("finishreason.")).strip("_"), "said")
+    word = _NO_WORD.sub("_", word.lower().removeprefix("finishreason.")).strip("_")
+    return ENDS.get(word, "failed" if _FAILED.search(word) else "said")
 
 
 def _tool_calls(message: Json) -> list[Any]:

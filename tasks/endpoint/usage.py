@@ -8,8 +8,22 @@ from core.result import Usage
 
 UNCOUNTED: Final = Usage()
 
-PROMPT: Final = ("prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "prompt_eval_count")
-COMPLETION: Final = ("completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "eval_count")
+PROMPT: Final = (
+    "prompt_tokens",
+    "input_tokens",
+    "promptTokenCount",
+    "inputTokens",
+    "promptTokens",
+    "prompt_eval_count",
+)
+COMPLETION: Final = (
+    "completion_tokens",
+    "output_tokens",
+    "candidatesTokenCount",
+    "outputTokens",
+    "completionTokens",
+    "eval_count",
+)
 TOTAL: Final = ("total_tokens", "totalTokenCount", "totalTokens")
 CACHED: Final = (
     "cached_tokens",
@@ -23,7 +37,7 @@ DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "completion_t
 
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
-PLAIN: Final = 3
+PLAIN: Final = {PROMPT[0], COMPLETION[0], TOTAL[0]}
 """The counts of an endpoint that goes into no details."""
 
 
@@ -35,7 +49,7 @@ def read_usage(answer: Any) -> Usage:
     prompt, completion, total = _first(usage, PROMPT), _first(usage, COMPLETION), _first(usage, TOTAL)
     if prompt is not None and completion is not None and (total is None or total < prompt + completion):
         total = prompt + completion
-    if len(usage) == PLAIN:  # nothing but these
+    if usage.keys() == PLAIN:
         return Usage(prompt, completion, total)
     details = [usage, *(each for name in DETAILS if isinstance(each := usage.get(name), dict))]
     cached = next((count for each in details if (count := _first(each, CACHED)) is not None), None)

@@ -11,13 +11,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from tasks.judging.forms import NAMES_OF_WORDS, Form, T
+from tasks.judging.forms import NAMES, NAMES_OF_WORDS, Form, T
 from tasks.judging.prose import Unread, is_heading, is_taken_back, stated
 
 SHOWN_CHARACTERS: Final = 60
 
-NAMES_OF_OBJECTS: Final = rf"{NAMES_OF_WORDS}|json|output|it|here it is|mine|sure"
+NAMES_OF_OBJECTS: Final = rf"{NAMES_OF_WORDS}|json|output|it|here it is|mine|sure|well|ok|okay|alright|here you go"
 """What a heading calls an object."""
+
+_ANNOUNCES = re.compile(
+    r"\b(?:here(?: is| are|['’]s)|(?:below|following) is|is as follows|arrive at the following"
+    r"|i(?:['’]ll| will)|let(?: me|['’]s))\b",
+    re.IGNORECASE,
+)
+_ANNOUNCED = re.compile(
+    rf"\b(?:{NAMES}|json|evaluate|grading|comparison|compare|analysis|review|feedback|following)\b", re.IGNORECASE
+)
+_OF_ANOTHER = re.compile(
+    r"\b(?:says?|said|wrote|writes|contains?|gives?|gave|ends?|claims?|reads|quot\w+|submit\w+|inject\w+|demand\w+|student|candidate|grader|reader"
+    r"|sample|template|example|not|never|n['’]t|instead|would)\b",
+    re.IGNORECASE,
+)
 
 LONGEST_LEAD: Final = 500
 """So many characters before an object may lead to it."""
@@ -106,8 +120,16 @@ def _is_own(before: str) -> bool:
     *lines, inline = (_DRESS.sub("", line).strip() for line in before[-LONGEST_LEAD:].split("\n"))
     lead = inline if inline.strip("`") else next((line for line in reversed(lines) if line), "")
     if lead.endswith((":", "：")) or lead.startswith("#"):
-        return is_heading(_SENTENCE_END.split(lead)[-1], NAMES_OF_OBJECTS)
+        last = _SENTENCE_END.split(lead)[-1]
+        return is_heading(last, NAMES_OF_OBJECTS) or _is_announcement(last)
     return not inline.strip("`") or inline.endswith((".", "!", "。", "！"))
+
+
+def _is_announcement(sentence: str) -> bool:
+    """Tell whether a judge says in a sentence that its evaluation follows, and nothing of what others said."""
+    if _OF_ANOTHER.search(sentence):
+        return False
+    return _ANNOUNCES.search(sentence) is not None and _ANNOUNCED.search(sentence) is not None
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, bool]]:

@@ -197,6 +197,14 @@ def test_an_answer_withheld_by_the_filter_is_a_refusal_that_was_paid() -> None:
     assert reading.usage == Usage(total_tokens=9)
 
 
+def test_no_total_hides_no_details() -> None:
+    counts = {"prompt_tokens": 3, "completion_tokens": 2}
+    details = {"completion_tokens_details": {"reasoning_tokens": 1}}
+    assert read_usage({"usage": counts | details}) == Usage(3, 2, 5, None, 1)
+    assert read_usage({"usage": counts | {"prompt_cache_hit_tokens": 2}}) == Usage(3, 2, 5, 2)
+    assert read_usage({"usage": {"promptTokens": 3, "completionTokens": 2}}) == Usage(3, 2, 5)
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x)))
 def test_a_usage_of_any_kind_gives_counts_or_nothing(value: Any) -> None:
     usage = read_usage({"prompt_tokens": value, "completion_tokens": value})

@@ -170,6 +170,8 @@ FAILED_ONCE = [
     Met("OpenRouter", "an error in the choice",
         (choice({"content": "Let me"}, "error", error={"code": 502, "message": "upstream"}), GOOD)),
     Met("SGLang", "abort", (said("Let", "abort"), GOOD)),
+    Met("a gateway", "an end by an error of its own name", (said("4", "stream_error"), GOOD)),
+    Met("a gateway", "an end by its deadline", (said("4", "DEADLINE_EXCEEDED"), GOOD)),
     Met("DeepSeek", "insufficient_system_resource", (said("", "insufficient_system_resource"), GOOD)),
     Met("a gateway", "an empty choice beside an error",
         (sent({"error": {"message": "overloaded"}, "choices": [{"message": {"content": ""}}], "usage": USAGE}), GOOD)),
