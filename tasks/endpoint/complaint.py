@@ -86,8 +86,8 @@ PASSING: Final = frozenset(
 TOO_LARGE_SAYS: Final = "request too large"
 """How OpenAI and Groq say, with a status of 429, that one request is above the limit of tokens in a minute."""
 
-EXHAUSTED_SAYS: Final = "credit balance is too low"
-"""The words of Anthropic, which has no code for it."""
+EXHAUSTED_SAYS: Final = ("credit balance is too low", "used all available credits", "insufficient balance")
+"""The same in the words of those that have no code for it: Anthropic, xAI, DeepSeek."""
 
 Json = Mapping[str, Any]
 
@@ -110,7 +110,8 @@ class Complaint:
     @property
     def is_exhausted(self) -> bool:
         """Whether the account has nothing left to pay with."""
-        spent = self.status == 402 or EXHAUSTED_SAYS in self.message.lower()
+        message = self.message.lower()
+        spent = self.status == 402 or any(words in message for words in EXHAUSTED_SAYS)
         return spent or not EXHAUSTED.isdisjoint(self.codes)
 
     @property

@@ -222,9 +222,17 @@ def test_whatever_is_sent_has_a_meaning_and_every_failure_a_text(status: int, bo
     assert reading.error
 
 
-def test_what_anthropic_says_in_words_alone_is_that_there_is_no_credit() -> None:
-    error = {"type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API."}
-    reading = read_reply(400, {}, orjson.dumps({"type": "error", "error": error}))
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Your credit balance is too low to access the Anthropic API."),
+        (429, "Your team has either used all available credits or reached its monthly spending limit."),
+        (429, "Insufficient Balance"),
+    ],
+)
+def test_what_is_said_in_words_alone_is_that_there_is_no_credit(status: int, message: str) -> None:
+    error = {"type": "invalid_request_error", "message": message}
+    reading = read_reply(status, {}, orjson.dumps({"type": "error", "error": error}))
     assert (reading.outcome, reading.exhausted) == ("error", True)
 
 
