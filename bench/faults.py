@@ -4,11 +4,8 @@ The faults are drawn by a seed, so that it is known of each call what is to come
 came. Writes its section of RELIABILITY.md.
 """
 
-import argparse
 import os
 import random
-import sys
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +30,7 @@ from bench.misbehaviour import (
     is_right,
     plan,
 )
-from bench.reliability import table, verdict, write_section
+from bench.reliability import table, try_faults, verdict
 from bench.report import machine
 from core.endpoint import Endpoint, Prompt
 from core.job import STAGES, Job, NewJob, random_id
@@ -91,19 +88,8 @@ class Findings:
 
 
 def main() -> None:
-    """Inject the faults, print what came of them, and write it down."""
-    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
-    parser.add_argument("--faults", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="assay-faults-") as home:
-        found = inject(Path(home), options.faults, options.seed)
-    text = report(found, options.seed)
-    print(text)
-    if options.write:
-        write_section(options.write, HEADING, text)
-    sys.exit(bool(found.failures))
+    """Inject the faults."""
+    try_faults("faults", __doc__, 1000, inject, report, HEADING)
 
 
 def inject(home: Path, faults: int, seed: int) -> Findings:

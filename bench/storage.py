@@ -5,13 +5,10 @@ there is room again and the stage is tried once more. Exits with 1 if a call was
 complete. Writes its section of RELIABILITY.md.
 """
 
-import argparse
 import os
 import random
 import resource
 import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from bench.reliability import table, verdict, write_section
+from bench.reliability import table, try_faults, verdict
 from bench.report import machine
 from core.endpoint import Endpoint, Prompt
 from core.errors import StorageFailed
@@ -122,19 +119,8 @@ class Findings:
 
 
 def main() -> None:
-    """Inject the faults, print what came of them, and write it down."""
-    parser = argparse.ArgumentParser(prog="python -m bench.storage", description=__doc__)
-    parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="assay-storage-") as home:
-        found = inject(Path(home), options.faults, options.seed)
-    text = report(found, options.seed)
-    print(text)
-    if options.write:
-        write_section(options.write, HEADING, text)
-    sys.exit(bool(found.failures))
+    """Inject the faults."""
+    try_faults("storage", __doc__, 200, inject, report, HEADING)
 
 
 def inject(home: Path, faults: int, seed: int) -> Findings:

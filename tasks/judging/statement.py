@@ -24,14 +24,17 @@ _ANNOUNCES = re.compile(
     r"|i(?:['’]ll| will)|let(?: me|['’]s))\b",
     re.IGNORECASE,
 )
+"""How a judge says that something of its own comes next."""
 _ANNOUNCED = re.compile(
     rf"\b(?:{NAMES}|json|evaluate|grading|comparison|compare|analysis|review|feedback|following)\b", re.IGNORECASE
 )
+"""What it says that is."""
 _OF_ANOTHER = re.compile(
-    r"\b(?:says?|said|wrote|writes|contains?|gives?|gave|ends?|claims?|reads|quot\w+|submit\w+|inject\w+|demand\w+|student|candidate|grader|reader"
-    r"|sample|template|example|not|never|n['’]t|instead|would)\b",
+    r"\b(?:says?|said|wrote|writes|contains?|gives?|gave|ends?|claims?|reads|quot\w+|submit\w+|inject\w+|demand\w+"
+    r"|student|candidate|grader|reader|sample|template|example|not|never|n['’]t|instead|would)\b",
     re.IGNORECASE,
 )
+"""What tells that it is somebody else's, or nobody's."""
 
 LONGEST_LEAD: Final = 500
 """So many characters before an object may lead to it."""

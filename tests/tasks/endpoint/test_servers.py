@@ -78,6 +78,7 @@ ANSWERED = [
     Met("OpenRouter", "details of reasoning",
         (said("42", reasoning=None, reasoning_details=[{"type": "reasoning.summary", "summary": "hm"}]),),
         output={"reasoning": "hm"}),
+    Met("vLLM", "the text at which it was to stop", (choice({"content": "42"}, "stop", stop_reason="error"),)),
     Met("vLLM", "a reasoning field", (said("42", reasoning_content="hm"),), output={"reasoning": "hm"}),
     Met("llama.cpp", "thinking in the text", (said("<think>hm</think>\n\n42"),), output={"reasoning": "hm"}),
     Met("llama.cpp", "thinking that the prompt began", (said("hm\n</think>\n\n42"),), output={"reasoning": "hm"}),
