@@ -13,7 +13,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test attack-test
+.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test attack-test
 
 install: .venv/installed
 
@@ -104,6 +104,10 @@ audit: .venv/audit/bin/pip-audit
 .venv/attack .venv/bench .venv/dask: .venv/%: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,$*]'
 	touch $@
+
+# The page about specifications, from the classes that read them.
+docs: install
+	$(BIN)/python -m docs.reference > docs/spec.md
 
 # The goals of speed; writes its section of BENCHMARKS.md, as the next ones do.
 bench: .venv/bench
