@@ -13,6 +13,7 @@ from cli.compare import Question, compare
 from cli.gates import By, Demand, read_gate
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
+from cli.plan import Assumed, Wanted, show_plan
 from cli.results import BadCondition, Format
 from cli.terminal import announce, note, say, say_json
 from core.errors import AssayError, Misconfigured
@@ -29,6 +30,8 @@ app.command(jobs)
 
 NO_QUESTION = Question()
 NO_DEMAND = Demand()
+NO_AIM = Wanted()
+NO_ASSUMPTION = Assumed()
 
 BAD_INPUT = 2
 FAILED = 4
@@ -128,6 +131,28 @@ def compare_results(
         as_json: Print JSON, for a script to read.
     """
     return compare(baseline, candidate, question, demand, as_json=as_json)
+
+
+@app.command(name="plan")
+def plan_samples(
+    *sides: str,
+    score: str | None = None,
+    wanted: Wanted = NO_AIM,
+    assumed: Assumed = NO_ASSUMPTION,
+    as_json: AsJson = False,
+) -> int:
+    """Tell how many samples a difference or an interval takes, or what so many can find.
+
+    How samples vary is what a comparison of two results found, or what is assumed; then no service need run.
+
+    Args:
+        sides: BASELINE and CANDIDATE, as for `assay compare`, or neither.
+        score: METRIC/NAME, the score of the comparison that is meant, where there are several.
+        wanted: What is wanted.
+        assumed: What is assumed.
+        as_json: Print JSON, for a script to read.
+    """
+    return show_plan(sides, score, wanted, assumed, as_json=as_json)
 
 
 @app.command

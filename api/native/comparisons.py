@@ -105,6 +105,7 @@ def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:
         ci_level=1 - asked.alpha,
         ci_method=difference and difference.interval.method,
         standard_error=difference and difference.standard_error,
+        standard_deviation=difference and difference.deviation,
         p_value=difference and difference.p_value,
         p_adjusted=score.p_adjusted,
         margin=score.margin,

@@ -223,6 +223,7 @@ class ComparedScore(BaseModel):
     ci_level: float
     ci_method: Method | None
     standard_error: float | None
+    standard_deviation: float | None
     p_value: float | None
     p_adjusted: float | None
     margin: float | None

@@ -14,6 +14,9 @@ MAX_TERMS: Final = 100_000
 
 TINY: Final = 1e-300
 EPSILON: Final = 1e-16
+NORMAL: Final = 1e10
+"""From so many degrees of freedom on, Student's t is normal to the tenth digit, and the fraction would not converge."""
+
 LARGE: Final = 30.0
 """From where on the logarithm of a ratio of gamma functions comes from its series: differences of lgamma cancel."""
 
@@ -44,6 +47,8 @@ def t_quantile(p: float, df: float) -> float:
     """Return t with P(T <= t) = p for Student's t, by bisection; 0 < p < 1."""
     if p < 0.5:
         return -t_quantile(1.0 - p, df)
+    if df >= NORMAL:
+        return normal_quantile(p)
     low, high = 0.0, 1.0
     while t_cdf(high, df) < p:
         low, high = high, 2.0 * high

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from cli import terminal
+from cli.main import answer
 from cli.tables import summary_table
 from core.result import Outcome, Score
 from core.stats.proportion import clopper_pearson
@@ -31,6 +32,12 @@ def test_the_example_is_what_the_figures_come_to(
     assert f"```text\n{capsys.readouterr().out}```" in DOCUMENT
     [made] = summaries
     assert (made.worst_case, made.best_case) == (0.63, 0.82)
+
+
+def test_the_planned_example_is_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    [(command, told)] = re.findall(r"\$ assay (plan .*)\n((?:.+\n)+)```", DOCUMENT)
+    assert answer(command.split()) == 0
+    assert capsys.readouterr().out == told
 
 
 def test_twenty_of_twenty_is_no_certainty() -> None:

@@ -9,6 +9,7 @@ import pytest
 from api.native.lists import sealed
 from cli.main import answer
 from core.job import NewJob, random_id, utcnow
+from core.planning import Aim, Noise, plan
 from core.spec import RecordedTarget
 from tasks.aggregate import aggregate
 from tasks.engine import Engine
@@ -177,3 +178,22 @@ def test_the_command_says_the_same_and_ends_with_the_gate_s_code(
     assert "inconclusive: nobody can tell yet whether correct / string-check is equivalent" in said.err
     assert "not_enough_evidence" in said.out
     assert answer(["compare", "job-gone", sides[0]]) == 2
+
+
+def test_a_plan_is_made_from_a_comparison(
+    service: Any, sides: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    assert answer(["plan", *sides, "--mde", "0.1", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    # 12 up and 1 down of 30: the variance of single differences is (13 - 11^2 / 30) / 29.
+    assert planned["deviation"] == pytest.approx(((13 - 121 / 30) / 29) ** 0.5)
+    assert planned["samples"] == plan(Noise(planned["deviation"]), Aim(mde=0.1)).samples > planned["available"] == 30
+    score = service.http.get(COMPARISONS, params={"baseline": sides[0], "candidate": sides[1]}).json()["scores"][0]
+    assert planned["with_available"]["mde"] == pytest.approx(score["mde"])
+    for wrong, told in (
+        (["plan", *sides, "--mde", "1", "--score", "nope"], "there is no score 'nope'; name one of: correct/string"),
+        (["plan", sides[0], sides[0], "--mde", "1"], "assume how much may change: --changed SHARE"),
+    ):
+        assert answer(wrong) == 2
+        assert told in capsys.readouterr().err
