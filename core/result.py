@@ -77,7 +77,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One finished call to a model; `request` and `response` are JSON texts without keys."""
+    """One finished call to a model; `request` and `response` are JSON texts without keys.
+
+    One that was taken over from an earlier job names that as `paid_by`: its usage is not of this job.
+    """
 
     key: CallKey
     outcome: CallOutcome
@@ -89,6 +92,7 @@ class Call:
     started_at: float = 0.0
     seconds: float = 0.0
     attempts: int = 0
+    paid_by: str | None = since(3)
 
 
 @dataclass(frozen=True, slots=True)

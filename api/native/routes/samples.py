@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response, StreamingResponse
 
 from api.http.state import CurrentState
 from api.native import schema as wire
 from api.native.lists import AskedSamples, SamplesQuery, refusal, to_cursor
 from api.native.routes.jobs import PREFIX, JobId, find
+from api.native.sample_schema import WholeSample
+from api.native.whole_sample import to_whole_sample
 from core.errors import InvalidInput
 from store.results.exports import csv_parts, jsonl_parts, parquet_parts, records
 from store.results.folder import JobFolder
 from store.results.samples import Samples
+from tasks.sample import sample_detail
 
 PAGE_ROWS: Final = 100
 MAX_PAGE_ROWS: Final = 1000
@@ -46,6 +49,23 @@ def list_samples(job_id: JobId, asked: AskedSamples, state: CurrentState) -> Res
         return _page(folder, asked) if asked.format == "json" else _file(folder, asked)
     except InvalidInput as error:
         raise refusal("filter", error.message) from None
+
+
+@router.get("/{job_id}/samples/{task:path}/{number}")
+def get_sample(
+    job_id: JobId,
+    task: Annotated[str, Path(pattern=r"^[^\x00]*$")],
+    number: Annotated[int, Path(ge=0)],
+    state: CurrentState,
+    target: Annotated[str | None, Query()] = None,
+    trial: Annotated[int | None, Query(ge=0)] = None,
+) -> WholeSample:
+    """Return one sample: its whole conversations, what each metric compared, what each judge was asked and said.
+
+    Of all targets and trials, unless one is named.
+    """
+    folder = state.folder(find(state, job_id).id)
+    return to_whole_sample(sample_detail(folder, task, number, target=target, trial=trial))
 
 
 def _page(folder: JobFolder, asked: SamplesQuery) -> Response:

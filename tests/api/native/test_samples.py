@@ -7,13 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.job import NewJob, random_id
-from core.plan import Manifest, Shard
+from core.plan import DatasetDigest, Manifest, Shard
 from core.result import Output, Score
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from store.results.samples import ROWS
 
 SIZE = 6
+DATASET = DatasetDigest(task="qa", sha256="", rows=10)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def samples(service) -> str:
     )
     folder.finish_judge(shard, [Score("qa", n, "t", 0, "graded", "grade", "scored", float(n)) for n in range(SIZE)], [])
     unfinished = Shard(index=1, task="qa", start=SIZE, stop=10)
-    manifest = Manifest(job_id=job_id, code_version="", spec=spec, shards=(shard, unfinished), datasets=())
+    manifest = Manifest(job_id=job_id, code_version="", spec=spec, shards=(shard, unfinished), datasets=(DATASET,))
     folder.write_manifest(manifest)
     return f"/api/assay/v1/jobs/{job_id}/samples"
 
@@ -128,3 +129,11 @@ def test_a_file_that_cannot_be_made_is_refused_before_it_begins(service, samples
     refused = service.http.get(samples, params={"format": "csv", "filter[score.nothing]": "1"})
     assert refused.status_code == 422
     assert service.http.get(samples, params={"format": "parquet", "filter[sample]": "99"}).status_code == 200
+
+
+def test_one_sample_is_shown_whole(service, samples):
+    found = service.http.get(f"{samples}/qa/3").json()
+    (output,) = found["outputs"]
+    assert (found["task"], found["sample"], found["item"]) == ("qa", 3, {"n": 3, "topic": "b"})
+    assert (output["target"], output["output"], output["exchange"]) == ("t", "=SUM(3)", None)
+    assert [service.http.get(f"{samples}/qa/{number}").status_code for number in (6, 99)] == [409, 404]
