@@ -20,6 +20,13 @@ LONGEST_BACKOFF_S = 10.0
 STEADY_S = 30.0
 """A child that lived so long is restarted at once when it dies."""
 
+MOST_ENDS = 3
+"""So often in a row a child may end by itself before it is steady; being killed says nothing of the next start."""
+
+LAST_LINES = 8
+LAST_BYTES = 8_000
+"""What is told of the log of a child that keeps ending."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -34,6 +41,10 @@ class Command:
     listener: socket.socket | None = None
 
 
+class KeepsEnding(Exception):
+    """A child ends whenever it is started; the message has its last words."""
+
+
 class Child:
     """One process of the service."""
 
@@ -41,6 +52,7 @@ class Child:
         """Start it."""
         self.command = command
         self._failures = 0
+        self._own_ends = 0
         self._restart_at: float | None = None
         self._process = self._start()
 
@@ -49,13 +61,22 @@ class Child:
         """The process id."""
         return self._process.pid
 
+    @property
+    def life(self) -> tuple[int, int, int]:
+        """What is another as long as the child gets anywhere: process, bytes of its log, time on a processor."""
+        log = self.command.log
+        return self.pid, log.stat().st_size if log.exists() else 0, _ticks(self.pid)
+
     def tend(self) -> str | None:
-        """Restart the child if it is dead and its backoff over; return what happened, if anything did."""
+        """Restart the child if it is dead and its backoff over; return what happened, if anything did.
+
+        Raises KeepsEnding if it has ended too often.
+        """
         if self._process.poll() is None:
             return None
         now = time.monotonic()
         if self._restart_at is None:
-            self._failures = 0 if now - self._started_at > STEADY_S else self._failures + 1
+            self._note_end(steady=now - self._started_at > STEADY_S)
             self._restart_at = now + backoff_s(self._failures)
             return f"{self.command.name} ended with code {self._process.returncode}; see {self.command.log}"
         if now < self._restart_at:
@@ -77,9 +98,29 @@ class Child:
             self._process.kill()
             self._process.wait()
 
+    def _note_end(self, *, steady: bool) -> None:
+        self._failures = 0 if steady else self._failures + 1
+        self._own_ends = 0 if steady or self._process.returncode < 0 else self._own_ends + 1
+        if self._own_ends == MOST_ENDS:
+            raise KeepsEnding(
+                f"{self.command.name} ended {MOST_ENDS} times as soon as it was started, "
+                f"the last time with code {self._process.returncode}; {self._last_words()}"
+            )
+
+    def _last_words(self) -> str:
+        """Return the last lines that the process has written, and where they are."""
+        try:
+            with self.command.log.open("rb") as log:
+                log.seek(max(self._log_begins_at, log.seek(0, os.SEEK_END) - LAST_BYTES))
+                lines = log.read().decode(errors="replace").strip().splitlines()
+        except OSError as error:
+            return f"{self.command.log} cannot be read: {error.strerror}"
+        return "\n  ".join((f"the end of {self.command.log}:", *lines[-LAST_LINES:]))
+
     def _start(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
         with _output(self.command.log) as log:
+            self._log_begins_at = log.tell()
             return subprocess.Popen(
                 self.command.arguments,
                 env=dict(self.command.environment),
@@ -98,6 +139,15 @@ def _output(log: Path) -> BinaryIO:
         return log.open("ab")
     except OSError:
         return Path(os.devnull).open("ab")
+
+
+def _ticks(pid: int) -> int:
+    """Return for how long a process has had a processor, where the system tells."""
+    try:
+        user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except (OSError, ValueError):
+        return 0
+    return int(user) + int(system)
 
 
 def backoff_s(failures: int) -> float:

@@ -241,6 +241,7 @@ def main() -> None:
 
 def answer(arguments: list[str] | None = None) -> int:
     """Run the command of the arguments, and return its code: 2 for what the user can mend, 4 for other failures."""
+    from cli.children import KeepsEnding
     from cli.serve import CannotServe
 
     try:
@@ -254,7 +255,7 @@ def answer(arguments: list[str] | None = None) -> int:
         return _refuse(error.message, BAD_INPUT if error.blame == "user" else FAILED)
     except Refused as error:
         return _refuse(str(error), BAD_INPUT if error.status < 500 else FAILED)
-    except (Unreachable, TimeoutError) as error:
+    except (Unreachable, TimeoutError, KeepsEnding) as error:
         return _refuse(str(error), FAILED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush finds no pipe

@@ -7,9 +7,10 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import certifi
 import httpx
@@ -21,7 +22,13 @@ from core.settings import Settings, make_folder
 from store.files.atomic import make_private
 from tasks.endpoint.guard import Policy
 
-STARTUP_TIMEOUT_S = 180.0
+QUIET_S = 60.0
+"""A process that has not got anywhere for so long as the service starts will not: a busy machine is merely slow."""
+
+STARTUP_TIMEOUT_S = 900.0
+FOREIGN_S = 20.0
+"""How long a Prefect server of the user's may take to answer."""
+
 PREFECT_PORT = 4200
 TEND_INTERVAL_S = 0.1
 
@@ -75,7 +82,7 @@ def sole_supervisor(home: Path) -> Iterator[None]:
 def service(settings: Settings, say: Say) -> Iterator["Service"]:
     """Run the service in the background of this process until the context ends.
 
-    Raises CannotServe, or TimeoutError if it does not get ready.
+    Raises CannotServe, TimeoutError if it does not get ready, and KeepsEnding if one of its processes does not stay.
     """
     os.umask(0o077)  # what is kept is for its owner alone
     with sole_supervisor(settings.home):
@@ -98,6 +105,9 @@ class Service:
     def __init__(self, settings: Settings, say: Say) -> None:
         """Start all processes; raises CannotServe if the port is taken, Misconfigured for what no job could go by."""
         Policy(allow=settings.allow_endpoints)
+        self.prefect_url = os.environ.get("PREFECT_API_URL", "")
+        if self.prefect_url:
+            wait_for_prefect(self.prefect_url)
         api = listen(settings.host, settings.port)
         settings = settings.model_copy(update={"port": api.getsockname()[1]})
         self._settings = settings
@@ -105,7 +115,6 @@ class Service:
         environment = DEFAULTS | os.environ | settings.environment() | SAFE_PATH
         environment.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
         commands: list[tuple[str, list[str], socket.socket | None]] = []
-        self.prefect_url = environment.get("PREFECT_API_URL", "")
         if not self.prefect_url:
             prefect = listen_from("127.0.0.1", PREFECT_PORT)
             port = str(prefect.getsockname()[1])
@@ -149,30 +158,35 @@ class Service:
         """Wait until a job can run, saying what is there already; raises TimeoutError."""
         begun = time.monotonic()
         health = f"{listening_url(self._settings)}/health"
-        self._wait_for(f"{self.prefect_url}/health", begun)
+        self._wait_for(f"{self.prefect_url}/health", begun, ("prefect",))
         self._say(f"           Prefect answers after {time.monotonic() - begun:.1f} s")
-        self._wait_for(health, begun, ready=False)
+        self._wait_for(health, begun, ("api",), ready=False)
         self._say(f"           the API answers after {time.monotonic() - begun:.1f} s")
-        self._wait_for(health, begun)
+        self._wait_for(health, begun, ("api", "worker"))
         self._say(f"Ready      after {time.monotonic() - begun:.1f} s")
 
-    def _wait_for(self, url: str, begun: float, *, ready: bool = True) -> None:
-        """Wait until a GET of `url` answers, and is a success if `ready`."""
-        while time.monotonic() - begun < STARTUP_TIMEOUT_S:
+    def _wait_for(self, url: str, begun: float, names: Sequence[str], *, ready: bool = True) -> None:
+        """Wait until a GET of `url` answers, and is a success if `ready`, as long as the processes show signs of life.
+
+        Raises TimeoutError.
+        """
+        watched = [child for child in self.children if child.command.name in names]
+        life, alive_at = [child.life for child in watched], begun
+        while not _answers(url, ready=ready):
             self.tend()
-            try:
-                if httpx.get(url, timeout=2, trust_env=False).is_success or not ready:
-                    return
-            except httpx.TransportError:
-                pass  # not listening yet
+            now = time.monotonic()
+            if (seen := [child.life for child in watched]) != life:
+                life, alive_at = seen, now
+            if now - alive_at > QUIET_S or now - begun > STARTUP_TIMEOUT_S:
+                quiet = f", and for {now - alive_at:.0f} s {' and '.join(names)} got nowhere"
+                raise TimeoutError(
+                    f"the service was not ready after {now - begun:.0f} s: {url} did not answer"
+                    f"{quiet if now - alive_at > QUIET_S else ''}; see {self._settings.home}/logs"
+                )
             time.sleep(TEND_INTERVAL_S)
-        raise TimeoutError(
-            f"the service was not ready after {STARTUP_TIMEOUT_S:.0f} s: {url} did not answer; "
-            f"see {self._settings.home}/logs"
-        )
 
     def tend(self) -> None:
-        """Restart what has died."""
+        """Restart what has died; raises KeepsEnding for what dies whenever it is started."""
         for child in self.children:
             if event := child.tend():
                 self._say(event)
@@ -193,6 +207,37 @@ def serve(settings: Settings, say: Say) -> int:
             pass
     say("Stopped")
     return 0
+
+
+def wait_for_prefect(api: str) -> None:
+    """Wait until the Prefect server answers that the user has named; raises CannotServe, which says how it does not."""
+    url = urlsplit(api)
+    shown = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+    deadline = time.monotonic() + FOREIGN_S
+    while True:
+        try:
+            answer = httpx.get(f"{api.rstrip('/')}/health", timeout=5)
+            if answer.is_success:
+                return
+            how = f"answers with {answer.status_code}: the URL of Prefect's API ends in /api"
+        except httpx.ConnectError as error:
+            how = "refuses connections" if "refused" in str(error) else f"cannot be reached: {error}"
+        except (httpx.TransportError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            how = f"does not answer: {error}"
+        if time.monotonic() > deadline:
+            raise CannotServe(
+                f"PREFECT_API_URL points at {shown}, which {how}; start a Prefect server there, or unset the variable "
+                "to have one started here"
+            )
+        time.sleep(TEND_INTERVAL_S)
+
+
+def _answers(url: str, *, ready: bool) -> bool:
+    """Tell whether a GET of `url` answers, and is a success if `ready`."""
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).is_success or not ready
+    except httpx.TransportError:
+        return False  # not listening yet
 
 
 def sign_in_file(home: Path) -> Path:

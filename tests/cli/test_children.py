@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.children import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, Child, Command, backoff_s, stop_all
+from cli.children import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, Child, Command, KeepsEnding, backoff_s, stop_all
 from tests.conftest import until
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -100,6 +100,37 @@ def test_a_child_that_fails_at_once_says_its_code(tmp_path: Path) -> None:
     assert child.tend() == f"child ended with code 3; see {child.command.log}"
     stop_all([child])
     assert not is_alive(child.pid)
+
+
+def test_a_child_that_ends_whenever_it_is_started_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+    child = Child(command(tmp_path, "import sys; print('early', flush=True); sys.exit('no such table: runs')"))
+    with pytest.raises(KeepsEnding) as given_up:
+        until("the third end", lambda: child.tend() == "never")
+    assert str(given_up.value) == (
+        f"child ended 3 times as soon as it was started, the last time with code 1; the end of {child.command.log}:\n"
+        "  early\n  no such table: runs"
+    )
+    stop_all([child])
+
+
+def test_a_child_that_is_killed_is_never_given_up(tmp_path: Path) -> None:
+    child = Child(command(tmp_path, "import os; os.kill(os.getpid(), 9)"))
+    for _ in range(4):
+        until("an end and a new start", lambda: "started again" in (child.tend() or ""))
+    stop_all([child])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a process has run")
+def test_a_child_that_works_shows_life_and_one_that_stands_still_none(tmp_path: Path, running: Child) -> None:
+    until("the child to be up", partial(is_up, running))
+    still = until("two equal looks", lambda: (life := running.life) and running.life == life and life)
+    busy = Child(command(tmp_path / "busy", "while True: pass"))
+    try:
+        began = busy.life
+        until("the other to use its processor", lambda: busy.life != began)
+        assert running.life == still
+    finally:
+        stop_all([busy])
 
 
 def test_children_are_ended_together_and_by_force_if_need_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

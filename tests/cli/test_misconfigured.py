@@ -1,5 +1,6 @@
 """Every command and process says in one sentence which setting is wrong, and ends with 2."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,26 @@ def test_a_service_that_cannot_start_says_why(
     monkeypatch.setenv(name, value)
     assert answer(["serve"]) == 2
     assert words in said(capsys)
+
+
+def test_a_prefect_server_that_is_not_there_is_named_without_what_signs_in_to_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("cli.serve.FOREIGN_S", 0.0)
+    monkeypatch.setenv("ASSAY_PORT", "0")
+    monkeypatch.setenv("PREFECT_API_URL", "http://me:hunter2@127.0.0.1:1/api")
+    assert answer(["serve"]) == 2
+    line = said(capsys)
+    assert line.startswith("PREFECT_API_URL points at http://127.0.0.1:1/api, which refuses connections; ")
+    assert "hunter2" not in line
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("ASSAY_PORT", str(port))
+        assert answer(["serve"]) == 2
+    assert said(capsys) == f"port {port} of 127.0.0.1 is taken; set ASSAY_PORT to another"
 
 
 def test_a_service_url_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
