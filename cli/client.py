@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import httpx
 
+from cli.place import REMEDY, Unreachable, find_service
 from core.errors import Misconfigured
 
 JOBS: Final = "/api/assay/v1/jobs"
 COMPARISONS: Final = "/api/assay/v1/comparisons"
-DEFAULT_URL: Final = "http://127.0.0.1:7331"
 TIMEOUT_S: Final = 60.0
 
 JsonDict = dict[str, Any]
@@ -26,22 +26,13 @@ class Refused(Exception):
         self.status = status
 
 
-class Unreachable(Exception):
-    """There is no service at the URL."""
-
-
-def service_url() -> str:
-    """Return where the service is: ASSAY_URL, or the default port of this machine."""
-    return os.environ.get("ASSAY_URL", DEFAULT_URL).rstrip("/")
-
-
 class Client:
-    """Asks the service at `url`, with the key in ASSAY_API_KEY if there is one."""
+    """Asks the service at `url`, or where one is found, with `key` or that in ASSAY_API_KEY if there is one."""
 
-    def __init__(self, url: str | None = None) -> None:
-        """Connect to nothing yet."""
-        self.url = url or service_url()
-        key = os.environ.get("ASSAY_API_KEY")
+    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+        """Connect to nothing yet, but to look for a service. Raises Unreachable and Misconfigured."""
+        self.url = url or find_service()
+        key = key or os.environ.get("ASSAY_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # No connection is kept, so that there is nothing to close.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -51,14 +42,6 @@ class Client:
             )
         except httpx.InvalidURL as error:
             raise Misconfigured(f"ASSAY_URL in the environment is no URL: {error}") from None
-
-    def is_up(self) -> bool:
-        """Whether a service answers there."""
-        try:
-            self._http.get("/health")
-        except httpx.TransportError:
-            return False
-        return True
 
     def get(self, path: str, **query: Any) -> JsonDict:
         """Return the answer to a request below the jobs; raises Refused and Unreachable."""
@@ -99,7 +82,8 @@ class Client:
         return response.json() if response.content else {}
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
-        return Unreachable(f"no answer from {self.url} ({error}); start `assay serve`, or set ASSAY_URL to a service")
+        named = ", which ASSAY_URL names," if os.environ.get("ASSAY_URL") else ""
+        return Unreachable(f"no answer from {self.url}{named} ({error}): {REMEDY}")
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

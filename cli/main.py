@@ -8,11 +8,12 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from cli.client import Refused, Unreachable
+from cli.client import Refused
 from cli.compare import Question, compare
 from cli.gates import By, Demand, read_gate
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
+from cli.place import Unreachable, results_of_home
 from cli.plan import Assumed, Wanted, show_plan
 from cli.results import BadCondition, Format
 from cli.terminal import announce, note, say, say_json
@@ -38,11 +39,17 @@ FAILED = 4
 
 
 @app.command
-def serve() -> int:
-    """Run the service: Prefect server, worker and API, until it is stopped."""
+def serve(*, host: str | None = None, port: int | None = None, home: Path | None = None) -> int:
+    """Run the service: Prefect server, worker and API, until it is stopped.
+
+    Args:
+        host: The address to listen on, in the place of ASSAY_HOST.
+        port: The port of the API, in the place of ASSAY_PORT; 0 for one that is free.
+        home: The data folder, in the place of ASSAY_HOME.
+    """
     from cli.serve import serve as run_service
 
-    return run_service(read_settings(), announce)
+    return run_service(read_settings(host=host, port=port, home=home), announce)
 
 
 @app.command
@@ -165,7 +172,7 @@ def sql(query: str, *, as_json: AsJson = False) -> int:
     """
     from cli.results import sql as print_answer
 
-    return print_answer(read_settings().home / "results", query, as_json=as_json)
+    return print_answer(results_of_home(read_settings()), query, as_json=as_json)
 
 
 @app.command
@@ -189,7 +196,7 @@ def fsck(
 
     if (job is None) != all_jobs:
         return _refuse("name one job, or --all", BAD_INPUT)
-    return check(read_settings().home / "results", job, as_json=as_json)
+    return check(results_of_home(read_settings()), job, as_json=as_json)
 
 
 @app.command

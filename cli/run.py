@@ -1,6 +1,5 @@
 """`assay run`: submit a job, follow it to its end, and show its results."""
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +9,9 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli.client import Client, JsonDict, service_url
+from cli.client import Client, JsonDict
 from cli.gates import Gate, check_summaries
+from cli.place import Unreachable
 from cli.serve import service
 from cli.signals import heeding
 from cli.specs import Request, read_request
@@ -72,13 +72,16 @@ def show(job: JsonDict, told: list[JsonDict], *, as_json: bool) -> None:
 @contextmanager
 def _some_service(settings: Settings) -> Iterator[tuple[Client, Callable[[], None]]]:
     """Give a client of the service that runs, or of one that runs only for this, and what keeps that up."""
-    client = Client()
-    if client.is_up() or "ASSAY_URL" in os.environ:
+    try:
+        client = Client()
+    except Unreachable:
+        note("No service runs here; starting one for this job")
+    else:
         yield client, lambda: None
         return
-    note(f"No service at {service_url()}; starting one for this job")
+    key = settings.api_keys[0].get_secret_value() if settings.api_keys else None
     with service(settings, note) as running:
-        yield Client(running.url), running.tend
+        yield Client(running.listening_url, key), running.tend
 
 
 def _follow(client: Client, job_id: str, tend: Callable[[], None]) -> JsonDict:

@@ -16,6 +16,7 @@ import certifi
 import httpx
 
 from cli.children import Child, Command, stop_all
+from cli.place import listening_url, noted
 from cli.signals import stop_signals
 from core.errors import Misconfigured
 from core.settings import Settings, make_folder
@@ -93,8 +94,9 @@ def service(settings: Settings, say: Say) -> Iterator["Service"]:
             say(f"Warning    {loss}")
         supervised = Service(settings, say)
         try:
-            supervised.wait_until_ready()
-            yield supervised
+            with noted(settings.home, supervised.listening_url):
+                supervised.wait_until_ready()
+                yield supervised
         finally:
             supervised.stop()
 
@@ -152,12 +154,17 @@ class Service:
     @property
     def url(self) -> str:
         """The base URL for clients."""
-        return self._settings.public_url or listening_url(self._settings)
+        return self._settings.public_url or self.listening_url
+
+    @property
+    def listening_url(self) -> str:
+        """The base URL on this machine, which no proxy need be up for."""
+        return listening_url(self._settings)
 
     def wait_until_ready(self) -> None:
         """Wait until a job can run, saying what is there already; raises TimeoutError."""
         begun = time.monotonic()
-        health = f"{listening_url(self._settings)}/health"
+        health = f"{self.listening_url}/health"
         self._wait_for(f"{self.prefect_url}/health", begun, ("prefect",))
         self._say(f"           Prefect answers after {time.monotonic() - begun:.1f} s")
         self._wait_for(health, begun, ("api",), ready=False)
@@ -270,12 +277,6 @@ def one_certificate(home: Path) -> Path:
     end = "-----END CERTIFICATE-----\n"
     path.write_text(certifi.contents().partition(end)[0] + end)
     return path
-
-
-def listening_url(settings: Settings) -> str:
-    """Return the URL at which the API listens, which no proxy need be up for."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
 
 
 def listen(host: str, port: int) -> socket.socket:

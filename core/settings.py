@@ -9,14 +9,15 @@ import re
 import ssl
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cached_property
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from socket import gethostname
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -40,8 +41,8 @@ from pydantic_settings import (
 
 from core.door import Door
 from core.errors import Misconfigured
+from core.setting_origin import PREFIX, origin, settings_file
 
-PREFIX = "ASSAY_"
 BAD_SETTING = 2
 """What a process ends with for a wrong setting."""
 
@@ -175,8 +176,13 @@ class Settings(BaseSettings):
         return self.models.get(model, ModelSettings()).url or self.default_endpoint
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that make another process work on the same home, port and datasets."""
-        chosen = {"ASSAY_HOME": self.home, "ASSAY_PORT": self.port, "ASSAY_DATASETS": self.datasets}
+        """Return the variables that make another process work on the same home, address and datasets."""
+        chosen = {
+            "ASSAY_HOME": self.home,
+            "ASSAY_HOST": self.host,
+            "ASSAY_PORT": self.port,
+            "ASSAY_DATASETS": self.datasets,
+        }
         return {name: str(value) for name, value in chosen.items() if value is not None}
 
     @cached_property
@@ -214,13 +220,16 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
 
 
-def read_settings() -> Settings:
-    """Read the settings. Raises Misconfigured, which names each that is wrong and where it was read."""
+def read_settings(**options: object) -> Settings:
+    """Read the settings, of which `options` of a command win; None is none.
+
+    Raises Misconfigured, which names each that is wrong and where it was read.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings()
+        return Settings(**given)  # type: ignore[arg-type]  # they are checked, and named as options
     except ValidationError as error:
-        wrong = [(each["loc"], each["msg"].removeprefix("Value error, ")) for each in error.errors()]
-        raise Misconfigured("\n".join(f"{_named(loc)}{reason}" for loc, reason in wrong)) from None
+        raise Misconfigured("\n".join(_problem(each, given) for each in error.errors())) from None
     except SettingsError:  # of the environment alone: a part of TOML has its type
         names = ", ".join(name for name in os.environ if name.upper() in _IN_JSON)
         raise Misconfigured(
@@ -249,19 +258,14 @@ def make_folder(folder: Path, setting: str) -> None:
         raise Misconfigured(f"{setting} {folder} cannot be used: {error.strerror}") from None
 
 
-def settings_file() -> Path:
-    """Return the TOML file of the settings, which need not be there."""
-    return Path(os.environ.get("ASSAY_CONFIG", "assay.toml"))
-
-
 _IN_JSON = {f"{PREFIX}MODELS"}
 
 
-def _named(loc: Sequence[int | str]) -> str:
-    """Return the setting at that place, as it is written where it was read; a rule over several names them itself."""
-    if not loc:
-        return ""
-    variable, rest = PREFIX + str(loc[0]).upper(), "".join(f".{part}" for part in loc[1:])
-    if variable in map(str.upper, os.environ):
-        return f"{variable}{rest} in the environment: "
-    return f"{loc[0]}{rest} in {settings_file().absolute()}: "
+def _problem(problem: Mapping[str, Any], options: Mapping[str, object]) -> str:
+    """Return what is wrong with which setting, and where it was read; a rule over several names them itself."""
+    loc, reason = problem["loc"], problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        known = get_close_matches(str(loc[-1]), (ModelSettings if len(loc) > 1 else Settings).model_fields)
+        reason = f"there is no such setting{f'; is {known[0]} meant?' if known else ''}"
+    named = origin(loc, options) if loc else None
+    return f"{named}: {reason}" if named else reason

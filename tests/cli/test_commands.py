@@ -50,8 +50,9 @@ def test_intents_are_passed_on(at, job, capsys):
     assert capsys.readouterr().err == "Job not found\n"
 
 
-def test_what_is_wrong_is_told_with_a_remedy(at, job, capsys, tmp_path):
+def test_what_is_wrong_is_told_with_a_remedy(at, job, capsys, tmp_path, monkeypatch):
     odd = tmp_path / "odd.yaml"
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
     odd.write_text("targets: []\ntasks: []\n")
     wrong = {
         ("results", job, "--where", "nonsense"): "score.grade>=3",
@@ -69,7 +70,16 @@ def test_what_is_wrong_is_told_with_a_remedy(at, job, capsys, tmp_path):
 def test_without_a_service_it_says_how_to_reach_one(monkeypatch, capsys):
     monkeypatch.setenv("ASSAY_URL", "http://127.0.0.1:1")
     assert answer(["jobs", "list"]) == 4
-    assert "start `assay serve`, or set ASSAY_URL" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no answer from http://127.0.0.1:1, which ASSAY_URL names" in told
+    assert "start one with `assay serve`, or set ASSAY_URL" in told
+
+
+@pytest.mark.parametrize("command", [["sql", "SELECT 1"], ["fsck", "--all"]])
+def test_outside_a_home_it_says_so(monkeypatch, tmp_path, capsys, command):
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "none"))
+    assert answer(command) == 2
+    assert f"{tmp_path}/none (ASSAY_HOME in the environment) is not there" in capsys.readouterr().err
 
 
 def test_the_schema_is_that_of_a_specification(capsys):

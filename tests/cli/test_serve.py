@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.serve import CannotServe, listen_from, listening_url, sole_supervisor
+from cli.place import listening_url
+from cli.serve import CannotServe, listen_from, sole_supervisor
 from core.errors import Misconfigured
 from core.settings import Settings
 

@@ -48,21 +48,24 @@ def test_assay_config_names_another_file(place: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("toml", "where"),
+    ("toml", "where", "line", "why"),
     [
-        ("prot = 8001\n", "prot"),
-        ('[models."m"]\nuri = "http://m"\n', "models.m.uri"),
-        ('[models."m"]\nurl = "m:8000"\n', "models.m.url"),
-        ("port = 70000\n", "port"),
-        ("parallelism = 0\n", "parallelism"),
-        ('[models."m"]\nconcurrency = 0\n', "models.m.concurrency"),
+        ("prot = 8001\n", "prot", 1, "there is no such setting; is port meant?"),
+        ('[models."m"]\nuri = "http://m"\n', "models.m.uri", 2, "there is no such setting; is url meant?"),
+        ('home = "="\n[models."m=1"] # m\nurl = "m:8000"\n', "models.m=1.url", 3, "it must begin"),
+        ("# port = 1\nport = 70000\n", "port", 2, "Input should be less"),
+        ("parallelism = 0\n", "parallelism", 1, "Input should be greater"),
+        ("models.m.concurrency = 0\n", "models.m.concurrency", 1, "Input should be greater"),
+        ("hubs = [\n  'x',\n]\n", "hubs", 1, "a hub is"),
     ],
 )
-def test_a_wrong_setting_is_named_with_the_file_that_has_it(place: Path, toml: str, where: str) -> None:
+def test_a_wrong_setting_is_named_with_the_line_that_has_it(
+    place: Path, toml: str, where: str, line: int, why: str
+) -> None:
     (place / "assay.toml").write_text(toml)
     with pytest.raises(Misconfigured) as refused:
         read_settings()
-    assert refused.value.message.startswith(f"{where} in {place}/assay.toml: ")
+    assert refused.value.message.startswith(f"{where} in {place}/assay.toml, line {line}: {why}")
     assert "\n" not in refused.value.message
 
 
@@ -89,6 +92,13 @@ def test_a_wrong_variable_is_named(place: Path, monkeypatch: pytest.MonkeyPatch,
         read_settings()
     assert refused.value.message.startswith(message)
     assert "\n" not in refused.value.message
+
+
+def test_what_a_command_is_given_wins_and_is_named_as_its_option(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_PORT", "8001")
+    assert read_settings(port=8002, home=None).port == 8002
+    with pytest.raises(Misconfigured, match=r"^--port: Input should be less"):
+        read_settings(port=70_000)
 
 
 def test_a_file_that_is_no_toml_is_named_with_the_line(place: Path) -> None:
@@ -148,10 +158,11 @@ def test_no_key_shows_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.default_api_key.get_secret_value() == KEY
 
 
-def test_another_process_gets_the_same_home_port_and_datasets(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(home=Path("here"), port=8005, datasets=place / "data")
+def test_another_process_gets_the_same_home_address_and_datasets(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=Path("here"), host="::1", port=8005, datasets=place / "data")
     assert settings.environment() == {
         "ASSAY_HOME": str(place / "here"),
+        "ASSAY_HOST": "::1",
         "ASSAY_PORT": "8005",
         "ASSAY_DATASETS": str(place / "data"),
     }
