@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -24,6 +25,11 @@ class Refused(Exception):
         """Keep the status beside the message."""
         super().__init__(message)
         self.status = status
+
+
+def job_path(job: str, *parts: str) -> str:
+    """Return the path below the jobs of what there is of one, by its id, a start of that, or its name."""
+    return "".join(f"/{quote(part, safe='')}" for part in (job, *parts))
 
 
 class Client:

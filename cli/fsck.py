@@ -5,16 +5,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cli.terminal import say, say_json
+from core.queries.job_names import Called, meant
 from store.results.folder import JobFolder, job_ids
+from store.results.views import query
 from tasks.fsck.results import Report, fsck
 
 DIFFERS = 4
 
 
-def check(results: Path, job_id: str | None, *, as_json: bool) -> int:
-    """Check a job, or with None all that have results; return the exit code. Raises NotFound and SpecInvalid."""
-    reports = (fsck(JobFolder(results, each)) for each in ([job_id] if job_id else job_ids(results)))
+def check(results: Path, job: str | None, *, as_json: bool) -> int:
+    """Check a job, or with None all that have results; return the exit code. Raises NotFound and InvalidInput."""
+    reports = (fsck(JobFolder(results, each)) for each in (_named(results, job) if job else job_ids(results)))
     return _tell(reports, as_json=as_json)
+
+
+def _named(results: Path, job: str) -> list[str]:
+    """Return the id of the job that is called so, as far as results tell."""
+    ids = job_ids(results)
+    names = {} if job in ids else dict(query(results, "SELECT job_id, name FROM jobs").rows)
+    return [meant(job, [Called(each, names.get(each), None) for each in ids])]
 
 
 def _tell(reports: Iterable[Report], *, as_json: bool) -> int:

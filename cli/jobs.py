@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from rich.table import Table
 
 from cli import terminal
-from cli.client import Client, JsonDict
+from cli.client import Client, JsonDict, job_path
 from cli.summaries import read_summaries, show_end, show_summaries
 from cli.tables import job_table
 from cli.terminal import say_json
@@ -46,8 +46,8 @@ def list_jobs(
 def show(job: str, *, as_json: AsJson = False) -> int:
     """Show a job: its status, and its scores once there are some."""
     client = Client()
-    found = client.get(f"/{job}")
-    told = client.get(f"/{job}/summaries")["data"]
+    found = client.get(job_path(job))
+    told = client.get(job_path(job, "summaries"))["data"]
     _print({"job": found, "summaries": told}, as_json, lambda: job_table([found]))
     if not as_json:
         summaries = read_summaries(told)
@@ -78,12 +78,12 @@ def resume(job: str, *, as_json: AsJson = False) -> int:
 @app.command
 def delete(job: str) -> int:
     """Delete a job with its results; one that runs is stopped first."""
-    Client().delete(f"/{job}")
+    Client().delete(job_path(job))
     return 0
 
 
 def _want(job: str, verb: str, as_json: bool) -> int:
-    changed = Client().post(f"/{job}/{verb}")
+    changed = Client().post(job_path(job, verb))
     _print(changed, as_json, lambda: job_table([changed]))
     return 0
 

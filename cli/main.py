@@ -99,7 +99,7 @@ def results(
     """Show what became of a job's samples, also while it runs.
 
     Args:
-        job: The job's id.
+        job: The job: its id or an unambiguous start of it, or its name.
         task: Only samples of this task.
         outcome: Only samples with a score of this outcome, such as judge_unparsable.
         where: A condition such as score.grade>=3, item.topic=law or output~Paris; may be given more than once.
@@ -188,7 +188,7 @@ def fsck(
     4 and the first difference otherwise.
 
     Args:
-        job: The job's id.
+        job: The job: its id or an unambiguous start of it, or its name.
         all_jobs: Check all jobs that have results.
         as_json: Print lines of JSON, for a script to read.
     """

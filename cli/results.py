@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from cli.client import Client
+from cli.client import Client, job_path
 from cli.tables import plain_table, sample_table
 from cli.terminal import note, pour, say_json, show
 from store.results.views import query as ask
@@ -21,17 +21,17 @@ class BadCondition(Exception):
     """A condition is not written as one."""
 
 
-def results(job_id: str, asked: dict[str, list[str]], *, sort: str, limit: int | None, form: Format) -> int:
+def results(job: str, asked: dict[str, list[str]], *, sort: str, limit: int | None, form: Format) -> int:
     """Print the samples of a job that are asked for; return the exit code."""
     client = Client()
     query: dict[str, Any] = {**asked, "sort": sort}
     if form == "table":
-        page = client.get(f"/{job_id}/samples", **query, limit=limit or TABLE_ROWS)
+        page = client.get(job_path(job, "samples"), **query, limit=limit or TABLE_ROWS)
         show(sample_table(page["data"]))
         _say_rest(page, cut=limit is None)
         return 0
     query |= {"format": form} | ({"limit": limit} if limit else {})
-    with client.stream(f"/{job_id}/samples", query) as parts:
+    with client.stream(job_path(job, "samples"), query) as parts:
         pour(parts)
     return 0
 

@@ -27,11 +27,12 @@ from core.job import (
     Transition,
     utcnow,
 )
+from core.queries.job_names import meant
 from core.queries.lists import Listing
 from core.spec import EvaluationSpec
 from store.db.connect import insert_into, reading, writing
 from store.db.job_lists import LISTED, PLACES, of_face
-from store.db.job_names import find_id
+from store.db.job_names import called
 from store.db.job_rows import as_columns, fields_of, job_of, listed_job_of, new_record
 from store.db.lists import page_of
 from store.db.open_jobs import (
@@ -181,10 +182,10 @@ class Jobs:
         """Return what lists show of a job, which is found as by `get`."""
         return listed_job_of(self._find(LISTED, job_id, face))
 
-    def identify(self, named: str) -> str:
-        """Return the id of the job that is meant; raises as `find_id` does."""
+    def identify(self, named: str, *, completed: bool = False) -> str:
+        """Return the id of the job that is meant, as by `core.queries.job_names.meant`; raises as that does."""
         with reading(self._engine) as connection:
-            return find_id(connection, named)
+            return meant(named, called(connection, named), completed=completed)
 
     def status(self, job_id: str) -> JobStatus:
         """Return the status of a job. Raises NotFound, for a deleted job too."""

@@ -47,7 +47,18 @@ def test_intents_are_passed_on(at, job, capsys):
     assert "Job is cancelling and cannot be paused" in capsys.readouterr().err
     assert answer(["jobs", "delete", job]) == 0
     assert answer(["jobs", "show", job]) == 2
-    assert capsys.readouterr().err == "Job not found\n"
+    assert capsys.readouterr().err == f"no job has the id or the name {job!r}, or an id that begins so\n"
+
+
+def test_a_job_goes_by_its_name_or_the_start_of_its_id(at, capsys):
+    name = "nightly #1 of 50%?"
+    job = at.http.post("/api/assay/v1/jobs", json=BODY | {"name": name}).json()["id"]
+    for called in (job, job[:20], name):
+        assert answer(["jobs", "show", called, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["job"]["id"] == job
+        assert answer(["results", called]) == 0
+        assert answer(["jobs", "cancel", called]) in (0, 2)
+        capsys.readouterr()
 
 
 def test_what_is_wrong_is_told_with_a_remedy(at, job, capsys, tmp_path, monkeypatch):

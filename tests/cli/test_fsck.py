@@ -27,6 +27,8 @@ def test_jobs_that_are_whole_are_said_to_be_so(folders: list[JobFolder], capsys:
     assert answer(["fsck", folders[0].job_id]) == 0
     whole = "(has not ended): 1 samples, 1 scores, 0 calls: nothing differs"
     assert capsys.readouterr().out == f"{folders[0].job_id} {whole}\n"
+    assert answer(["fsck", folders[0].job_id[:-1]]) == 0
+    assert capsys.readouterr().out == f"{folders[0].job_id} {whole}\n"
     assert answer(["fsck", "--all"]) == 0
     assert capsys.readouterr().out == "".join(f"{folder.job_id} {whole}\n" for folder in folders)
 
@@ -43,7 +45,11 @@ def test_the_first_difference_is_told_with_code_4(folders: list[JobFolder], caps
 
 
 def test_what_is_no_job_is_bad_input(folders: list[JobFolder], capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, told in ([], "name one job"), (["job-none"], "has no results"), (["../x"], "is not a job id"):
+    for arguments, told in (
+        ([], "name one job"),
+        (["job-none"], "no job has the id or the name 'job-none'"),
+        (["../x"], "no job has the id"),
+    ):
         assert answer(["fsck", *arguments]) == 2
         assert told in capsys.readouterr().err
     assert answer(["fsck", folders[0].job_id, "--all"]) == 2

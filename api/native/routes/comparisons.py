@@ -116,4 +116,4 @@ def _column(parameter: str, named: str | None) -> str | None:
 
 def _side(state: State, named: str) -> Side:
     job, _, target = named.partition("/")
-    return open_side(state.folder(state.jobs.identify(job)), target or None)
+    return open_side(state.folder(state.jobs.identify(job, completed=True)), target or None)

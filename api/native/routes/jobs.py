@@ -12,7 +12,7 @@ from api.native import present
 from api.native import schema as wire
 from api.native.lists import AskedJobs, refusal
 from api.native.translate import to_new_job
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput
 from core.job import Intent, Job, ListedJob
 from store.results.log import read_log
 from tasks.summaries import complete_summaries
@@ -93,11 +93,11 @@ def list_logs(
 
 
 def find(state: State, job_id: str) -> ListedJob:
-    """Return what lists show of a job, whatever face made it. Raises NotFound, for a deleted one too."""
-    job = state.jobs.listed(job_id)
-    if job.intent == "delete":
-        raise NotFound("Job not found")
-    return job
+    """Return what lists show of a job, whatever face made it, by its id, a start of that, or its name.
+
+    Raises NotFound, for a deleted one too, and InvalidInput if several are called so.
+    """
+    return state.jobs.listed(state.jobs.identify(job_id))
 
 
 def _want(state: State, job_id: str, intent: Intent) -> Job:

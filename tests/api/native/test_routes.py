@@ -123,7 +123,8 @@ def test_a_deleted_job_is_not_found(service):
     assert service.http.delete(f"{JOBS}/{job_id}").status_code == 204
     for path in ("", "/samples", "/summaries", "/logs"):
         gone = service.http.get(f"{JOBS}/{job_id}{path}")
-        assert (gone.status_code, gone.json()) == (404, {"detail": "Job not found"})
+        told = f"no job has the id or the name {job_id!r}, or an id that begins so"
+        assert (gone.status_code, gone.json()) == (404, {"detail": told})
     assert service.http.delete(f"{JOBS}/{job_id}").status_code == 404
 
 
