@@ -42,7 +42,8 @@ def summary_table(summaries: Sequence[Summary]) -> Table:
         excluded = _lines(shown.excluded(each))
         excluded.stylize("bold" if shown.many_are_excluded(each) else "")
         scored = Text("\n").join([cell(shown.scored(each)), *([excluded] if excluded else [])])
-        table.add_row(Text(" / ").join(map(cell, names)), cell(shown.mean(each)), scored, _lines(each.cautions or ()))
+        figures = _lines([shown.mean(each), *shown.repeated(each)])
+        table.add_row(Text(" / ").join(map(cell, names)), figures, scored, _lines(each.cautions or ()))
     return table
 
 

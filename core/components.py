@@ -38,7 +38,8 @@ def components_of(manifest: Manifest, target: str) -> Iterator[Component]:
     match asked:
         case ModelTarget():
             yield Component("model", "", "", _json({"url": asked.endpoint.url, "model": asked.endpoint.model}))
-            yield Component("generation", "", "", _json([asked.generation, asked.reasoning.model_dump()]))
+            repeated = [manifest.spec.params.trials] if manifest.spec.params.trials > 1 else []
+            yield Component("generation", "", "", _json([asked.generation, asked.reasoning.model_dump(), *repeated]))
         case RecordedTarget():
             yield Component("model", "", "", _json({"column": asked.column}))
     digests = {digest.task: digest.sha256 for digest in manifest.datasets}

@@ -54,19 +54,20 @@ class Manifest(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def shard_size(samples: int, stages: int) -> int:
-    """Return how many samples make a shard of a job of `samples` that passes `stages` stages.
+def shard_size(samples: int, stages: int, trials: int = 1) -> int:
+    """Return how many samples, each with its `trials`, make a shard of a job of `samples` that passes `stages` stages.
 
     Small enough that a job shows its parts, large enough that it stays below `MAX_TASK_RUNS`.
     """
-    return max(25, min(ceil(samples / 8), 500), ceil(samples * stages / MAX_TASK_RUNS))
+    least, most = ceil(25 / trials), ceil(500 / trials)
+    return max(least, min(ceil(samples / 8), most), ceil(samples * stages / MAX_TASK_RUNS))
 
 
 def cut_shards(
-    samples: Mapping[str, int], stages: int, row_bytes: Mapping[str, Sequence[int]] | None = None
+    samples: Mapping[str, int], stages: int, row_bytes: Mapping[str, Sequence[int]] | None = None, *, trials: int = 1
 ) -> tuple[Shard, ...]:
     """Cut the samples of each task into shards, numbered through the job; `row_bytes` are the bytes of their rows."""
-    size = shard_size(sum(samples.values()), stages)
+    size = shard_size(sum(samples.values()), stages, trials)
     spans = ((task, *span) for task, n in samples.items() for span in _spans(n, size, (row_bytes or {}).get(task, ())))
     return tuple(Shard(index=i, task=task, start=a, stop=b) for i, (task, a, b) in enumerate(spans))
 
@@ -85,7 +86,7 @@ def _spans(samples: int, size: int, row_bytes: Sequence[int]) -> Iterator[tuple[
     yield start, samples
 
 
-def in_flight(shards: Sequence[Shard], parallelism: int) -> int:
-    """Return how many shards must be in flight to hold samples for twice `parallelism` calls."""
-    smallest = min((len(shard) for shard in shards), default=1)
+def in_flight(shards: Sequence[Shard], parallelism: int, trials: int = 1) -> int:
+    """Return how many shards must be in flight to hold twice `parallelism` trials of samples."""
+    smallest = min((len(shard) for shard in shards), default=1) * trials
     return min(len(shards), ceil(2 * parallelism / smallest) + 1)

@@ -9,6 +9,7 @@ by `since` with which version of its kind of file it came, and is None in what w
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from core.stats.repeats import Repeats
 from core.stats.words import Caution, Method, Reason
 
 Outcome = Literal[
@@ -147,7 +148,7 @@ class Summary:
     The fields of the second version say how sure the mean is, about the population that the samples stand for: of
     `samples` with up to `trials` each, in `clusters` where the task names them, made by `ci_method`, which is None
     where there is no interval (docs/statistics.md). `worst_case` and `best_case` are what the mean would be if all that
-    was not scored had the least, or the greatest value.
+    was not scored had the least, or the greatest value. There are `repeats` if more than one trial was asked for.
     """
 
     task: str
@@ -177,7 +178,7 @@ class Summary:
     scale_max: float | None = since(2)
     worst_case: float | None = since(2)
     best_case: float | None = since(2)
-    repeats: dict[str, float] | None = since(2)
+    repeats: Repeats | None = since(2)
     cautions: list[Caution] | None = since(2)
 
     @property

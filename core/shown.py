@@ -1,6 +1,6 @@
 """Figures in words, which the command line, Prefect's artifacts, logs and statuses have in common.
 
-A mean is never shown alone: `mean [low, high] · n scored of total · excluded by outcome · cautions`.
+A mean is never shown alone: `mean [low, high] · n scored of total · excluded by outcome · what trials tell · cautions`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,8 @@ MOST_NAMED: Final = 3
 
 def figure(summary: Summary) -> str:
     """Say in a line what a score came to, and how sure that is."""
-    parts = (mean(summary), f"{scored(summary)} scored", ", ".join(excluded(summary)), cautions(summary))
+    told = (excluded(summary), repeated(summary))
+    parts = (mean(summary), f"{scored(summary)} scored", *map(", ".join, told), cautions(summary))
     return " · ".join(part for part in parts if part)
 
 
@@ -33,8 +34,24 @@ def mean(summary: Summary) -> str:
 
 
 def scored(summary: Summary) -> str:
-    """Return how many samples were scored of how many."""
-    return f"{summary.count} of {_total(summary)}"
+    """Return how many samples were scored of how many, or how many of their trials."""
+    return f"{summary.count} of {_total(summary)}{' trials' if summary.repeats else ''}"
+
+
+def repeated(summary: Summary) -> list[str]:
+    """Return what the trials of samples tell in a few words each; nothing where there is one of each."""
+    repeats = summary.repeats
+    if repeats is None:
+        return []
+    k = repeats["k"]
+    figures = {
+        f"pass@{k} {{:.3f}}": repeats["pass_at_k"],
+        f"pass^{k} {{:.3f}}": repeats["pass_hat_k"],
+        "flip rate {:.3f}": repeats["flip_rate"],
+        "rerun ±{:.3f}": repeats["rerun_stderr"],
+    }
+    told = [words.format(value) for words, value in figures.items() if value is not None]
+    return [f"{summary.samples} samples", *told, *(["enough trials"] if repeats["enough_trials"] else [])]
 
 
 def excluded(summary: Summary) -> list[str]:

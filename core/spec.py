@@ -96,16 +96,22 @@ class TaskSpec(Frozen):
         return self
 
 
+MOST_TRIALS: Final = 1000
+
+
 class Params(Frozen):
     """How a job is carried out; None means the service's default.
 
-    A job fails of which more than `max_failed` (a share, 0 to 1) of the samples could not be generated or judged.
+    Each model is asked about each sample `trials` times; a `seed` in its `generation` grows by one with each.
+    A job fails of which more than `max_failed` (a share, 0 to 1) of the samples could not be generated or judged, each
+    trial of a sample counting as one.
     With `needs_scores` it fails if there is not a single score. With `strict_columns` a dataset may have no column
     that nothing reads.
     """
 
     parallelism: Annotated[int, Field(ge=1, le=4096)] | None = None
     limit_samples: Annotated[int, Field(ge=1)] | None = None
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 1
     request_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     max_retries: Annotated[int, Field(ge=0, le=100)] = 5
     retry_window_s: Annotated[float, Field(gt=0)] = 600.0
@@ -157,6 +163,16 @@ class EvaluationSpec(Frozen):
             for metric in task.metrics:
                 if isinstance(metric, Judge) and metric.scale.kind == "preference" and len(evaluated) != 2:
                     raise ValueError(f"metric {metric.name!r} compares two targets; there are {len(evaluated)}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_repeated(self) -> Self:
+        for target in self.targets if self.params.trials > 1 else ():
+            if isinstance(target, RecordedTarget) and target.name != self.reference:
+                raise ValueError(
+                    f"params.trials is {self.params.trials}, and the outputs of target {target.name!r} are recorded: "
+                    "only a model can be asked again; leave trials out"
+                )
         return self
 
 

@@ -40,7 +40,8 @@ def table(summaries: Iterable[Summary]) -> list[dict[str, str]]:
 
 def _cells(each: Summary) -> tuple[str, ...]:
     names = (each.task, each.target, each.metric, each.name)
-    return (*names, shown.mean(each), shown.scored(each), ", ".join(shown.excluded(each)), shown.cautions(each))
+    figures = ", ".join([shown.mean(each), *shown.repeated(each)])
+    return (*names, figures, shown.scored(each), ", ".join(shown.excluded(each)), shown.cautions(each))
 
 
 def artifact_key(text: str) -> str:

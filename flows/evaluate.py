@@ -236,7 +236,7 @@ def generate_and_judge(engine: Engine) -> None:
 def _submit_all(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
     """Submit the shards, each once there is room for it, and note what is submitted in `futures`."""
     shards = engine.manifest.shards
-    free = BoundedSemaphore(in_flight(shards, engine.parallelism))
+    free = BoundedSemaphore(in_flight(shards, engine.parallelism, engine.manifest.spec.params.trials))
     for shard in shards:
         free.acquire()
         if engine.stop:

@@ -30,7 +30,7 @@ def aggregate(engine: Engine) -> list[Summary]:
     """
     params = engine.manifest.spec.params
     failures = Failures(params.max_failed, needs_scores=params.needs_scores)
-    aggregator = Aggregator(engine.manifest.spec.tasks)
+    aggregator = Aggregator(engine.manifest.spec.tasks, params.trials)
     for shard in engine.manifest.shards:
         engine.folder.check_intact(shard)
         failures.add(aggregator.take(engine.folder, shard))
@@ -73,6 +73,7 @@ def _part(task: str, target: str, metric: str, reference: str | None) -> tuple[s
 class Failures:
     """Counts the samples that could not be generated or judged, against the share that may be (None: all).
 
+    Each trial of a sample counts as one: what share of the models' answers is missing does not depend on their number.
     With `needs_scores` at least one score must be there.
     """
 
@@ -81,6 +82,7 @@ class Failures:
         self._allowed = allowed
         self._needs_scores = needs_scores
         self._samples = 0
+        self._repeated = False
         self._failed = 0
         self._scored = 0
         self._error: str | None = None
@@ -88,24 +90,26 @@ class Failures:
 
     def add(self, scores: Iterable[Score]) -> None:
         """Take the scores of a shard."""
-        samples: set[tuple[str, int]] = set()
-        failed: dict[tuple[str, int], str | None] = {}
+        samples: set[tuple[str, int, int]] = set()
+        failed: dict[tuple[str, int, int], str | None] = {}
         for score in scores:
-            samples.add((score.task, score.sample))
+            samples.add((score.task, score.sample, score.trial))
+            self._repeated = self._repeated or score.trial > 0
             self._scored += score.outcome == "scored"
             self._complaint = self._complaint or score.error
             if score.outcome in NOT_HAD:
-                failed.setdefault((score.task, score.sample), score.error)
+                failed.setdefault((score.task, score.sample, score.trial), score.error)
         self._samples += len(samples)
         self._failed += len(failed)
         self._error = self._error or next(iter(failed.values()), None)
 
     def check(self) -> None:
         """Raise EndpointFailed if too many failed, or nothing was scored that must be."""
+        what = "trials of samples" if self._repeated else "samples"
         if self._allowed is not None and self._failed > self._allowed * self._samples:
             raise EndpointFailed(
-                f"{self._failed} of {self._samples} samples could not be generated or judged, "
+                f"{self._failed} of {self._samples} {what} could not be generated or judged, "
                 f"more than {self._allowed:.0%}: {self._error}"
             )
         if self._needs_scores and not self._scored:
-            raise EndpointFailed(f"none of {self._samples} samples has a score: {self._complaint}")
+            raise EndpointFailed(f"none of {self._samples} {what} has a score: {self._complaint}")

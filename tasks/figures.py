@@ -29,34 +29,44 @@ LEVEL: Final = 0.95
 
 @dataclass(slots=True)
 class Scored:
-    """What came of one (task, target, metric, name): of what was scored the value, sample and counts, side by side."""
+    """What came of one (task, target, metric, name): of what was scored the value, sample and counts, side by side.
+
+    So is what `passed`, where samples have several trials.
+    """
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     values: list[float] = field(default_factory=list)
     samples: list[int] = field(default_factory=list)
+    passed: list[bool | None] = field(default_factory=list)
     counts: list[BleuCounts] = field(default_factory=list)
     excluded: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is known of the outputs that a score is about: the share `truncated`, and if trials are `identical`."""
+
+    truncated: float = 0.0
+    identical: bool = False
+
+
 def summary_of_rows(
-    key: SummaryKey, scored: Scored, standing: Standing, metric: MetricSpec | None, *, truncated: float
+    key: SummaryKey, scored: Scored, standing: Standing, metric: MetricSpec | None, said: Said
 ) -> Summary:
     """Return what the scores of single rows come to, and how sure that is."""
     scale = scale_of(metric, key[3]) if metric else None
     _check(key, scored, scale)
     weights = standing.weigh(scored.samples)
-    rows = _weighing(Rows(scored.values, _units(scored, standing), weights, standing.clusters is not None))
+    rows = Rows(scored.values, _units(scored, standing), weights, standing.clusters is not None).weighing()
     estimate = estimated_mean(rows, scale, is_preference=is_preference(metric), level=LEVEL)
     skew = skewness(rows.values) if estimate.interval.method == "t" else None
     summary = summarise(key, scored.values, scored.outcomes, weights=weights)
     worst, best = _bounds(scored, standing, scale) if scale else (None, None)
-    described = _described(summary, scored, standing, estimate, scale, truncated=truncated, skew=skew)
+    described = _described(summary, scored, standing, estimate, scale, said, skew=skew)
     return replace(described, worst_case=worst, best_case=best)
 
 
-def summary_of_corpus(
-    key: SummaryKey, scored: Scored, standing: Standing, metric: Bleu, *, truncated: float
-) -> Summary:
+def summary_of_corpus(key: SummaryKey, scored: Scored, standing: Standing, metric: Bleu, said: Said) -> Summary:
     """Return the BLEU of all rows together, and how sure that is: by leaving out each sample, or cluster, in turn."""
     scale, share = scale_of(metric, key[3]), 0.01 if metric.score else 1.0
     value = corpus_bleu(scored.counts) * share if scored.counts else None
@@ -68,7 +78,7 @@ def summary_of_corpus(
         interval = scaled_interval(value, error, groups, scale, rows=len(scored.counts), level=LEVEL)
         estimate = Estimate(value, error, groups, interval)
     summary = value_alone(key, value, len(scored.counts), scored.outcomes)
-    return _described(summary, scored, standing, estimate, scale, truncated=truncated)
+    return _described(summary, scored, standing, estimate, scale, said)
 
 
 def is_preference(metric: MetricSpec | None) -> bool:
@@ -125,8 +135,8 @@ def _described(
     standing: Standing,
     estimate: Estimate,
     scale: ScoreScale | None,
+    said: Said,
     *,
-    truncated: float,
     skew: float | None = None,
 ) -> Summary:
     """Return a summary with how sure its mean is, and what to be careful about."""
@@ -150,8 +160,9 @@ def _described(
             samples=len(repeats),
             excluded=summary.nan_count / max(1, scored.outcomes.total()),
             effective_clusters=effective_units([*clusters.values()]) if clusters else None,
-            truncated=truncated,
+            truncated=said.truncated,
             skew=skew,
+            identical=said.identical,
         ),
     )
 
@@ -160,18 +171,6 @@ def _units(scored: Scored, standing: Standing) -> Sequence[int] | Sequence[str] 
     """Return the unit of each value; None if each has one of its own."""
     is_plain = standing.clusters is None and len(set(scored.samples)) == len(scored.samples)
     return None if is_plain else standing.units(scored.samples)
-
-
-def _weighing(rows: Rows) -> Rows:
-    """Return the rows that weigh anything: the rest says nothing."""
-    if rows.weights is None:
-        return rows
-    units = range(len(rows)) if rows.units is None else rows.units
-    kept = [each for each in zip(rows.values, units, rows.weights, strict=True) if each[2] > 0]
-    if not kept:
-        return Rows([])
-    values, units, weights = map(list, zip(*kept, strict=True))
-    return Rows(values, units, weights, rows.clustered)
 
 
 def _bounds(scored: Scored, standing: Standing, scale: ScoreScale) -> tuple[float, float] | tuple[None, None]:

@@ -1,9 +1,10 @@
 """The second stage: each target's output on each sample of a shard."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
+from pydantic import JsonValue
 
 from core.endpoint import Reasoning
 from core.plan import Shard
@@ -35,14 +36,14 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
 
 
 def derived_outputs(spec: EvaluationSpec, shard: Shard, rows: Sequence[Row], calls: Iterable[Call]) -> list[Output]:
-    """Return the outputs of a shard by sample and target: those of models from their calls, others from the rows."""
+    """Return the outputs of a shard by sample, target and trial: models' from their calls, others from the rows."""
     reasoning = {target.name: target.reasoning for target in spec.targets if isinstance(target, ModelTarget)}
     outputs = [to_output(call, reasoning[call.key.target]) for call in calls]
     for target in spec.targets:
         if isinstance(target, RecordedTarget):
             outputs += recorded_outputs(target, shard, rows)
     order = {target.name: place for place, target in enumerate(spec.targets)}
-    return sorted(outputs, key=lambda output: (output.sample, order[output.target]))
+    return sorted(outputs, key=lambda output: (output.sample, order[output.target], output.trial))
 
 
 def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) -> Iterator[Output]:
@@ -66,12 +67,21 @@ def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) 
 
 
 def _wanted(engine: Engine, shard: Shard, target: ModelTarget, rows: Sequence[Row]) -> Iterator[Ask | Call]:
-    """Yield what to ask of a target for each row, or why it cannot be asked."""
+    """Yield what to ask of a target for each trial of each row, or why it cannot be asked."""
     prompt = engine.task(shard).prompts[target.name]
     route = engine.route(target.endpoint, prompt)
     template = compile_prompt(prompt, where=f"task {shard.task!r}, prompt of {target.name!r}")
     fuse = engine.fuse(shard.task, target.name, "")
     bodies = render_each(template, (Given(row, None, fuse) for row in rows), heed=engine.heed)
     for sample, body in enumerate(bodies, start=shard.start):
-        key = CallKey(shard.task, sample, target.name, 0, "target", "", 0)
-        yield prepare(key, route, body, defaults=target.generation)
+        for trial in range(engine.manifest.spec.params.trials):
+            key = CallKey(shard.task, sample, target.name, trial, "target", "", 0)
+            yield prepare(key, route, body, defaults=of_trial(target.generation, trial))
+
+
+def of_trial(generation: Mapping[str, JsonValue], trial: int) -> Mapping[str, JsonValue]:
+    """Return the request fields of a trial: those of all, with a seed of its own where they have one."""
+    match generation.get("seed"):
+        case int() as seed if trial and not isinstance(seed, bool):
+            return {**generation, "seed": seed + trial}
+    return generation

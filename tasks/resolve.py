@@ -68,7 +68,8 @@ def resolve(
     stages = 1 + any(isinstance(target, ModelTarget) for target in spec.targets)
     with spooling(folder.path.parent) as spool:
         digests = [_freeze_task(task, spec, sources, spool, report) for task in spec.tasks]
-        shards = cut_shards({each.task: each.rows for each in digests}, stages, _sizes(digests, spool.sizes))
+        rows, sizes = {each.task: each.rows for each in digests}, _sizes(digests, spool.sizes)
+        shards = cut_shards(rows, stages, sizes, trials=spec.params.trials)
         texts = spool.texts()
         for shard in shards:
             folder.write_samples(shard, list(islice(texts, len(shard))))

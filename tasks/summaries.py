@@ -13,8 +13,9 @@ from core.plan import Shard
 from core.result import Score, Summary
 from core.spec import TaskSpec
 from store.results.folder import JobFolder, OutputCount
-from tasks.figures import Scored, SummaryKey, is_preference, summary_of_corpus, summary_of_rows
+from tasks.figures import Said, Scored, SummaryKey, is_preference, summary_of_corpus, summary_of_rows
 from tasks.metrics.bleu import BleuCounts
+from tasks.repeats import repeats_of
 from tasks.units import Standing
 
 OutputCounts = Mapping[tuple[str, str], OutputCount]
@@ -33,7 +34,7 @@ def complete_summaries(folder: JobFolder) -> list[Summary] | None:
     manifest = folder.read_manifest() if stored and later else None
     if stored is None or manifest is None:
         return stored
-    aggregator = Aggregator(manifest.spec.tasks)
+    aggregator = Aggregator(manifest.spec.tasks, manifest.spec.params.trials)
     for shard in manifest.shards:
         aggregator.take(folder, shard)
     made = {_key(summary): summary for summary in aggregator.summaries(folder.count_outputs())}
@@ -51,8 +52,9 @@ class Aggregator:
     A score of a metric that none of the `tasks` has is on no known scale.
     """
 
-    def __init__(self, tasks: Iterable[TaskSpec] = ()) -> None:
-        """Begin with nothing."""
+    def __init__(self, tasks: Iterable[TaskSpec] = (), trials: int = 1) -> None:
+        """Begin with nothing; each sample has so many trials."""
+        self._trials = trials
         tasks = list(tasks)
         self._metrics = {(task.name, metric.name): metric for task in tasks for metric in task.metrics}
         self._standing = defaultdict(Standing, {task.name: Standing(task) for task in tasks})
@@ -82,6 +84,8 @@ class Aggregator:
             else:
                 scored.values.append(score.value)
                 scored.samples.append(score.sample)
+                if self._trials > 1:
+                    scored.passed.append(score.passed)
             if score.detail is not None:
                 scored.counts.append(BleuCounts(**orjson.loads(score.detail)))
 
@@ -95,19 +99,25 @@ class Aggregator:
     def _summaries(self, key: SummaryKey, outputs: OutputCounts) -> Iterator[Summary]:
         task, target, name, _ = key
         scored, standing, metric = self._scored[key], self._standing[task], self._metrics.get((task, name))
-        cut = truncated_share(metric, task, target, outputs)
+        said = said_of(metric, task, target, outputs)
         if not isinstance(metric, Bleu) or metric.score is None:
-            yield summary_of_rows(key, scored, standing, metric, truncated=cut)
+            summary = summary_of_rows(key, scored, standing, metric, said)
+            if self._trials > 1:
+                summary = replace(summary, repeats=repeats_of(scored, standing, metric, key[3], self._trials))
+            yield summary
         if isinstance(metric, Bleu):
             corpus = (task, target, name, metric.score or CORPUS)
-            yield summary_of_corpus(corpus, scored, standing, metric, truncated=cut)
+            yield summary_of_corpus(corpus, scored, standing, metric, said)
 
 
-def truncated_share(metric: MetricSpec | None, task: str, target: str, outputs: OutputCounts) -> float:
-    """Return the share of the outputs that a metric is about which were cut off; a preference is about all targets'."""
+def said_of(metric: MetricSpec | None, task: str, target: str, outputs: OutputCounts) -> Said:
+    """Return what there is to say of the outputs that a metric is about; a preference is about all targets'."""
     compares = is_preference(metric)
     about = [count for of, count in outputs.items() if of == (task, target) or (compares and of[0] == task)]
-    return sum(count.truncated for count in about) / max(1, sum(count.outputs for count in about))
+    return Said(
+        truncated=sum(count.truncated for count in about) / max(1, sum(count.outputs for count in about)),
+        identical=any(count.repeated for count in about) and not any(count.varied for count in about),
+    )
 
 
 def _key(summary: Summary) -> SummaryKey:

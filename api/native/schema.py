@@ -68,6 +68,25 @@ class JobRecord(ListedJob):
     spec: dict[str, JsonValue] | None
 
 
+class Repeats(BaseModel):
+    """What asking `k` times tells beside a score's mean; docs/statistics.md has the rest."""
+
+    k: int
+    within_variance: float | None
+    between_variance: float | None
+    rerun_stderr: float | None
+    enough_trials: bool | None
+    pass_at_k: float | None
+    pass_at_k_low: float | None
+    pass_at_k_high: float | None
+    pass_hat_k: float | None
+    pass_hat_k_low: float | None
+    pass_hat_k_high: float | None
+    too_few_trials: int | None
+    consistency: float | None
+    flip_rate: float | None
+
+
 class Summary(BaseModel):
     """The scores of one (task, target, metric, name), aggregated; without any scored the statistics are null.
 
@@ -103,7 +122,7 @@ class Summary(BaseModel):
     scale_max: float | None
     worst_case: float | None
     best_case: float | None
-    repeats: dict[str, float] | None
+    repeats: Repeats | None
     cautions: list[Caution] | None
 
 

@@ -16,17 +16,25 @@ NOTABLE: Final = 0.01
 
 
 def mean_cautions(
-    *, samples: int, excluded: float, effective_clusters: float | None, truncated: float, skew: float | None
+    *,
+    samples: int,
+    excluded: float,
+    effective_clusters: float | None,
+    truncated: float,
+    skew: float | None,
+    identical: bool = False,
 ) -> list[Caution]:
     """Return the cautions of a mean over `samples`; `excluded` and `truncated` are shares.
 
-    `effective_clusters` are those of equal size (None: no clusters), `skew` is that of an unknown scale.
+    `effective_clusters` are those of equal size (None: no clusters), `skew` is that of an unknown scale. Outputs are
+    `identical` if those of a sample's trials never differ.
     """
     holds: dict[Caution, bool] = {
         "few_samples": 0 < samples < FEW,
         "few_clusters": effective_clusters is not None and effective_clusters < FEW,
         "excluded_samples": excluded >= NOTABLE,
         "truncated": truncated > NOTABLE,
+        "identical_trials": identical,
         "skewed": skew is not None and abs(skew) > SKEWED and samples < MANY,
     }
     return [caution for caution, held in holds.items() if held]

@@ -3,6 +3,34 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, fsum, sqrt
+from typing import Final, TypedDict
+
+ENOUGH: Final = 0.1
+"""If what chance within samples adds to the mean is a smaller part of the variance between them, it is little."""
+
+
+class Repeats(TypedDict):
+    """What asking `k` times tells beside a score's mean; figures of passing are None where nothing passes or fails.
+
+    With `enough_trials` only more samples would make the mean surer. `pass_at_k` is the chance that one of `k` trials
+    passes, `pass_hat_k` that all do, over the samples of which so many were scored; of `too_few_trials` they were not.
+    Two trials of a sample differ with the chance `flip_rate`; all agree on a share `consistency` of the samples.
+    """
+
+    k: int
+    within_variance: float | None
+    between_variance: float | None
+    rerun_stderr: float | None
+    enough_trials: bool | None
+    pass_at_k: float | None
+    pass_at_k_low: float | None
+    pass_at_k_high: float | None
+    pass_hat_k: float | None
+    pass_hat_k_low: float | None
+    pass_hat_k_high: float | None
+    too_few_trials: int | None
+    consistency: float | None
+    flip_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +44,12 @@ class Spread:
     within: float | None
     between: float | None
     rerun_error: float | None
+
+    def has_enough(self, k: int) -> bool | None:
+        """Whether more than `k` trials of each sample would be waste; None where that cannot be told."""
+        if self.within is None or self.between is None:
+            return None
+        return self.within / k < ENOUGH * self.between
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,17 @@ class Rows:
         """Whether every value is a sample's only one, and weighs as much as any other."""
         return not self.clustered and self.weights is None and self.groups == len(self.values)
 
+    def weighing(self) -> "Rows":
+        """Return the rows that weigh anything: the rest says nothing."""
+        if self.weights is None:
+            return self
+        units = range(len(self)) if self.units is None else self.units
+        kept = [each for each in zip(self.values, units, self.weights, strict=True) if each[2] > 0]
+        if not kept:
+            return Rows([])
+        values, own, weights = map(list, zip(*kept, strict=True))
+        return Rows(values, own, weights, self.clustered)
+
     def mean(self) -> float:
         """Return the weighted mean. Raises ZeroDivisionError without any weight."""
         weights = self.weighed

@@ -15,7 +15,7 @@ REASONS: Final[dict[Reason, str]] = {
     "one_cluster": "one cluster says nothing about others",
 }
 
-Caution = Literal["few_samples", "few_clusters", "excluded_samples", "truncated", "skewed"]
+Caution = Literal["few_samples", "few_clusters", "excluded_samples", "truncated", "identical_trials", "skewed"]
 """What to be careful about in reading a figure."""
 
 CAUTIONS: Final[dict[Caution, str]] = {
@@ -23,6 +23,7 @@ CAUTIONS: Final[dict[Caution, str]] = {
     "few_clusters": "the samples are of clusters that count for fewer than 30 of equal size",
     "excluded_samples": "1 % of the samples or more were not scored, and the mean says nothing of them",
     "truncated": "more than 1 % of the outputs were cut off at their longest",
+    "identical_trials": "all trials of each sample gave the same output: they tell no more than one",
     "skewed": "a few values far from the others decide the mean, and there are fewer than 100",
 }
 

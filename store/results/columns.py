@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from types import UnionType
-from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import pyarrow as pa
 
@@ -125,7 +125,7 @@ def well_formed(value: Any) -> Any:
 def _column(name: str, hint: Any, since: int, path: str) -> Column:
     if get_origin(hint) in (UnionType, Union):
         (hint,) = (each for each in get_args(hint) if each is not type(None))
-    kind = get_origin(hint) or hint
+    kind = dict if is_typeddict(hint) else get_origin(hint) or hint
     if (name, kind) == ("started_at", float):
         return Column(name, TIME, since, path, "unix")
     return Column(NAMES.get(name, name), TYPES[kind], since, path, "json" if kind in (dict, list) else "plain")

@@ -22,6 +22,7 @@ from store.files.atomic import publish, storing
 from store.results import schemas
 from store.results.journal import count_records
 from store.results.parquet import JOB_FOLDER, damaged, missing, newer, place, read_parquet, version_of, write_parquet
+from store.results.repeated import count_repeated, has_trials
 from store.results.schemas import SCHEMAS, Kind
 
 
@@ -46,10 +47,15 @@ class ScoreOf(NamedTuple):
 
 
 class OutputCount(NamedTuple):
-    """How many of a target's outputs on a task were cut off, of how many."""
+    """How many of a target's outputs on a task were cut off, of how many.
+
+    Of samples that have several, `repeated` are so many, and in `varied` of those they differ.
+    """
 
     truncated: int
     outputs: int
+    repeated: int = 0
+    varied: int = 0
 
 
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
@@ -267,12 +273,17 @@ class JobFolder:
         """Count the outputs, and those that were cut off, by task and target, over all finished shards."""
         keys = ["task", "target"]
         files = sorted((self.path / "outputs").glob("*.parquet"))
-        read = (read_parquet(file, SCHEMAS["outputs"], [*keys, "truncated"]) for file in files)
-        tables = [table for table in read if table is not None]
+        read = ((file, read_parquet(file, SCHEMAS["outputs"], [*keys, "trial", "truncated"])) for file in files)
+        tables = {file: table for file, table in read if table is not None}
         if not tables:
             return {}
-        counts = pa.concat_tables(tables).group_by(keys).aggregate([("truncated", "sum"), ("truncated", "count")])
-        return {(task, target): OutputCount(*count) for task, target, *count in map(dict.values, counts.to_pylist())}
+        counts = pa.concat_tables(tables.values()).group_by(keys)
+        counted = counts.aggregate([("truncated", "sum"), ("truncated", "count")]).to_pylist()
+        repeated, varied = count_repeated(file for file, table in tables.items() if has_trials(table))
+        return {
+            (task, target): OutputCount(truncated, outputs, repeated[task, target], varied[task, target])
+            for task, target, truncated, outputs in map(dict.values, counted)
+        }
 
     def write_summaries(self, summaries: Sequence[Summary]) -> None:
         """Write the aggregates, those of an earlier attempt being replaced."""

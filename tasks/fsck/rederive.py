@@ -30,7 +30,12 @@ SCORE_KEY: Final[Callable[[Score], Key]] = attrgetter("task", "sample", "target"
 SUMMARY_KEY: Final[Callable[[Summary], Key]] = attrgetter("task", "target", "metric", "name")
 
 
-CLOSE: Final = frozenset({"standard_error", "ci_low", "ci_high", "worst_case", "best_case"})
+CLOSE: Final = frozenset(
+    {
+        *("standard_error", "ci_low", "ci_high", "worst_case", "best_case"),
+        *("pass_at_k_low", "pass_at_k_high", "pass_hat_k_low", "pass_hat_k_high"),
+    }
+)
 TOLERANCE: Final = 1e-9
 """By so much may figures differ that are not all sums: the mathematics of another machine's libraries is not ours."""
 
@@ -84,7 +89,8 @@ def target_calls(spec: EvaluationSpec, shard: Shard) -> Iterator[CallKey]:
     for target in spec.targets:
         if isinstance(target, ModelTarget):
             for sample in range(shard.start, shard.stop):
-                yield CallKey(shard.task, sample, target.name, 0, "target", "", 0)
+                for trial in range(spec.params.trials):
+                    yield CallKey(shard.task, sample, target.name, trial, "target", "", 0)
 
 
 def judges_calls(about: Scored) -> Iterator[CallKey]:
@@ -143,6 +149,8 @@ def _score_names(metric: MetricSpec) -> tuple[str, ...]:
 
 
 def _same(name: str, stored: Any, expected: Any) -> bool:
+    if name == "repeats" and stored and expected:
+        return stored.keys() == expected.keys() and all(_same(key, stored[key], expected[key]) for key in expected)
     if name in CLOSE and stored is not None and expected is not None:
         return isclose(stored, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(stored == expected)

@@ -166,7 +166,7 @@ class _Rows:
         self._folder, self._spec, self._manifest, self._report = folder, manifest.spec, manifest, report
         self._completed = completed
         self._digests = {digest.task: hashlib.sha256() for digest in manifest.datasets}
-        self._aggregator = Aggregator(manifest.spec.tasks)
+        self._aggregator = Aggregator(manifest.spec.tasks, manifest.spec.params.trials)
         # Another release may read answers otherwise: then only the keys of its rows are checked.
         self._exact = manifest.code_version == version("assay-evals")
 

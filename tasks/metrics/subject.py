@@ -1,6 +1,6 @@
 """What one score is about: an output, or the two outputs of a sample that are compared."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,25 +58,27 @@ class Subject:
 def subjects(
     metric: MetricSpec, outputs: Sequence[Output], rows: Sequence[Row], start: int, *, reference: str | None = None
 ) -> Iterator[Subject]:
-    """Yield what `metric` scores: each output, or for a preference each sample's pair, by order of targets.
+    """Yield what `metric` scores: each output, or for a preference the pair of each sample and trial.
 
-    `outputs` are in the order of samples; `rows[0]` is sample `start`. A pair's score is its first target's. The
-    outputs of the target `reference` are not scored, but go with those of their sample.
+    `outputs` are in the order of samples, targets and trials; `rows[0]` is sample `start`. A pair's score is its first
+    target's. The outputs of the target `reference` are not scored, but go with those of their sample and trial; one
+    that is recorded is the same for all trials.
     """
-    size = 2 if isinstance(metric, Judge) and isinstance(metric.scale, Preference) else 1
-    references = {output.sample: output for output in outputs if output.target == reference}
+    references = {(output.sample, output.trial): output for output in outputs if output.target == reference}
     evaluated = [output for output in outputs if output.target != reference]
-    for i in range(0, len(evaluated), size):
-        first = evaluated[i]
-        yield Subject(
-            first.task,
-            first.sample,
-            first.target,
-            first.trial,
-            rows[first.sample - start],
-            tuple(evaluated[i : i + size]),
-            references.get(first.sample),
-        )
+    compares = isinstance(metric, Judge) and isinstance(metric.scale, Preference)
+    for about in _pairs(evaluated) if compares else ((output,) for output in evaluated):
+        first = about[0]
+        held = references.get((first.sample, first.trial)) or references.get((first.sample, 0))
+        yield Subject(first.task, first.sample, first.target, first.trial, rows[first.sample - start], about, held)
+
+
+def _pairs(outputs: Sequence[Output]) -> Iterable[tuple[Output, ...]]:
+    """Return the outputs of each sample and trial together, by order of targets."""
+    pairs: dict[tuple[int, int], list[Output]] = {}
+    for output in outputs:
+        pairs.setdefault((output.sample, output.trial), []).append(output)
+    return map(tuple, pairs.values())
 
 
 def _response(output: Output) -> Any:
