@@ -21,8 +21,9 @@ from api.nemo.face import NEMO
 from api.nugen.face import NUGEN
 from api.together.face import TOGETHER
 from api.together.routes.paths import OnePath
+from web.pages import PAGES, STATIC, error_page
 
-FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN)
+FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN, PAGES)
 """The faces, in the order in which a path is looked for in them."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -31,11 +32,12 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = False) -> FastAPI:
     """Return the service's application, working on `state`; one that is `apart` reads large bodies itself."""
     # Events of exceptions are off: a refused body would go out with its keys.
-    app = FastAPI(title="Assay", lifespan=lifespan, telemetry={"logs": False})
-    app.state.assay, app.state.faces = state, FACES
+    app = FastAPI(title="Assay", lifespan=lifespan, telemetry={"logs": False}, docs_url=None, redoc_url=None)
+    app.state.assay, app.state.faces, app.state.error_page = state, FACES, error_page
     aside = None if apart else Aside(state.settings, state.wake)
     app.add_middleware(BodyLimit, limit=state.settings.max_body, upload_limit=state.settings.max_upload, aside=aside)
-    app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in state.settings.api_keys])
+    keys = [key.get_secret_value() for key in state.settings.api_keys]
+    app.add_middleware(RequireKey, keys=keys, sessions=state.sessions)
     app.add_middleware(QueryLimit)
     app.add_middleware(OnePath)
     app.add_middleware(OwnPages, door=state.settings.door)
@@ -49,6 +51,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
                 app.include_router(router, prefix=face.also_below, include_in_schema=False)
     for native in (native_jobs, native_samples, native_comparisons):
         app.include_router(native.router, responses=REFUSALS)
+    app.mount("/static", STATIC)
     return app
 
 

@@ -129,7 +129,7 @@ def assay(*arguments: str) -> list[str]:
 
 def namesakes(folder: Path) -> Path:
     """Return a folder with packages that are called as ours, as users of Prefect have them, and cannot be imported."""
-    for name in ("core", "store", "tasks", "flows", "api", "cli"):
+    for name in ("core", "store", "tasks", "flows", "api", "web", "cli"):
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / "__init__.py").write_text(
             "open(__file__ + '.taken', 'w').close()\nraise ImportError(__file__)\n"

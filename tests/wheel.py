@@ -4,7 +4,7 @@ import subprocess
 import sys
 import zipfile
 
-FOLDERS = ("core", "store", "tasks", "flows", "api", "cli")
+FOLDERS = ("core", "store", "tasks", "flows", "api", "web", "cli")
 
 
 def left_out(wheel: str) -> list[str]:

@@ -1,17 +1,17 @@
 """HTTP answers to errors: the one place that knows the status code of a core error, in the shape of its face."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-from api.http.faces import Face, face_of
+from api.http.faces import Face, face_of, is_for_people
 from core.errors import (
     AssayError,
     Conflict,
@@ -59,6 +59,10 @@ TAGGING: Final = frozenset({"union_tag_invalid", "union_tag_not_found"})
 """The errors of the field that tells which of several forms a part of a request has."""
 
 
+ErrorPage = Callable[[Scope, int, str], Response]
+"""Makes the page that says an error, from its status and message; it is the application's `state.error_page`."""
+
+
 class Refusal(BaseModel):
     """An error as its answer says it."""
 
@@ -100,8 +104,8 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_bug)
 
 
-def answer(scope: Scope, status: int, detail: str | list[dict[str, Any]]) -> JSONResponse:
-    """Return an error in the shape of the face that a request's path belongs to.
+def answer(scope: Scope, status: int, detail: str | list[dict[str, Any]]) -> Response:
+    """Return an error in the shape of the face that a request's path belongs to, or as a page.
 
     `detail` is a message, or what is wrong with which fields. Clients retry 409 and 5xx by themselves; ours are
     final, and the header says so.
@@ -109,6 +113,9 @@ def answer(scope: Scope, status: int, detail: str | list[dict[str, Any]]) -> JSO
     face = face_of(scope)
     detail = detail[:LONGEST_MESSAGE] if isinstance(detail, str) else detail
     status = face.invalid if status == 422 else status
+    if is_for_people(scope):
+        page: ErrorPage = scope["app"].state.error_page
+        return page(scope, status, detail if isinstance(detail, str) else _message(detail))
     final = status == 409 or status >= 500
     headers = {"x-should-retry": "false"} if final else None
     return JSONResponse(_body(face, status, detail), status, headers=headers)
@@ -147,7 +154,7 @@ def _body(face: Face, status: int, detail: str | list[dict[str, Any]]) -> dict[s
             return {"error": _error(status, detail)}
         case "both":
             return {"detail": detail, "error": _error(status, detail)}
-        case "detail":
+        case _:
             return {"detail": detail}
 
 
@@ -156,8 +163,11 @@ def _error(status: int, detail: str | list[dict[str, Any]]) -> dict[str, Any]:
     if isinstance(detail, str):
         return {"message": detail, "type": kind, "param": None, "code": code, "details": None}
     param = _param(detail[0])
-    message = "; ".join(f"{_param(each) or 'the request'}: {each['msg']}" for each in detail)
-    return {"message": message, "type": kind, "param": param, "code": code, "details": detail}
+    return {"message": _message(detail), "type": kind, "param": param, "code": code, "details": detail}
+
+
+def _message(details: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{_param(each) or 'the request'}: {each['msg']}" for each in details)
 
 
 def _param(detail: Mapping[str, Any]) -> str | None:
@@ -166,7 +176,7 @@ def _param(detail: Mapping[str, Any]) -> str | None:
     return ".".join(map(str, path)) or None
 
 
-def _answer_job_error(request: Request, error: Exception) -> JSONResponse:
+def _answer_job_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AssayError)
     status = status_code(error, face_of(request.scope))
     if status >= 500 and status != 501:
@@ -178,7 +188,7 @@ def _answer_job_error(request: Request, error: Exception) -> JSONResponse:
     return answer(request.scope, 422, [{"loc": loc, "msg": error.message[:LONGEST_MESSAGE], "type": "value_error"}])
 
 
-def _answer_bad_request(request: Request, error: Exception) -> JSONResponse:
+def _answer_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
     details = [_detail(each, error.body) for each in errors[:MOST_DETAILS]]
@@ -187,7 +197,7 @@ def _answer_bad_request(request: Request, error: Exception) -> JSONResponse:
     return answer(request.scope, 422, details)
 
 
-def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
+def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     response = answer(request.scope, error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
@@ -203,6 +213,6 @@ def _detail(error: dict[str, Any], body: object) -> dict[str, object]:
     return {"loc": shown, "msg": error["msg"][:LONGEST_MESSAGE], "type": error["type"]}
 
 
-def _answer_bug(request: Request, _error: Exception) -> JSONResponse:
+def _answer_bug(request: Request, _error: Exception) -> Response:
     # The server logs it.
     return answer(request.scope, 500, "Internal server error")

@@ -7,6 +7,7 @@ from typing import Annotated, Self, cast
 
 from fastapi import Depends, Request
 
+from api.http.sessions import Sessions
 from store.workspace import Workspace
 from tasks.endpoint.forward import Forwarder
 
@@ -27,6 +28,12 @@ class State(Workspace):
     def forwarder(self) -> Forwarder:
         """What passes on single calls to models."""
         return Forwarder(self.settings, self.vault.reveal)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who has come in by a browser."""
+        keys = [key.get_secret_value() for key in self.settings.api_keys]
+        return Sessions(keys, self.vault.fingerprint)
 
 
 def current_state(request: Request) -> State:

@@ -33,6 +33,7 @@ JOBS: Final = Grammar(
     },
     searches={
         **{name: Text(name) for name in (*NAMES, "description")},
+        "text": Text("text"),
         "status": STATUS,
         "created_at": Span("created_at"),
         "updated_at": Span("updated_at"),

@@ -23,6 +23,8 @@ def _places() -> dict[Field, Kept]:
         **columns_of(jobs, *names, "custom_fields", "ownership"),
         # A job that was given no name goes by those of its target and config.
         ("known_as",): Kept((jobs.c.name, *unnamed)),
+        # What a person may look for a job by.
+        ("text",): Kept((*(jobs.c[each] for each in ("name", "id", "model", "target", "config", "project")),)),
         ("target",): Kept((jobs.c.target,), jobs.c.request, ("target",)),
         ("target", "model"): Kept((jobs.c.model,)),
         ("config",): Kept((jobs.c.config,), jobs.c.request, ("config",)),

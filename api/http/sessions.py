@@ -1,0 +1,62 @@
+"""Sessions of browsers: a key shown once at the login, then a cookie that this service has signed."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from hmac import compare_digest
+from typing import Final
+
+from starlette.requests import cookie_parser
+from starlette.types import Scope
+
+COOKIE: Final = "assay_session"
+LASTS_S: Final = 7 * 24 * 3600
+"""For so long a session opens the pages, if its key is still one of the service's."""
+
+
+class Sessions:
+    """Makes and knows the cookies of those who have shown one of `keys`; `sign` needs a secret of the service."""
+
+    def __init__(self, keys: Sequence[str], sign: Callable[[bytes], str]) -> None:
+        """Begin with nothing: all that is to be known of a session is in its cookie."""
+        self._keys = [key.encode() for key in keys]
+        self._sign = sign
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether there are keys at all."""
+        return bool(self._keys)
+
+    def begin(self, key: str) -> str | None:
+        """Return the cookie of a new session; None for what is no key."""
+        given = key.strip().encode()
+        matches = [compare_digest(given, known) for known in self._keys]  # all, so that the time tells nothing
+        if not any(matches):
+            return None
+        named = f"{int(time.time()) + LASTS_S}.{secrets.token_urlsafe(16)}"
+        return f"{named}.{self._signature(given, named)}"
+
+    def of(self, scope: Scope) -> str | None:
+        """Return the cookie of a request that belongs to a session; None without one."""
+        for name, value in scope["headers"]:
+            if name == b"cookie" and (cookie := cookie_parser(value.decode("latin-1")).get(COOKIE)):
+                return cookie if self._knows(cookie) else None
+        return None
+
+    def form_token(self, cookie: str | None) -> str:
+        """Return what the forms of a session's pages send along; nothing where there are no sessions."""
+        return self._sign(b"\0form\0" + cookie.encode()) if cookie else ""
+
+    def allows(self, cookie: str | None, token: str) -> bool:
+        """Tell whether a form is one of a page of this session; without keys all are."""
+        return not self.are_needed or (cookie is not None and compare_digest(token, self.form_token(cookie)))
+
+    def _knows(self, cookie: str) -> bool:
+        named, _, signature = cookie.rpartition(".")
+        if not (cookie.isascii() and (expires := named.partition(".")[0]).isdigit()):
+            return False
+        matches = [compare_digest(signature, self._signature(key, named)) for key in self._keys]
+        return any(matches) and int(expires) > time.time()
+
+    def _signature(self, key: bytes, named: str) -> str:
+        return self._sign(b"\0session\0" + key + b"\0" + named.encode())

@@ -1,0 +1,64 @@
+"""What all pages have in common."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import web
+from web.render import HEADERS
+
+ROOT = Path(web.__file__).parent
+
+
+def test_every_page_loads_from_here_alone_and_stands_in_no_frame(site):
+    answer = site.http.get("/")
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("template", sorted(ROOT.glob("templates/**/*.html")), ids=lambda path: path.name)
+def test_no_template_has_script_or_style_in_it(template):
+    text = template.read_text()
+    assert not re.search(r"<style|\sstyle=|\son\w+=|hx-on|javascript:|\|\s*safe", text)
+    assert all("src=" in each for each in re.findall(r"<script[^>]*>", text))
+    assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text)
+
+
+def test_files_of_others_are_as_their_list_says():
+    import hashlib
+
+    vendored = ROOT / "static" / "vendor"
+    rows = re.findall(r"^\| `([^`]+)` .*\| ([0-9a-f]{64}) \|$", (vendored / "README.md").read_text(), re.M)
+    assert {name for name, _ in rows} == {path.name for path in vendored.iterdir() if path.suffix in (".js", ".css")}
+    for name, digest in rows:
+        assert hashlib.sha256((vendored / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_person_is_told_in_a_page_what_went_wrong(site):
+    assert "<h1>Not Found</h1>" in site.get("/nowhere", 404)
+    assert "Job not found" in site.get("/jobs/nothing", 404)
+    assert "To the jobs" in site.get("/jobs/nothing", 404)
+    assert "cannot filter by &#39;colour&#39;" in site.get("/?filter[colour]=red", 422)
+    assert site.http.get("/nowhere").json() == {"detail": "Not Found"}
+    assert site.http.get("/api/assay/v1/jobs/nothing", headers={"accept": "text/html"}).json() == {
+        "detail": "Job not found"
+    }
+
+
+def test_a_page_of_another_name_or_site_is_refused(site):
+    answer = site.http.get("/", headers={"host": "evil.example"})
+    assert (answer.status_code, "<h1>Forbidden</h1>" in answer.text) == (403, True)
+    answer = site.http.post("/logout", headers={"origin": "https://evil.example"})
+    assert answer.status_code == 403
+
+
+def test_the_api_has_its_page_with_all_it_loads(site):
+    page = site.get("/docs")
+    for path in re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|svg))"', page):
+        assert site.http.get(path).status_code == 200, path
+    assert site.http.get("/docs/passwd").status_code == 422

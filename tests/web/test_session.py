@@ -1,0 +1,95 @@
+import re
+
+import pytest
+
+from api.http.sessions import COOKIE, Sessions
+from tests.web.conftest import KEY
+
+
+@pytest.fixture(scope="module")
+def locked(make_site):
+    return make_site(key=KEY)
+
+
+@pytest.fixture(autouse=True)
+def _signed_out(locked):
+    locked.http.cookies.clear()
+
+
+def sign_in(locked, key: str = KEY, **form: str):
+    return locked.http.post("/login", data={"key": key, **form})
+
+
+def test_a_page_leads_to_the_login_and_back(locked):
+    answer = locked.http.get("/?filter[status]=failed")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F%3Ffilter%5Bstatus%5D%3Dfailed")
+    assert 'value="/?filter[status]=failed"' in locked.get(answer.headers["location"])
+    answer = sign_in(locked, next="/?filter[status]=failed")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?filter[status]=failed")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "secure" not in cookie
+    assert "<h1>Jobs</h1>" in locked.get("/")
+
+
+def test_a_part_of_a_page_leads_the_whole_page_to_the_login(locked):
+    answer = locked.http.get("/", headers={"hx-request": "true"})
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login?next=%2F")
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example/", "/\\evil.example", "evil", "/a\nb"])
+def test_the_login_leads_to_no_other_site(locked, path):
+    assert sign_in(locked, next=path).headers["location"] == "/"
+
+
+def test_what_is_no_key_is_refused_in_words(locked):
+    answer = sign_in(locked, "another")
+    assert answer.status_code == 401
+    assert "none of the service's keys" in answer.text
+    assert COOKIE not in answer.cookies
+
+
+def test_a_session_reads_the_api_and_its_page_and_changes_nothing_there(locked):
+    assert locked.http.get("/openapi.json").status_code == 401
+    sign_in(locked)
+    assert locked.http.get("/openapi.json").status_code == 200
+    assert "swagger-ui-bundle.js" in locked.get("/docs")
+    assert locked.http.post("/api/assay/v1/jobs", json={}).status_code == 401
+    assert locked.http.delete("/api/assay/v1/jobs/job-1").status_code == 401
+
+
+def test_a_form_needs_the_token_of_its_session(locked):
+    sign_in(locked)
+    assert locked.http.post("/logout", data={"token": "another"}).status_code == 403
+    assert locked.http.post("/logout").status_code == 403
+    (token,) = re.findall(r'action="/logout"><input type="hidden" name="token" value="([0-9a-f]+)"', locked.get("/"))
+    assert locked.http.post("/logout", data={"token": token}).status_code == 303
+    assert locked.http.get("/").status_code == 303
+
+
+def test_static_files_and_the_login_are_for_all(locked):
+    assert locked.http.get("/static/assay.css").status_code == 200
+    assert locked.http.get("/login").status_code == 200
+
+
+def test_without_keys_there_is_nothing_to_sign_in_to(site):
+    assert site.http.get("/login?next=/jobs/1").headers["location"] == "/jobs/1"
+    assert "Sign out" not in site.get("/")
+
+
+def test_a_session_ends_with_its_key_and_its_time():
+    def sign(data: bytes) -> str:
+        return f"{hash(data):x}"
+
+    def scope(cookie: str):
+        return {"headers": [(b"cookie", f"{COOKIE}={cookie}".encode())]}
+
+    cookie = Sessions([KEY], sign).begin(KEY)
+    assert cookie is not None
+    assert Sessions(["b", KEY], sign).of(scope(cookie)) == cookie
+    assert Sessions(["b"], sign).of(scope(cookie)) is None
+    assert Sessions([KEY], lambda data: sign(data + b"!")).of(scope(cookie)) is None
+    _, nonce, signature = cookie.split(".")
+    for other in (f"1.{nonce}.{signature}", f"9{cookie}", f"{cookie}0", "", "..", "x.y.z", "²." + nonce):
+        assert Sessions([KEY], sign).of({"headers": [(b"cookie", f"{COOKIE}={other}".encode("latin-1"))]}) is None

@@ -1,0 +1,32 @@
+"""The pages as one of the application's faces: their paths, routers, static files and errors."""
+
+import re
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from api.http.faces import Face
+from web.docs import routes as docs
+from web.jobs import routes as jobs
+from web.render import page
+from web.session import routes as session
+
+PAGES: Final = Face(
+    name="pages",
+    paths=re.compile(r"/$|/(jobs|compare|trends|judges|sql|login|logout|static)(/|$)"),
+    routers=(jobs.router, docs.router, session.router),
+    errors="page",
+)
+
+STATIC: Final = StaticFiles(directory=Path(__file__).with_name("static"))
+
+
+def error_page(scope: Scope, status: int, message: str) -> Response:
+    """Return the page that says what went wrong."""
+    phrase = HTTPStatus(status).phrase
+    return page(Request(scope), "error.html", status, phrase=phrase, message=message)
