@@ -13,7 +13,10 @@ def test_an_interval_lies_where_it_is_on_its_scale():
 def test_no_difference_is_in_the_middle_of_a_forest():
     plot = forest([Effect("a", "a", 0.0, -0.1, 0.1), Effect("b" * 99, "b", None, None, None, "worse")])
     assert plot.rows[0].point == plot.zero
-    assert plot.rows[0].high - plot.zero == pytest.approx(plot.zero - plot.rows[0].low)
+    low, high = plot.rows[0].low, plot.rows[0].high
+    assert low is not None
+    assert high is not None
+    assert high - plot.zero == pytest.approx(plot.zero - low)
     assert plot.zero - 240 == plot.width - plot.zero
     assert (plot.rows[1].point, plot.rows[1].label[-1]) == (None, "…")
     assert forest([]).rows == ()
