@@ -4,6 +4,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,8 @@ from bench.goals import Goal, goals_table
 from bench.report import machine, write
 
 PAGE_WITHIN_MS: Final = 300.0
+COMPARED_WITHIN_S: Final = 1.0
+COMPARED_WITHIN_MB: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -20,15 +23,38 @@ class Printed:
 
     heading: str
     shows: str
+    goals: Callable[[str], list[Goal]] = lambda _: []
 
 
+def goals_of_samples(output: str) -> list[Goal]:
+    """Return the goal of pages of samples."""
+    return [Goal(f"a page filtered {TYPED}, the slowest median", PAGE_WITHIN_MS, slowest_filtered_ms(output), " ms")]
+
+
+def goals_of_comparisons(output: str) -> list[Goal]:
+    """Return the goals of comparisons, of which the first measured is the one they are about."""
+    figures = next((line.split() for line in output.splitlines()[2:]), [])
+    cpu, peak = (float(figures[0]), float(figures[2])) if len(figures) > 2 else (None, None)
+    return [
+        Goal("processor for two equal datasets, one check", COMPARED_WITHIN_S, cpu, " s"),
+        Goal("peak of the process that does it", COMPARED_WITHIN_MB, peak, " MB"),
+    ]
+
+
+TYPED: Final = "by typed columns"
 PRINTED: Final = {
-    "samples": Printed("Pages of one large job", "Pages of 50 of a job's samples, over HTTP, by what is asked."),
+    "samples": Printed(
+        "Pages of one large job", "Pages of 50 of a job's samples, over HTTP, by what is asked.", goals_of_samples
+    ),
+    "comparisons": Printed(
+        "Large comparisons",
+        "Two results held against each other, from their files. `x reading` is beside reading the same columns alone.",
+        goals_of_comparisons,
+    ),
     "lists": Printed("Lists of many jobs", "Pages of the jobs of two faces, over HTTP, by what is asked."),
     "inputs": Printed("Jobs with many rows", "Reads, where some jobs came with many rows; the API in its own process."),
     "sandbox": Printed("Users' code", "A ten-line evaluator in the sandbox."),
 }
-TYPED: Final = "by typed columns"
 
 
 def main() -> None:
@@ -50,12 +76,11 @@ def main() -> None:
 
 def report(printed: Printed, output: str, code: int, seconds: float) -> str:
     """Return what was printed as Markdown, with the goal if it has one."""
-    slowest = slowest_filtered_ms(output)
-    goal = Goal(f"a page filtered {TYPED}, the slowest median", PAGE_WITHIN_MS, slowest, " ms")
+    goals = printed.goals(output)
     return f"""
 {printed.shows}
 
-{goals_table([goal]) if slowest is not None else ""}
+{goals_table(goals) if goals else ""}
 
 ```
 {output.rstrip()}

@@ -1,7 +1,9 @@
 """Two results on the same samples, score by score: which is better, and whether that is more than chance."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import fsum
 from typing import Final
 
@@ -11,6 +13,7 @@ from core.stats.difference import Difference, Pairs, compared
 from core.stats.interval import ScoreScale
 from core.stats.power import samples_needed
 from core.stats.tango import mcnemar
+from core.stats.units import mean_of
 from core.stats.verdict import LEAST_PAIRS, Unpaired, Verdict, verdict
 from core.stats.words import Doubt, Remark
 
@@ -20,7 +23,7 @@ DEFAULT_MARGIN: Final = 0.02
 """The part of a scale that is of no account, unless told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScoredPairs:
     """One score on both sides: of each matched sample what its trials were worth, nothing where none has a value.
 
@@ -41,15 +44,23 @@ class ScoredPairs:
     remarks: tuple[Remark, ...] = ()
     change: Change | None = None
 
-    @property
-    def paired(self) -> list[int]:
-        """The places of the samples that are compared: both sides have scored them, and they weigh something."""
-        sides = zip(self.baseline, self.candidate, _weights(self), strict=True)
-        return [at for at, (a, b, weight) in enumerate(sides) if a and b and weight]
+    @cached_property
+    def means(self) -> tuple[list[float | None], list[float | None]]:
+        """What the trials of each matched sample were worth on average, on both sides; None where none has a value."""
+        first, second = (
+            [mean_of(trials) if trials else None for trials in side] for side in (self.baseline, self.candidate)
+        )
+        return first, second
 
-    def values(self, at: int) -> tuple[float, float]:
-        """Return what the trials of a compared sample were worth on both sides, on average."""
-        return _mean(self.baseline[at]), _mean(self.candidate[at])
+    @cached_property
+    def compared(self) -> dict[int, tuple[float, float]]:
+        """Both sides' means of the samples that are compared, by their places: they are scored, and weigh something."""
+        found = {
+            at: (a, b) for at, (a, b) in enumerate(zip(*self.means, strict=True)) if a is not None and b is not None
+        }
+        if self.weights is None:
+            return found
+        return {at: values for at, values in found.items() if self.weights[at]}
 
     def part(self, places: Sequence[int]) -> "ScoredPairs":
         """Return the same score on some of the matched samples."""
@@ -182,10 +193,10 @@ def _comparison(
 
 
 def _difference(about: ScoredPairs, margin: float | None, alpha: float) -> Difference | None:
-    kept = about.paired
+    kept = about.compared
     pairs = Pairs(
-        [_mean(about.baseline[at]) for at in kept],
-        [_mean(about.candidate[at]) for at in kept],
+        [a for a, _ in kept.values()],
+        [b for _, b in kept.values()],
         None if about.clusters is None else [about.clusters[at] for at in kept],
         None if about.weights is None else [about.weights[at] for at in kept],
         clustered=about.clusters is not None,
@@ -196,29 +207,32 @@ def _difference(about: ScoredPairs, margin: float | None, alpha: float) -> Diffe
 
 def _means(about: ScoredPairs) -> tuple[float, float] | None:
     """Return both sides' means over the pairs."""
-    kept, weights = about.paired, _weights(about)
+    kept = about.compared
     if not kept:
         return None
-    baseline, candidate = zip(*map(about.values, kept), strict=True)
-    own = [weights[at] for at in kept]
-    return _average(baseline, own), _average(candidate, own)
+    own = None if about.weights is None else [about.weights[at] for at in kept]
+    return _average([a for a, _ in kept.values()], own), _average([b for _, b in kept.values()], own)
 
 
 def _bounds(about: ScoredPairs) -> tuple[float, float] | None:
     """Return the difference over all matched samples if what was not scored made it least, or greatest."""
-    weights = _weights(about)
-    if about.scale is None or not fsum(weights):
+    matched = len(about.baseline)
+    if about.scale is None or not (matched if about.weights is None else fsum(about.weights)):
         return None
-    low, high = about.scale
-    sides = list(zip(about.baseline, about.candidate, strict=True))
-    least = [(_mean(b) if b else low) - (_mean(a) if a else high) for a, b in sides]
-    greatest = [(_mean(b) if b else high) - (_mean(a) if a else low) for a, b in sides]
-    return _average(least, weights), _average(greatest, weights)
+    return _extreme(about, *about.scale), _extreme(about, about.scale.high, about.scale.low)
+
+
+def _extreme(about: ScoredPairs, candidate: float, baseline: float) -> float:
+    """Return the difference over all matched samples if what was not scored had these values."""
+    changes = [
+        (candidate if b is None else b) - (baseline if a is None else a) for a, b in zip(*about.means, strict=True)
+    ]
+    return _average(changes, about.weights)
 
 
 def _excluded(about: ScoredPairs) -> Excluded:
-    ends = [(bool(a), bool(b)) for a, b in zip(about.baseline, about.candidate, strict=True)]
-    return Excluded(ends.count((True, False)), ends.count((False, True)), ends.count((False, False)))
+    ends = Counter((bool(a), bool(b)) for a, b in zip(about.baseline, about.candidate, strict=True))
+    return Excluded(ends[True, False], ends[False, True], ends[False, False])
 
 
 def _adjusted(p_values: Sequence[float | None], family: Sequence[bool], adjust: Adjust) -> list[float | None]:
@@ -234,13 +248,7 @@ def _margin(scale: ScoreScale | None) -> float | None:
     return DEFAULT_MARGIN * scale.width if scale else None
 
 
-def _mean(values: Sequence[float]) -> float:
-    return fsum(values) / len(values)
-
-
-def _weights(about: ScoredPairs) -> Sequence[float]:
-    return [1.0] * len(about.baseline) if about.weights is None else about.weights
-
-
-def _average(values: Sequence[float], weights: Sequence[float]) -> float:
+def _average(values: Sequence[float], weights: Sequence[float] | None) -> float:
+    if weights is None:
+        return fsum(values) / len(values)
     return fsum(weight * value for weight, value in zip(weights, values, strict=True)) / fsum(weights)

@@ -1,7 +1,7 @@
 """What to be careful about in reading a mean."""
 
 from collections.abc import Sequence
-from math import fsum, pow
+from math import fsum, sqrt
 from typing import Final
 
 from core.stats.words import Caution
@@ -43,7 +43,8 @@ def mean_cautions(
 def skewness(values: Sequence[float]) -> float | None:
     """Return the third standardised moment of values; None if they do not vary."""
     mean = fsum(values) / len(values)
-    variance = fsum((value - mean) ** 2 for value in values) / len(values)
-    if variance <= 0.0:
+    deviation = sqrt(fsum((value - mean) ** 2 for value in values) / len(values))
+    if deviation <= 0.0:
         return None
-    return fsum((value - mean) ** 3 for value in values) / len(values) / pow(variance, 1.5)
+    # Not by powers of the deviation, which of tiny values are 0.
+    return fsum(((value - mean) / deviation) ** 3 for value in values) / len(values)

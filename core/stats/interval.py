@@ -24,7 +24,7 @@ class ScoreScale(NamedTuple):
 
     def are_ends(self, values: Iterable[float]) -> bool:
         """Whether values are at the ends of the scale alone, as those of checks that pass or fail."""
-        return all(self.clamped(value) in self for value in values)
+        return all(self.clamped(value) in self for value in set(values))
 
     def has(self, value: float) -> bool:
         """Whether a value is on the scale, but for rounding."""

@@ -28,11 +28,6 @@ class Rows:
         """Return the number of values."""
         return len(self.values)
 
-    @property
-    def weighed(self) -> Sequence[float]:
-        """The weights, which are 1 unless told."""
-        return [1.0] * len(self.values) if self.weights is None else self.weights
-
     def unit_sums(self, values: Sequence[float]) -> list[float]:
         """Return the sum of each unit's values."""
         if self.units is None:
@@ -65,8 +60,9 @@ class Rows:
 
     def mean(self) -> float:
         """Return the weighted mean. Raises ZeroDivisionError without any weight."""
-        weights = self.weighed
-        return fsum(w * x for w, x in zip(weights, self.values, strict=True)) / fsum(weights)
+        if self.weights is None:
+            return fsum(self.values) / len(self.values)
+        return fsum(w * x for w, x in zip(self.weights, self.values, strict=True)) / fsum(self.weights)
 
     def standard_error(self, mean: float) -> float | None:
         """Return the standard error of the mean, by the units; None for fewer than two.
@@ -74,11 +70,19 @@ class Rows:
         As `cov_type="cluster"` with `use_correction` in statsmodels: Liang and Zeger 1986. Of one value a unit it is
         s / sqrt(n), with s of ddof 1.
         """
-        groups, weights = self.groups, self.weighed
+        groups = self.groups
         if groups < 2:
             return None
-        sums = self.unit_sums([w * (x - mean) for w, x in zip(weights, self.values, strict=True)])
-        return sqrt(groups / (groups - 1) * fsum(each * each for each in sums)) / fsum(weights)
+        errors = [x - mean for x in self.values]
+        if self.weights is not None:
+            errors = [w * error for w, error in zip(self.weights, errors, strict=True)]
+        total = len(self.values) if self.weights is None else fsum(self.weights)
+        return sqrt(groups / (groups - 1) * fsum(each * each for each in self.unit_sums(errors))) / total
+
+
+def mean_of(trials: Sequence[float]) -> float:
+    """Return what the trials of a sample are worth on average; there is one at least."""
+    return trials[0] if len(trials) == 1 else fsum(trials) / len(trials)
 
 
 def effective_units(sizes: Sequence[int]) -> float:

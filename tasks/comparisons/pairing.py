@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
 from typing import Final
 
 from core.comparison import ScoredPairs
@@ -12,6 +11,7 @@ from core.metric import MetricSpec
 from core.scale import scale_of
 from core.spec import TaskSpec
 from core.stats.change import Change, score_change
+from core.stats.units import mean_of
 from core.stats.words import Doubt, Remark
 from tasks.comparisons.matching import Matching, matched
 from tasks.comparisons.sides import Side
@@ -116,12 +116,8 @@ def _change(baseline: Mapping[int, Sequence[float]], candidate: Mapping[int, Seq
     """Part the change of the mean over all that each side has scored, by which samples both have."""
     numbers = {b: a for a, b in by.pairs}
     return score_change(
-        {sample: fsum(trials) / len(trials) for sample, trials in baseline.items() if trials},
-        {
-            numbers.get(sample, ("", sample)): fsum(trials) / len(trials)
-            for sample, trials in candidate.items()
-            if trials
-        },
+        {sample: mean_of(trials) for sample, trials in baseline.items() if trials},
+        {numbers.get(sample, ("", sample)): mean_of(trials) for sample, trials in candidate.items() if trials},
     )
 
 

@@ -93,8 +93,8 @@ def changed_samples(
 
 def _moved(pairs: ScoredPairs, task: PairedTask, way: Way) -> list[Moved]:
     up = (way == "improved") != pairs.lower_is_better
-    values = ((at, pairs.values(at)) for at in pairs.paired)
-    return [Moved(task, task.matching.pairs[at], (a, b)) for at, (a, b) in values if (b > a if up else b < a)]
+    kept = pairs.compared.items()
+    return [Moved(task, task.matching.pairs[at], (a, b)) for at, (a, b) in kept if (b > a if up else b < a)]
 
 
 def _key(moved: Moved, ranks: Mapping[str, int]) -> tuple[float, int, int]:

@@ -1,7 +1,7 @@
 """One side of a comparison: a target's results in a job, as far as they are there."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -11,7 +11,7 @@ from core.plan import Manifest, Shard
 from core.spec import RecordedTarget, TaskSpec
 from store.results.folder import JobFolder
 
-Values = Mapping[tuple[str, str], Mapping[int, list[float]]]
+Values = Mapping[tuple[str, str], Mapping[int, Sequence[float]]]
 """By metric and name of a score: what each sample's trials were worth, nothing for one that has no value."""
 
 
@@ -54,13 +54,12 @@ class Side:
 
     def values(self, task: TaskSpec) -> Values:
         """Return the scores of the samples that are finished."""
-        values: defaultdict[tuple[str, str], dict[int, list[float]]] = defaultdict(dict)
+        values: defaultdict[tuple[str, str], dict[int, tuple[float, ...]]] = defaultdict(dict)
         for shard in self.shards(task):
             for sample, target, metric, name, value in self.folder.read_values(shard):
                 if target == self.target:
-                    trials = values[metric, name].setdefault(sample, [])
-                    if value is not None:
-                        trials.append(value)
+                    trials = values[metric, name]
+                    trials[sample] = trials.get(sample, ()) + (() if value is None else (value,))
         return values
 
     def outputs(self, task: TaskSpec, samples: Collection[int]) -> dict[int, list[str | None]]:

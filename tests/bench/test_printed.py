@@ -23,6 +23,12 @@ def test_what_was_printed_is_kept_as_it_is_below_the_goal() -> None:
     assert "missed by 1.00 ms" in text
 
 
+def test_comparisons_have_goals_of_time_and_of_memory() -> None:
+    output = "2 x 9\n CPU s x reading peak MB of them new\n   1.20   4.0   85   30  checks\n   9.0 9.0 9 9  grades\n"
+    assert [goal.verdict for goal in PRINTED["comparisons"].goals(output)] == ["**missed by 0.20 s (20%)**", "met"]
+    assert [goal.verdict for goal in PRINTED["comparisons"].goals("")] == ["not measured"] * 2
+
+
 def test_a_benchmark_that_fails_says_so() -> None:
     assert "FAILED: it ended with 1." in report(PRINTED["lists"], "half", 1, 3.0)
     assert "FAILED" not in report(PRINTED["sandbox"], "whole", 0, 3.0)

@@ -4,6 +4,7 @@ from math import comb, sqrt
 
 import pytest
 
+from core.stats.cautions import skewness
 from core.stats.difference import Difference, Pairs, compared
 from core.stats.distributions import beta_cdf, binomial_cdf, normal_cdf, t_cdf, t_quantile, upper_limit
 from core.stats.interval import Interval, ScoreScale
@@ -164,6 +165,12 @@ def test_graded_scores_are_compared_by_students_test() -> None:
     assert found.interval.method == "t"
     assert found.standard_error is not None
     assert found.detectable == detectable(found.standard_error, 10)
+
+
+def test_values_that_hardly_vary_are_as_skewed_as_others() -> None:
+    tiny = [0.0] * 9 + [1e-150]
+    assert skewness(tiny) == pytest.approx(skewness([0.0] * 9 + [1.0]))
+    assert skewness([1.0] * 3) is None
 
 
 def test_the_distributions_are_right_at_their_ends() -> None:
