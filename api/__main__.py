@@ -5,6 +5,7 @@ import sys
 
 from api.app import create_app
 from api.http.state import State
+from api.nemo.demo import store_demo
 from api.nemo.routes.live import FORGOTTEN
 from api.nemo.translate.complete import complete
 from api.together.result_file import publish
@@ -20,6 +21,7 @@ def main() -> None:
     with ending_if_misconfigured():
         settings = read_settings()
         workspace = Workspace.open(settings)
+    store_demo(workspace)
     workspace.jobs.drop_ephemeral(utcnow() - FORGOTTEN)
     workspace.files.drop_drafts()
     workspace.uploads.sweep()

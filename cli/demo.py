@@ -98,7 +98,7 @@ def _endpoint(model: str) -> dict[str, Any]:
 
 
 def store_pair(url: str, model: str) -> None:
-    """Store the target demo/model and the config demo/qa, in the place of those of an earlier demo."""
+    """Store the target demo/model and the config demo/qa, in the place of those that are there."""
     pair = {"targets/demo/model": demo_target(model), "configs/demo/qa": demo_config(model)}
     with httpx.Client(base_url=f"{url}/v1/evaluation/", trust_env=False) as client:
         for path, body in pair.items():

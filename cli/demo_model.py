@@ -8,17 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-ROWS = [
-    {"question": "What is the capital of France?", "answer": "Paris", "topic": "geography"},
-    {"question": "What is the capital of Australia?", "answer": "Canberra", "topic": "geography"},
-    {"question": "Which river flows through Vienna?", "answer": "Danube", "topic": "geography"},
-    {"question": "What is 17 + 25?", "answer": "42", "topic": "arithmetic"},
-    {"question": "What is 9 * 9?", "answer": "81", "topic": "arithmetic"},
-    {"question": "What is 144 / 12?", "answer": "12", "topic": "arithmetic"},
-    {"question": "Who wrote 'Faust'?", "answer": "Goethe", "topic": "literature"},
-    {"question": "Who wrote 'Hamlet'?", "answer": "Shakespeare", "topic": "literature"},
-]
-MISTAKES = {"What is the capital of Australia?": "Sydney", "What is 144 / 12?": "14"}
+from flows.demo import ROWS as ANSWERED
+
+ROWS = [{name: row[name] for name in ("question", "answer", "topic")} for row in ANSWERED]
 
 
 def reply_to(prompt: str) -> str:
@@ -26,10 +18,7 @@ def reply_to(prompt: str) -> str:
     if "SCORE:" in prompt:
         expected, given = re.findall(r"^(?:Reference|Answer): (.*)$", prompt, re.MULTILINE)
         return f"The answer is {'right' if expected in given else 'wrong'}.\nSCORE: {4 if expected in given else 1}"
-    row = next((row for row in ROWS if row["question"] in prompt), None)
-    if row is None:
-        return "I do not know."
-    return f"It is {MISTAKES.get(row['question'], row['answer'])}."
+    return next((row["said"] for row in ANSWERED if row["question"] in prompt), "I do not know.")
 
 
 class _Answer(BaseHTTPRequestHandler):

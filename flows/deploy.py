@@ -50,8 +50,7 @@ FORMS: Final = (
     Form(
         name="evaluation",
         description=(
-            "Evaluate a stored target with a stored config. "
-            "Quick run takes the demo pair that `assay demo --stay` stores."
+            "Evaluate a stored target with a stored config. Quick run takes the demo pair, which asks no model."
         ),
         tags=("assay",),
     ),

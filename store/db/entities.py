@@ -97,6 +97,13 @@ class Entities:
         with reading(self._engine) as connection:
             return self._find(connection, wanted.order_by(table.c.id != reference).limit(1))
 
+    def known(self, limit: int) -> list[str]:
+        """Return the names of the newest entities, each behind its namespace."""
+        newest = self._table.c.created_at.desc()
+        wanted = sa.select(self._table.c.namespace, self._table.c.name).order_by(newest, self._table.c.id).limit(limit)
+        with reading(self._engine) as connection:
+            return [f"{namespace}/{name}" for namespace, name in connection.execute(wanted).all()]
+
     def names(self, ids: Collection[str]) -> dict[str, str]:
         """Return the names of those of the entities that there are, by id."""
         with reading(self._engine) as connection:

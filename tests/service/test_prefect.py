@@ -43,17 +43,15 @@ def asked(endpoint: ScriptedEndpoint) -> Counter[bytes]:
     return Counter(call["raw"] for call in endpoint.calls)
 
 
-def test_quick_run_evaluates_the_demo_pair_with_no_typing(served, prefect, endpoint):
-    store_pair(served, endpoint, "demo", 5)
+def test_quick_run_evaluates_the_demo_pair_with_no_typing_and_no_model(served, prefect):
     run_id = prefect.start("evaluation")
     ended = served.wait(job_of(served, run_id))
     assert ended.status == "completed"
     assert ended.id in listed(served)
-    assert served.results(ended.id).tasks["qa"].metrics["correct"].scores["string-check"].value == 1.0
+    assert served.results(ended.id).tasks["qa"].metrics["correct"].scores["string-check"].value == 0.75
     run = prefect.run(run_id)
     assert run["state_type"] == "COMPLETED"
-    assert {"assay", "nemo-v2", "namespace:default", "config:demo/qa", "model:scripted"} <= set(run["tags"])
-    assert len(endpoint.calls) == 5
+    assert {"assay", "nemo-v2", "namespace:default", "config:demo/qa"} <= set(run["tags"])
 
 
 def test_the_fields_of_the_form_say_what_is_run(served, prefect, endpoint):
@@ -99,7 +97,8 @@ def test_a_key_can_become_no_parameter_and_is_found_in_no_database(served, prefe
 def test_what_is_not_stored_fails_the_job_with_its_name(served, prefect):
     ended = served.wait(job_of(served, prefect.start("evaluation", target="no/such")))
     assert ended.status == "error"
-    assert (ended.error_details["blame"], ended.error_details["message"]) == ("user", "Target 'no/such' not found")
+    assert ended.error_details["blame"] == "user"
+    assert ended.error_details["message"].startswith("Target 'no/such' not found; stored targets: ")
 
 
 def test_a_run_that_never_got_to_its_first_line_has_a_record(served, prefect):
@@ -162,8 +161,7 @@ def test_cancel_in_prefect_cancels_the_job(served, prefect, slow_endpoint):
 
 
 @pytest.mark.slow
-def test_firings_of_a_schedule_are_jobs_of_their_own_with_one_history(served, prefect, endpoint):
-    store_pair(served, endpoint, "demo", 3)
+def test_firings_of_a_schedule_are_jobs_of_their_own_with_one_history(served, prefect):
     nightly = prefect.deployment("nightly")
     (schedule,) = nightly["schedules"]
     assert not schedule["active"]
