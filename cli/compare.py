@@ -27,6 +27,8 @@ class Question:
         primary: A metric that decides; may be given more than once. All decide together without it.
         alpha: How often chance may be taken for a difference, over all scores that decide; 0.05 without it.
         slice: A column, as item.topic, for each of whose values the scores are compared once more.
+        baseline_trial: The trial of the baseline that is compared, from 0; the mean of all trials without it.
+        candidate_trial: The same for the candidate.
     """
 
     match: str | None = None
@@ -34,6 +36,8 @@ class Question:
     primary: Annotated[list[str] | None, Parameter(negative="")] = None
     alpha: float | None = None
     slice: str | None = None
+    baseline_trial: int | None = None
+    candidate_trial: int | None = None
 
 
 def compare(baseline: str, candidate: str, question: Question, demand: Demand, *, as_json: bool) -> int:

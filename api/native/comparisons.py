@@ -15,8 +15,8 @@ def to_comparison(baseline: Side, candidate: Side, asked: Asked, found: Comparis
     """Return a comparison as it is shown."""
     change = next((score.about.change for score in found.scores if score.primary), None)
     return wire.Comparison(
-        baseline=wire.ComparedSide(job=baseline.folder.job_id, target=baseline.target),
-        candidate=wire.ComparedSide(job=candidate.folder.job_id, target=candidate.target),
+        baseline=_to_side(baseline),
+        candidate=_to_side(candidate),
         alpha=asked.alpha,
         adjustment="holm",
         tasks=[
@@ -78,6 +78,10 @@ def of_cursor(cursor: str, way: Way, score: ScoreName) -> Place:
     except ValueError:
         pass  # said below
     raise ValueError("this is no cursor of this list; take next_cursor of the page before, and ask for the same else")
+
+
+def _to_side(side: Side) -> wire.ComparedSide:
+    return wire.ComparedSide(job=side.folder.job_id, target=side.target, trial=side.trial)
 
 
 def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:

@@ -198,10 +198,11 @@ class LogLines(BaseModel):
 
 
 class ComparedSide(BaseModel):
-    """A target of a job."""
+    """A target of a job, in all its trials or in one."""
 
     job: str
     target: str
+    trial: int | None
 
 
 class MatchedTask(BaseModel):

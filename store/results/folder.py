@@ -22,7 +22,7 @@ from store.files.atomic import publish, storing
 from store.results import schemas
 from store.results.journal import count_records
 from store.results.parquet import JOB_FOLDER, damaged, missing, newer, place, read_parquet, version_of, write_parquet
-from store.results.repeated import count_repeated, has_trials
+from store.results.repeated import count_repeated, has_trials, of_trial
 from store.results.schemas import SCHEMAS, Kind
 
 
@@ -238,13 +238,13 @@ class JobFolder:
         table = self._read("scores", shard.index)
         return None if table is None else schemas.scores_of(table)
 
-    def read_values(self, shard: Shard) -> Iterator[tuple[int, str, str, str, float | None]]:
-        """Yield sample, target, metric, name and value of each score of a judged shard, by trials."""
-        yield from self._read_columns("scores", shard, ["sample", "target", "metric", "name", "value"])
+    def read_values(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str, str, float | None]]:
+        """Yield sample, target, metric, name and value of each score of a judged shard, by trials or of one trial."""
+        yield from self._read_columns("scores", shard, ["sample", "target", "metric", "name", "value"], trial)
 
-    def read_texts(self, shard: Shard) -> Iterator[tuple[int, str, str | None]]:
-        """Yield sample, target and text of each output of a generated shard, by trials."""
-        yield from self._read_columns("outputs", shard, ["sample", "target", "text"])
+    def read_texts(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str | None]]:
+        """Yield sample, target and text of each output of a generated shard, by trials or of one trial."""
+        yield from self._read_columns("outputs", shard, ["sample", "target", "text"], trial)
 
     def count_passed(self) -> Counter[ScoreOf]:
         """Count the scores that passed, over all finished shards."""
@@ -348,10 +348,13 @@ class JobFolder:
     def _read(self, kind: Kind, index: int) -> pa.Table | None:
         return read_parquet(self.file(kind, index), SCHEMAS[kind])
 
-    def _read_columns(self, kind: Kind, shard: Shard, names: list[str]) -> Iterator[tuple[Any, ...]]:
-        table = read_parquet(self.file(kind, shard.index), SCHEMAS[kind], names)
+    def _read_columns(self, kind: Kind, shard: Shard, names: list[str], trial: int | None) -> Iterator[tuple[Any, ...]]:
+        read = names if trial is None else [*names, "trial"]
+        table = read_parquet(self.file(kind, shard.index), SCHEMAS[kind], read)
         if table is None:
             raise missing(self.file(kind, shard.index))
+        if trial is not None:
+            table = of_trial(table, trial)
         yield from zip(*(table[name].to_pylist() for name in names), strict=True)
 
     def _open_lock(self) -> int:

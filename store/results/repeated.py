@@ -24,6 +24,11 @@ def has_trials(outputs: pa.Table) -> bool:
     return bool(pc.max(outputs["trial"]).as_py())
 
 
+def of_trial(rows: pa.Table, trial: int) -> pa.Table:
+    """Return the rows of one trial."""
+    return rows.filter(pc.equal(rows["trial"], trial))
+
+
 def count_repeated(files: Iterable[Path]) -> tuple[Counts, Counts]:
     """Count the samples that have several outputs, and those whose outputs differ, one file after the other."""
     repeated, varied = Counts(), Counts()

@@ -17,11 +17,12 @@ Values = Mapping[tuple[str, str], Mapping[int, Sequence[float]]]
 
 @dataclass(frozen=True)
 class Side:
-    """The results of a job's `target`; of a job that has not ended, what its first shards have finished."""
+    """The results of a job's `target`, of one `trial` or all; of a job that has not ended, of its first shards."""
 
     folder: JobFolder
     manifest: Manifest
     target: str
+    trial: int | None = None
 
     @property
     def recorded_column(self) -> str | None:
@@ -56,7 +57,7 @@ class Side:
         """Return the scores of the samples that are finished."""
         values: defaultdict[tuple[str, str], dict[int, tuple[float, ...]]] = defaultdict(dict)
         for shard in self.shards(task):
-            for sample, target, metric, name, value in self.folder.read_values(shard):
+            for sample, target, metric, name, value in self.folder.read_values(shard, self.trial):
                 if target == self.target:
                     trials = values[metric, name]
                     trials[sample] = trials.get(sample, ()) + (() if value is None else (value,))
@@ -67,14 +68,14 @@ class Side:
         texts: dict[int, list[str | None]] = {sample: [] for sample in samples}
         for shard in self.shards(task):
             if any(shard.start <= sample < shard.stop for sample in samples):
-                for sample, target, text in self.folder.read_texts(shard):
+                for sample, target, text in self.folder.read_texts(shard, self.trial):
                     if target == self.target and sample in texts:
                         texts[sample].append(text)
         return texts
 
 
-def open_side(folder: JobFolder, target: str | None = None) -> Side:
-    """Return a side of a comparison. Raises Conflict before there are results, NotFound for no such target.
+def open_side(folder: JobFolder, target: str | None = None, trial: int | None = None) -> Side:
+    """Return a side of a comparison. Raises Conflict before there are results, NotFound for no such target or trial.
 
     Without a `target` the job must evaluate a single one: raises InvalidInput if it does not.
     """
@@ -87,4 +88,6 @@ def open_side(folder: JobFolder, target: str | None = None) -> Side:
         raise InvalidInput(f"job {folder.job_id} has several targets; name one: {folder.job_id}/{names[0]}")
     if target is not None and target not in names:
         raise NotFound(f"job {folder.job_id} evaluates no target {target!r}; targets: {', '.join(names)}")
-    return Side(folder, manifest, target or names[0])
+    if trial is not None and not 0 <= trial < spec.params.trials:
+        raise NotFound(f"job {folder.job_id} has no trial {trial}; its trials: 0 to {spec.params.trials - 1}")
+    return Side(folder, manifest, target or names[0], trial)

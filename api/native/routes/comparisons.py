@@ -15,12 +15,26 @@ from tasks.comparisons.samples import Way, changed_samples, chosen_score
 from tasks.comparisons.sides import Side, open_side
 
 ITEM: Final = "item."
-PARAMETERS: Final = frozenset({"baseline", "candidate", "match", "margin", "primary", "slice", "alpha"})
-SAMPLE_PARAMETERS: Final = frozenset({"baseline", "candidate", "change", "score", "match", "limit", "cursor"})
+OF_SIDES: Final = frozenset({"baseline", "candidate", "baseline_trial", "candidate_trial"})
+PARAMETERS: Final = OF_SIDES | {"match", "margin", "primary", "slice", "alpha"}
+SAMPLE_PARAMETERS: Final = OF_SIDES | {"change", "score", "match", "limit", "cursor"}
 
 Named = Annotated[str, Query(pattern=r"^[^\x00]*$")]
+Trial = Annotated[int | None, Query(ge=0)]
+Sides = tuple[Side, Side]
 
 router = APIRouter(prefix="/api/assay/v1/comparisons", tags=["Assay"])
+
+
+def asked_sides(
+    baseline: Named,
+    candidate: Named,
+    state: CurrentState,
+    baseline_trial: Trial = None,
+    candidate_trial: Trial = None,
+) -> Sides:
+    """Open the two results that a request's query names."""
+    return _side(state, baseline, baseline_trial), _side(state, candidate, candidate_trial)
 
 
 def asked_comparison(
@@ -38,7 +52,7 @@ def asked_comparison(
 
 @router.get("")
 def compare_results(
-    baseline: Named, candidate: Named, asked: Annotated[Asked, Depends(asked_comparison)], state: CurrentState
+    asked: Annotated[Asked, Depends(asked_comparison)], sides: Annotated[Sides, Depends(asked_sides)]
 ) -> wire.Comparison:
     """Compare two results, each `JOB` or `JOB/TARGET`: which is better on their common samples, and how sure that is.
 
@@ -46,9 +60,9 @@ def compare_results(
     Samples are matched by their numbers where the datasets are the same, else by their rows, or by the column
     `match=item.COLUMN`. `primary=METRIC`, which may be repeated, says which scores decide together; `margin` is the
     difference that is of no account; for each value of `slice=item.COLUMN` the scores are compared once more. Of a
-    job that runs, its first finished samples are compared.
+    job that runs, its first finished samples are compared. Of a job whose samples have several trials the means over
+    these are compared, or with `baseline_trial` and `candidate_trial` single ones, counted from 0.
     """
-    sides = _side(state, baseline), _side(state, candidate)
     return to_comparison(*sides, asked, compare(*sides, asked))
 
 
@@ -77,13 +91,12 @@ def asked_changes(
 
 @router.get("/samples")
 def list_changed_samples(
-    baseline: Named, candidate: Named, asked: Annotated[AskedChanges, Depends(asked_changes)], state: CurrentState
+    asked: Annotated[AskedChanges, Depends(asked_changes)], sides: Annotated[Sides, Depends(asked_sides)]
 ) -> wire.ChangedSamples:
     """List the samples that regressed or improved between two results, the most changed first, with both outputs.
 
     `score=NAME` or `METRIC/NAME` says in which score, where there are several. Samples are matched as in a comparison.
     """
-    sides = _side(state, baseline), _side(state, candidate)
     paired = pair_results(*sides, asked.match)
     key = "score"
     try:
@@ -114,6 +127,6 @@ def _column(parameter: str, named: str | None) -> str | None:
     return named and named.removeprefix(ITEM)
 
 
-def _side(state: State, named: str) -> Side:
+def _side(state: State, named: str, trial: int | None) -> Side:
     job, _, target = named.partition("/")
-    return open_side(state.folder(state.jobs.identify(job, completed=True)), target or None)
+    return open_side(state.folder(state.jobs.identify(job, completed=True)), target or None, trial)

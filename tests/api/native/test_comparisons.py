@@ -19,6 +19,7 @@ from tasks.resolve import resolve_job
 from tests.tasks.specs import CORRECT, spec
 
 COMPARISONS = "/api/assay/v1/comparisons"
+CHANGES = {f"{COMPARISONS}/samples": {"change": "improved"}}
 
 
 def done(service: Any, *said: str, name: str | None = None, namespace: str = "default") -> str:
@@ -45,7 +46,7 @@ def sides(service: Any) -> tuple[str, str]:
 
 def test_two_jobs_are_compared(service: Any, sides: tuple[str, str]) -> None:
     found = service.http.get(COMPARISONS, params={"baseline": sides[0], "candidate": f"{sides[1]}/target"}).json()
-    assert found["baseline"] == {"job": sides[0], "target": "target"}
+    assert found["baseline"] == {"job": sides[0], "target": "target", "trial": None}
     assert found["tasks"] == [
         {"task": "qa", "matched_by": "item", "pairs": 30, "only_baseline": 0, "only_candidate": 0, "items_changed": 0}
     ]
@@ -117,6 +118,22 @@ def test_jobs_go_by_the_start_of_their_ids_and_the_last_completed_by_its_name(
     assert (found["baseline"]["job"], found["candidate"]["job"]) == (nightly[0], sides[1])
     service.state.jobs.want(nightly[0], "delete")
     assert service.http.get(COMPARISONS, params=asked).json()["baseline"]["job"] == nightly[1]
+
+
+def test_a_single_trial_of_a_side_is_named_beside_it(
+    service: Any, sides: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"baseline": sides[0], "candidate": sides[1]}
+    whole = service.http.get(COMPARISONS, params=asked).json()
+    first = service.http.get(COMPARISONS, params=asked | {"candidate_trial": 0}).json()
+    assert first == whole | {"candidate": whole["candidate"] | {"trial": 0}}
+    for path in (COMPARISONS, f"{COMPARISONS}/samples"):
+        refused = service.http.get(path, params=asked | {"baseline_trial": 1, **CHANGES.get(path, {})})
+        assert (refused.status_code, f"job {sides[0]} has no trial 1" in refused.text) == (404, True)
+    assert service.http.get(COMPARISONS, params=asked | {"baseline_trial": "first"}).status_code == 422
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    assert answer(["compare", *sides, "--candidate-trial", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
 
 
 def test_what_changed_is_listed_page_by_page_with_both_outputs(service: Any, sides: tuple[str, str]) -> None:

@@ -12,8 +12,9 @@ from tasks.comparisons.compare import Asked, Comparison, compare
 from tasks.comparisons.pairing import pair_results
 from tasks.comparisons.samples import changed_samples, chosen_score
 from tasks.comparisons.sides import open_side
+from tests.scripted import Answer, Received, last_content, text
 from tests.tasks.conftest import Lab
-from tests.tasks.specs import CORRECT, recorded, spec
+from tests.tasks.specs import CORRECT, model, recorded, spec
 
 SAME = StringCheck(name="same", left="{{ item.id }}", operator="equals", right="{{ item.id }}")
 
@@ -145,3 +146,32 @@ def test_what_graded_otherwise_cannot_be_told_from_what_answered_otherwise(lab: 
     assert found.scores[0].verdict.reasons == ("metric_changed",)
     assert [(each.part, each.metric) for each in found.changed] == [("metric", "own")]
     assert found.attribution == "metric"
+
+
+def test_trials_are_compared_by_their_mean_or_one_with_another(lab: Lab) -> None:
+    """Of ten samples nine are right at once, and all the second time."""
+
+    def script(call: Received) -> Answer:
+        asked, seed = last_content(call["body"]), call["body"]["seed"]
+        return text("no" if (asked, seed) == ("q3", 1) else "yes")
+
+    lab.model.script = script
+    seeded = model(lab.model.url).model_copy(update={"generation": {"seed": 1}})
+    questions = [{"question": f"q{i}", "answer": "yes"} for i in range(10)]
+    twice = lab.workspace.folder(done(lab, spec(seeded, questions, CORRECT, trials=2)))
+    once = lab.workspace.folder(done(lab, spec(seeded, questions, CORRECT)))
+    first, second = (open_side(twice, trial=trial) for trial in (0, 1))
+    for sides, difference, outputs in (
+        ((first, second), 0.1, (["no"], ["yes"])),
+        ((open_side(once), open_side(twice)), 0.05, (["no"], ["no", "yes"])),
+    ):
+        found = compare(*sides, Asked())
+        assert found.scores[0].difference is not None
+        assert found.scores[0].difference.value == pytest.approx(difference)
+        assert [matching.by for _, matching in found.tasks] == ["sample" if sides[0] is first else "dataset"]
+        assert found.attribution == ("noise" if sides[0] is first else "generation")
+        paired = pair_results(*sides)
+        (changed,) = changed_samples(sides, paired, chosen_score(paired, None), "improved", limit=9)
+        assert (changed.baseline.sample, changed.baseline.outputs, changed.candidate.outputs) == (3, *outputs)
+    with pytest.raises(NotFound, match=f"job {twice.job_id} has no trial 2; its trials: 0 to 1"):
+        open_side(twice, trial=2)
