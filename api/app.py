@@ -15,6 +15,7 @@ from api.http.keys import RequireKey
 from api.http.state import CurrentState, State
 from api.maniac.face import MANIAC
 from api.native.routes import comparisons as native_comparisons
+from api.native.routes import files as native_files
 from api.native.routes import jobs as native_jobs
 from api.native.routes import samples as native_samples
 from api.nemo.face import NEMO
@@ -49,7 +50,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
             app.include_router(router, responses=refusals)
             if face.also_below:
                 app.include_router(router, prefix=face.also_below, include_in_schema=False)
-    for native in (native_jobs, native_samples, native_comparisons):
+    for native in (native_jobs, native_samples, native_comparisons, native_files):
         app.include_router(native.router, responses=REFUSALS)
     app.mount("/static", STATIC)
     return app

@@ -27,9 +27,14 @@ class Refused(Exception):
         self.status = status
 
 
+def path_to(start: str, *parts: str) -> str:
+    """Return a path that goes on with parts of any characters."""
+    return start + "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
 def job_path(job: str, *parts: str) -> str:
     """Return the path below the jobs of what there is of one, by its id, a start of that, or its name."""
-    return "".join(f"/{quote(part, safe='')}" for part in (job, *parts))
+    return path_to("", job, *parts)
 
 
 class Client:
@@ -49,25 +54,29 @@ class Client:
         except httpx.InvalidURL as error:
             raise Misconfigured(f"ASSAY_URL in the environment is no URL: {error}") from None
 
+    def ask(self, method: str, path: str, **request: Any) -> JsonDict:
+        """Send a request to any path, and return the answer; raises Refused and Unreachable."""
+        try:
+            response = _checked(self._http.request(method, path, **request))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        return response.json() if response.content else {}
+
     def get(self, path: str, **query: Any) -> JsonDict:
-        """Return the answer to a request below the jobs; raises Refused and Unreachable."""
-        return self._ask("GET", JOBS + path, params=query)
+        """Return the answer to a request below the jobs; raises as `ask` does."""
+        return self.ask("GET", JOBS + path, params=query)
 
     def compare(self, **query: Any) -> JsonDict:
-        """Return a comparison of two results; raises Refused and Unreachable."""
-        return self._ask("GET", COMPARISONS, params=query)
+        """Return a comparison of two results; raises as `ask` does."""
+        return self.ask("GET", COMPARISONS, params=query)
 
     def post(self, path: str, body: object = None) -> JsonDict:
-        """Send something below the jobs, and return the answer; raises Refused and Unreachable."""
-        return self._ask("POST", JOBS + path, json=body)
-
-    def post_elsewhere(self, path: str, body: object) -> JsonDict:
-        """Send something to a path of another face, and return the answer; raises Refused and Unreachable."""
-        return self._ask("POST", path, json=body)
+        """Send something below the jobs, and return the answer; raises as `ask` does."""
+        return self.ask("POST", JOBS + path, json=body)
 
     def delete(self, path: str) -> None:
-        """Delete something below the jobs; raises Refused and Unreachable."""
-        self._ask("DELETE", JOBS + path)
+        """Delete something below the jobs; raises as `ask` does."""
+        self.ask("DELETE", JOBS + path)
 
     @contextmanager
     def stream(self, path: str, query: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
@@ -79,13 +88,6 @@ class Client:
                 yield _checked(response).iter_bytes()
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
-
-    def _ask(self, method: str, path: str, **request: Any) -> JsonDict:
-        try:
-            response = _checked(self._http.request(method, path, **request))
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        return response.json() if response.content else {}
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         named = ", which ASSAY_URL names," if os.environ.get("ASSAY_URL") else ""

@@ -10,6 +10,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from cli.client import Refused
 from cli.compare import Question, compare
+from cli.entities import entity_app
+from cli.files import app as files
 from cli.gates import By, Demand, read_gate
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
@@ -28,6 +30,9 @@ app = App(
 )
 app.register_install_completion_command()
 app.command(jobs)
+app.command(files)
+app.command(entity_app("targets"))
+app.command(entity_app("configs"))
 
 NO_QUESTION = Question()
 NO_DEMAND = Demand()
@@ -65,7 +70,8 @@ def run(
 ) -> int:
     """Run the evaluation that a YAML or JSON file describes, and show its results.
 
-    With no service running, one is started for it. Ctrl-C cancels the job. Exits with 0 if the job is completed,
+    Datasets may be files, by paths relative to the specification: they are uploaded, once. With no service running, one
+    is started for it. Ctrl-C cancels the job. Exits with 0 if the job is completed,
     2 if the file is wrong, 4 if the job failed, and 130 if it was cancelled. Of a completed job `--min` and
     `--max-excluded` may ask more: 1 if it is surely not so, and 3 if nobody can tell yet.
 
@@ -82,6 +88,19 @@ def run(
 
     gate = read_gate(least or [], by, max_excluded)
     return run_file(read_settings(), spec, name=name, project=project, gate=gate, as_json=as_json)
+
+
+@app.command
+def upload(file: Path, *, as_json: AsJson = False) -> int:
+    """Have the service keep a file of rows, once, and print the URL by which a specification names it as a dataset.
+
+    Args:
+        file: JSON Lines, JSON, CSV, TSV or Parquet, which may be compressed.
+        as_json: Print JSON, for a script to read.
+    """
+    from cli.files import upload as send
+
+    return send(file, as_json=as_json)
 
 
 @app.command

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli.client import Client, JsonDict
+from cli.client import JOBS, Client, JsonDict
 from cli.gates import Gate, check_summaries
 from cli.place import Unreachable
 from cli.serve import service
 from cli.signals import heeding
-from cli.specs import Request, read_request
+from cli.specs import Request, read_request, with_sent_files
 from cli.summaries import read_summaries, show_end, show_summaries
 from cli.terminal import NOTES, note, say_json
 from core.job import TERMINAL
@@ -40,7 +40,7 @@ def run(
     """
     request = read_request(file, name=name, project=project)
     with heeding(signal.default_int_handler), _some_service(settings) as (client, tend):
-        job = submit(client, request)
+        job = submit(client, request, file.parent)
         note(f"Job {job['id']}")
         job = _follow(client, job["id"], tend)
         summaries = client.get(f"/{job['id']}/summaries")["data"]
@@ -52,11 +52,9 @@ def run(
     return EXIT_CODES.get(job["status"], FAILED)
 
 
-def submit(client: Client, request: Request) -> JsonDict:
-    """Have a job made, and return it. Raises Refused."""
-    if request.elsewhere is None:
-        return client.post("", request.body)
-    return client.post_elsewhere(request.elsewhere, request.body)
+def submit(client: Client, request: Request, folder: Path) -> JsonDict:
+    """Have a job made, whose files lie in a folder, and return it. Raises Refused."""
+    return client.ask("POST", request.elsewhere or JOBS, json=with_sent_files(request.body, folder, client))
 
 
 def show(job: JsonDict, told: list[JsonDict], *, as_json: bool) -> None:

@@ -2,11 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
+from cli.client import Client
+from cli.files import upload_dataset
 from core.errors import SpecInvalid
+from core.spec import FileFormat
+from flows.local_files import with_uploads
 from flows.spec_file import read_mapping
 from store.secrets import DATA_FIELDS, holds_key
+from tasks.datasets.rows import first_row
 
 NEMO_JOBS: Final = "/v2/evaluation/jobs"
 
@@ -18,30 +23,59 @@ class Request(NamedTuple):
     elsewhere: str | None
 
 
+def read_body(path: Path) -> dict[str, Any]:
+    """Return what a file describes, with the keys of this process, and with paths of datasets as they are there.
+
+    Raises SpecInvalid, saying what is wrong where, also for a dataset beside the file that cannot be read.
+    """
+    given = read_mapping(path, lambda file: file.read_text(encoding="utf-8"))
+    body: dict[str, Any] = _with_own_keys(given, strict=not _is_in_own_words(given))
+    with_uploads(body, path.parent, _checked)
+    return body
+
+
+def with_sent_files(body: dict[str, Any], folder: Path, client: Client) -> dict[str, Any]:
+    """Return a body that names uploads in the place of files in a folder, which are sent. Raises Refused."""
+    return with_uploads(body, folder, lambda path, _: str(upload_dataset(client, path)["id"]))
+
+
 def read_request(path: Path, *, name: str | None = None, project: str | None = None) -> Request:
-    """Return the request for a job that a file describes. Raises SpecInvalid, saying what is wrong where."""
-    spec = _with_own_keys(read_mapping(path, lambda file: file.read_text(encoding="utf-8")))
+    """Return the request for a job that a file describes. Raises as `read_body` does."""
+    spec = read_body(path)
     described = {key: value for key, value in (("name", name), ("project", project)) if value is not None}
+    if _is_in_own_words(spec):
+        return Request({"spec": spec, **described}, None)
     if "target" in spec and "config" in spec:
         return Request({"spec": spec, **described}, NEMO_JOBS)
-    if "targets" in spec and "tasks" in spec:
-        return Request({"spec": spec, **described}, None)
     raise SpecInvalid(
         f"{path} has neither 'targets' and 'tasks' (see `assay schema`) nor NeMo's 'target' and 'config'; "
         f"it has: {', '.join(map(str, spec)) or 'nothing'}"
     )
 
 
-def _with_own_keys(value: Any, name: str = "") -> Any:
+def _checked(path: Path, said: str | None) -> str:
+    first_row(path, next((each for each in get_args(FileFormat) if each == said), None))
+    return ""
+
+
+def _is_in_own_words(body: dict[str, Any]) -> bool:
+    return "targets" in body and "tasks" in body
+
+
+def _with_own_keys(value: Any, name: str = "", *, strict: bool) -> Any:
     """Return a specification with the keys that this process has in the place of `env:NAME`.
 
-    The service takes the names of its own variables from nobody, unless its settings list them.
+    The service takes the names of its own variables from nobody, unless its settings list them, and in NeMo's words
+    from nobody: where that is so, a variable that is not set here is refused.
     """
     match value:
         case dict():
-            return {key: _with_own_keys(part, key) for key, part in value.items()}
+            return {key: _with_own_keys(part, key, strict=strict) for key, part in value.items()}
         case list() if name not in DATA_FIELDS:
-            return [_with_own_keys(part) for part in value]
+            return [_with_own_keys(part, strict=strict) for part in value]
         case str() if holds_key(name) and value.startswith("env:"):
-            return os.environ.get(value.removeprefix("env:")) or value
+            variable = value.removeprefix("env:")
+            if strict and not os.environ.get(variable):
+                raise SpecInvalid(f"{name}: the variable {variable} is not set", field=name)
+            return os.environ.get(variable) or value
     return value

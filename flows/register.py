@@ -13,7 +13,7 @@ from core.errors import AssayError, Conflict, ServiceError, SpecInvalid
 from core.job import Failure, Job, NewJob, OpenJob, Progress, utcnow
 from core.spec import EvaluationSpec
 from flows.form import Asked
-from flows.spec_file import FileBounds, read_spec
+from flows.spec_file import FileBounds, keep_rows, read_spec
 from store.workspace import Workspace
 
 COMPLETION_S: Final = 60.0
@@ -82,7 +82,8 @@ async def completed(workspace: Workspace, job: Job, *, attempt: int, worker: str
 
 async def _completed(workspace: Workspace, job: Job, bounds: FileBounds) -> Job:
     if (file := job.request["spec"].get("spec_file")) is not None:
-        spec = await asyncio.to_thread(read_spec, Path(file), _overrides(job.request), bounds)
+        keep = keep_rows(workspace.files, job.id, bounds)
+        spec = await asyncio.to_thread(read_spec, Path(file), _overrides(job.request), keep, bounds)
         workspace.jobs.complete(job.id, spec=spec, model=spec.model, request=_request(spec))
         return workspace.jobs.get(job.id)
     deadline = time.monotonic() + COMPLETION_S

@@ -2,11 +2,13 @@
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
+from uuid import NAMESPACE_OID, uuid5
 
 import yaml
 from pydantic import ValidationError
@@ -14,9 +16,13 @@ from pydantic import ValidationError
 from core.errors import SpecInvalid
 from core.settings import Settings
 from core.spec import EvaluationSpec
+from flows.local_files import Keep, with_uploads
+from store.files.contents import Files
+from store.files.inputs import PURPOSE
 from store.secrets import seal
 
 MOST_BYTES: Final = 10_000_000
+CHUNK_BYTES: Final = 1 << 20
 MOST_PARTS: Final = 2_000_000
 """Of a specification in a file."""
 
@@ -37,8 +43,9 @@ class FileBounds:
         variables = tuple(name for name in settings.key_variables if settings.may_name(name))
         return cls(settings.spec_folders or (settings.home / "specs",), variables)
 
-    def read(self, path: Path) -> str:
-        """Return a file's text. Raises SpecInvalid for one outside the folders, too long, or no file."""
+    @contextmanager
+    def open(self, path: Path) -> Iterator[BinaryIO]:
+        """Open a file for reading. Raises SpecInvalid for one outside the folders, or no file, and OSError."""
         found = path.resolve()
         if self.folders is not None and not any(found.is_relative_to(folder.resolve()) for folder in self.folders):
             folders = ", ".join(map(str, self.folders))
@@ -46,6 +53,11 @@ class FileBounds:
         with open(os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise SpecInvalid(f"{path} is no file")
+            yield file
+
+    def read(self, path: Path) -> str:
+        """Return a file's text. Raises as `open` does, and SpecInvalid for one that is too long."""
+        with self.open(path) as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise SpecInvalid(f"{path} has more than {MOST_BYTES:,} bytes")
@@ -55,13 +67,31 @@ class FileBounds:
 UNBOUNDED: Final = FileBounds()
 
 
-def read_spec(path: Path, overrides: Mapping[str, int], bounds: FileBounds = UNBOUNDED) -> EvaluationSpec:
-    """Return the specification in a YAML or JSON file, some of its parameters replaced.
+def keep_rows(files: Files, job_id: str, bounds: FileBounds) -> Keep:
+    """Return what keeps the files that a job's specification names by paths: with the job, each content once."""
+
+    def keep(path: Path, _: str | None) -> str:
+        try:
+            with bounds.open(path) as file, files.draft() as draft:
+                while chunk := file.read(CHUNK_BYTES):
+                    draft.write(chunk)
+                own_id = f"file-{uuid5(NAMESPACE_OID, f'{job_id} {draft.finish().sha256}')}"
+                kept = {"filename": path.name, "purpose": PURPOSE, "file_type": ""}
+                return files.keep(draft, **kept, file_id=own_id, job=job_id).id
+        except OSError as error:
+            raise SpecInvalid(f"{path} cannot be read: {error.strerror}") from error
+
+    return keep
+
+
+def read_spec(path: Path, overrides: Mapping[str, int], keep: Keep, bounds: FileBounds = UNBOUNDED) -> EvaluationSpec:
+    """Return the specification in a YAML or JSON file, some of its parameters replaced; `keep` has its datasets.
 
     Raises SpecInvalid, which repeats no value, also for a key that is not named by `env:NAME`.
     """
     body = read_mapping(path, bounds.read)
     _refuse_keys(path, body, bounds)
+    body = with_uploads(body, path.parent, keep)
     try:
         spec = EvaluationSpec.model_validate(body)
     except ValidationError as error:

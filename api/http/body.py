@@ -25,7 +25,7 @@ INTEGERS: Final = range(-(2**63), 2**64)
 """The integers that every JSON library we use can carry."""
 
 
-UPLOADS: Final = re.compile(r"/uploads/|/v1/files(/upload)?$")
+UPLOADS: Final = re.compile(r"/uploads/|/v1/files(/upload)?$|/api/assay/v1/files$")
 """The paths of bodies that go to disk as they come, and so may be longer than others."""
 
 

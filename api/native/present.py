@@ -7,6 +7,7 @@ from typing import Any
 from api.native import schema as wire
 from core.job import Job, ListedJob, Progress
 from core.result import Summary
+from store.files.contents import FileRecord
 from store.results.log import LogPage
 from store.secrets import mask
 
@@ -44,6 +45,12 @@ def to_log(page: LogPage) -> wire.LogLines:
     return wire.LogLines(
         data=[wire.LoggedLine(**line) for line in lines], next_cursor=page.next_start, total=page.total
     )
+
+
+def to_file(record: FileRecord) -> wire.File:
+    """Return an upload."""
+    same = {name: getattr(record, name) for name in ("id", "filename", "bytes", "line_count", "sha256")}
+    return wire.File(**same, created_at=record.created_at.replace(tzinfo=UTC))
 
 
 def _utc(time: datetime | None) -> datetime | None:

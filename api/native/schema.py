@@ -197,6 +197,23 @@ class LogLines(BaseModel):
     total: int
 
 
+class File(BaseModel):
+    """An upload, which a specification names as `file:ID`; `sha256` is that of its content."""
+
+    id: str
+    filename: str
+    bytes: int
+    line_count: int
+    sha256: str
+    created_at: datetime
+
+
+class Files(BaseModel):
+    """The uploads that are asked for, the newest first."""
+
+    data: list[File]
+
+
 class ComparedSide(BaseModel):
     """A target of a job, in all its trials or in one."""
 

@@ -114,21 +114,33 @@ class Files:
 
     def get(self, file_id: str) -> FileRecord:
         """Return the record of an upload. Raises NotFound."""
+        record = self.find(file_id)
+        if record is None:
+            raise NotFound("File not found")
+        return record
+
+    def find(self, file_id: str) -> FileRecord | None:
+        """Return the record of an upload, if there is one."""
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(files).where(files.c.id == file_id)).one_or_none()
-        if row is None:
-            raise NotFound("File not found")
-        return FileRecord(**row._mapping)
+        return FileRecord(**row._mapping) if row else None
 
     def newest(
-        self, *, purposes: Collection[str] | None = None, filename: str | None = None, limit: int | None = None
+        self,
+        *,
+        purposes: Collection[str] | None = None,
+        filename: str | None = None,
+        sha256: str | None = None,
+        limit: int | None = None,
     ) -> list[FileRecord]:
-        """Return the records of the uploads, the newest first: all, or those for some purposes or of some name."""
+        """Return the records of the uploads, the newest first: all, or those for purposes, of a name, of a content."""
         query = sa.select(files).order_by(files.c.created_at.desc(), files.c.id.desc()).limit(limit)
         if purposes is not None:
             query = query.where(files.c.purpose.in_(purposes))
         if filename is not None:
             query = query.where(files.c.filename == filename)
+        if sha256 is not None:
+            query = query.where(files.c.sha256 == sha256)
         with reading(self._engine) as connection:
             return [FileRecord(**row._mapping) for row in connection.execute(query)]
 

@@ -5,14 +5,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from core.errors import DatasetUnreadable
-from core.spec import UPLOAD_SCHEME, Dataset, FilesDataset, RowsDataset
+from core.spec import UPLOAD_SCHEME, Dataset, FileFormat, FilesDataset, RowsDataset
+from store.files.bounds import Bounds
 from store.files.values import Findings, json_value
 from tasks.datasets.data_file import DataFile, Row
 from tasks.datasets.found import Found, Sources, find_files
 from tasks.datasets.layouts import bfcl, squad
-from tasks.datasets.readers import read_file
+from tasks.datasets.readers import format_of, read_file
 
 Note = Callable[[str], object]
 
@@ -42,6 +44,22 @@ def read_rows(
             raise DatasetUnreadable(f"{_named(dataset, sources)} has no rows")
         yield first
         yield from wanted
+
+
+def first_row(path: Path, said: FileFormat | None) -> Row:
+    """Return the first row of a file on this machine, whose format may be said.
+
+    Raises DatasetUnreadable, with what to do, for what is no file of rows.
+    """
+    if not path.is_file():
+        what = "is a folder: name a file in it" if path.is_dir() else "is not there"
+        raise DatasetUnreadable(f"{path} {what}")
+    file = DataFile(path, path.name, Bounds(), lambda _: None, Findings())
+    with closing(read_file(file, said or format_of(path.name))) as rows:
+        row = next(rows, None)
+    if row is None:
+        raise DatasetUnreadable(f"{path.name} has no rows")
+    return row
 
 
 def _named(dataset: Dataset, sources: Sources) -> str:

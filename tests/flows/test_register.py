@@ -14,10 +14,11 @@ from core.job import Failure
 from core.settings import Settings
 from core.spec import EvaluationSpec
 from flows.form import Asked
+from flows.local_files import with_uploads
 from flows.register import job_id_of, register
-from flows.spec_file import MOST_BYTES, FileBounds, read_spec
+from flows.spec_file import MOST_BYTES, FileBounds, keep_rows, read_spec
 from store.workspace import Workspace
-from tests.inputs import inline
+from tests.inputs import inline, rows_of
 
 SPEC = """\
 targets: [{kind: model, endpoint: {url: "http://host/v1", model: m, api_key: "env:KEY"}}]
@@ -27,6 +28,8 @@ tasks:
     prompts: {target: {body: {prompt: "{{item.question}}"}}}
 """
 
+ROWS = "{kind: files, url: ./rows.jsonl}"
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
@@ -34,10 +37,14 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
         yield opened
 
 
+def no_rows(path: Path, _: str | None) -> str:
+    pytest.fail(f"{path} is kept")
+
+
 def read(tmp_path: Path, text: str, **overrides: int) -> EvaluationSpec:
     path = tmp_path / "spec.yaml"
     path.write_text(text)
-    return read_spec(path, overrides)
+    return read_spec(path, overrides, no_rows)
 
 
 @given(st.uuids(), st.uuids())
@@ -107,7 +114,7 @@ def test_a_file_that_is_no_specification_says_so(tmp_path: Path, text: str, mess
     with pytest.raises(SpecInvalid, match=message):
         read(tmp_path, text)
     with pytest.raises(SpecInvalid, match="cannot be read"):
-        read_spec(tmp_path / "absent.yaml", {})
+        read_spec(tmp_path / "absent.yaml", {}, no_rows)
 
 
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
@@ -137,9 +144,38 @@ def test_a_deployment_reads_no_file_but_a_short_one_in_its_folders(tmp_path: Pat
     (folder / "long").write_bytes(b" " * (MOST_BYTES + 1))
     bounds = FileBounds.of_deployments(Settings(home=tmp_path, key_variables=("KEY",)))
     with pytest.raises(SpecInvalid):
-        read_spec(folder / named, {}, bounds)
+        read_spec(folder / named, {}, no_rows, bounds)
     with pytest.raises(SpecInvalid):
-        read_spec(folder / "pipe", {})
+        read_spec(folder / "pipe", {}, no_rows)
+
+
+def test_rows_beside_the_file_are_kept_with_the_job_once_for_each_content(workspace: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text('{"question": "a"}\n')
+    (folder / "spec.yaml").write_text(SPEC.replace('{kind: rows, rows: [{question: q, token: "not a key"}]}', ROWS))
+    job = register(workspace, uuid4(), Asked(spec_file="spec.yaml"))
+    bounds = FileBounds.of_deployments(Settings(home=tmp_path, key_variables=("KEY",)))
+    keep = keep_rows(workspace.files, job.id, bounds)
+    first, again = (read_spec(folder / "spec.yaml", {}, keep, bounds) for _ in range(2))
+    assert first == again
+    assert rows_of(workspace.files, first) == [{"question": "a"}]
+    workspace.jobs.remove(job.id)
+    assert workspace.files.newest() == []
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [("../rows.jsonl", "is not below the folders of ASSAY_SPEC_FOLDERS"), ("none.jsonl", "cannot be read")],
+)
+def test_rows_that_may_not_be_read_are_refused_by_the_field(
+    workspace: Workspace, tmp_path: Path, named: str, told: str
+) -> None:
+    (tmp_path / "rows.jsonl").write_text("{}\n")
+    keep = keep_rows(workspace.files, "job-1", FileBounds((tmp_path / "specs",)))
+    with pytest.raises(SpecInvalid, match=rf"^tasks\.0\.dataset\.url: .*{told}") as refused:
+        with_uploads({"tasks": [{"dataset": {"url": named}}]}, tmp_path / "specs", keep)
+    assert refused.value.field == "tasks.0.dataset.url"
 
 
 def test_a_file_of_a_deployment_names_only_the_variables_that_the_settings_list(tmp_path: Path) -> None:
@@ -147,7 +183,7 @@ def test_a_file_of_a_deployment_names_only_the_variables_that_the_settings_list(
     folder.mkdir()
     (folder / "spec.yaml").write_text(SPEC)
     listed = Settings(home=tmp_path, key_variables=("KEY",))
-    assert read_spec(folder / "spec.yaml", {}, FileBounds.of_deployments(listed))
+    assert read_spec(folder / "spec.yaml", {}, no_rows, FileBounds.of_deployments(listed))
     for settings in (Settings(home=tmp_path), Settings(home=tmp_path, key_variables=("KEY",), api_keys=("k",))):
         with pytest.raises(SpecInvalid, match="ASSAY_KEY_VARIABLES"):
-            read_spec(folder / "spec.yaml", {}, FileBounds.of_deployments(settings))
+            read_spec(folder / "spec.yaml", {}, no_rows, FileBounds.of_deployments(settings))

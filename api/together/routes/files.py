@@ -9,8 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from api.http.state import CurrentState, State
+from api.http.uploads import drafting
 from api.together.present import files as present
-from api.together.routes.form import Form, drafting, read_form
+from api.together.routes.form import Form, read_form
 from api.together.routes.uploads import upload_url
 from api.together.schema import files as wire
 from core.errors import NotFound, SpecInvalid

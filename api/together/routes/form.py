@@ -1,7 +1,5 @@
 """What comes with an upload: its fields, wherever a client puts them, and a file, which goes to disk as it comes."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -9,10 +7,8 @@ from urllib.parse import parse_qsl
 from fastapi import HTTPException, Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
-from store.files.contents import Files
+from api.http.uploads import receive
 from store.files.drafts import Draft
 
 MAX_FIELDS: Final = 64_000
@@ -27,16 +23,6 @@ class Form:
     filename: str | None = None
 
 
-@asynccontextmanager
-async def drafting(files: Files) -> AsyncIterator[Draft]:
-    """Give an empty file, which goes at the end unless it was kept."""
-    draft = await run_in_threadpool(files.draft)
-    try:
-        yield draft
-    finally:
-        await run_in_threadpool(draft.discard)
-
-
 async def read_form(request: Request, draft: Draft) -> Form:
     """Read the fields of the query and of the body, in either form; a file in it goes to `draft`."""
     content_type, options = parse_options_header(request.headers.get("content-type"))
@@ -49,15 +35,6 @@ async def read_form(request: Request, draft: Draft) -> Form:
             await receive(request, text.write)
             form.fields.update(parse_qsl(text.take()))
     return form
-
-
-async def receive(request: Request, write: Callable[[bytes], None]) -> None:
-    """Give a request's body to `write`, piece by piece and in a thread: it may have to wait for the disk."""
-    try:
-        async for chunk in request.stream():
-            await run_in_threadpool(write, chunk)
-    except ClientDisconnect:
-        raise HTTPException(400, "The request broke off") from None
 
 
 async def _read_parts(request: Request, boundary: bytes, form: Form, draft: Draft) -> None:

@@ -7,8 +7,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.http.state import CurrentState, State
+from api.http.uploads import drafting, receive
 from api.together.present import files as present
-from api.together.routes.form import drafting, receive
 from api.together.schema import files as wire
 from core.errors import NotFound, SpecInvalid
 from store.files.uploads import Announcement, Upload

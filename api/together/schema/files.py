@@ -1,18 +1,16 @@
 """Together's wire classes of files and uploads, and of who is asking."""
 
-import re
-import unicodedata
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
-    StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+
+from api.http.uploads import Checksum, FileName
 
 Purpose = Literal["fine-tune", "batch-api", "batch-generated", "eval", "eval-sample", "eval-output", "eval-summary"]
 LISTED: Final[tuple[Purpose, ...]] = ("fine-tune", "batch-api", "eval", "eval-output")
@@ -21,22 +19,6 @@ LISTED: Final[tuple[Purpose, ...]] = ("fine-tune", "batch-api", "eval", "eval-ou
 FileType = Literal["jsonl", "csv", "parquet"]
 
 MAX_PARTS: Final = 10_000
-SEPARATOR: Final = re.compile(r"[/\\]")
-
-
-def bare_name(name: str) -> str:
-    """Return the last part of a path, without characters that cannot be seen.
-
-    Raises ValueError if nothing is left.
-    """
-    visible = "".join(each for each in SEPARATOR.split(name)[-1] if not unicodedata.category(each).startswith("C"))
-    if visible.strip(" .") == "":
-        raise ValueError("names no file")
-    return visible
-
-
-FileName = Annotated[str, AfterValidator(bare_name), Field(max_length=255)]
-Checksum = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
 
 
 class Announced(BaseModel):
