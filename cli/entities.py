@@ -7,7 +7,7 @@ import yaml
 from cyclopts import App
 
 from cli import terminal
-from cli.client import Client, JsonDict, path_to
+from cli.client import Client, JsonDict, Refused, path_to
 from cli.files import AsJson
 from cli.tables import plain_table
 from core.errors import InvalidInput
@@ -27,13 +27,13 @@ def entity_app(kind: Kind) -> App:
         return _list(kind, limit, as_json=as_json)
 
     def show(name: str, *, as_json: AsJson = False) -> int:
-        return _show(Client().ask("GET", _path(kind, name)), as_json=as_json)
+        return _show(_one("GET", kind, name), as_json=as_json)
 
     def create(file: Path, *, name: str | None = None) -> int:
         return _create(kind, file, name)
 
     def delete(name: str) -> int:
-        Client().ask("DELETE", _path(kind, name))
+        _one("DELETE", kind, name)
         return 0
 
     app.command(list_all, name="list", help=f"List the stored {kind}.")
@@ -73,8 +73,16 @@ def _create(kind: Kind, file: Path, name: str | None) -> int:
     return 0
 
 
-def _path(kind: Kind, name: str) -> str:
-    return path_to(STORED + kind, *_split(name))
+def _one(method: str, kind: Kind, name: str) -> JsonDict:
+    """Ask for what is stored under a name. Raises Refused, which names it if there is none."""
+    namespace, own = _split(name)
+    try:
+        return Client().ask(method, path_to(STORED + kind, namespace, own))
+    except Refused as error:
+        if error.status != 404:
+            raise
+        told = f"there is no {kind.removesuffix('s')} {namespace}/{own}; `assay {kind} list` names those there are"
+        raise Refused(told, error.status) from None
 
 
 def _split(name: str) -> tuple[str, str]:

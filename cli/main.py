@@ -59,8 +59,9 @@ def serve(*, host: str | None = None, port: int | None = None, home: Path | None
 
 @app.command
 def run(
-    spec: Path,
+    spec: Path | None = None,
     *,
+    follow: str | None = None,
     name: str | None = None,
     project: str | None = None,
     least: Annotated[list[str] | None, Parameter(name="--min", negative="")] = None,
@@ -71,22 +72,28 @@ def run(
     """Run the evaluation that a YAML or JSON file describes, and show its results.
 
     Datasets may be files, by paths relative to the specification: they are uploaded, once. With no service running, one
-    is started for it. Ctrl-C cancels the job. Exits with 0 if the job is completed,
-    2 if the file is wrong, 4 if the job failed, and 130 if it was cancelled. Of a completed job `--min` and
-    `--max-excluded` may ask more: 1 if it is surely not so, and 3 if nobody can tell yet.
+    is started for it. Ctrl-C cancels the job. Exits with 0 if the job is completed, 2 if the file is wrong, 3 if less
+    than half of a score's samples were scored, 4 if the job failed, and 130 if it was cancelled. Of a completed job
+    `--min` and `--max-excluded` may ask more: 1 if it is surely not so, and 3 if nobody can tell yet.
 
     Args:
         spec: A specification (see `assay schema`), or a NeMo Evaluator body with target and config.
-        name: What to call the job.
+        follow: A job that is there already, which is followed in the place of a new one; Ctrl-C leaves it as it is.
+        name: What to call the job; a name that is taken gets the end of the job's id.
         project: What to file the job under.
         least: METRIC=VALUE, what a metric's scores must reach; may be given more than once.
         by: What must reach it: the lower end of the interval, or the mean alone.
         max_excluded: The share of a score's samples that may end without a value, from 0 to 1.
         as_json: Print JSON, for a script to read.
     """
+    from cli.run import follow_again
     from cli.run import run as run_file
 
     gate = read_gate(least or [], by, max_excluded)
+    if follow is not None and (spec, name, project) == (None, None, None):
+        return follow_again(follow, gate=gate, as_json=as_json)
+    if spec is None or follow is not None:
+        return _refuse("name a specification, with --name and --project if you like, or --follow a job", BAD_INPUT)
     return run_file(read_settings(), spec, name=name, project=project, gate=gate, as_json=as_json)
 
 

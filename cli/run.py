@@ -1,28 +1,26 @@
 """`assay run`: submit a job, follow it to its end, and show its results."""
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from cli.client import JOBS, Client, JsonDict
-from cli.gates import Gate, check_summaries
+from cli.client import JOBS, Client, JsonDict, job_path
+from cli.follow import follow, follow_or_cancel
+from cli.gates import INCONCLUSIVE, PASSED, Gate, check_summaries
 from cli.place import Unreachable
 from cli.serve import service
 from cli.signals import heeding
 from cli.specs import Request, read_request, with_sent_files
 from cli.summaries import read_summaries, show_end, show_summaries
-from cli.terminal import NOTES, note, say_json
-from core.job import TERMINAL
+from cli.terminal import note, say_json
 from core.settings import Settings
+from core.shown import shortfall
 from core.text import visible
 
-POLL_S: Final = 0.3
-CANCEL_S: Final = 30.0
+RENAMING: Final = "Assay-Rename"
+"""The header of a request that takes another name where the one it gives is taken."""
 
 EXIT_CODES: Final = {"completed": 0, "cancelled": 130}
 FAILED: Final = 4
@@ -41,30 +39,63 @@ def run(
     request = read_request(file, name=name, project=project)
     with heeding(signal.default_int_handler), _some_service(settings) as (client, tend):
         job = submit(client, request, file.parent)
-        note(f"Job {job['id']}")
-        job = _follow(client, job["id"], tend)
-        summaries = client.get(f"/{job['id']}/summaries")["data"]
-    show(job, summaries, as_json=as_json)
-    if job["status"] == "completed" and gate:
-        code, why = check_summaries(read_summaries(summaries), gate)
-        note(visible(why))
-        return code
-    return EXIT_CODES.get(job["status"], FAILED)
+        note(f"Job {job['id']}{_called(job, name)}")
+        try:
+            job = follow_or_cancel(client, job["id"], tend)
+        except KeyboardInterrupt:
+            return _left(job["id"])
+        return _end(client, job, gate, as_json=as_json)
+
+
+def follow_again(named: str, *, gate: Gate = NO_GATE, as_json: bool) -> int:
+    """Follow a job that is there, as `run` does; Ctrl-C leaves it as it is. Raises Refused."""
+    client = Client()
+    job_id = client.get(job_path(named))["id"]
+    with heeding(signal.default_int_handler):
+        try:
+            job = follow(client, job_id, lambda: None)
+        except KeyboardInterrupt:
+            return _left(job_id)
+    return _end(client, job, gate, as_json=as_json)
 
 
 def submit(client: Client, request: Request, folder: Path) -> JsonDict:
-    """Have a job made, whose files lie in a folder, and return it. Raises Refused."""
-    return client.ask("POST", request.elsewhere or JOBS, json=with_sent_files(request.body, folder, client))
+    """Have a job made, whose files lie in a folder, and return it; a name that is taken is changed. Raises Refused."""
+    body = with_sent_files(request.body, folder, client)
+    return client.ask("POST", request.elsewhere or JOBS, json=body, headers={RENAMING: "true"})
 
 
-def show(job: JsonDict, told: list[JsonDict], *, as_json: bool) -> None:
-    """Print what became of a job: its results to the output, the rest to the user."""
+def _called(job: JsonDict, name: str | None) -> str:
+    return f" is called {job['name']}: there is a {name} already" if name not in (None, job["name"]) else ""
+
+
+def _left(job_id: str) -> int:
+    note(f"The job goes on as it is; to see more of it: assay run --follow {job_id}")
+    return EXIT_CODES["cancelled"]
+
+
+def _end(client: Client, job: JsonDict, gate: Gate, *, as_json: bool) -> int:
+    """Print what became of a job, the results to the output, the rest to the user; return the exit code.
+
+    What must not be overlooked is said last.
+    """
+    told = client.get(job_path(job["id"], "summaries"))["data"]
     summaries = read_summaries(told)
     if as_json:
         say_json({"job": job, "summaries": told}, indent=2)
     elif summaries:
         show_summaries(summaries)
+    is_asked = job["status"] == "completed" and bool(gate)
+    code, why = check_summaries(summaries, gate) if is_asked else (PASSED, "")
+    few = shortfall(summaries)
+    if few and why:
+        note(visible(why))
     show_end(job, summaries)
+    if why and not few:
+        note(visible(why))
+    if job["status"] != "completed":
+        return EXIT_CODES.get(job["status"], FAILED)
+    return code or (INCONCLUSIVE if few else PASSED)
 
 
 @contextmanager
@@ -80,46 +111,3 @@ def _some_service(settings: Settings) -> Iterator[tuple[Client, Callable[[], Non
     key = settings.api_keys[0].get_secret_value() if settings.api_keys else None
     with service(settings, note) as running:
         yield Client(running.listening_url, key), running.tend
-
-
-def _follow(client: Client, job_id: str, tend: Callable[[], None]) -> JsonDict:
-    """Show a job's progress until it ends; Ctrl-C or SIGTERM cancels it, and a second one leaves it at that."""
-    try:
-        return _wait(client, job_id, tend)
-    except KeyboardInterrupt:
-        note("Cancelling the job; Ctrl-C again to leave")
-        client.post(f"/{job_id}/cancel")
-        deadline = time.monotonic() + CANCEL_S
-        while (job := client.get(f"/{job_id}"))["status"] not in TERMINAL and time.monotonic() < deadline:
-            tend()
-            time.sleep(POLL_S)
-        return job | {"status": "cancelled"} if job["status"] == "cancelling" else job
-
-
-def _wait(client: Client, job_id: str, tend: Callable[[], None]) -> JsonDict:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=NOTES, transient=True) as progress:
-        bar = progress.add_task("created", total=None, rate="")
-        while True:
-            job = client.get(f"/{job_id}")
-            done, total = steps(job)
-            task = progress.tasks[0]
-            rate = f"{task.finished_speed or task.speed or 0:.1f}/s"
-            progress.update(bar, description=visible(job["status"]), completed=done, total=total or None, rate=rate)
-            if job["status"] in TERMINAL:
-                return job
-            tend()
-            time.sleep(POLL_S)
-
-
-def steps(job: JsonDict) -> tuple[int, int]:
-    """Return how many steps of a job are done, of how many: each sample passes each stage."""
-    counts: list[dict[str, Any]] = [count for stages in job["progress"].values() for count in stages.values()]
-    return sum(count["done"] for count in counts), sum(count["total"] for count in counts)

@@ -10,7 +10,8 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
     │   ├── TemplateInvalid     a template is broken, or names what no row has
     │   └── EndpointRefused     a model endpoint refused every request of a task
     ├── NotFound                no such thing here                 blame: user
-    ├── Conflict                not in this state, or a name taken blame: user
+    ├── Conflict                not in this state              blame: user
+    │   └── NameTaken           there is one of this name
     ├── EndpointFailed          a model endpoint gave no answer    blame: upstream
     └── ServiceError            we failed                          blame: service
         ├── Misconfigured       a setting is wrong or missing, which the operator can mend
@@ -94,6 +95,10 @@ class Conflict(AssayError):
 
     blame = "user"
     code = "conflict"
+
+
+class NameTaken(Conflict):
+    """There is a thing of this name already."""
 
 
 class EndpointFailed(AssayError):

@@ -4,7 +4,7 @@ import secrets
 import string
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -34,6 +34,7 @@ Face = Literal["nemo-v1", "nemo-v2", "together", "nugen", "maniac"]
 
 Stage = Literal["generate", "judge"]
 
+LONGEST_NAME: Final = 255
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
@@ -125,6 +126,12 @@ class NewJob(AskedJob):
     """A job as a face asks for it; without a specification if it is not to be carried out, or not yet."""
 
     spec: EvaluationSpec | None
+
+
+def renamed(job: NewJob) -> NewJob:
+    """Return a job whose name is taken under one that is not, which ends as its id does."""
+    end = f"-{job.id[-6:]}"
+    return replace(job, name=job.name[: LONGEST_NAME - len(end)] + end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

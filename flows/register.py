@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from core.errors import AssayError, Conflict, ServiceError, SpecInvalid
-from core.job import Failure, Job, NewJob, OpenJob, Progress, utcnow
+from core.errors import AssayError, NameTaken, ServiceError, SpecInvalid
+from core.job import Failure, Job, NewJob, OpenJob, Progress, renamed, utcnow
 from core.spec import EvaluationSpec
 from flows.form import Asked
 from flows.spec_file import FileBounds, keep_rows, read_spec
@@ -48,19 +48,20 @@ def register(
     job_id = job_id_of(flow_run_id)
     named = spec is None and asked.spec_file is None
     label = asked.name or Path(asked.spec_file or "").stem or None
-    job = {
-        "id": job_id,
-        "face": "nemo-v2",
-        "project": asked.project,
-        "target": asked.target if named else None,
-        "config": asked.config if named else label,
-        "failure": failure,
+    job = NewJob(
+        id=job_id,
+        face="nemo-v2",
+        name=asked.name or job_id,
+        project=asked.project,
+        target=asked.target if named else None,
+        config=asked.config if named else label,
+        failure=failure,
         **_specified(spec, asked),
-    }
+    )
     try:
-        return workspace.jobs.register(NewJob(name=asked.name or job_id, **job), str(flow_run_id))
-    except Conflict:
-        return workspace.jobs.register(NewJob(name=f"{asked.name or job_id}-{job_id[-6:]}", **job), str(flow_run_id))
+        return workspace.jobs.register(job, str(flow_run_id))
+    except NameTaken:
+        return workspace.jobs.register(renamed(job), str(flow_run_id))
 
 
 async def completed(workspace: Workspace, job: Job, *, attempt: int, worker: str, bounds: FileBounds) -> Job:

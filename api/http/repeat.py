@@ -13,7 +13,8 @@ import orjson
 from fastapi import Depends, Header, Request
 
 from api.http.state import State
-from core.job import TERMINAL, Job, NewJob, utcnow
+from core.errors import NameTaken
+from core.job import TERMINAL, Job, NewJob, renamed, utcnow
 from tasks.datasets.found import check_places
 
 RETRY_WINDOW: Final = timedelta(minutes=10)
@@ -22,21 +23,26 @@ RETRY_WINDOW: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a request says of itself: its path, its key if it has one, and whether it was sent before."""
+    """What a request says of itself: its path, its key if it has one, and whether it was sent before.
+
+    One that `renames` takes another name where the one that it gives is taken.
+    """
 
     path: str
     key: str | None
     is_retry: bool
+    renames: bool = False
 
 
 def current_submission(
     request: Request,
     idempotency_key: Annotated[str | None, Header()] = None,
     x_stainless_retry_count: Annotated[str | None, Header()] = None,
+    assay_rename: Annotated[str | None, Header()] = None,
 ) -> Submission:
     """Read the headers; a retry count that is no number is left alone."""
     count = (x_stainless_retry_count or "").strip("0")
-    return Submission(request.url.path, idempotency_key or None, count.isdecimal())
+    return Submission(request.url.path, idempotency_key or None, count.isdecimal(), assay_rename == "true")
 
 
 CurrentSubmission = Annotated[Submission, Depends(current_submission)]
@@ -47,8 +53,8 @@ def add_once(
 ) -> Job:
     """Record the job that the body `sent` asks for, or return the one that it has made before.
 
-    Raises Conflict if the name is taken, or the submission's key came before with another body, and DatasetUnreadable
-    for a dataset that is known to be nowhere.
+    Raises NameTaken unless the submission renames, Conflict if its key came before with another body, and
+    DatasetUnreadable for a dataset that is known to be nowhere.
     """
     if job.spec:
         check_places(job.spec, state.settings)
@@ -58,7 +64,13 @@ def add_once(
         idempotency_key=submission.key and state.vault.fingerprint(submission.key.encode()),
     )
     since = utcnow() - RETRY_WINDOW if submission.is_retry else None
-    added = state.jobs.add(marked, state.vault.encrypt(keys), repeats_since=since)
+    ciphertexts = state.vault.encrypt(keys)
+    try:
+        added = state.jobs.add(marked, ciphertexts, repeats_since=since)
+    except NameTaken:
+        if not submission.renames:
+            raise
+        added = state.jobs.add(renamed(marked), ciphertexts, repeats_since=since)
     if added.status in TERMINAL:  # failed at once: no engine will write what the `jobs` view shows
         state.folder(added.id).write_job(added)
     return added

@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.http.wire import SealedBody
 from core.components import Part
-from core.job import Face, Failure, Intent, JobStatus
+from core.job import LONGEST_NAME, Face, Failure, Intent, JobStatus
 from core.result import Outcome
 from core.spec import EvaluationSpec
 from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
 from tasks.comparisons.compare import Attribution
 from tasks.comparisons.matching import By
 
-EntityName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00/]+$")]
+EntityName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00/]+$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Format = Literal["json", "jsonl", "csv", "parquet"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypedDict, Unpack, get_args
 
 import sqlalchemy as sa
 
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NameTaken, NotFound
 from core.job import (
     TERMINAL,
     AskedJob,
@@ -85,8 +85,8 @@ class Jobs:
         One that has a failure has ended at once, and its keys are not kept.
         A request that was sent before makes no second job but returns the first: it has the idempotency
         key of that one, or, with `repeats_since`, the digest of one that came since then.
-        Raises Conflict if the face has a job of that name in that namespace, or of that idempotency key
-        with another digest.
+        Raises NameTaken if the face has a job of that name in that namespace, and Conflict if it has one of that
+        idempotency key with another digest.
         """
         with Intake(self._files, job.id) as intake:
             record = new_record(job, intake)
@@ -102,7 +102,7 @@ class Jobs:
             insert = insert_into(connection, jobs).values(as_columns(fields_of(job)))
             insert = insert.on_conflict_do_nothing(index_elements=["face", "namespace", "name"])
             if connection.scalar(insert.returning(jobs.c.id)) is None:
-                raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
+                raise NameTaken(f"A job named {job.namespace}/{job.name} exists already; choose another name")
             if job.failure is None:
                 keep(connection, "job", job.id, secrets)
             intake.keep(connection)
@@ -111,13 +111,13 @@ class Jobs:
     def register(self, job: NewJob, flow_run_id: str) -> Job:
         """Record the job of a flow run that was started for none, or return the one of its id that is there.
 
-        Raises Conflict if the face has another job of that name in that namespace.
+        Raises NameTaken if the face has another job of that name in that namespace.
         """
         with Intake(self._files, job.id) as intake:
             record = replace(new_record(job, intake), flow_run_id=flow_run_id)
             row = self._register(record, intake)
         if row is None:
-            raise Conflict(f"A job named {job.namespace}/{job.name} exists already; choose another name")
+            raise NameTaken(f"A job named {job.namespace}/{job.name} exists already; choose another name")
         return job_of(row)
 
     def _register(self, job: Job, intake: Intake) -> sa.Row[Any] | None:

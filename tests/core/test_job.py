@@ -1,6 +1,6 @@
 import time
 
-from core.job import BASE58, CROCKFORD, base58_id, random_id, ulid
+from core.job import BASE58, CROCKFORD, LONGEST_NAME, NewJob, base58_id, random_id, renamed, ulid
 
 DIGITS = str.maketrans(CROCKFORD, "0123456789abcdefghijklmnopqrstuv")
 """From the digits of a ULID to Python's of base 32."""
@@ -28,3 +28,9 @@ def test_ulids_are_in_the_order_of_their_times_and_say_them() -> None:
     times = [int(each[5:15].translate(DIGITS), 32) / 1000 for each in ids]
     assert times == sorted(times)
     assert before - 0.001 <= times[0] <= times[-1] <= time.time()
+
+
+def test_a_name_that_is_taken_gets_the_end_of_the_id_however_long_it_is() -> None:
+    job = NewJob("job-0123456789", "nemo-v2", {}, "n" * LONGEST_NAME, spec=None)
+    name = renamed(job).name
+    assert (len(name), name[-8:]) == (LONGEST_NAME, "n-456789")

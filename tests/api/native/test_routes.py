@@ -15,6 +15,13 @@ from tests.inputs import inline
 from tests.tasks.specs import CORRECT, judge, model, rows, spec
 
 JOBS = "/api/assay/v1/jobs"
+CHECK = {"type": "string-check", "params": {"check": ["{{item.a}}", "equals", "b"]}}
+NEMO = {
+    "spec": {
+        "target": {"type": "rows", "rows": [{"a": "b"}]},
+        "config": {"type": "custom", "tasks": {"t": {"type": "data", "metrics": {"c": CHECK}}}},
+    }
+}
 KEY = "sk-clear-0123456789"
 
 
@@ -108,6 +115,16 @@ def test_a_request_sent_again_makes_no_second_job(service):
     headers = {"Idempotency-Key": random_id("key-")}
     first, second = (service.http.post(JOBS, json=body(), headers=headers).json()["id"] for _ in range(2))
     assert first == second
+
+
+def test_a_name_that_is_taken_is_changed_where_that_is_asked_for(service):
+    name = random_id("nightly-")
+    created(service, name=name)
+    refused = service.http.post(JOBS, json=body() | {"name": name})
+    assert (refused.status_code, "exists already" in refused.text) == (409, True)
+    for path, asked in ((JOBS, body()), ("/v2/evaluation/jobs", NEMO)):
+        job = service.http.post(path, json=asked | {"name": name}, headers={"Assay-Rename": "true"}).json()
+        assert job["name"] == f"{name}-{job['id'][-6:]}"
 
 
 def test_intents_show_at_once(service):
