@@ -48,14 +48,16 @@ def summary_table(summaries: Sequence[Summary]) -> Table:
 
 
 def sample_table(samples: Sequence[JsonDict]) -> Table:
-    """Return one line a sample, with the scores that are in any of them."""
+    """Return one line a sample, or a trial of one where there are several, with the scores that are in any of them."""
     names = sorted({f"{score['metric']}/{score['name']}" for sample in samples for score in sample["scores"]})
-    table = Table("task", "sample", "target", "output", *map(_heading, names))
+    trials = ["trial"] if any(sample["trial"] for sample in samples) else []
+    table = Table("task", "sample", "target", *trials, "output", *map(_heading, names))
     for sample in samples:
         scores = {f"{score['metric']}/{score['name']}": score for score in sample["scores"]}
         output = sample["output"] if sample["output"] is not None else sample["error"] or sample["outcome"]
         shown = (shown_score(scores.get(name)) for name in names)
-        table.add_row(*map(cell, (sample["task"], sample["sample"], sample["target"], output, *shown)))
+        place = [sample[name] for name in ("task", "sample", "target", *trials)]
+        table.add_row(*map(cell, (*place, output, *shown)))
     return table
 
 

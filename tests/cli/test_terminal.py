@@ -33,7 +33,7 @@ def harmless(printed: str) -> bool:
 def test_every_cell_and_heading_of_a_table_is_plain(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")
     score = {"metric": HOSTILE, "name": HOSTILE, "value": None, "label": HOSTILE, "outcome": "scored"}
-    sample = {"task": HOSTILE, "sample": 1, "target": HOSTILE, "output": HOSTILE, "scores": [score]}
+    sample = {"task": HOSTILE, "sample": 1, "target": HOSTILE, "trial": 1, "output": HOSTILE, "scores": [score]}
     told = dict.fromkeys(("task", "target", "metric", "name"), HOSTILE) | {"mean": 1.0, "count": 1, "nan_count": 1}
     for table in (
         sample_table([sample]),
@@ -54,6 +54,23 @@ def test_no_figure_is_cut_off_on_a_terminal_of_eighty_columns(capsys, monkeypatc
     for whole in ("-0.500 [-0.750, 0.250]", "3 of 100010", "100000 output_unparsable", "excluded_samples"):
         assert whole in printed
     assert "…" not in printed
+
+
+def test_what_trials_tell_stands_below_the_mean_and_each_trial_on_a_line_of_its_own(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = {"task": "qa", "target": "t", "metric": "m", "name": "s", "mean": 0.5, "count": 23, "nan_count": 1}
+    repeats = {"k": 3, "pass_at_k": 0.875, "pass_hat_k": 0.25, "flip_rate": None, "rerun_stderr": 0.0721}
+    trials = {"samples": 8, "trials": 3, "repeats": {**repeats, "enough_trials": True}, "outcomes": {"judge_error": 1}}
+    interval = {"ci_low": 0.25, "ci_high": 0.75, "cautions": ["few_samples"]}
+    terminal.show(summary_table(read_summaries([told | interval | trials])))
+    printed = capsys.readouterr().out
+    for whole in ("0.500 [0.250, 0.750]", "8 samples", "pass@3 0.875", "pass^3 0.250", "rerun ±0.072", "enough trials"):
+        assert whole in printed
+    assert "23 of 24 trials" in printed
+    assert "flip rate" not in printed
+    sample = {"task": "qa", "sample": 7, "target": "t", "output": "said", "scores": []}
+    for trials, columns in (([0], 4), ([0, 1], 5)):
+        assert len(sample_table([sample | {"trial": trial} for trial in trials]).columns) == columns
 
 
 def test_what_is_said_and_noted_is_plain(capsys):

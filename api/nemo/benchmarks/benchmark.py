@@ -16,6 +16,7 @@ class Benchmark:
     bring their own dataset, template and metrics. Rows of a dataset given instead of `dataset` are of the same shape;
     the URL of that names the task's type as `{type}`, if there is a file for each.
     Its metrics read texts, which may be there already, unless `reads_text` is false. `bleu` is what its BLEU is called.
+    The vendor's runs of it take a number of repeats if it is `repeated`.
     """
 
     task: str
@@ -26,6 +27,7 @@ class Benchmark:
     metrics: tuple[MetricSpec, ...]
     reads_text: bool = True
     bleu: str | None = None
+    repeated: bool = False
 
     def named(self, metric: MetricSpec) -> MetricSpec:
         """Return a metric with its scores called as in this benchmark's results."""

@@ -30,4 +30,5 @@ BENCHMARK: Final = Benchmark(
             flexible="gsm8k-metric_ranking-3",
         ),
     ),
+    repeated=True,
 )

@@ -10,7 +10,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, product
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final, NamedTuple, cast
 
@@ -30,6 +30,10 @@ TOP: Final = "artifacts/"
 
 ZIP: Final = "application/zip"
 TAR: Final = "application/gzip"
+
+
+Trial = tuple[int, int]
+"""A sample, and how often it was asked before."""
 
 
 class Entry(NamedTuple):
@@ -152,30 +156,31 @@ def _log_line(line: LogLine) -> bytes:
 
 
 def _samples(folder: JobFolder, shard: Shard) -> Iterator[bytes]:
-    """Yield the samples of a shard as JSON, once it is judged."""
+    """Yield the samples of a shard as JSON, each of their trials, once it is judged."""
     scores = folder.read_scores(shard)
     if scores is None:
         return
-    outputs = {output.sample: output for output in folder.read_outputs(shard) or []}
-    calls = _by_sample([call for stage in STAGES for call in folder.read_calls(stage, shard)])
-    scored: defaultdict[int, list[Score]] = defaultdict(list)
+    outputs = {(output.sample, output.trial): output for output in folder.read_outputs(shard) or []}
+    trials = range(1 + max((trial for _, trial in outputs), default=0))
+    calls = _by_trial([call for stage in STAGES for call in folder.read_calls(stage, shard)])
+    scored: defaultdict[Trial, list[Score]] = defaultdict(list)
     for score in scores:
-        scored[score.sample].append(score)
-    for sample, item in enumerate(folder.read_samples(shard), shard.start):
+        scored[score.sample, score.trial].append(score)
+    for (sample, item), trial in product(enumerate(folder.read_samples(shard), shard.start), trials):
         yield orjson.dumps(
             {
                 "item": item,
-                "sample": _output(outputs.get(sample)),
-                "metrics": _metrics(scored[sample]),
-                "requests": [_exchange(call) for call in calls[sample]],
+                "sample": _output(outputs.get((sample, trial))),
+                "metrics": _metrics(scored[sample, trial]),
+                "requests": [_exchange(call) for call in calls[sample, trial]],
             }
         )
 
 
-def _by_sample(calls: Sequence[Call]) -> defaultdict[int, list[Call]]:
-    found: defaultdict[int, list[Call]] = defaultdict(list)
+def _by_trial(calls: Sequence[Call]) -> defaultdict[Trial, list[Call]]:
+    found: defaultdict[Trial, list[Call]] = defaultdict(list)
     for call in calls:
-        found[call.key.sample].append(call)
+        found[call.key.sample, call.key.trial].append(call)
     return found
 
 

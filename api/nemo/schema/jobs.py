@@ -9,6 +9,7 @@ from api.nemo.benchmarks import BENCHMARKS
 from api.nemo.schema.fields import Described, Filled, Key, Limit, Template, Text, TextOr, type_of
 from api.nemo.schema.metrics import Metric
 from api.nemo.schema.targets import Dataset, Entity, Sampling, Target
+from core.spec import MOST_TRIALS
 
 
 class TaskParams(Wire):
@@ -34,11 +35,16 @@ class Group(Wire):
     groups: dict[str, "Group"] | None = None
 
 
+Repeats = Annotated[int, Field(ge=1, le=MOST_TRIALS)]
+
+
 class Extra(Wire):
-    """Parameters beyond the documented ones."""
+    """Parameters beyond the documented ones; `n_samples` and `num_repeats` both say how often each sample is asked."""
 
     hf_token: str | None = None
     dataset: TextOr[Dataset] | None = None
+    n_samples: Repeats | None = None
+    num_repeats: Repeats | None = None
 
 
 class ConfigParams(Sampling):

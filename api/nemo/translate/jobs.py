@@ -115,7 +115,7 @@ def _custom(target: WireTarget, config: wire.CustomConfig) -> EvaluationSpec:
     return EvaluationSpec(
         targets=(_target(target, config),),
         tasks=tuple(_task(name, task, target, token) for name, task in config.tasks.items()),
-        params=_params(config.params),
+        params=_params(config.params, _trials(config)),
     )
 
 
@@ -134,7 +134,7 @@ def _benchmark(target: WireTarget, config: wire.BenchmarkConfig, benchmark: Benc
     return EvaluationSpec(
         targets=(CACHED if target.model is None else _model_target(target.model, config.params),),
         tasks=tuple(_benchmark_task(name, task, benchmark, target, config.params) for name, task in tasks.items()),
-        params=_params(config.params),
+        params=_params(config.params, _trials(config, repeated=benchmark.repeated and target.type == "model")),
     )
 
 
@@ -193,10 +193,27 @@ def _template(benchmark: Benchmark, model: str | Model) -> dict[str, JsonValue]:
     return benchmark.template
 
 
-def _params(params: wire.ConfigParams | None) -> Params:
+def _trials(config: wire.CustomConfig | wire.BenchmarkConfig, *, repeated: bool = False) -> int:
+    """Return how often each sample is asked, which is once unless its type is one that may be `repeated`."""
+    extra = config.params.extra if config.params else None
+    asked = {"n_samples": extra.n_samples, "num_repeats": extra.num_repeats} if extra else {}
+    given = {name: times for name, times in asked.items() if times is not None}
+    if len(set(given.values())) > 1:
+        message = "n_samples and num_repeats both say how often each sample is asked, and differ"
+        raise SpecInvalid(message, field="config.params.extra")
+    for name, times in given.items():
+        if times > 1 and not repeated:
+            types = ", ".join(each for each, benchmark in BENCHMARKS.items() if benchmark.repeated)
+            message = f"{times} is not supported in a config of type {config.type} for this target"
+            raise Unsupported(f"config.params.extra.{name}: {message}; supported: {types}, of a model")
+    return next(iter(given.values()), 1)
+
+
+def _params(params: wire.ConfigParams | None, trials: int) -> Params:
     if params is None:
         return Params()
     given = {
+        "trials": trials,
         "parallelism": params.parallelism,
         "limit_samples": params.limit_samples,
         "request_timeout_s": params.request_timeout,

@@ -32,31 +32,46 @@ def spec(*tasks: str) -> EvaluationSpec:
     )
 
 
-def judged(results: Path, samples: dict[str, int], *, pad: str = "") -> JobFolder:
-    """The folder of a job whose every sample was generated, judged once, and scored."""
+def judged(results: Path, samples: dict[str, int], *, pad: str = "", trials: int = 1) -> JobFolder:
+    """The folder of a job whose every sample was generated, judged once, and scored, in each of its trials."""
     folder = JobFolder(results, "eval-Job1")
     shards = cut_shards(samples, 2)
     for shard in shards:
         numbers = range(shard.start, shard.stop)
         folder.write_samples(shard, [orjson.dumps({"n": n, "pad": pad}).decode() for n in numbers])
+        asked = [(n, trial, f"out {n}{' again' * trial}") for n in numbers for trial in range(trials)]
         calls = [
-            call(shard, n, "target", {"choices": [{"message": {"content": f"out {n}"}}], "pad": pad}) for n in numbers
+            call(shard, n, "target", {"choices": [{"message": {"content": said}}], "pad": pad}, trial)
+            for n, trial, said in asked
         ]
         outputs = [
-            Output(shard.task, n, "target", text=f"out {n}", response=each.response)
-            for n, each in zip(numbers, calls, strict=True)
+            Output(shard.task, n, "target", trial, text=said, response=each.response)
+            for (n, trial, said), each in zip(asked, calls, strict=True)
         ]
         folder.finish_generate(shard, outputs, calls)
-        scores = [Score(shard.task, n, "target", 0, "judge", "grade", "scored", value=float(n)) for n in numbers]
-        folder.finish_judge(shard, scores, [call(shard, n, "judge", {"grade": n}) for n in numbers])
+        scores = [
+            Score(shard.task, n, "target", trial, "judge", "grade", "scored", value=n + trial / 2)
+            for n, trial, _ in asked
+        ]
+        folder.finish_judge(shard, scores, [call(shard, n, "judge", {"grade": n}, trial) for n, trial, _ in asked])
     manifest = Manifest(job_id=folder.job_id, code_version="1", spec=spec(*samples), shards=shards, datasets=())
     folder.write_manifest(manifest)
     return folder
 
 
-def call(shard: Shard, sample: int, role: Any, response: dict[str, Any]) -> Call:
-    key = CallKey(shard.task, sample, "target", 0, role, "judge" if role == "judge" else "", 0)
+def call(shard: Shard, sample: int, role: Any, response: dict[str, Any], trial: int = 0) -> Call:
+    key = CallKey(shard.task, sample, "target", trial, role, "judge" if role == "judge" else "", 0)
     return Call(key, "answered", orjson.dumps({"ask": role}).decode(), orjson.dumps(response).decode(), 200)
+
+
+def test_each_trial_of_a_sample_stands_with_what_is_its_own(tmp_path: Path) -> None:
+    folder = judged(tmp_path, {"qa": 2}, trials=2)
+    (samples,) = orjson.loads(b"".join(samples_json(folder))).values()
+    assert [
+        (each["item"]["n"], each["sample"]["output_text"], each["metrics"]["judge"]["scores"]["grade"]["value"])
+        for each in samples
+    ] == [(0, "out 0", 0.0), (0, "out 0 again", 0.5), (1, "out 1", 1.0), (1, "out 1 again", 1.5)]
+    assert [len(each["requests"]) for each in samples] == [2] * 4
 
 
 def test_the_samples_of_every_task_stand_with_scores_and_calls_in_order(tmp_path: Path) -> None:

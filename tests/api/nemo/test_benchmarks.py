@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from api.nemo.benchmarks import BENCHMARKS
 from api.nemo.benchmarks.gsm8k import SOLVE
@@ -14,6 +15,16 @@ from core.errors import NotFound, SpecInvalid
 from core.metric import F1, FunctionCall
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, RecordedTarget, TaskSpec
 
+CUSTOM: dict[str, Any] = {
+    "type": "custom",
+    "tasks": {
+        "t": {
+            "type": "chat-completion",
+            "dataset": {"files_url": "hf://datasets/a/b/c.jsonl"},
+            "params": {"template": {"messages": [{"role": "user", "content": "{{ item.q }}"}]}},
+        }
+    },
+}
 VENDOR_EXAMPLE = json.loads((Path(__file__).parent / "bodies" / "vendor_example.json").read_text())
 
 
@@ -64,6 +75,23 @@ def test_gsm8k_needs_nothing_but_a_model() -> None:
     assert isinstance(spec.targets[0], ModelTarget)
     assert spec.targets[0].generation == {"max_tokens": 9}
     assert task.metrics[0].scores == ("gsm8k-metric_ranking-1", "gsm8k-metric_ranking-3")
+
+
+@pytest.mark.parametrize(
+    ("extra", "trials"),
+    [({"n_samples": 4}, 4), ({"num_repeats": 3}, 3), ({"n_samples": 2, "num_repeats": 2}, 2), ({}, 1)],
+)
+def test_questions_of_gsm8k_are_asked_as_often_as_is_wanted(extra: dict[str, int], trials: int) -> None:
+    assert to_spec(asked({"type": "gsm8k", "params": {"extra": extra}})).params.trials == trials
+
+
+def test_repeats_that_say_two_things_or_cannot_be_are_refused_by_name() -> None:
+    with pytest.raises(SpecInvalid, match="n_samples and num_repeats both say") as refused:
+        to_spec(asked({"type": "gsm8k", "params": {"extra": {"n_samples": 2, "num_repeats": 3}}}))
+    assert refused.value.field == "config.params.extra"
+    with pytest.raises(ValidationError, match="n_samples"):
+        asked({"type": "gsm8k", "params": {"extra": {"n_samples": 0}}})
+    assert to_spec(asked(CUSTOM | {"params": {"extra": {"n_samples": 1}}})).params.trials == 1
 
 
 @pytest.mark.parametrize(
@@ -119,6 +147,14 @@ def test_rows_of_the_leaderboard_are_one_a_line_unless_said_otherwise(name: str)
         ),
         ({"type": "gsm8k", "tasks": {"t": {"type": "data"}}}, "config.tasks.t.type: task type 'data'"),
         ({"type": "mmlu"}, "config.type: config type 'mmlu' is not supported; supported: custom, bfclv3, gsm8k"),
+        (
+            {"type": "bfclv3", "params": {"extra": {"num_repeats": 3}}},
+            r"config\.params\.extra\.num_repeats: 3 is not supported in a config of type bfclv3 .* gsm8k, of a model",
+        ),
+        (
+            CUSTOM | {"params": {"extra": {"n_samples": 2}}},
+            r"config\.params\.extra\.n_samples: 2 is not supported in a config of type custom",
+        ),
     ],
 )
 def test_what_is_not_supported_is_a_failure_and_no_error(config: dict[str, Any], message: str) -> None:
