@@ -51,6 +51,7 @@ class Findings:
     """What came of all deaths."""
 
     samples: int
+    trials: int = 1
     kills: list[Kill] = field(default_factory=list)
     repaid: list[Repaid] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
@@ -60,24 +61,39 @@ class Findings:
     duplicated: int = 0
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def calls(self) -> int:
+        """How many calls a job takes, and scores it has: two for each trial of each sample."""
+        return 2 * self.samples * self.trials
+
 
 class Trial:
     """Keeps jobs going on a service at `url`, and kills its processes by `kill`."""
 
-    def __init__(self, url: str, results: Path, endpoint: str, kill: Callable[[Victim], None], *, samples: int) -> None:
-        """Begin with no job; each will have so many samples."""
+    def __init__(
+        self,
+        url: str,
+        results: Path,
+        endpoint: str,
+        kill: Callable[[Victim], None],
+        *,
+        samples: int,
+        trials: int = 1,
+    ) -> None:
+        """Begin with no job; each will have so many samples, asked so often."""
         self._jobs_url = f"{url}/api/assay/v1/jobs"
         self._results = results
         self._endpoint = endpoint
         self._kill = kill
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._folders: list[JobFolder] = []
-        self.found = Findings(samples)
+        self.found = Findings(samples, trials)
 
     def start_job(self) -> None:
         """Have one more job carried out."""
         number = len(self._folders)
-        spec = specification(self._endpoint, number, self.found.samples).model_dump(mode="json", exclude_none=True)
+        asked = specification(self._endpoint, number, self.found.samples, self.found.trials)
+        spec = asked.model_dump(mode="json", exclude_none=True)
         headers = {"idempotency-key": f"{self._endpoint} {number}"}
         job = self._ask("POST", self._jobs_url, json={"spec": spec}, headers=headers)
         self._folders.append(JobFolder(self._results, job["id"]))
@@ -129,8 +145,8 @@ class Trial:
         found.reports.append(report)
         if report.difference:
             found.failures.append(f"{folder.job_id}: {report.difference}")
-        places = [(score.sample, score.metric) for score in _scores(folder)]
-        found.missing += 2 * found.samples - len(set(places))
+        places = [(score.sample, score.trial, score.metric) for score in _scores(folder)]
+        found.missing += found.calls - len(set(places))
         found.duplicated += len(places) - len(set(places))
 
     def _told(self, folder: JobFolder) -> str:
@@ -143,7 +159,7 @@ class Trial:
         found = self.found
         paid_once = found.asked - sum(each.calls for each in found.repaid)
         calls, tokens = (sum(getattr(each, name) for each in found.reports) for name in ("calls", "total_tokens"))
-        if not paid_once == calls == found.recorded == 2 * found.samples * len(self._folders):
+        if not paid_once == calls == found.recorded == found.calls * len(self._folders):
             found.failures.append(f"{paid_once} calls were paid once, {calls} are there, {found.recorded} different")
         if tokens != TOKENS_A_CALL * paid_once:
             found.failures.append(f"{tokens} tokens are there, {TOKENS_A_CALL * paid_once} were used")
@@ -196,8 +212,11 @@ class Trial:
                 return answer
 
 
-def specification(endpoint: str, number: int, samples: int) -> EvaluationSpec:
-    """Return what a job is asked for: of each sample a call to its target and one to its judge, like no other job's."""
+def specification(endpoint: str, number: int, samples: int, trials: int = 1) -> EvaluationSpec:
+    """Return what a job is asked for: of each sample a call to its target and one to its judge, like no other job's.
+
+    Those of several trials differ by their seed, if the endpoint answers each otherwise.
+    """
     rows = [{"question": f"job {number}, sample {n} ANSWER: {n}", "answer": str(n)} for n in range(samples)]
     model = Endpoint(url=endpoint, model="scripted")
     judge = Judge(
@@ -212,8 +231,8 @@ def specification(endpoint: str, number: int, samples: int) -> EvaluationSpec:
         prompts={"target": _prompt("{{ item.question }}")},
         metrics=(StringCheck(name="correct", left=OUTPUT, operator="equals", right="{{ item.answer }}"), judge),
     )
-    params = Params(parallelism=PARALLELISM)
-    return EvaluationSpec(targets=(ModelTarget(endpoint=model),), tasks=(task,), params=params)
+    target = ModelTarget(endpoint=model, generation={"seed": 0} if trials > 1 else {})
+    return EvaluationSpec(targets=(target,), tasks=(task,), params=Params(parallelism=PARALLELISM, trials=trials))
 
 
 def _prompt(content: str) -> Prompt:

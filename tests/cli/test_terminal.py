@@ -69,8 +69,8 @@ def test_what_trials_tell_stands_below_the_mean_and_each_trial_on_a_line_of_its_
     assert "23 of 24 trials" in printed
     assert "flip rate" not in printed
     sample = {"task": "qa", "sample": 7, "target": "t", "output": "said", "scores": []}
-    for trials, columns in (([0], 4), ([0, 1], 5)):
-        assert len(sample_table([sample | {"trial": trial} for trial in trials]).columns) == columns
+    for numbers, columns in (([0], 4), ([0, 1], 5)):
+        assert len(sample_table([sample | {"trial": trial} for trial in numbers]).columns) == columns
 
 
 def test_what_is_said_and_noted_is_plain(capsys):

@@ -1,14 +1,17 @@
 """Kill -9 of any process at any moment: the job ends complete, and nothing that was recorded is paid again."""
 
+from functools import partial
+
 import httpx
 import pytest
 
 from bench.trial import PARALLELISM, Trial
 from bench.victims import Victim, child, kill_child
 from tests.conftest import until
-from tests.scripted import ScriptedEndpoint
+from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, last_content, text
 
 SAMPLES = 400
+TRIALS = 3
 RESUMED_WITHIN_S = 60.0
 """The supervisor's way; the next to notice would be Prefect, after 90."""
 CHILDREN: tuple[Victim, ...] = ("worker", "api", "prefect")
@@ -45,3 +48,39 @@ def test_three_deaths_lose_nothing_and_have_nothing_paid_twice_that_was_recorded
     assert of_worker.resumed_s < RESUMED_WITHIN_S
     assert found.asked - found.recorded <= len(of_worker.death.in_flight) <= PARALLELISM
     assert sum(each.calls for each in found.repaid[1:]) == 0, others
+
+
+def has_answered(endpoint: ScriptedEndpoint, calls: int) -> bool:
+    return len(endpoint.calls) > calls
+
+
+def of_trial(call: Received) -> Answer:
+    """Answer each trial in words of its own, so that the judge is asked about each otherwise."""
+    seed = call["body"].get("seed")
+    return by_default(call) if seed is None else text(f"{last_content(call['body'])} by {seed}")
+
+
+def test_three_trials_of_each_sample_stay_apart_through_two_deaths(served):
+    with ScriptedEndpoint(of_trial, latency_s=0.05) as endpoint:
+        trial = Trial(
+            served.url,
+            served.home / "results",
+            endpoint.url,
+            lambda victim: kill_child(served.process.pid, victim),
+            samples=SAMPLES // 4,
+            trials=TRIALS,
+        )
+        trial.start_job()
+        for calls in (60, 300):
+            until(f"{calls} calls", partial(has_answered, endpoint, calls))
+            trial.strike("worker", "any", 0)
+        found = trial.finish()
+
+    assert found.failures == []
+    assert [(report.status, report.outputs, report.scores) for report in found.reports] == [
+        ("completed", TRIALS * SAMPLES // 4, 2 * TRIALS * SAMPLES // 4)
+    ]
+    assert found.recorded == 2 * TRIALS * SAMPLES // 4
+    assert len(found.kills) == 2
+    for kill, again in zip(found.kills, found.repaid, strict=True):
+        assert again.calls <= len(kill.death.in_flight) <= PARALLELISM
