@@ -37,5 +37,6 @@ def _tell(reports: Iterable[Report], *, as_json: bool) -> int:
 
 def _line(report: Report) -> str:
     counted = f"{report.samples:,} samples, {report.scores:,} scores, {report.calls:,} calls"
+    counted += f" ({report.taken_over:,} taken over)" if report.taken_over else ""
     found = f"DIFFERS: {report.difference}" if report.difference else f"{counted}: nothing differs"
     return f"{report.job_id} ({report.status or 'has not ended'}): {found}"

@@ -100,7 +100,8 @@ class AskedJob:
     """What a request says of its job; `request` is the verbatim body, its keys replaced by references.
 
     What cannot be carried out has a `failure` from the first. An `ephemeral` job is in no list. By `digest` (of the
-    request) and `idempotency_key` a request is known that was sent before.
+    request) and `idempotency_key` a request is known that was sent before. It may take over what another job has paid
+    for, of which it is a `retry_of`.
     """
 
     id: str
@@ -119,6 +120,7 @@ class AskedJob:
     digest: str | None = None
     idempotency_key: str | None = None
     failure: Failure | None = None
+    retry_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ def _job(folder: JobFolder) -> Job | None:
     created, finished = _naive(row["created_at"]), _naive(row["finished_at"])
     status, known = row["status"], row["request"] is not None
     same = {name: row[name] for name in ("id", "name", "namespace", "project", "description", "target", "config")}
-    details = {name: row[name] for name in ("model", "custom_fields", "ownership")}
+    details = {name: row[name] for name in ("model", "custom_fields", "ownership", "retry_of")}
     history = (Transition("created", created), Transition(status, finished or created))
     return Job(
         **same,

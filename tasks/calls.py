@@ -113,7 +113,7 @@ def _recorded(engine: Engine, stage: Stage, shard: Shard, asks: Mapping[CallKey,
         engine.say(f"{stage} of shard {shard.index}: {damaged} records of calls are damaged; those are made again")
     paid = {call.key: call for call in calls if call.key in asks}
     for call in paid.values():
-        if call.outcome in ANSWERS:
+        if call.outcome in ANSWERS and call.paid_by is None:  # that it worked for another job is long ago
             engine.breaker(call.key).success()
     return paid
 
@@ -124,13 +124,13 @@ def _refuse_transient(engine: Engine, calls: dict[CallKey, Call]) -> None:
     Not those of calls that were tried for as long as a call may be.
     """
     window_s = engine.spec.params.retry_window_s
-    transient = [
-        call
-        for call in calls.values()
-        if call.outcome == "transient" and call.seconds < window_s and not engine.breaker(call.key).open
-    ]
+    transient = [call for call in calls.values() if _may_pass(call, window_s) and not engine.breaker(call.key).open]
     if transient:
         raise ShardIncomplete(f"{len(transient)} of {len(calls)} calls failed for now, e.g. {transient[0].error}")
+
+
+def _may_pass(call: Call, window_s: float) -> bool:
+    return call.outcome == "transient" and call.seconds < window_s and call.paid_by is None
 
 
 class _Round:

@@ -20,12 +20,17 @@ from tasks.datasets.found import Sources, Upload
 from tasks.datasets.hub import Hubs
 from tasks.datasets.rows import read_rows
 from tasks.engine import Engine
+from tasks.takeover import take_over
 from tasks.units import of_some_weight
 
 
 def resolve_job(engine: Engine) -> None:
-    """Give an engine its job's manifest; what an earlier attempt has finished must be as it was written."""
+    """Give an engine its job's manifest; what an earlier attempt has finished must be as it was written.
+
+    A retry takes over the frozen input of the job before it, and reads no dataset.
+    """
     workspace, settings = engine.workspace, engine.workspace.settings
+    take_over(engine)
     engine.manifest = resolve(
         engine.job.id,
         engine.spec,

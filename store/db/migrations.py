@@ -263,6 +263,8 @@ DEATHS: Migration = (
     "CREATE INDEX jobs_deleted ON jobs (id) WHERE intent = 'delete'",
 )
 
+RETRIES: Migration = ("ALTER TABLE jobs ADD COLUMN retry_of TEXT",)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -274,6 +276,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     CONTAINERS,
     INPUTS,
     DEATHS,
+    RETRIES,
 )
 
 

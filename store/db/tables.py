@@ -80,6 +80,7 @@ jobs = sa.Table(
     sa.Column("idempotency_key", sa.Text),
     sa.Column("history", JsonText),
     sa.Column("inputs", JsonText),
+    sa.Column("retry_of", sa.Text),
     sa.UniqueConstraint("face", "namespace", "name", name="jobs_name"),
     # Lists of all faces' jobs; `face` stands last, since they may be narrowed by it.
     sa.Index("jobs_everywhere", "created_at", "id", *NARROWING, "face"),

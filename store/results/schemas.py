@@ -35,6 +35,7 @@ JOB: Final = Schema(
         # What `assay recover` needs besides, to show the job as it was.
         Column("description", TEXT, since=2),
         *(Column(name, TEXT, since=2, form="json") for name in ("request", "failure", "custom_fields", "ownership")),
+        Column("retry_of", TEXT, since=3),
     ),
 )
 

@@ -17,7 +17,7 @@ from tasks.endpoint.usage import UNCOUNTED, read_usage
 _PASSING: Final = frozenset({408, 409, 425, 429})
 _QUOTED: Final = 500
 
-_OUTCOMES: dict[CallOutcome, Outcome] = {
+OUTCOMES: Final[Mapping[CallOutcome, Outcome]] = {
     "answered": "scored",
     "refused": "refused",
     "error": "target_error",
@@ -26,6 +26,7 @@ _OUTCOMES: dict[CallOutcome, Outcome] = {
     "cancelled": "cancelled",
     "missing_field": "missing_field",
 }
+"""What an output comes to, by how its call ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def to_output(call: Call, reasoning: Reasoning) -> Output:
     key = call.key
     message = read_message(orjson.loads(call.response)) if call.outcome == "answered" and call.response else None
     if message is None:
-        return Output(key.task, key.sample, key.target, key.trial, outcome=_OUTCOMES[call.outcome], error=call.error)
+        return Output(key.task, key.sample, key.target, key.trial, outcome=OUTCOMES[call.outcome], error=call.error)
     parts = split_thinking(message.text, reasoning, apart=message.reasoning is not None)
     return Output(
         task=key.task,

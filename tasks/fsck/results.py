@@ -61,7 +61,10 @@ class Difference:
 
 @dataclass(slots=True)
 class Report:
-    """How much of a job was checked, and what is wrong first; `status` is None for a job that has not ended."""
+    """How much of a job was checked, and what is wrong first; `status` is None for a job that has not ended.
+
+    Attempts and tokens are what the job itself has paid: those of calls that it has `taken_over` are another's.
+    """
 
     job_id: str
     status: str | None = None
@@ -69,6 +72,7 @@ class Report:
     outputs: int = 0
     scores: int = 0
     calls: int = 0
+    taken_over: int = 0
     attempts: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -77,11 +81,13 @@ class Report:
 
     def count(self, calls: Sequence[Call]) -> None:
         """Count calls and what was paid for them."""
+        paid = [call for call in calls if call.paid_by is None]
         self.calls += len(calls)
-        self.attempts += sum(call.attempts for call in calls)
-        self.prompt_tokens += sum(call.usage.prompt_tokens or 0 for call in calls)
-        self.completion_tokens += sum(call.usage.completion_tokens or 0 for call in calls)
-        self.total_tokens += sum(call.usage.total_tokens or 0 for call in calls)
+        self.taken_over += len(calls) - len(paid)
+        self.attempts += sum(call.attempts for call in paid)
+        self.prompt_tokens += sum(call.usage.prompt_tokens or 0 for call in paid)
+        self.completion_tokens += sum(call.usage.completion_tokens or 0 for call in paid)
+        self.total_tokens += sum(call.usage.total_tokens or 0 for call in paid)
 
 
 def fsck(folder: JobFolder) -> Report:

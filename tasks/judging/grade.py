@@ -1,6 +1,7 @@
 """Scores that a judge gives: what it is asked about each subject, and what its replies mean."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from core.metric import Judge, Preference
 from core.plan import Shard
@@ -16,7 +17,7 @@ from tasks.templates.template import compile_prompt
 
 SHOWN_CHARACTERS = 200
 
-_OUTCOMES: dict[CallOutcome, Outcome] = {
+OUTCOMES: Final[Mapping[CallOutcome, Outcome]] = {
     "answered": "judge_unparsable",
     "refused": "judge_error",
     "error": "judge_error",
@@ -25,6 +26,7 @@ _OUTCOMES: dict[CallOutcome, Outcome] = {
     "cancelled": "cancelled",
     "missing_field": "missing_field",
 }
+"""What a judge's scores come to, whose call ended so without a verdict."""
 
 
 def judge_calls(engine: Engine, shard: Shard, metric: Judge, subjects: Iterable[Subject]) -> Iterator[Ask | Call]:
@@ -64,7 +66,7 @@ def call_keys(metric: Judge, subject: Subject) -> list[CallKey]:
 
 
 def _graded(metric: Judge, subject: Subject, calls: Sequence[Call]) -> Iterator[Score]:
-    readings = [_reading(metric, call) for call in calls]
+    readings = [reading_of(metric, call) for call in calls]
     for name in score_names(metric.scale):
         found = [reading[name] for reading in readings]
         read = [None if isinstance(each, Unread) else each for each in found]
@@ -88,7 +90,7 @@ def _missing(metric: Judge, found: Sequence[Verdict | Unread], calls: Sequence[C
     """Tell why there is no score: a judge that failed or said nothing, or one that said something else."""
     for call in calls:
         if call.outcome != "answered":
-            return _OUTCOMES[call.outcome], call.error or call.outcome
+            return OUTCOMES[call.outcome], call.error or call.outcome
     said = [answer_text(call, metric.reasoning) for call in calls]
     if not all(text.strip() for text in said):
         return "judge_error", "the judge said nothing"
@@ -96,7 +98,8 @@ def _missing(metric: Judge, found: Sequence[Verdict | Unread], calls: Sequence[C
     return "judge_unparsable", f"the judge's reply {reason}: {said[0][:SHOWN_CHARACTERS]!r}"
 
 
-def _reading(metric: Judge, call: Call) -> Mapping[str, Verdict | Unread]:
+def reading_of(metric: Judge, call: Call) -> Mapping[str, Verdict | Unread]:
+    """Return what a judge's reply says of each score, or why it says nothing."""
     if call.outcome != "answered":
         return dict.fromkeys(score_names(metric.scale), Unread("is not there"))
     return read_verdict(metric.scale, answer_text(call, metric.reasoning))

@@ -25,6 +25,11 @@ class Subject:
     reference: Output | None = None
 
     @property
+    def all_outputs(self) -> tuple[Output, ...]:
+        """The outputs that a judge is shown, that of the reference among them."""
+        return self.outputs if self.reference is None else (*self.outputs, self.reference)
+
+    @property
     def lost(self) -> Output | None:
         """The output that could not be had, if there is one; of a reference its error says so."""
         lost = next((output for output in self.outputs if output.outcome != "scored"), None)
