@@ -56,7 +56,7 @@ def add_once(
     Raises NameTaken unless the submission renames, Conflict if its key came before with another body, and
     DatasetUnreadable for a dataset that is known to be nowhere.
     """
-    if job.spec:
+    if job.spec and job.retry_of is None:  # which reads no dataset
         check_places(job.spec, state.settings)
     marked = replace(
         job,

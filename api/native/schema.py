@@ -5,10 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from api.http.wire import SealedBody
+from api.http.wire import SealedBody, Wire
 from core.components import Part
+from core.endpoint import SecretRef
 from core.job import LONGEST_NAME, Face, Failure, Intent, JobStatus
+from core.metric import MetricSpec
 from core.result import Outcome
+from core.retry import AskedAgain
 from core.spec import EvaluationSpec
 from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
 from tasks.comparisons.compare import Attribution
@@ -28,6 +31,34 @@ class JobRequest(SealedBody):
     name: EntityName | None = None
     namespace: EntityName | None = None
     project: Text | None = None
+    description: Text | None = None
+
+
+class KeyOf(Wire):
+    """The key of a target or a judge, by its name."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    name: Text
+    api_key: SecretRef
+
+
+class RetryRequest(SealedBody):
+    """What of a job that has ended is made again: all that failed, or ended in one of the outcomes `only`.
+
+    With `judge_only`, stored outputs are judged again: by all judges, those named in `judges`, or those whose scores
+    ended in one of the outcomes. `metrics` take the place of those of their names, or are added to all tasks, and no
+    target is asked. Keys that came with the job were deleted at its end; those that are needed come in `api_keys`.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    only: Annotated[list[AskedAgain], Field(min_length=1)] | None = None
+    judge_only: bool = False
+    judges: tuple[Text, ...] = ()
+    metrics: tuple[MetricSpec, ...] = ()
+    api_keys: tuple[KeyOf, ...] = ()
+    name: EntityName | None = None
     description: Text | None = None
 
 
@@ -55,6 +86,7 @@ class ListedJob(BaseModel):
     note: str | None
     failure: Failure | None
     flow_run_id: str | None
+    retry_of: str | None
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None

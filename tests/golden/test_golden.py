@@ -1,6 +1,7 @@
 """What users have of each release does all that it did, with the code as it is now."""
 
 import json
+import re
 import socket
 import tarfile
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ import httpx
 import pytest
 
 from api.http.state import State
-from core.job import Face
+from core.job import Face, Job
+from core.metric import Judge
 from core.settings import Settings
+from core.spec import EvaluationSpec
 from store.results.views import query
 from store.workspace import Workspace
 from tasks.fsck.results import fsck
@@ -22,7 +25,7 @@ from tasks.summaries import complete_summaries
 from tests import faces
 from tests.api.conftest import running
 from tests.golden.make import FACES, JOURNALLED, KEY, ROWS, UNFINISHED, questions_of
-from tests.questions import Models
+from tests.questions import NO_ANSWER, WITHHELD, Models
 from tests.scripted import ScriptedEndpoint
 from tests.tasks.conftest import Lab
 
@@ -63,6 +66,13 @@ def unpacked(release: Path, folder: Path) -> dict[str, str]:
         tar.extractall(folder, filter="data")
     made: dict[str, str] = json.loads((folder / "made.json").read_text())
     return made
+
+
+def at_model(job: Job, model: ScriptedEndpoint) -> Job:
+    """Return a job whose models are where they can be asked now."""
+    assert job.spec
+    moved = re.sub(r"http://127\.0\.0\.1:\d+/v1", model.url, job.spec.model_dump_json())
+    return replace(job, spec=EvaluationSpec.model_validate_json(moved))
 
 
 @contextmanager
@@ -182,3 +192,24 @@ def test_a_job_that_was_cut_short_goes_on_and_pays_no_call_twice(golden: Golden)
     assert {call["headers"]["authorization"] for call in to_target} == {f"Bearer {KEY}"}
     assert not any(first.tag in text for text in lab.asked)
     assert fsck(golden.workspace.folder(job_id)).difference is None
+
+
+def test_what_failed_of_a_job_of_every_face_is_made_again_and_nothing_else(golden: Golden) -> None:
+    lab = Lab(golden.workspace, golden.model)
+    for kind in FACES:
+        asked, job_id = questions_of(kind), golden.made[kind.face]
+        mended = replace(asked, fates=[fate if isinstance(fate, float) else 1.0 for fate in asked.fates])
+        golden.model.script = Models(mended)
+        golden.model.calls.clear()
+        spec = golden.workspace.jobs.get(job_id).spec
+        assert spec
+        judges = [metric.name for task in spec.tasks for metric in task.metrics if isinstance(metric, Judge)]
+        keys = [{"name": name, "api_key": KEY} for name in (*(each.name for each in spec.targets), *judges)]
+        retried = golden.native.post(f"/api/assay/v1/jobs/{job_id}/retry", {"api_keys": keys})
+        lab.carry_out(at_model(golden.workspace.jobs.get(retried["id"]), golden.model))
+        to_target = [call for call in golden.model.calls if call["body"]["model"] != "judge"]
+        failed = {NO_ANSWER, WITHHELD}
+        assert len(to_target) == sum(fate in failed for fate in asked.fates), kind
+        assert len(golden.model.calls) - len(to_target) == asked.figures.failed, kind
+        assert golden.native.samples_of(retried["id"], kind.score) == mended.samples, kind
+        assert fsck(golden.workspace.folder(retried["id"])).difference is None

@@ -11,6 +11,7 @@ from api.lists.pages import Page, to_page
 from api.native import present
 from api.native import schema as wire
 from api.native.lists import AskedJobs, refusal
+from api.native.retry import to_retry
 from api.native.translate import to_new_job
 from core.errors import InvalidInput
 from core.job import Intent, Job, ListedJob
@@ -69,6 +70,19 @@ def pause_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
 def resume_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Have a paused job go on where it stopped."""
     return _shown(state, _want(state, job_id, "run"))
+
+
+@router.post("/{job_id}/retry", status_code=201)
+def retry_job(
+    job_id: JobId, submission: CurrentSubmission, state: CurrentState, asked: wire.RetryRequest | None = None
+) -> wire.JobRecord:
+    """Have another job make again what failed of one that has ended, and take over the rest; no call is paid twice."""
+    asked = asked or wire.RetryRequest()
+    first = state.jobs.get(find(state, job_id).id)
+    job, keys = to_retry(first, state.folder(first.id), asked, state.settings)
+    added = add_once(state, job, keys, sent=asked.sent, submission=submission)
+    state.wake()
+    return _shown(state, added)
 
 
 @router.get("/{job_id}/summaries")

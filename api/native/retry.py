@@ -1,0 +1,197 @@
+"""From a job that has ended, and what of it is to be made again, to the job that does so."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from api.native.schema import RetryRequest
+from api.native.translate import named_keys, with_references
+from core.endpoint import SecretRef
+from core.errors import Conflict, ResultsMissing, SchemaMismatch, SpecInvalid, first_problem
+from core.job import TERMINAL, Job, NewJob, random_id, renamed
+from core.metric import Judge, MetricSpec
+from core.plan import Manifest
+from core.result import Outcome, Summary
+from core.retry import ASKED_AGAIN, OF_JUDGES, OF_TARGETS, Retry
+from core.settings import Settings
+from core.spec import EvaluationSpec, FilesDataset, ModelTarget, TaskSpec, refuse_duplicates
+from store.results.folder import JobFolder
+from store.secrets import STORED
+
+Keyed = TypeVar("Keyed", ModelTarget, Judge)
+
+
+def to_retry(first: Job, folder: JobFolder, asked: RetryRequest, settings: Settings) -> tuple[NewJob, dict[str, str]]:
+    """Return the job that makes some of `first` again, and the keys that came for it, by id.
+
+    Raises Conflict for a job that has not ended, has nothing to take over or nothing to make again, or whose results
+    cannot be read, and SpecInvalid for what is wrong with the request.
+    """
+    past = _past(first, folder)
+    spec = _with_metrics(past.plan.spec, asked.metrics)
+    retry = _retry(first.id, asked, spec)
+    _refuse_idle(first.id, past, retry, asked)
+    references, keys = named_keys(asked, settings)
+    given = {each.name: each.api_key for each in asked.api_keys}
+    spec = with_references(_with_keys(spec, given, set(asked.keys), _needs(past, retry), first.id), references)
+    job_id = random_id("job-")
+    job = NewJob(
+        id=job_id,
+        face="nemo-v2",
+        spec=spec,
+        request={"spec": spec.model_dump(mode="json"), "retry": retry.model_dump(mode="json")},
+        name=asked.name or (first.name if first.name != first.id else job_id),
+        namespace=first.namespace,
+        project=first.project,
+        description=asked.description or first.description,
+        target=first.target,
+        config=first.config,
+        model=spec.model,
+        retry_of=first.id,
+    )
+    return (job if asked.name or job.name == job_id else renamed(job)), keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a job came to: whether all its shards are generated, and judged, and its summaries."""
+
+    plan: Manifest
+    is_generated: bool
+    is_judged: bool
+    summaries: list[Summary]
+
+    def counts(self, metric: str | None = None) -> Counter[Outcome]:
+        """Return how many scores there are by outcome, of all metrics or of one."""
+        counts = Counter[Outcome]()
+        for summary in self.summaries:
+            if metric in (None, summary.metric):
+                counts.update(summary.outcomes)
+        return counts
+
+
+def _past(first: Job, folder: JobFolder) -> _Past:
+    if first.status not in TERMINAL or folder.is_held():
+        raise Conflict(f"job {first.id} is {first.status} and goes on by itself: retry it once it has ended")
+    try:
+        folder.check_files()
+        plan, summaries = folder.read_manifest(), folder.read_summaries()
+    except (ResultsMissing, SchemaMismatch) as error:
+        raise Conflict(f"job {first.id} cannot be retried: {error.message}") from None
+    if plan is None:
+        raise Conflict(f"job {first.id} ended before its dataset was read, and has nothing to take over: send it again")
+    generated, judged = (
+        all(folder.is_finished(stage, shard) for shard in plan.shards) for stage in ("generate", "judge")
+    )
+    if first.status == "completed" and not (judged and generated):
+        raise Conflict(f"job {first.id} cannot be retried: files of its results are missing; `assay fsck` names them")
+    return _Past(plan, generated, judged, summaries or [])
+
+
+def _retry(job_id: str, asked: RetryRequest, spec: EvaluationSpec) -> Retry:
+    """Return what is made again. Raises SpecInvalid for a judge that there is not."""
+    judges = dict.fromkeys(metric.name for task in spec.tasks for metric in task.metrics if isinstance(metric, Judge))
+    changed = [metric.name for metric in asked.metrics if isinstance(metric, Judge)]
+    for name in asked.judges:
+        if name not in judges:
+            known = f"judges: {', '.join(judges)}" if judges else "it has none"
+            raise SpecInvalid(f"job {job_id} has no judge {name!r}; {known}", field="judges")
+    named = [*asked.judges, *changed]
+    only_judges = asked.judge_only or bool(named or asked.metrics)
+    if not only_judges:
+        return Retry(of=job_id, only=tuple(asked.only or ASKED_AGAIN))
+    if not (named or asked.only or asked.metrics):
+        named = [*judges]
+    return Retry(of=job_id, only=tuple(asked.only or ()), targets=False, judges=tuple(dict.fromkeys(named)))
+
+
+def _refuse_idle(job_id: str, past: _Past, retry: Retry, asked: RetryRequest) -> None:
+    """Raise Conflict if there is nothing to make again, or more than is to be."""
+    if not (retry.targets or past.is_generated):
+        raise Conflict(f"job {job_id} ended before all its samples were generated: retry it with its targets")
+    if retry.judges or asked.metrics or not past.is_judged or not past.summaries:
+        return
+    counts = past.counts()
+    wanted = [each for each in retry.only if retry.targets or each in OF_JUDGES]
+    if not any(counts[each] for each in wanted):
+        found = ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
+        all_asked = retry.only == ASKED_AGAIN
+        told = "nothing of it failed" if all_asked else f"no score ended in {' or '.join(wanted or retry.only)}"
+        raise Conflict(f"job {job_id} has nothing to retry: {told}; scores by outcome: {found}")
+
+
+def _with_metrics(spec: EvaluationSpec, metrics: Iterable[MetricSpec]) -> EvaluationSpec:
+    """Return a specification with metrics in the place of those of their names, and new ones in every task."""
+    known = {metric.name for task in spec.tasks for metric in task.metrics}
+    changed = {metric.name: metric for metric in metrics}
+
+    def of_task(task: TaskSpec) -> TaskSpec:
+        same = tuple(changed.get(metric.name, metric) for metric in task.metrics)
+        new = tuple(metric for name, metric in changed.items() if name not in known)
+        return task.model_copy(update={"metrics": same + new})
+
+    try:
+        refuse_duplicates("metric", [metric.name for metric in metrics])
+        whole = spec.model_copy(update={"tasks": tuple(map(of_task, spec.tasks))})
+        return EvaluationSpec.model_validate(whole.model_dump())
+    except ValidationError as error:
+        raise SpecInvalid(first_problem(error), field="metrics") from None
+    except ValueError as error:
+        raise SpecInvalid(str(error), field="metrics") from None
+
+
+def _needs(past: _Past, retry: Retry) -> Callable[[ModelTarget | Judge], bool]:
+    """Return what tells whether a model may be asked at all."""
+    goes_on = not (past.is_judged and past.summaries)
+    counts = past.counts()
+    asks_targets = retry.targets and (goes_on or any(counts[each] for each in OF_TARGETS.intersection(retry.only)))
+
+    def needs(model: ModelTarget | Judge) -> bool:
+        if isinstance(model, ModelTarget):
+            return asks_targets
+        own = past.counts(model.name)
+        gave_none = any(own[each] for each in OF_JUDGES.intersection(retry.only))
+        return asks_targets or goes_on or gave_none or model.name in retry.judges
+
+    return needs
+
+
+def _with_keys(
+    spec: EvaluationSpec,
+    given: Mapping[str, SecretRef],
+    new: set[str],
+    needs: Callable[[ModelTarget | Judge], bool],
+    job_id: str,
+) -> EvaluationSpec:
+    """Return a specification with the keys that were given, by the names of targets and judges.
+
+    Those that came with the first job were deleted at its end: where one is needed, SpecInvalid is raised.
+    """
+
+    def keyed(model: Keyed) -> Keyed:
+        key = given.get(model.name, model.endpoint.api_key)
+        if key and key.startswith(STORED) and key.removeprefix(STORED) not in new:
+            if needs(model):
+                raise SpecInvalid(
+                    f"the key of {model.name!r} was deleted as job {job_id} ended: send it again "
+                    f"(--key {model.name}=env:VARIABLE, or api_keys)",
+                    field="api_keys",
+                )
+            key = None
+        return model.model_copy(update={"endpoint": model.endpoint.model_copy(update={"api_key": key})})
+
+    def of_task(task: TaskSpec) -> TaskSpec:
+        metrics = tuple(keyed(metric) if isinstance(metric, Judge) else metric for metric in task.metrics)
+        dataset = task.dataset
+        if isinstance(dataset, FilesDataset):  # it is read no more
+            dataset = dataset.model_copy(update={"token": None})
+        return task.model_copy(update={"metrics": metrics, "dataset": dataset})
+
+    names = {each.name for each in spec.targets} | {each.name for task in spec.tasks for each in task.metrics}
+    if unknown := sorted(given.keys() - names):
+        raise SpecInvalid(f"job {job_id} has no target or judge {unknown[0]!r}", field="api_keys")
+    targets = tuple(keyed(target) if isinstance(target, ModelTarget) else target for target in spec.targets)
+    return spec.model_copy(update={"targets": targets, "tasks": tuple(map(of_task, spec.tasks))})

@@ -1,0 +1,148 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from core.job import Job, JobStatus
+from core.spec import EvaluationSpec
+from flows.control.finish import finish
+from store.workspace import Workspace
+from tests.api.conftest import Service
+from tests.scripted import ScriptedEndpoint, failure, last_content, text
+from tests.tasks.conftest import Lab
+from tests.tasks.specs import CORRECT, judge, model, spec
+
+JOBS = "/api/assay/v1/jobs"
+CLEAR = "sk-clear-0123456789"
+
+
+@pytest.fixture
+def lab(service: Service, endpoint: ScriptedEndpoint) -> Lab:
+    """A lab in the service's home; its model does not answer the second question."""
+    endpoint.script = lambda call: (
+        failure(400, "no")
+        if last_content(call["body"]) == "q1"
+        else text('{"score": 4}' if call["body"]["model"] == "j" else "a0")
+    )
+    return Lab(service.state, endpoint)
+
+
+def wanted(lab: Lab) -> EvaluationSpec:
+    given = [{"question": f"q{i}", "answer": "a0"} for i in range(3)]
+    return spec(model(lab.model.url), given, CORRECT, judge(lab.model.url))
+
+
+def ended(lab: Lab, asked: EvaluationSpec, **keys: str) -> Job:
+    job = lab.add(asked, keys)
+    lab.carry_out(job)
+    return settled(lab.workspace, job, "completed")
+
+
+def settled(workspace: Workspace, job: Job, status: JobStatus) -> Job:
+    finish(workspace, job, status)
+    return workspace.jobs.get(job.id)
+
+
+def retry(service: Service, job: Job, **asked: Any) -> httpx.Response:
+    return service.http.post(f"{JOBS}/{job.id}/retry", json=asked or None)
+
+
+def test_a_retry_links_to_the_job_before_it_and_makes_again_what_failed(service: Service, lab: Lab) -> None:
+    first = ended(lab, wanted(lab))
+    answer = retry(service, first)
+    assert answer.status_code == 201, answer.text
+    shown = answer.json()
+    assert (shown["retry_of"], shown["face"], shown["status"]) == (first.id, "nemo-v2", "created")
+    second = service.state.jobs.get(shown["id"])
+    lab.model.script = lambda call: text('{"score": 4}' if call["body"]["model"] == "j" else "a0")
+    lab.model.calls.clear()
+    summaries = lab.carry_out(second)
+    assert lab.asked == ["q1", "grade a0"]
+    assert [summary.count for summary in summaries] == [3, 3]
+    settled(service.state, second, "completed")
+    assert retry(service, second).json()["detail"] == (
+        f"job {second.id} has nothing to retry: nothing of it failed; scores by outcome: scored 6"
+    )
+    row = service.state.folder(second.id).read_job()
+    assert row
+    assert row["retry_of"] == first.id
+
+
+def test_what_cannot_be_retried_is_refused_in_a_sentence(service: Service, lab: Lab) -> None:
+    running, first = lab.add(wanted(lab)), ended(lab, wanted(lab))
+    assert service.http.post(f"{JOBS}/nowhere/retry").status_code == 404
+    refused = retry(service, running)
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409,
+        f"job {running.id} is created and goes on by itself: retry it once it has ended",
+    )
+    early = settled(service.state, running, "failed")
+    assert "ended before its dataset was read" in retry(service, early).json()["detail"]
+    assert retry(service, first, only=["judge_error"]).status_code == 409
+    folder = service.state.folder(first.id)
+    damaged = folder.file("scores", 0)
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    refused = retry(service, first)
+    assert (refused.status_code, "scores/00000.parquet is damaged" in refused.json()["detail"]) == (409, True)
+    service.http.delete(f"{JOBS}/{first.id}")
+    assert retry(service, first).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"only": ["scored"]}, "Input should be 'output_unparsable', 'judge_unparsable'"),
+        ({"only": []}, "at least 1 item"),
+        ({"judges": ["nobody"]}, "has no judge 'nobody'; judges: graded"),
+        ({"api_keys": [{"name": "nobody", "api_key": CLEAR}]}, "has no target or judge 'nobody'"),
+        ({"metrics": [{"type": "f1", "name": "f", "reference": "x"}] * 2}, "metric 'f' stands 2 times"),
+        ({"everything": True}, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_is_wrong_with_the_request_is_named(service: Service, lab: Lab, asked: dict[str, Any], told: str) -> None:
+    refused = retry(service, ended(lab, wanted(lab)), **asked)
+    assert refused.status_code == 422
+    assert told in refused.json()["detail"][0]["msg"]
+
+
+def test_stored_outputs_are_judged_again_by_a_changed_judge_and_scored_by_a_new_metric(
+    service: Service, lab: Lab
+) -> None:
+    first = ended(lab, wanted(lab))
+    changed = judge(lab.model.url, "strictly {{ sample.output_text }}").model_dump(mode="json", exclude_none=True)
+    new = {"type": "f1", "name": "overlap", "reference": "{{ item.answer }}"}
+    answer = retry(service, first, metrics=[changed, new])
+    assert answer.status_code == 201, answer.text
+    lab.model.calls.clear()
+    summaries = lab.carry_out(service.state.jobs.get(answer.json()["id"]))
+    assert lab.asked == ["strictly a0"] * 2
+    assert [(summary.metric, summary.count) for summary in summaries] == [("correct", 2), ("graded", 2), ("overlap", 2)]
+
+
+def test_judging_alone_asks_the_judges_about_every_output(service: Service, lab: Lab) -> None:
+    first = ended(lab, wanted(lab))
+    for asked in ({"judge_only": True}, {"judges": ["graded"]}):
+        second = service.state.jobs.get(retry(service, first, **asked).json()["id"])
+        lab.model.calls.clear()
+        lab.carry_out(second)
+        assert lab.asked == ["grade a0"] * 2
+
+
+def test_keys_that_went_with_the_job_come_again_where_they_are_needed(service: Service, lab: Lab) -> None:
+    asked = wanted(lab)
+    endpoint = {"endpoint": asked.targets[0].endpoint.model_copy(update={"api_key": "store:gone"})}  # type: ignore[union-attr]
+    first = ended(
+        lab, asked.model_copy(update={"targets": (asked.targets[0].model_copy(update=endpoint),)}), gone=CLEAR
+    )
+    refused = retry(service, first)
+    assert refused.status_code == 422
+    assert f"the key of 'target' was deleted as job {first.id} ended" in refused.json()["detail"][0]["msg"]
+    answer = retry(service, first, api_keys=[{"name": "target", "api_key": CLEAR}])
+    assert answer.status_code == 201, answer.text
+    assert CLEAR not in answer.text
+    lab.model.calls.clear()
+    lab.carry_out(service.state.jobs.get(answer.json()["id"]))
+    assert {call["headers"]["authorization"] for call in lab.model.calls if call["body"]["model"] == "m"} == {
+        f"Bearer {CLEAR}"
+    }
+    assert retry(service, first, judge_only=True).status_code == 201  # no target is asked
