@@ -9,12 +9,14 @@ T = TypeVar("T")
 
 NAMES: Final = (
     "verdict|score|rating|grade|judge?ment|decision|evaluation|assessment|urteil|bewertung|punktzahl|veredicto?|puntuación"
-    "|вердикт|оценка|判定|判断|评分|得分|評価"
+    "|évaluation|jugement|note|evaluación|calificación|avaliação|nota|valutazione|giudizio|punteggio|beoordeling"
+    "|вердикт|оценка|判定|判断|评分|得分|評価|평가|판정|점수"
 )
 """What a heading calls a verdict."""
 
 NAMES_OF_WORDS: Final = (
-    rf"{NAMES}|label|status|choice|preference|result|conclusion|answer|antwort|ergebnis|respuesta|结论|结果|答案"
+    rf"{NAMES}|label|status|choice|preference|result|conclusion|answer|antwort|ergebnis|respuesta|réponse|resposta"
+    "|risposta|ответ|结论|結論|结果|答案"
 )
 
 NEAR: Final = 60
@@ -23,16 +25,41 @@ NEAR: Final = 60
 SHORT: Final = 3
 """A sentence of so many words with another number corrects the first."""
 
+QUALITY: Final = (
+    r"(?:(?:very|quite|mostly|fully|partially) )?(?:excellent|outstanding|perfect|great|good|well done|nice"
+    r"|solid|strong|fair|decent"
+    r"|adequate|average|acceptable|satisfactory|moderate|mediocre|weak|poor|bad|terrible|clear|concise|accurate"
+    r"|complete"
+    r"|incomplete|correct|incorrect|wrong|helpful|unhelpful|relevant|irrelevant|high|medium|low|pass|fail)\b"
+)
+"""What a number is explained by in a word or two."""
+
 _SUBJECT = (
     r"(?:it|this|that|(?:the|this) (?:(?:final|given|candidate) )?"
-    r"(?:answer|response|reply|statement|claim|output|result|verdict)(?: [ab])?)"
+    r"(?:answer|response|reply|statement|claim|output|result|verdict)(?: [ab])?"
+    r"|the (?:student|candidate|assistant|model)['’]s (?:final )?(?:answer|response|reply|output))"
 )
 _SURELY = r"(?:(?:clearly|completely|fully|entirely|factually|indeed|therefore|thus|also|definitely|and) ){0,4}"
 _I_SAY = (
-    r"i(?: would|['’]d| will)? (?:say|judge|rate|find|consider|deem|call|mark|grade|score|give|choose|conclude)"
+    r"i(?: would|['’]d| will| am|['’]m)? (?:going with|say|judge|rate|find|consider|deem|call|mark|grade|score"
+    r"|give|choose|conclude"
+    r"|assign|award|assess|evaluate|classify|label|select|pick|vote|settle on|go with)"
     rf"(?: that|,|:)?(?: {_SUBJECT})?(?: (?:is|to be|at|as|an?|of|score|rating|grade)){{0,5}} "
 )
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_GLOSS = (
+    r"(?:(?: ?\(| ?[-–—:,] )"
+    r"(?!.*\b(?:tentativ|provision|condition|borderlin|may|perhaps|prob|possib|lik|guess|unsure|uncertain"
+    r"|unclear|about|approx"
+    r"|rough|estimat|confiden|draft|initial|prelim|pending|max|min|at|up|cap|if|or|not|never|w[ae]s|were|would"
+    r"|should|could"
+    r"|might|for|by|per|from|plus|before|after|instead|than|bare|almost|near|caveat|issue|reserv|respon|student"
+    r"|model|claim"
+    r"|previous|out|of))"
+    rf"(?:{QUALITY}|(?-i:[A-Z])[a-z]+)(?:[ -][a-z]+){{0,3}}\)?)?"
+)
+"""A word or some in brackets or after a dash that say a number again: `4 (Good)`. None that doubts or limits it."""
+
 _NEGATION = re.compile(
     r"(?:\b(?:not|never|nor|neither|no|without|cannot)|n['’]t)(?: [\w'’-]+){0,3}\W*\Z", re.IGNORECASE
 )
@@ -44,13 +71,14 @@ _SENTENCE = re.compile(r"(?:[^\n.!?;]|\.(?=\d))+")
 class Form(Generic[T]):
     """What a verdict looks like: how it is `written`, the `names` that a heading gives it, what leads in a `sentence`.
 
-    The three are patterns. `worth` is the value of what fits the first; `is_denied` tells whether a text after a
-    verdict gives another, or says that it is not so.
+    The three are patterns, and so is `gloss`: the words right after a verdict that say it again. `worth` is the value
+    of what fits the first; `is_denied` tells whether a text after a verdict gives another, or says that it is not so.
     """
 
     written: str
     names: str
     sentence: str
+    gloss: str
     worth: Callable[[str], T]
     is_denied: Callable[[T, str], bool]
 
@@ -68,7 +96,7 @@ def words(values: Mapping[str, T]) -> Form[T]:
         return any(_opposes(word, text, agrees=worth(word[1]) == value) for word in mention.finditer(text))
 
     sentence = rf"{_SUBJECT}(?: is| was|['’]s) {_SURELY}(?:an? )?|{_I_SAY}"
-    return Form(written, NAMES_OF_WORDS, sentence, worth, is_denied)
+    return Form(written, NAMES_OF_WORDS, sentence, "", worth, is_denied)
 
 
 def _opposes(word: re.Match[str], text: str, *, agrees: bool) -> bool:
@@ -84,9 +112,10 @@ def _opposes(word: re.Match[str], text: str, *, agrees: bool) -> bool:
     return agrees is (_NEGATION.search(before) is not None)
 
 
-def numbers(names: str = NAMES) -> Form[float]:
-    """Return the form of a number; of `8/10` the 8 counts."""
-    written = rf"{_NUMBER}(?: ?(?:/|of|out of) ?{_NUMBER})?(?: points?| stars?)?"
+def numbers(names: str = NAMES, *, maximum: float | None = None) -> Form[float]:
+    """Return the form of a number; of `8/10` the 8 counts, and only if 10 is the `maximum` where that is known."""
+    whole = _NUMBER if maximum is None else re.escape(f"{maximum:g}") + r"(?:\.0)?"
+    written = rf"{_NUMBER}(?: ?(?:/|of|out of) ?{whole}| \(out of {whole}\))?(?: points?| stars?)?"
     mention = re.compile(rf"(?<![\w.])({_NUMBER})(?: ?(?:/|of|out of) ?{_NUMBER})?(?!\w)")
     naming = re.compile(
         rf"(?<!\w)(?:{names}|rate|giv(?:e|ing)|gave|deserves?|merits?|award|should be)(?!\w)|\ban? \d+\b(?!-)"
@@ -104,4 +133,4 @@ def numbers(names: str = NAMES) -> Form[float]:
         speaks = (each for each in _SENTENCE.findall(text) if naming.search(each) or is_short(each))
         return any(float(number) != value for sentence in speaks for number in mention.findall(sentence))
 
-    return Form(written, names, _I_SAY, worth, is_denied)
+    return Form(written, names, _I_SAY, _GLOSS, worth, is_denied)

@@ -4,6 +4,7 @@ A number is taken only where the reply leaves no choice: what it gives twice, wi
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, assert_never
@@ -72,14 +73,23 @@ def _stated(form: Form[float], said: Statement) -> float | Unread:
 
 
 def _first(parser: FirstParser, said: Statement) -> float | Unread:
-    """Try the parsers in turn; one that finds a contradiction, or no number where it should be, ends the search."""
+    """Try the parsers in turn; one that finds a contradiction, or no number where it should be, ends the search.
+
+    A text under a key is read by those that read prose and come after that of the key.
+    """
     tried = []
-    for each in parser.parsers:
-        found = find_number(each, said)
+    for place, each in enumerate(parser.parsers):
+        in_prose = [other for other in parser.parsers[place:] if isinstance(other, WordParser | NumberParser)]
+        found = _member(each, said, in_prose) if isinstance(each, JsonParser) else find_number(each, said)
         if not isinstance(found, Unread) or found.settled:
             return found
         tried.append(found)
     return tried[0]
+
+
+def _first_of(parsers: Sequence[Parser], said: Statement) -> float | Unread:
+    read = (find_number(each, said) for each in parsers)
+    return next((found for found in read if not isinstance(found, Unread) or found.settled), Unread("has no verdict"))
 
 
 def _matched(parser: RegexParser, text: str) -> float | Unread:
@@ -160,9 +170,10 @@ def _shown(pattern: str) -> str:
     return repr(pattern) if len(pattern) <= SHOWN_PATTERN else f"{pattern[:SHOWN_PATTERN]!r}…"
 
 
-def _member(parser: JsonParser, said: Statement) -> float | Unread:
+def _member(parser: JsonParser, said: Statement, in_prose: Sequence[Parser] = ()) -> float | Unread:
     def read(value: object) -> float | None:
-        number = as_number(value)
+        found = _first_of(in_prose, Statement(value)) if isinstance(value, str) and in_prose else as_number(value)
+        number = None if isinstance(found, Unread) else found
         return None if number is None or (parser.whole and not number.is_integer()) else number
 
     names = NAMES if re.fullmatch(NAMES, parser.path, re.IGNORECASE) else re.escape(parser.path)

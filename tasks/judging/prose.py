@@ -8,12 +8,12 @@ somewhere in a text (`leaning towards TRUE`, `Response A ends with: TRUE`) is no
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Generic, NamedTuple
+from typing import Generic, NamedTuple
 
-from tasks.judging.forms import Form, T
-
-LONGEST_CLAUSE: Final = 2000
-"""No clause that states a verdict has more characters."""
+from tasks.judging.disowned import is_disowned
+from tasks.judging.forms import QUALITY, Form, T
+from tasks.judging.heading import HEADING, LONGEST_CLAUSE, SO, is_heading, plain
+from tasks.judging.whose import goes_on, hands_over, without_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +39,16 @@ class Stated(NamedTuple, Generic[T]):
 
 _NO_WORDS = re.compile(r"(?m)^[ \t]*\d{1,2}[.)][ \t]+(?=\S)|<\|[^|>\n]{1,30}\|>|</?s>|\[/?INST\]|\ufeff")
 _ONE_FENCE = re.compile(r"(?s)(\s*)(```+|~~~+)[^\n`~]*\n(.*?)\2\s*")
-_SHOWN = re.compile(
-    r"(?im)^(.{0,200}\b(?:answer|response|reply|output|assistant|candidate|model|student|user|text)\b.{0,200}:[*_ ]*\n"
-    r"(?:[ \t]*\n)?)((?:.*\S.*(?:\n|\Z))+)"
-)
-"""A block under a line such as `The response was:`."""
+_FENCED = re.compile(r"(?m)^([^\n]{1,100})(\n(?:[ \t]*\n)?[ \t]*```\w*)(\n[^\n`]+\n)([ \t]*```[ \t]*)$")
+"""One line between fences, and the line above."""
 
-_MARKUP = re.compile(
-    r"\\(?:boxed|text|mathbf|textbf)\b|\[(?![ xX]\])|[*`{}\]\"“”«»$✅✔☑👍\ufe0f]|^\s*#+\s|^\s*[-•+]\s+(?=\D)|^\s*\|"
-    r"|[|,]\s*$|(?<!\w)['‘_]+|['’_]+(?!\w)"
-)
-_FENCE = re.compile(r"\s*(?:```|~~~)")
 _IS_SAID = re.compile(r"\w|```|~~~")
 
 _CLAUSE = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|etc|cf|no(?=\. \d))\.|[^\n.!?;。！？；]|[.!?;](?=[^\s*_\"'”)\]]))+[.!?;。！？；]*",
     re.IGNORECASE,
 )
-_SO = (
-    r"(?:(?:sure|okay|certainly|so|therefore|thus|hence|overall|finally|(?:yes|no)(?=[,:!])|in conclusion|in summary"
-    r"|ultimately|(?:based on|given) (?:this|the|these|my) (?:above|analysis|comparison|criteria|evaluation"
-    r"|assessment))\b[,:!]? ?)?"
-)
-_HEADING = (
-    r"(?:(?:here(?: is|['’]s)|this is) )?(?:my |the |our |an? )?(?:(?:final|overall|own|total|evaluation) ){0,3}"
-    r"(?:%s|final)(?: \((?:out of |from )?\d[^()]{0,20}\))?"
-    r"(?:,? (?:is|as follows|in json|object|for (?:the|this) (?:answer|response))){0,2}"
-)
-_JOINT = r"(?: ?(?:[:：=|→]|=>|->) ?| [-–—] | (?:is|of) )"
+_JOINT = r"(?: ?(?:[:：=|→]|=>|->) ?| [-–—] | (?:is|of|must be|est|es|è|é|ist|lautet):? )"
 _STARTS = (
     r"(?:because|since|as|the|this|that|these|those|its?|they|their|there|both|all|each|every|an?|one|no(?= \w)|none"
     r"|nothing|response|answer|assistant|candidate|model|student|reply|output|statement|claim"
@@ -75,19 +57,24 @@ _STARTS = (
 )
 """How an explanation begins."""
 
+_I_EXPLAIN = (
+    r"i(?:['’]ve)? (?!guess|suppose|assume|hope|was|am)(?!.*\b(?:told|asked|forced|ordered|instructed)\b)"
+    r"[\w'’]+(?= (?!so\b)\w+ \w)"
+)
 _EXPLAINS = re.compile(
-    rf"\s*[-•*] |\W*(?:{_STARTS}|here|(?:while|although|in|from|for|with|when|compared|given)(?: \S+){{4}}"
+    rf"\s*[-•*] |\W*(?:{_STARTS}|here|{QUALITY}|(?:while|although|in|from|for|with|when|compared|given)(?: \S+){{4}}"
     r"|[^\x00-\x7f])",
     re.IGNORECASE,
 )
 _SAYS_SO = r"(?:\w+ ){1,2}(?:says?|claims?|states?|writes?)\s*(?:[^\w\s]|so\b|$)"
-_REASON = rf"(?:,? (?:because|since)\b.*|(?:[,:]| ?[-–—]) ?(?!{_SAYS_SO}){_STARTS}.*|, not [\w ]+)"
+_REASON = rf"(?:,? (?:because|since)\b.*|(?:[,:]| ?[-–—]) ?(?!{_SAYS_SO})(?:{_STARTS}|{_I_EXPLAIN}).*|, not [\w ]+)"
 _NEXT_HEADING = re.compile(r"[\W_]*[^\W\d]+(?: [^\W\d]+){0,3}[*_ ]*[:：]|\s*(?:#|\*\*)")
 
 # What unsettles a verdict: in its reason, and anywhere after it.
 _HEDGE = re.compile(
-    r"\b(?:(?:partial|part|most|large|main|general|near|like|probab|possib|arguab)(?:al)?ly|somewhat|perhaps|maybe|almost"
-    r"|might|could|may|in part|to some extent|kind of|sort of|if|unless|assuming)\b",
+    r"\b(?:(?:partial|part|most|large|main|general|near|like|probab|possib|arguab)(?:al)?ly|somewhat|perhaps"
+    r"|maybe|almost"
+    r"|might|could(?! not|n)|may|in part|to some extent|kind of|sort of|if|unless|assuming)\b",
     re.IGNORECASE,
 )
 _TAKEN_BACK = re.compile(
@@ -120,20 +107,20 @@ def verdict_in(text: str, form: Form[T]) -> T | Unread:
 
 def is_taken_back(value: T, after: str, form: Form[T]) -> bool:
     """Tell whether the text after a verdict gives another, or doubts it."""
-    return _TAKEN_BACK.search(after) is not None or form.is_denied(value, after)
+    return _TAKEN_BACK.search(after) is not None or is_disowned(after) or form.is_denied(value, after)
 
 
 def stated(text: str, form: Form[T]) -> list[Stated[T]]:
     """Return the verdicts that a text states, in its order."""
     every = _CLAUSE.finditer(_own_words(text, form.names))
-    clauses = [(clause, plain) for clause in every if _IS_SAID.search(plain := _plain(clause[0], form.names))]
-    states = _pattern(form.written, form.names, form.sentence)
+    clauses = [(clause, words) for clause in every if _IS_SAID.search(words := plain(clause[0], form.names))]
+    states = _pattern(form.written, form.names, form.sentence, form.gloss)
     found = []
-    for place, (clause, plain) in enumerate(clauses):
-        above, plain_above = clauses[place - 1] if place else (clause, "")
-        said = f"{plain_above.rstrip(' :：')}: {plain}" if place and _heads(above[0]) else plain
+    for place, (clause, words) in enumerate(clauses):
+        above, words_above = clauses[place - 1] if place else (clause, "")
+        said = f"{words_above.rstrip(' :：')}: {words}" if place and _heads(above[0]) else words
         match = states.fullmatch(said) if _is_whole(clause[0]) else None
-        if match is None or _HEDGE.search(match["reason"] or ""):
+        if match is None or _is_unsettled(match) or _is_led_to(clause, form.names):
             continue
         is_first = place == 0 and not said.casefold().startswith("answer")
         following = clauses[place + 1][0][0] if place + 1 < len(clauses) else ""
@@ -144,26 +131,42 @@ def stated(text: str, form: Form[T]) -> list[Stated[T]]:
     return found
 
 
-def is_heading(text: str, names: str) -> bool:
-    """Tell whether a clause names the verdict that follows it."""
-    return re.fullmatch(rf"{_SO}(?:{_HEADING % names})?", _plain(text, names).rstrip(" :："), re.IGNORECASE) is not None
+def _is_unsettled(match: re.Match[str]) -> bool:
+    lead = match["lead"] or ""
+    return _HEDGE.search(match["reason"] or "") is not None or _TAKEN_BACK.search(lead) is not None
+
+
+def _is_led_to(clause: re.Match[str], names: str) -> bool:
+    """Tell whether what stands before a clause makes it somebody else's, or a part of its own sentence."""
+    text = clause.string
+    end = clause.start()
+    while end and text[end - 1].isspace():
+        end -= 1
+    line = text[max(text.rfind("\n", 0, end) + 1, end - LONGEST_CLAUSE) : end]
+    is_inline = "\n" not in text[end : clause.start()]
+    return bool(line) and (hands_over(line, names) if is_inline else goes_on(line, names))
 
 
 @lru_cache(maxsize=256)
-def _pattern(written: str, names: str, sentence: str) -> re.Pattern[str]:
-    lead = rf"{_SO}(?:{_HEADING % names}{_JOINT}|(?P<sentence>{sentence}))?"
-    return re.compile(rf"{lead}\(?(?P<verdict>{written})\)?(?P<reason>{_REASON})?[.!;。！；]*", re.IGNORECASE)
+def _pattern(written: str, names: str, sentence: str, gloss: str) -> re.Pattern[str]:
+    lead = rf"{SO}(?:{HEADING % names}{_JOINT}|(?P<sentence>{sentence}))?"
+    return re.compile(rf"{lead}\(?(?P<verdict>{written})\)?{gloss}(?P<reason>{_REASON})?[.!;。！；]*", re.IGNORECASE)
 
 
 def _own_words(text: str, names: str) -> str:
     """Blank what is not the judge's own words."""
-
-    def shown(found: re.Match[str]) -> str:
-        return found[0] if is_heading(found[1], names) else found[1] + _blank(found[2])
-
     if fence := _ONE_FENCE.fullmatch(text):
         text = _blank(text[: fence.start(3)]) + fence[3]
-    return _NO_WORDS.sub(lambda found: _blank(found[0]), _SHOWN.sub(shown, text))
+    text = _FENCED.sub(lambda found: _unfenced(found, names), text)
+    text = re.sub(rf"[ \t](?=\[(?:{names}|result)\])", "\n", text, flags=re.IGNORECASE)
+    return without_shown(_NO_WORDS.sub(lambda found: _blank(found[0]), text), names)
+
+
+def _unfenced(found: re.Match[str], names: str) -> str:
+    """Blank the fence around a line under a heading."""
+    if not is_heading(found[1], names):
+        return found[0]
+    return found[1] + _blank(found[2]) + found[3] + _blank(found[4])
 
 
 def _blank(text: str) -> str:
@@ -173,13 +176,6 @@ def _blank(text: str) -> str:
 def _heads(clause: str) -> bool:
     """Tell whether a clause is written like a heading of the next one."""
     return clause.rstrip("*_ ").endswith((":", "：")) or clause.lstrip().startswith("#") or clause.rstrip()[-2:] == "**"
-
-
-def _plain(clause: str, names: str) -> str:
-    """Return a clause without markup; a tag that is named like a verdict is a heading, any other is text."""
-    tag = rf"<(/?)({names}|final)>"
-    tagged = re.sub(tag, lambda tag: "" if tag[1] else f"{tag[2]}: ", clause[:LONGEST_CLAUSE], flags=re.IGNORECASE)
-    return clause if _FENCE.match(clause) else _MARKUP.sub("", tagged).strip()
 
 
 def _is_whole(clause: str) -> bool:

@@ -11,30 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from tasks.judging.forms import NAMES, NAMES_OF_WORDS, Form, T
-from tasks.judging.prose import Unread, is_heading, is_taken_back, stated
+from tasks.judging.announced import is_announcement
+from tasks.judging.forms import NAMES_OF_WORDS, Form, T
+from tasks.judging.heading import is_heading
+from tasks.judging.prose import Unread, is_taken_back, stated
+from tasks.judging.whose import goes_on, hands_over, without_shown
 
 SHOWN_CHARACTERS: Final = 60
 
-NAMES_OF_OBJECTS: Final = rf"{NAMES_OF_WORDS}|json|output|it|here it is|mine|sure|well|ok|okay|alright|here you go"
+NAMES_OF_OBJECTS: Final = (
+    rf"{NAMES_OF_WORDS}|(?:json )?output|json|it|here it is|mine|sure|well|ok|okay|alright|here you go"
+)
 """What a heading calls an object."""
-
-_ANNOUNCES = re.compile(
-    r"\b(?:here(?: is| are|['’]s)|(?:below|following) is|is as follows|arrive at the following"
-    r"|i(?:['’]ll| will)|let(?: me|['’]s))\b",
-    re.IGNORECASE,
-)
-"""How a judge says that something of its own comes next."""
-_ANNOUNCED = re.compile(
-    rf"\b(?:{NAMES}|json|evaluate|grading|comparison|compare|analysis|review|feedback|following)\b", re.IGNORECASE
-)
-"""What it says that is."""
-_OF_ANOTHER = re.compile(
-    r"\b(?:says?|said|wrote|writes|contains?|gives?|gave|ends?|claims?|reads|quot\w+|submit\w+|inject\w+|demand\w+"
-    r"|student|candidate|grader|reader|sample|template|example|not|never|n['’]t|instead|would)\b",
-    re.IGNORECASE,
-)
-"""What tells that it is somebody else's, or nobody's."""
 
 LONGEST_LEAD: Final = 500
 """So many characters before an object may lead to it."""
@@ -44,7 +32,8 @@ _STRING = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
 _BRACES_AND_STRINGS = re.compile(rf"""[{{}}]|{_STRING}|["']""", re.DOTALL)
 _LENIENT = re.compile(rf"{_STRING}|,(?=\s*[}}\]])|[A-Za-z_]\w*+(\s*:)?", re.DOTALL)
 _DRESS = re.compile(
-    r"[*_~\[\]]|^\s*`+\w*|<\|[^|>]*\|>|<(?:result|json|output|verdict|answer|evaluation)>|INST\b|//.*|.*</\w+>|\ufeff|^\s*json\s*$",
+    r"[*_~\[\]]|^\s*`+\w*|<\|[^|>]*\|>|<(?:result|json|output|verdict|answer|evaluation)>|INST\b|//.*|.*</\w+>"
+    r"|\ufeff|^\s*json\s*$",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -98,7 +87,8 @@ class Statement:
             return Unread(f"gives several values of {key!r}: {_shown(values[0])} and others", settled=True)
         if found[0] is None:
             return Unread(f"gives {_shown(values[0])} as {key!r}, which is not {wanted}", settled=True)
-        if not any(_is_own(self.text[:start]) for start, _, _ in having):
+        own = without_shown(self.text, NAMES_OF_OBJECTS)
+        if not any(own[start] == "{" and _is_own(own[:start]) for start, _, _ in having):
             return Unread(f"shows {_shown(values[0])} as {key!r} amid other text", settled=True)
         start, end, _ = having[-1]
         before, after = stated(self.text[:start], form), self.text[end:]
@@ -124,15 +114,10 @@ def _is_own(before: str) -> bool:
     lead = inline if inline.strip("`") else next((line for line in reversed(lines) if line), "")
     if lead.endswith((":", "：")) or lead.startswith("#"):
         last = _SENTENCE_END.split(lead)[-1]
-        return is_heading(last, NAMES_OF_OBJECTS) or _is_announcement(last)
-    return not inline.strip("`") or inline.endswith((".", "!", "。", "！"))
-
-
-def _is_announcement(sentence: str) -> bool:
-    """Tell whether a judge says in a sentence that its evaluation follows, and nothing of what others said."""
-    if _OF_ANOTHER.search(sentence):
-        return False
-    return _ANNOUNCES.search(sentence) is not None and _ANNOUNCED.search(sentence) is not None
+        return is_heading(last, NAMES_OF_OBJECTS) or is_announcement(last)
+    if not inline.strip("`"):
+        return not goes_on(lead, NAMES_OF_OBJECTS)
+    return inline.endswith((".", "!", "。", "！")) and not hands_over(inline, NAMES_OF_OBJECTS)
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, bool]]:

@@ -1,12 +1,14 @@
 """What a judge said, as named numbers and labels; what cannot be read is a reason, never a silent 0."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from core.metric import Labels, Parsed, Parser, Preference, Range, Scale
-from tasks.judging.forms import numbers, words
+from tasks.judging.forms import Form, T, numbers, words
 from tasks.judging.parsers import as_number, find_number, read_number
-from tasks.judging.prose import Unread
+from tasks.judging.prose import Unread, verdict_in
 from tasks.judging.statement import Statement
 
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
@@ -89,19 +91,33 @@ def _label(scale: Labels, said: Statement) -> Verdict | Unread:
 
 
 def _score(scale: Range, said: Statement) -> Verdict | Unread:
+    form = numbers(maximum=scale.maximum)
+
     def within(value: object) -> float | None:
         number = None if isinstance(value, bool) else as_number(value)
-        number = read_number(value) if isinstance(value, str) else number
+        if isinstance(value, str):
+            number = read_number(re.sub(rf" ?(?:/|out of) ?{scale.maximum:g}\Z", "", value.strip()))
         return number if number is not None and scale.minimum <= number <= scale.maximum else None
 
     value = within(said.bare)
     if value is None:
-        wanted = f"a number from {scale.minimum:g} to {scale.maximum:g}"
-        found = said.under("score", within, wanted=wanted, form=numbers())
+        found = _given("score", within, said, wanted=f"a number from {scale.minimum:g} to {scale.maximum:g}", form=form)
         if isinstance(found, Unread):
             return found
         value = found
     return Verdict(value, None, value >= scale.threshold, said.text_under("feedback"))
+
+
+def _given(key: str, read: Callable[[object], T | None], said: Statement, *, wanted: str, form: Form[T]) -> T | Unread:
+    """Return what is under a key, or what prose without it states."""
+    found = said.under(key, read, wanted=wanted, form=form)
+    if not isinstance(found, Unread) or found.settled:
+        return found
+    stated = verdict_in(said.text, form)
+    if isinstance(stated, Unread):
+        return found
+    value = read(stated)
+    return Unread(f"states {stated!r}, which is not {wanted}") if value is None else value
 
 
 def _choice(said: Statement) -> Verdict | Unread:
@@ -118,7 +134,7 @@ def _named(known: tuple[str, ...], key: str, said: Statement) -> str | Unread:
         return bare
     wanted = f"one of {', '.join(map(repr, known))}"
     form = words({word: word for word in known})
-    return said.under(key, lambda value: _one_of(known, value), wanted=wanted, form=form)
+    return _given(key, lambda value: _one_of(known, value), said, wanted=wanted, form=form)
 
 
 def _one_of(known: tuple[str, ...], said: object) -> str | None:

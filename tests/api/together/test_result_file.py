@@ -107,7 +107,7 @@ JUDGED = {
     "fenced": "Here it is:\n```json\n" + said(label="Good") + "\n```",
     "inside": "It is right. " + said(label=" good ") + " That is all.",
     "other": said(label="excellent"),
-    "junk": "It is good.",
+    "junk": "It is good, or is it bad?",
     "empty": "",
 }
 FAILING = {

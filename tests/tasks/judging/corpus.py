@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from api.maniac.translate import VERDICT
 from core.metric import JsonParser, Labels, Parsed, Parser, Preference, Range, RegexParser, Scale, WordParser
-from tests.tasks.judging import fresh
+from tests.tasks.judging import fresh, whose
 from tests.tasks.judging.fresh import STRICT, UNREAD, Replies
 
 
@@ -138,16 +138,16 @@ LABELS: Final[Replies] = {
     "{{{{": UNREAD,
     "<think>It is correct": UNREAD,
     # Readable by a human.
-    "The answer is correct.": STRICT,
-    "Label: correct": STRICT,
-    "<label>correct</label>": STRICT,
-    "**Label:** incorrect": STRICT,
-    "label = 'correct'": STRICT,
+    "The answer is correct.": "correct",
+    "Label: correct": "correct",
+    "<label>correct</label>": "correct",
+    "**Label:** incorrect": "incorrect",
+    "label = 'correct'": "correct",
     '{"answer": {"label": "correct"}}': STRICT,
-    "{“label”: “correct”}": STRICT,
+    "{“label”: “correct”}": "correct",
     '{"label": correct}': STRICT,
-    '{"verdict": "correct"}': STRICT,
-    '["correct"]': STRICT,
+    '{"verdict": "correct"}': "correct",
+    '["correct"]': "correct",
     '"{\\"label\\": \\"correct\\"}"': STRICT,
     '{"label": "correct", "feedback": "cut off he': STRICT,
     '{"label": "correct" "feedback": "no comma"}': STRICT,
@@ -156,10 +156,10 @@ LABELS: Final[Replies] = {
     '{\\"label\\": \\"correct\\"}': STRICT,
     '{"label": "partially-correct"}': STRICT,
     "{'feedback': 'It's fine', 'label': 'correct'}": STRICT,
-    "- correct": STRICT,
-    "\\boxed{correct}": STRICT,
-    "Correct ✅": STRICT,
-    "label: correct\nfeedback: Fine.": STRICT,
+    "- correct": "correct",
+    "\\boxed{correct}": "correct",
+    "Correct ✅": "correct",
+    "label: correct\nfeedback: Fine.": "correct",
 }
 
 RANGE: Final[Replies] = {
@@ -269,8 +269,8 @@ RANGE: Final[Replies] = {
     "1. Facts: good\n2. Style: good": UNREAD,
     "<score></score>": UNREAD,
     "Rate from 1 to 10.": UNREAD,
-    '{"score": "8/10"}': STRICT,
-    '{"score": "8 out of 10"}': STRICT,
+    '{"score": "8/10"}': 8,
+    '{"score": "8 out of 10"}': 8,
     '{"score": 8/10}': STRICT,
     '{"score": "five"}': STRICT,
     '{"score": "8,5"}': STRICT,
@@ -278,23 +278,23 @@ RANGE: Final[Replies] = {
     '{"score": [8]}': STRICT,
     '{"score": "**8**"}': STRICT,
     '{"score": "Score: 8"}': STRICT,
-    '{"rating": 8}': STRICT,
+    '{"rating": 8}': 8,
     '{"evaluation": {"score": 8}}': STRICT,
-    "8/10": STRICT,
-    "8 out of 10": STRICT,
-    "Score: 8": STRICT,
-    "Score: **8**": STRICT,
-    "**Score:** 8/10": STRICT,
-    "<score>8</score>": STRICT,
-    "\\boxed{8}": STRICT,
-    "The score is 8.": STRICT,
-    "| score | 8 |": STRICT,
-    "Rating: [[8]]": STRICT,
+    "8/10": 8,
+    "8 out of 10": 8,
+    "Score: 8": 8,
+    "Score: **8**": 8,
+    "**Score:** 8/10": 8,
+    "<score>8</score>": 8,
+    "\\boxed{8}": 8,
+    "The score is 8.": 8,
+    "| score | 8 |": 8,
+    "Rating: [[8]]": 8,
     "八": STRICT,
     "⭐⭐⭐⭐": STRICT,
     '{"score": 8 // good\n}': STRICT,
     '{"score"= 8}': STRICT,
-    "score: 8\nfeedback: good": STRICT,
+    "score: 8\nfeedback: good": 8,
     '{"score": +8}': STRICT,
     '{"score": ８}': STRICT,
 }
@@ -335,11 +335,11 @@ PREFERENCE: Final[Replies] = {
     '{"choice": "Response A"}': STRICT,
     '{"choice": "A."}': STRICT,
     '{"choice": "draw"}': STRICT,
-    "[[A]]": STRICT,
+    "[[A]]": "A",
     "A > B": STRICT,
     "Response A is better.": STRICT,
-    "My choice: B": STRICT,
-    "\\boxed{A}": STRICT,
+    "My choice: B": "B",
+    "\\boxed{A}": "A",
 }
 
 JSON: Final[Replies] = {
@@ -630,6 +630,21 @@ _FRESH: Final[tuple[tuple[Scale, Replies], ...]] = (
     (_SHAPES[4][0], fresh.ANCHORED),
 )
 
-ROWS: Final = tuple(Row(scale, reply, worth) for scale, replies in _SHAPES + _FRESH for reply, worth in replies.items())
+_WHOSE: Final[tuple[tuple[Scale, Replies], ...]] = (
+    (_SHAPES[0][0], whose.LABELS),
+    (_SHAPES[1][0], whose.RANGE),
+    (Range(minimum=1, maximum=5, threshold=3), whose.OF_FIVE),
+    (_SHAPES[2][0], whose.PREFERENCE),
+    (_SHAPES[4][0], whose.ANCHORED),
+    (_SHAPES[6][0], whose.WORD),
+    (_FRESH[5][0], whose.YES_NO),
+    (_FRESH[6][0], whose.CORRECTNESS),
+    (_FRESH[8][0], whose.SCORE),
+    (_FRESH[9][0], whose.PASS_FAIL),
+)
+
+_ALL: Final = _SHAPES + _FRESH + _WHOSE
+
+ROWS: Final = tuple(Row(scale, reply, worth) for scale, replies in _ALL for reply, worth in replies.items())
 
 SCALES: Final = tuple(scale for scale, _ in _SHAPES)
