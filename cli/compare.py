@@ -1,7 +1,7 @@
 """`assay compare`: which of two results is better, as a table and as an exit code."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -57,7 +57,7 @@ def _show(found: JsonDict) -> None:
     terminal.show(comparison_table(found["scores"]))
     if found["slices"]:
         terminal.show(comparison_table(found["slices"], "exploratory"))
-    for line in _legend([*found["scores"], *found["slices"]]):
+    for line in (*_legend([*found["scores"], *found["slices"]]), *_told(found)):
         terminal.note(line)
 
 
@@ -83,6 +83,22 @@ def comparison_table(scores: Sequence[JsonDict], title: str = "score") -> Table:
             _lines(verdict),
         )
     return table
+
+
+def _told(found: JsonDict) -> Iterator[str]:
+    """Yield how the samples were matched where some have no counterpart, what differs, and what chance makes."""
+    for task in found["tasks"]:
+        if task["only_baseline"] or task["only_candidate"]:
+            alone = f"{task['only_baseline']} of the baseline and {task['only_candidate']} of the candidate"
+            yield f"{task['task']}: {task['pairs']} pairs by {task['matched_by']}; {alone} have no counterpart"
+    change = found["change"]
+    differs = dict.fromkeys(each["component"] for each in change["components"])
+    yield f"What differs: {', '.join(differs) or 'nothing'}"
+    if change["separating"]:
+        yield change["separating"]
+    if change["noise_floor"] is not None:
+        by = "their trials" if change["noise_from"] == "trials" else f"job {change['noise_from']}"
+        yield f"Asking the same once more makes a difference of up to {change['noise_floor']:.3f}, by {by}"
 
 
 def _legend(scores: Sequence[JsonDict]) -> list[str]:

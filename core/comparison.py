@@ -11,6 +11,7 @@ from core.stats.adjust import benjamini_hochberg, holm
 from core.stats.change import Change
 from core.stats.difference import Difference, Pairs, compared
 from core.stats.interval import ScoreScale
+from core.stats.noise import NoiseFloor, noise_of_trials
 from core.stats.power import samples_needed
 from core.stats.tango import mcnemar
 from core.stats.units import mean_of
@@ -22,13 +23,17 @@ Adjust = Callable[[Sequence[float]], list[float]]
 DEFAULT_MARGIN: Final = 0.02
 """The part of a scale that is of no account, unless told."""
 
+UNEQUAL: Final = 0.05
+"""If failures are as uneven as that by chance so seldom, it is said."""
+
 
 @dataclass(frozen=True)
 class ScoredPairs:
     """One score on both sides: of each matched sample what its trials were worth, nothing where none has a value.
 
     `doubts` say that the sides were not graded alike, `remarks` what is to be said of their samples, `change` what part
-    other samples have in how the mean of all changed.
+    other samples have in how the mean of all changed, `noise` what earlier runs of the same tell of chance. Values that
+    are `choices` between the sides are 1 for the one that was chosen, 0 for the other, 1/2 for a tie.
     """
 
     task: str
@@ -43,6 +48,8 @@ class ScoredPairs:
     doubts: tuple[Doubt, ...] = ()
     remarks: tuple[Remark, ...] = ()
     change: Change | None = None
+    noise: NoiseFloor | None = None
+    choices: bool = False
 
     @cached_property
     def means(self) -> tuple[list[float | None], list[float | None]]:
@@ -71,6 +78,7 @@ class ScoredPairs:
             clusters=None if self.clusters is None else [self.clusters[at] for at in places],
             weights=None if self.weights is None else [self.weights[at] for at in places],
             change=None,
+            noise=None,
         )
 
 
@@ -101,6 +109,7 @@ class ScoreComparison:
     p_equivalence_adjusted: float | None
     verdict: Verdict | None
     samples_needed: int | None
+    noise: NoiseFloor | None
     remarks: tuple[Remark, ...]
 
 
@@ -170,10 +179,11 @@ def _comparison(
             unpaired=unpaired,
             changed=about.doubts,
         )
-    failures = mcnemar(excluded.baseline_only, excluded.candidate_only)[1]
+    failures, noise = mcnemar(excluded.baseline_only, excluded.candidate_only)[1], _noise(about)
     met: dict[Remark, bool] = {
-        "unequal_failures": failures <= alpha,
+        "unequal_failures": failures <= UNEQUAL,
         "negligible": said is not None and said.negligible,
+        "within_noise": noise is not None and difference is not None and abs(difference.value) <= noise.difference,
     }
     deviation = difference.deviation if difference else None
     return ScoreComparison(
@@ -188,6 +198,7 @@ def _comparison(
         p_equivalence,
         said,
         samples_needed(deviation, margin, alpha=alpha) if deviation and margin else None,
+        noise,
         (*about.remarks, *(remark for remark, holds in met.items() if holds)),
     )
 
@@ -200,9 +211,19 @@ def _difference(about: ScoredPairs, margin: float | None, alpha: float) -> Diffe
         None if about.clusters is None else [about.clusters[at] for at in kept],
         None if about.weights is None else [about.weights[at] for at in kept],
         clustered=about.clusters is not None,
+        choices=about.choices,
         single=all(len(about.baseline[at]) == len(about.candidate[at]) == 1 for at in kept),
     )
     return compared(pairs, about.scale, margin=margin, alpha=alpha)
+
+
+def _noise(about: ScoredPairs) -> NoiseFloor | None:
+    """Return what a rerun alone may make of the score: as the trials tell, or earlier runs."""
+    kept = about.compared
+    if not kept:
+        return None
+    first, second = ([side[at] for at in kept] for side in (about.baseline, about.candidate))
+    return noise_of_trials(first, second, about.scale) or about.noise
 
 
 def _means(about: ScoredPairs) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from core.metric import Judge, MetricSpec
@@ -13,6 +14,7 @@ Part = Literal[
     "prompt",
     "generation",
     "model",
+    "reference",
     "judge.model",
     "judge.prompt",
     "judge.generation",
@@ -31,24 +33,48 @@ class Component(NamedTuple):
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A part of what the results were made by that is not the same on both sides; None where a side lacks it."""
+
+    part: Part
+    task: str
+    metric: str
+    baseline: str | None
+    candidate: str | None
+
+
 def components_of(manifest: Manifest, target: str) -> Iterator[Component]:
     """Yield the parts that a target's results come from; keys are references in it, and no part of it."""
+    spec = manifest.spec
     yield Component("code", "", "", _json(manifest.code_version))
-    asked = next(each for each in manifest.spec.targets if each.name == target)
-    match asked:
-        case ModelTarget():
-            yield Component("model", "", "", _json({"url": asked.endpoint.url, "model": asked.endpoint.model}))
-            repeated = [manifest.spec.params.trials] if manifest.spec.params.trials > 1 else []
-            yield Component("generation", "", "", _json([asked.generation, asked.reasoning.model_dump(), *repeated]))
-        case RecordedTarget():
-            yield Component("model", "", "", _json({"column": asked.column}))
-    digests = {digest.task: digest.sha256 for digest in manifest.datasets}
-    for task in manifest.spec.tasks:
-        yield Component("dataset", task.name, "", _json(digests.get(task.name)))
+    for part, value in _of_target(manifest, target):
+        yield Component(part, "", "", _json(value))
+    if spec.reference is not None:
+        own = dict(_of_target(manifest, spec.reference))
+        yield Component("reference", "", "", _json(own))
+    digests = {digest.task: digest for digest in manifest.datasets}
+    for task in spec.tasks:
+        if found := digests.get(task.name):
+            yield Component("dataset", task.name, "", _json({"sha256": found.sha256, "rows": found.rows}))
         if target in task.prompts:
             yield Component("prompt", task.name, "", _json(task.prompts[target].model_dump()))
+        if spec.reference in task.prompts:
+            yield Component("reference", task.name, "", _json(task.prompts[spec.reference].model_dump()))
         for metric in task.metrics:
             yield from _of_metric(task, metric)
+
+
+def _of_target(manifest: Manifest, name: str) -> Iterator[tuple[Part, object]]:
+    """Yield what answers, and how it is asked, besides its prompts."""
+    target = next(each for each in manifest.spec.targets if each.name == name)
+    match target:
+        case ModelTarget():
+            yield "model", {"url": target.endpoint.url, "model": target.endpoint.model}
+            repeated = [manifest.spec.params.trials] if manifest.spec.params.trials > 1 else []
+            yield "generation", [target.generation, target.reasoning.model_dump(), *repeated]
+        case RecordedTarget():
+            yield "model", {"column": target.column}
 
 
 def _of_metric(task: TaskSpec, metric: MetricSpec) -> Iterator[Component]:

@@ -13,7 +13,8 @@ from tasks.comparisons.sides import Side
 
 def to_comparison(baseline: Side, candidate: Side, asked: Asked, found: Comparison) -> wire.Comparison:
     """Return a comparison as it is shown."""
-    change = next((score.about.change for score in found.scores if score.primary), None)
+    first = next((score for score in found.scores if score.primary), None)
+    change, noise = (first.about.change, first.noise) if first else (None, None)
     return wire.Comparison(
         baseline=_to_side(baseline),
         candidate=_to_side(candidate),
@@ -38,7 +39,11 @@ def to_comparison(baseline: Side, candidate: Side, asked: Asked, found: Comparis
             total=change and change.total,
             paired=change and change.paired,
             composition=change and change.composition,
+            rescored=change and change.rescored,
+            noise_floor=noise and noise.difference,
+            noise_from=noise and (noise.job or "trials"),
             attribution=found.attribution,
+            separating=found.separating,
             components=[
                 wire.ChangedComponent(
                     component=each.part,
@@ -123,6 +128,8 @@ def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:
         unchanged=difference.same if difference else 0,
         mde=difference and difference.detectable,
         samples_needed=score.samples_needed,
+        noise_floor=score.noise and score.noise.difference,
+        changed_by_noise=score.noise and difference and score.noise.expected(difference.n),
         worst_case=bounds[0],
         best_case=bounds[1],
         verdict=verdict and verdict.word,

@@ -306,6 +306,8 @@ class ComparedScore(BaseModel):
     unchanged: int
     mde: float | None
     samples_needed: int | None
+    noise_floor: float | None
+    changed_by_noise: float | None
     worst_case: float | None
     best_case: float | None
     verdict: Word | None
@@ -333,13 +335,20 @@ class WhatChanged(BaseModel):
     """What differs between the sides, and what the difference comes from: one part, several (`joint`), or `noise`.
 
     Of the first score that decides, `total` is how the mean over all that each side has changed; `paired` is the part
-    that their common samples have in it, and `composition` that of other samples.
+    that their common samples have in it, and `composition` that of other samples; `rescored` that of another definition
+    of the metric, by which the baseline's outputs were scored again. `noise_floor` is what a rerun alone can make, by
+    the samples' trials or an earlier job of the same (`noise_from`); null if nobody can tell. `separating` says which
+    run would tell several parts apart.
     """
 
     total: float | None
     paired: float | None
     composition: float | None
+    rescored: float | None
+    noise_floor: float | None
+    noise_from: str | None
     attribution: Attribution
+    separating: str | None
     components: list[ChangedComponent]
 
 

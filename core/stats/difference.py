@@ -18,7 +18,10 @@ FEW: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What both sides scored on each sample that both have scored; `single` says that each is one trial's value."""
+    """What both sides scored on each sample that both have scored; `single` says that each is one trial's value.
+
+    `choices` says that each is 1 for the side that was chosen, 0 for the other, 1/2 for a tie.
+    """
 
     baseline: Sequence[float]
     candidate: Sequence[float]
@@ -26,6 +29,7 @@ class Pairs:
     weights: Sequence[float] | None = None
     clustered: bool = False
     single: bool = True
+    choices: bool = False
 
     @property
     def changes(self) -> Rows:
@@ -167,7 +171,7 @@ def _tested(
     size = max(map(abs, [*pairs.baseline, *pairs.candidate]))
     if scale is None:
         return t_test(value, error, rows.groups, size), error
-    if rows.is_plain and pairs.single and scale.are_ends([*pairs.baseline, *pairs.candidate]):
+    if rows.is_plain and pairs.single and (pairs.choices or scale.are_ends([*pairs.baseline, *pairs.candidate])):
         changes = Changes(sum(x > 0 for x in rows.values), sum(x < 0 for x in rows.values), len(rows))
         return check_test(changes, scale.width), _check_error(changes, scale.width)
     changed = [total for total in rows.unit_sums(rows.values) if abs(total) > SAME * scale.width]

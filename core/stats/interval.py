@@ -26,6 +26,10 @@ class ScoreScale(NamedTuple):
         """Whether values are at the ends of the scale alone, as those of checks that pass or fail."""
         return all(self.clamped(value) in self for value in set(values))
 
+    def is_top(self, value: float) -> bool:
+        """Whether a value is the greatest, as that of a check that passes."""
+        return self.clamped(value) == self.high
+
     def has(self, value: float) -> bool:
         """Whether a value is on the scale, but for rounding."""
         return self.low - 1e-9 * self.width <= value <= self.high + 1e-9 * self.width

@@ -27,7 +27,16 @@ CAUTIONS: Final[dict[Caution, str]] = {
     "skewed": "a few values far from the others decide the mean, and there are fewer than 100",
 }
 
-Remark = Literal["unmatched_samples", "items_changed", "unequal_failures", "unfinished", "negligible"]
+Remark = Literal[
+    "unmatched_samples",
+    "items_changed",
+    "unequal_failures",
+    "unfinished",
+    "rescored",
+    "code_changed",
+    "negligible",
+    "within_noise",
+]
 """What to be careful about in reading a comparison."""
 
 REMARKS: Final[dict[Remark, str]] = {
@@ -35,7 +44,10 @@ REMARKS: Final[dict[Remark, str]] = {
     "items_changed": "samples were matched whose rows differ otherwise",
     "unequal_failures": "one side has scores for samples that the other has none for, more often than by chance",
     "unfinished": "a job has not ended, and is compared on what it has finished",
+    "rescored": "the metric was changed, and the baseline's outputs were scored once more, as the candidate's are",
+    "code_changed": "the two sides were made by different releases of this service",
     "negligible": "the difference is sure, and smaller than the margin",
+    "within_noise": "the difference is no larger than what asking the same model once more makes",
 }
 
 Word = Literal["better", "worse", "equivalent", "inconclusive"]

@@ -30,6 +30,7 @@ from core.job import (
 from core.queries.job_names import meant
 from core.queries.lists import Listing
 from core.spec import EvaluationSpec
+from store.db.alike import find_alike
 from store.db.connect import insert_into, reading, writing
 from store.db.job_lists import LISTED, PLACES, of_face
 from store.db.job_names import called
@@ -186,6 +187,11 @@ class Jobs:
         """Return the id of the job that is meant, as by `core.queries.job_names.meant`; raises as that does."""
         with reading(self._engine) as connection:
             return meant(named, called(connection, named), completed=completed)
+
+    def alike(self, job_id: str) -> list[str]:
+        """Return completed jobs that may be runs of the same, the last first."""
+        with reading(self._engine) as connection:
+            return find_alike(connection, job_id)
 
     def status(self, job_id: str) -> JobStatus:
         """Return the status of a job. Raises NotFound, for a deleted job too."""

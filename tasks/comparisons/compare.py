@@ -1,17 +1,23 @@
 """Two results compared: their common samples, their common scores, and what they were made by."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from core.comparison import ScoreComparison, compare_scores
-from core.components import Part
+from core.components import Changed, Part
 from core.errors import InvalidInput
+from store.results.folder import JobFolder
 from tasks.comparisons.matching import Matching
-from tasks.comparisons.pairing import Changed, pair_results
+from tasks.comparisons.pairing import pair_results
+from tasks.comparisons.reruns import with_noise
 from tasks.comparisons.sides import Side
 from tasks.comparisons.slices import SlicedScore, slice_scores
 
 Attribution = Part | Literal["joint", "noise"]
+
+NONE_ALIKE: Final[Mapping[str, Iterable[JobFolder]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +47,37 @@ class Comparison:
     slices: list[SlicedScore]
 
     @property
+    def parts(self) -> list[Part]:
+        """What may have made the difference: the parts that differ, but for the samples and this service."""
+        return sorted({each.part for each in self.changed if each.part not in ("code", "dataset")})
+
+    @property
     def attribution(self) -> Attribution:
         """What the difference comes from: the one part that differs, several together, or chance."""
-        parts = {each.part for each in self.changed if each.part not in ("code", "dataset")}
-        if not parts:
+        if not self.parts:
             return "noise"
-        return parts.pop() if len(parts) == 1 else "joint"
+        return self.parts[0] if len(self.parts) == 1 else "joint"
+
+    @property
+    def separating(self) -> str | None:
+        """Which run would tell apart what several parts have in the difference; None unless several differ."""
+        if self.attribution != "joint":
+            return None
+        first, *rest = self.parts
+        return (
+            f"{', '.join(self.parts)} differ: run the baseline once more with the candidate's {first} alone; what then "
+            f"is left of the difference comes from {', '.join(rest)}"
+        )
 
 
-def compare(baseline: Side, candidate: Side, asked: Asked) -> Comparison:
-    """Compare two results. Raises InvalidInput if they have no task or score in common, or none of those asked for."""
-    paired = pair_results(baseline, candidate, asked.match)
+def compare(
+    baseline: Side, candidate: Side, asked: Asked, alike: Mapping[str, Iterable[JobFolder]] = NONE_ALIKE
+) -> Comparison:
+    """Compare two results; those `alike`, by the job that they may be runs of, tell what chance alone makes.
+
+    Raises InvalidInput if the sides have no task, sample or score in common, or none of those asked for.
+    """
+    paired = with_noise((baseline, candidate), pair_results(baseline, candidate, asked.match), alike)
     known = sorted({score.metric for score in paired.scores})
     for name in asked.primary:
         if name not in known:

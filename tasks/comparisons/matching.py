@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -32,6 +32,20 @@ class Matching:
     items_changed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PairedTask:
+    """A task that both sides have, by the baseline's name for it, and which of its samples are the same."""
+
+    baseline: TaskSpec
+    candidate: TaskSpec
+    matching: Matching
+
+    @property
+    def name(self) -> str:
+        """What the task is called."""
+        return self.baseline.name
+
+
 def matched(baseline: Side, candidate: Side, tasks: tuple[TaskSpec, TaskSpec], column: str | None = None) -> Matching:
     """Match the samples of a task, by a column if one is named. Raises InvalidInput for one that tells none apart."""
     counts = baseline.samples(tasks[0]), candidate.samples(tasks[1])
@@ -41,8 +55,7 @@ def matched(baseline: Side, candidate: Side, tasks: tuple[TaskSpec, TaskSpec], c
         return _by_column(baseline, candidate, tasks, column)
     if baseline.digest(tasks[0]) == candidate.digest(tasks[1]):
         return _by_number("dataset", *counts)
-    # Answers that were recorded are what is compared, and no part of the question.
-    recorded = {baseline.recorded_column, candidate.recorded_column}
+    recorded = baseline.recorded_columns | candidate.recorded_columns
     return _by_row(baseline.rows(tasks[0]), candidate.rows(tasks[1]), recorded)
 
 
@@ -52,7 +65,7 @@ def _by_number(by: By, baseline: int, candidate: int) -> Matching:
 
 
 def _by_column(baseline: Side, candidate: Side, tasks: tuple[TaskSpec, TaskSpec], column: str) -> Matching:
-    recorded = {baseline.recorded_column, candidate.recorded_column, column}
+    recorded = baseline.recorded_columns | candidate.recorded_columns | {column}
     first, second = (
         _keyed(side.rows(task), column, f"job {side.folder.job_id}, task {task.name!r}", recorded)
         for side, task in zip((baseline, candidate), tasks, strict=True)
@@ -64,7 +77,7 @@ def _by_column(baseline: Side, candidate: Side, tasks: tuple[TaskSpec, TaskSpec]
 
 
 def _by_row(
-    baseline: Iterable[Mapping[str, Any]], candidate: Iterable[Mapping[str, Any]], recorded: set[str | None]
+    baseline: Iterable[Mapping[str, Any]], candidate: Iterable[Mapping[str, Any]], recorded: Set[str]
 ) -> Matching:
     """Match equal rows; of several that are equal, the first with the first."""
     numbers: defaultdict[bytes, deque[int]] = defaultdict(deque)
@@ -81,7 +94,7 @@ def _by_row(
 
 
 def _keyed(
-    rows: Iterable[Mapping[str, Any]], column: str, where: str, recorded: set[str | None]
+    rows: Iterable[Mapping[str, Any]], column: str, where: str, recorded: Set[str]
 ) -> dict[bytes, tuple[int, bytes]]:
     """Return each row's number and digest by its value in a column, which tells all rows apart."""
     keyed: dict[bytes, tuple[int, bytes]] = {}
@@ -98,6 +111,6 @@ def _keyed(
     return keyed
 
 
-def _digest(row: Mapping[str, Any], without: set[str | None]) -> bytes:
+def _digest(row: Mapping[str, Any], without: Set[str]) -> bytes:
     kept = {name: value for name, value in row.items() if name not in without}
     return hashlib.sha256(orjson.dumps(kept, option=SORTED)).digest()

@@ -5,45 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.comparison import ScoredPairs
-from core.components import Component, Part, components_of
-from core.errors import InvalidInput
-from core.metric import MetricSpec
-from core.scale import scale_of
+from core.components import Changed, Component, Part, components_of
+from core.errors import Conflict, InvalidInput
 from core.spec import TaskSpec
-from core.stats.change import Change, score_change
-from core.stats.units import mean_of
-from core.stats.words import Doubt, Remark
-from tasks.comparisons.matching import Matching, matched
+from core.stats.words import Remark
+from tasks.comparisons.matching import Matching, PairedTask, matched
+from tasks.comparisons.scores import paired_scores
 from tasks.comparisons.sides import Side
-from tasks.units import Standing
 
 UNMATCHED: Final = 0.05
 """If a larger share of a side's samples has no counterpart, it is said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A part of what the results were made by that is not the same on both sides; None where a side lacks it."""
-
-    part: Part
-    task: str
-    metric: str
-    baseline: str | None
-    candidate: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PairedTask:
-    """A task that both sides have, by the baseline's name for it, and which of its samples are the same."""
-
-    baseline: TaskSpec
-    candidate: TaskSpec
-    matching: Matching
-
-    @property
-    def name(self) -> str:
-        """What the task is called."""
-        return self.baseline.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +34,14 @@ def pair_results(baseline: Side, candidate: Side, match: str | None = None) -> P
     pairs = _tasks(baseline, candidate)
     changed = list(_changed(baseline, candidate, {second.name: first.name for first, second in pairs}))
     tasks = [PairedTask(*pair, matched(baseline, candidate, pair, match)) for pair in pairs]
-    scores = [score for task in tasks for score in _scores(baseline, candidate, task, changed)]
+    _check_common(baseline, candidate, tasks)
+    scores = [
+        score
+        for task in tasks
+        for score in paired_scores(
+            baseline, candidate, task, changed, list(_remarks(baseline, candidate, task.matching, changed))
+        )
+    ]
     if not scores:
         raise InvalidInput("the two sides have no score in common: metrics are matched by their names")
     return Paired(tasks, scores, changed)
@@ -82,46 +60,22 @@ def _tasks(baseline: Side, candidate: Side) -> list[tuple[TaskSpec, TaskSpec]]:
     return common
 
 
-def _scores(baseline: Side, candidate: Side, task: PairedTask, changed: Sequence[Changed]) -> Iterator[ScoredPairs]:
-    """Yield the scores of a task that both sides have, on the samples that both have."""
-    tasks, matching = (task.baseline, task.candidate), task.matching
-    first, second = baseline.values(tasks[0]), candidate.values(tasks[1])
-    standing = Standing(tasks[0])
-    if standing.reads_rows:
-        standing.take(0, baseline.rows(tasks[0]))
-    numbers = [a for a, _ in matching.pairs]
-    remarks = tuple(_remarks(baseline, candidate, matching))
-    metrics = {metric.name: metric for metric in tasks[0].metrics}, {metric.name: metric for metric in tasks[1].metrics}
-    for metric, name in first:
-        if (metric, name) not in second:
-            continue
-        own, others = (metrics[side][metric] for side in (0, 1))
-        yield ScoredPairs(
-            tasks[0].name,
-            metric,
-            name,
-            [first[metric, name].get(a, []) for a, _ in matching.pairs],
-            [second[metric, name].get(b, []) for _, b in matching.pairs],
-            scale=scale_of(own, name) if scale_of(own, name) == scale_of(others, name) else None,
-            lower_is_better=own.lower_is_better,
-            clusters=None if standing.clusters is None else [standing.clusters[sample] for sample in numbers],
-            weights=standing.weigh(numbers),
-            doubts=tuple(_doubts(own, tasks[0].name, changed)),
-            remarks=remarks,
-            change=_change(first[metric, name], second[metric, name], matching) if standing.weights is None else None,
-        )
-
-
-def _change(baseline: Mapping[int, Sequence[float]], candidate: Mapping[int, Sequence[float]], by: Matching) -> Change:
-    """Part the change of the mean over all that each side has scored, by which samples both have."""
-    numbers = {b: a for a, b in by.pairs}
-    return score_change(
-        {sample: mean_of(trials) for sample, trials in baseline.items() if trials},
-        {numbers.get(sample, ("", sample)): mean_of(trials) for sample, trials in candidate.items() if trials},
+def _check_common(baseline: Side, candidate: Side, tasks: Sequence[PairedTask]) -> None:
+    """Raise Conflict if a side has finished nothing yet, InvalidInput if the sides have no sample in common."""
+    if any(task.matching.pairs for task in tasks):
+        return
+    for side, own in ((baseline, [task.baseline for task in tasks]), (candidate, [task.candidate for task in tasks])):
+        if not any(map(side.samples, own)):
+            raise Conflict(f"job {side.folder.job_id} has finished none of its samples yet; compare it once it has")
+    by = tasks[0].matching.by
+    how = "no value of that column is on both sides" if by == "column" else "no row of the one is a row of the other"
+    raise InvalidInput(
+        f"jobs {baseline.folder.job_id} and {candidate.folder.job_id} have no sample in common: {how}; "
+        "name a column that tells which samples are the same, as match=item.id"
     )
 
 
-def _remarks(baseline: Side, candidate: Side, matching: Matching) -> Iterator[Remark]:
+def _remarks(baseline: Side, candidate: Side, matching: Matching, changed: Sequence[Changed]) -> Iterator[Remark]:
     alone = max(matching.only_baseline, matching.only_candidate)
     if alone > UNMATCHED * (len(matching.pairs) + alone):
         yield "unmatched_samples"
@@ -129,14 +83,8 @@ def _remarks(baseline: Side, candidate: Side, matching: Matching) -> Iterator[Re
         yield "items_changed"
     if not (baseline.is_whole and candidate.is_whole):
         yield "unfinished"
-
-
-def _doubts(metric: MetricSpec, task: str, changed: Sequence[Changed]) -> Iterator[Doubt]:
-    parts = {each.part for each in changed if (each.task, each.metric) == (task, metric.name)}
-    if any(part.startswith("judge.") for part in parts):
-        yield "judge_changed"
-    if "metric" in parts:
-        yield "metric_changed"
+    if any(each.part == "code" for each in changed):
+        yield "code_changed"
 
 
 def _changed(baseline: Side, candidate: Side, names: Mapping[str, str]) -> Iterator[Changed]:

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 from core.comparison import ScoredPairs
 from core.errors import InvalidInput
 from store.results.sample_sql import ScoreName, find_score
-from tasks.comparisons.pairing import Paired, PairedTask
+from tasks.comparisons.matching import PairedTask
+from tasks.comparisons.pairing import Paired
 from tasks.comparisons.sides import Side
 
 Way = Literal["regressed", "improved"]

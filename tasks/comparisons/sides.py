@@ -1,14 +1,14 @@
 """One side of a comparison: a target's results in a job, as far as they are there."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 from core.errors import Conflict, InvalidInput, NotFound
 from core.plan import Manifest, Shard
-from core.spec import RecordedTarget, TaskSpec
+from core.spec import EvaluationSpec, RecordedTarget, TaskSpec
 from store.results.folder import JobFolder
 
 Values = Mapping[tuple[str, str], Mapping[int, Sequence[float]]]
@@ -25,10 +25,10 @@ class Side:
     trial: int | None = None
 
     @property
-    def recorded_column(self) -> str | None:
-        """The column that the target reads its outputs from, if it does."""
-        target = next(each for each in self.manifest.spec.targets if each.name == self.target)
-        return target.column if isinstance(target, RecordedTarget) else None
+    def recorded_columns(self) -> Set[str]:
+        """The columns of answers that were recorded: those are what is compared, and no part of the question."""
+        recorded = (each for each in self.manifest.spec.targets if isinstance(each, RecordedTarget))
+        return {target.column for target in recorded if target.column is not None}
 
     @property
     def is_whole(self) -> bool:
@@ -74,6 +74,11 @@ class Side:
         return texts
 
 
+def evaluated(spec: EvaluationSpec) -> list[str]:
+    """Return the names of the targets that a specification evaluates."""
+    return [each.name for each in spec.targets if each.name != spec.reference]
+
+
 def open_side(folder: JobFolder, target: str | None = None, trial: int | None = None) -> Side:
     """Return a side of a comparison. Raises Conflict before there are results, NotFound for no such target or trial.
 
@@ -83,7 +88,7 @@ def open_side(folder: JobFolder, target: str | None = None, trial: int | None = 
     if manifest is None:
         raise Conflict(f"job {folder.job_id} has no results yet; compare it once it has begun")
     spec = manifest.spec
-    names = [each.name for each in spec.targets if each.name != spec.reference]
+    names = evaluated(spec)
     if target is None and len(names) > 1:
         raise InvalidInput(f"job {folder.job_id} has several targets; name one: {folder.job_id}/{names[0]}")
     if target is not None and target not in names:

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from core.comparison import ScoreComparison, compare_slices
 from core.errors import InvalidInput
-from tasks.comparisons.pairing import Paired, PairedTask
+from tasks.comparisons.matching import PairedTask
+from tasks.comparisons.pairing import Paired
 from tasks.comparisons.sides import Side
 
 MOST_VALUES: Final = 50

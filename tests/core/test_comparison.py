@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.comparison import Excluded, ScoredPairs, compare_scores
 from core.stats.interval import ScoreScale
+from core.stats.noise import NoiseFloor
 
 CHECKS = ScoreScale(0.0, 1.0)
 
@@ -58,6 +59,27 @@ def test_trials_are_worth_their_mean() -> None:
     assert found.difference is not None
     assert found.difference.value == pytest.approx((0.5 - 2 / 3) / 2)
     assert found.difference.interval.method == "exact"  # no longer checks that pass or fail
+
+
+def test_what_trials_tell_of_chance_stands_beside_the_difference() -> None:
+    """By hand: of the baseline within is (1/2 + 0) / 2, and the mean moves by sqrt(2 * 1/2 + 0) / 4 = 1/4.
+
+    The candidate was asked once: by sqrt(1/4 / 2). Of the two samples with two trials those of one differ.
+    """
+    made = ScoredPairs("qa", "m", "s", [[0.0, 1.0], [1.0, 1.0]], [[1.0], [1.0]], CHECKS)
+    [found] = compare_scores([made])
+    assert found.noise is not None
+    assert found.noise.difference == pytest.approx(1.96 * (1 / 16 + 1 / 8) ** 0.5)
+    assert found.noise.flip_rate == 0.5
+    assert found.remarks == ("within_noise",)
+    assert compare_scores([pairs("m", 1, 1, 3)])[0].noise is None
+    [told] = compare_scores([pairs("m", 9, 1, 30, noise=NoiseFloor(0.2, 0.1, "job-1"))])
+    assert told.noise is not None
+    assert (told.noise.expected(30), told.remarks) == (1.5, ())
+    [graded] = compare_scores([replace(made, baseline=[[0.5, 1.0], [1.0, 1.0]])])
+    assert graded.noise is not None
+    assert graded.noise.difference == pytest.approx(1.96 * (1 / 64 + 1 / 32) ** 0.5)
+    assert graded.noise.flip_rate is None
 
 
 def test_without_a_common_sample_there_is_no_verdict_but_a_reason() -> None:

@@ -52,7 +52,9 @@ def asked_comparison(
 
 @router.get("")
 def compare_results(
-    asked: Annotated[Asked, Depends(asked_comparison)], sides: Annotated[Sides, Depends(asked_sides)]
+    asked: Annotated[Asked, Depends(asked_comparison)],
+    sides: Annotated[Sides, Depends(asked_sides)],
+    state: CurrentState,
 ) -> wire.Comparison:
     """Compare two results, each `JOB` or `JOB/TARGET`: which is better on their common samples, and how sure that is.
 
@@ -63,7 +65,8 @@ def compare_results(
     job that runs, its first finished samples are compared. Of a job whose samples have several trials the means over
     these are compared, or with `baseline_trial` and `candidate_trial` single ones, counted from 0.
     """
-    return to_comparison(*sides, asked, compare(*sides, asked))
+    alike = {job: map(state.folder, state.jobs.alike(job)) for job in {side.folder.job_id for side in sides}}
+    return to_comparison(*sides, asked, compare(*sides, asked, alike))
 
 
 class AskedChanges(NamedTuple):

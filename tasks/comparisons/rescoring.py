@@ -1,0 +1,36 @@
+"""Outputs that are there, scored once more by another definition of their metric; no model is asked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from core.metric import ComputedMetric
+from core.spec import TaskSpec
+from tasks.comparisons.sides import Side
+from tasks.endpoint.breaker import Unwatched
+from tasks.metrics.computed import computed_scores
+from tasks.metrics.subject import subjects
+
+MOST_RESCORED: Final = 20_000
+"""More samples take longer than one waits for an answer; their metrics are then just other metrics."""
+
+
+def rescored(side: Side, task: TaskSpec, metric: ComputedMetric) -> Mapping[str, Mapping[int, Sequence[float]]] | None:
+    """Return what each sample's trials are worth by another definition, by the names of its scores.
+
+    None if there are too many samples.
+    """
+    if side.samples(task) > MOST_RESCORED:
+        return None
+    values: dict[str, dict[int, tuple[float, ...]]] = {name: {} for name in metric.scores}
+    reference = side.manifest.spec.reference
+    for shard in side.shards(task):
+        outputs = [
+            each
+            for each in side.folder.read_outputs(shard) or ()
+            if each.target == reference or (each.target == side.target and side.trial in (None, each.trial))
+        ]
+        about = subjects(metric, outputs, side.folder.read_samples(shard), shard.start, reference=reference)
+        for score in computed_scores(metric, list(about), Unwatched()):
+            trials = values[score.name].get(score.sample, ())
+            values[score.name][score.sample] = trials if score.value is None else (*trials, score.value)
+    return values
