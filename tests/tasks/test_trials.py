@@ -16,8 +16,10 @@ from core.plan import Shard, cut_shards, in_flight
 from core.result import Score, Summary
 from core.spec import EvaluationSpec, ModelTarget, Params, RecordedTarget
 from core.stats.proportion import wilson
+from store.results.views import query
 from tasks.aggregate import Failures
 from tasks.calls import ShardIncomplete
+from tasks.engine import Stopped
 from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tasks.summaries import Aggregator, complete_summaries
@@ -92,6 +94,26 @@ def test_outputs_that_are_recorded_cannot_be_asked_for_again() -> None:
         spec(recorded("said"), QA, CORRECT, trials=2)
     with pytest.raises(ValidationError, match="target 'old'"):
         spec([model("http://x/v1"), RecordedTarget(name="old", column="said")], QA, CORRECT, trials=2)
+
+
+def test_a_pause_and_a_new_beginning_ask_no_trial_twice(lab: Lab) -> None:
+    job = lab.add(spec(seeded(lab), [{"question": f"q{i}"} for i in range(8)], judge(lab.model.url), trials=3))
+    with lab.engaged(job) as engine:
+
+        def pausing(call: Received) -> Answer:
+            if len(lab.model.calls) == 10:
+                engine.pause()
+            return by_seed(call)
+
+        lab.model.script = pausing
+        with pytest.raises(Stopped):
+            generate_shard(engine, engine.manifest.shards[0], final=False)
+    assert 10 <= len(lab.model.calls) < 24
+    lab.model.script = by_seed
+    lab.carry_out(job)
+    asked = Counter((last_content(call["body"]), call["body"].get("seed")) for call in lab.model.calls)
+    assert (len(asked), set(asked.values())) == (2 * 24, {1})
+    assert fsck(lab.workspace.folder(job.id)).difference is None
 
 
 # What belongs together.
@@ -216,6 +238,26 @@ def test_trials_that_all_gave_the_same_are_a_caution_and_others_are_not(lab: Lab
     found = fsck(folder).difference
     assert found is not None
     assert found.problem == "repeats of qa / target / correct / string-check"
+
+
+def test_trials_keep_the_clusters_and_weights_of_their_samples_and_are_asked_for_in_sql(lab: Lab) -> None:
+    """Of four samples of two texts two pass always, one every second time; the fourth weighs nothing."""
+    lab.model.script = lambda call: text("ab"[last_content(call["body"]) == "sometimes" and call["body"]["seed"] % 2])
+    given = [
+        {"question": asked, "answer": "a", "text": i // 2, "share": share}
+        for i, (asked, share) in enumerate([("always", 1), ("sometimes", 2), ("always", 1), ("sometimes", 0)])
+    ]
+    asked = spec(seeded(lab, seed=0), given, CORRECT, trials=2)
+    grouped = asked.tasks[0].model_copy(update={"cluster": "text", "weight": "share"})
+    job = lab.add(asked.model_copy(update={"tasks": (grouped,)}))
+    (made,) = lab.carry_out(job)
+    folder = lab.workspace.folder(job.id)
+    assert (made.mean, made.clusters, made.samples, made.trials) == (0.75, 2, 4, 2)
+    assert made.repeats is not None
+    assert (made.repeats["pass_at_k"], made.repeats["pass_hat_k"], made.repeats["flip_rate"]) == (1.0, 0.5, 0.5)
+    assert fsck(folder).difference is None
+    statement = f"SELECT (repeats->>'pass_hat_k')::DOUBLE, repeats->>'k' FROM summaries WHERE job_id = '{job.id}'"
+    assert query(lab.workspace.results, statement)[1] == [(0.5, "2")]
 
 
 def test_each_trial_counts_as_one_among_those_that_may_fail() -> None:

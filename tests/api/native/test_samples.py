@@ -6,10 +6,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from core.endpoint import Endpoint, Prompt
 from core.job import NewJob, random_id
 from core.plan import DatasetDigest, Manifest, Shard
 from core.result import Output, Score
-from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
+from core.spec import EvaluationSpec, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from store.results.samples import ROWS
 
@@ -44,6 +45,41 @@ def numbers(service, url: str, **query: Any) -> list[int]:
     answer = service.http.get(url, params=query)
     assert answer.status_code == 200, answer.text
     return [row["sample"] for row in answer.json()["data"]]
+
+
+@pytest.fixture
+def repeated(service) -> str:
+    """The URL of the samples of a job: three, each with two trials, of which the second has the better grade."""
+    job_id = random_id("job-")
+    target = ModelTarget(name="t", endpoint=Endpoint(url="http://x/v1", model="m"))
+    task = TaskSpec(name="qa", dataset=RowsDataset(rows=[]), prompts={"t": Prompt(body={"prompt": "?"})})
+    spec = EvaluationSpec(targets=(target,), tasks=(task,), params=Params(trials=2))
+    service.state.jobs.add(NewJob(id=job_id, face="nemo-v2", spec=spec, request={}, name=job_id))
+    folder = JobFolder(service.state.results, job_id)
+    shard = Shard(index=0, task="qa", start=0, stop=3)
+    keys = [(sample, trial) for sample in range(3) for trial in range(2)]
+    folder.write_samples(shard, ["{}"] * 3)
+    folder.finish_generate(shard, [Output("qa", n, "t", trial, text=f"{n}.{trial}") for n, trial in keys], [])
+    scores = [Score("qa", n, "t", trial, "graded", "grade", "scored", n + trial / 2) for n, trial in keys]
+    folder.finish_judge(shard, scores, [])
+    folder.write_manifest(Manifest(job_id=job_id, code_version="", spec=spec, shards=(shard,), datasets=(DATASET,)))
+    return f"/api/assay/v1/jobs/{job_id}/samples"
+
+
+def test_each_trial_is_a_row_with_its_own_scores_and_may_be_asked_for(service, repeated):
+    def said(**asked: Any) -> list[tuple[int, int, str, float]]:
+        rows = service.http.get(repeated, params=asked).json()["data"]
+        return [(row["sample"], row["trial"], row["output"], row["scores"][0]["value"]) for row in rows]
+
+    whole = [(n, trial, f"{n}.{trial}", n + trial / 2) for n in range(3) for trial in range(2)]
+    assert said() == whole
+    assert said(**{"filter[trial]": 1}) == whole[1::2]
+    assert said(**{"filter[trial][lt]": 1, "sort": "-score.grade"}) == whole[4::-2]
+    first = service.http.get(repeated, params={"limit": 3}).json()
+    assert said(cursor=first["next_cursor"]) == whole[3:]
+    lines = service.http.get(repeated, params={"format": "csv", "filter[trial]": "1"}).text.splitlines()
+    assert [line.split(",")[3] for line in lines] == ["trial", "1", "1", "1"]
+    assert first["coverage"] == {"samples": 3, "generated": 3, "judged": 3}
 
 
 def test_a_page_says_how_much_of_the_job_it_is_of(service, samples):
