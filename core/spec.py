@@ -140,6 +140,14 @@ class EvaluationSpec(Frozen):
         models = (target.endpoint.model for target in self.targets if isinstance(target, ModelTarget))
         return next(models, None)
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all models that are asked, those that are evaluated first."""
+        targets = [target.endpoint.model for target in self.targets if isinstance(target, ModelTarget)]
+        metrics = [metric for task in self.tasks for metric in task.metrics]
+        judges = [metric.endpoint.model for metric in metrics if isinstance(metric, Judge)]
+        return tuple(dict.fromkeys((*targets, *judges)))
+
     def with_params(self, params: Mapping[str, JsonValue]) -> Self:
         """Return the specification with other values for some of its parameters."""
         return self.model_copy(update={"params": Params.model_validate({**self.params.model_dump(), **params})})

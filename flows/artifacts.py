@@ -8,6 +8,7 @@ from zlib import crc32
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from core import shown
+from core.errors import AssayError
 from core.job import Job
 from core.result import Summary
 from core.text import as_markdown
@@ -21,6 +22,13 @@ async def publish_results(job: Job, summaries: Sequence[Summary]) -> None:
     await acreate_markdown_artifact(page, key=artifact_key(job.id), description=f"Results of {job.id}")
     key = artifact_key(f"{job.namespace}-{job.config or job.name}-results")
     await acreate_table_artifact(table(summaries), key=key, description=f"Results of {job.id}")
+
+
+async def publish_failure(job: Job, error: AssayError) -> None:
+    """Leave why the job failed, in the place of results."""
+    why = f"**The job failed** ({error.code}, by the {error.blame}): {as_markdown(error.message)}"
+    page = f"# {as_markdown(job.name)}\n\n{why}"
+    await acreate_markdown_artifact(page, key=artifact_key(job.id), description=f"Why {job.id} failed")
 
 
 def markdown(job: Job, summaries: Sequence[Summary]) -> str:

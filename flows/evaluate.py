@@ -11,24 +11,24 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
-from prefect import Flow, Task, get_run_logger, task
+from prefect import Flow, Task, allow_failure, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import State, TaskRun
 from prefect.exceptions import Pause, PrefectException
 from prefect.futures import PrefectFuture, wait
 from prefect.runtime import deployment, flow_run, task_run
-from prefect.states import Cancelled, Completed, Suspended
+from prefect.states import Cancelled, Completed, Failed, Suspended
 from pydantic.json_schema import SkipJsonSchema
 
-from core.errors import Conflict, ServiceError, SpecInvalid, StorageFailed
+from core.errors import AssayError, Conflict, ServiceError, SpecInvalid, StorageFailed
 from core.job import TERMINAL, Job
 from core.job import Stage as StageName
 from core.plan import Shard, in_flight
 from core.result import Summary
 from core.settings import read_settings
 from core.spec import EvaluationSpec
-from flows.artifacts import publish_results
+from flows.artifacts import publish_failure, publish_results
 from flows.control.finish import settled
 from flows.control.status import OWN_PAUSE
 from flows.form import (
@@ -44,7 +44,8 @@ from flows.form import (
     StoredConfig,
     StoredTarget,
 )
-from flows.register import completed, job_id_of, register, tags
+from flows.labels import run_name, tags
+from flows.register import completed, job_id_of, register
 from flows.runner import RUNNER_OF_SETTINGS
 from flows.spec_file import UNBOUNDED, FileBounds
 from flows.worker.wake import worker_name
@@ -55,6 +56,7 @@ from tasks.engine import STORAGE_DELAYS_S, Engine, Stopped
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job
+from tasks.shard_end import ShardEnd
 
 T = TypeVar("T")
 
@@ -64,10 +66,8 @@ RETRY_DELAYS_S = [1.0, 5.0]
 PASSING = (ShardIncomplete, StorageFailed)
 """What may not fail the next attempt."""
 
-
-def run_name() -> str:
-    """Return the name of a flow run: the id of its job."""
-    return flow_run.parameters.get("job_id") or job_id_of(UUID(flow_run.id))
+UNANSWERED = "Unanswered"
+"""The state of the task run of a shard whose calls had no answer; its samples are counted, and the job goes on."""
 
 
 class EvaluationFlow(Flow[..., Any]):
@@ -81,7 +81,6 @@ class EvaluationFlow(Flow[..., Any]):
 @partial(
     EvaluationFlow,
     name="evaluate",
-    flow_run_name=run_name,
     persist_result=False,
     result_storage=Path(gettempdir()),  # nothing is put there, but Prefect asks its server where to, twice a run
     task_runner=RUNNER_OF_SETTINGS,
@@ -101,7 +100,8 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
     """Carry out one evaluation job: resolve, generate, judge, aggregate.
 
     A run that is started for no job registers its own. One of a job that has ended returns at once;
-    one that was interrupted goes on from the journals. Raises AssayError if the job fails.
+    one that was interrupted goes on from the journals. A job that fails fails its run with the reason; called directly,
+    it raises that as AssayError.
 
     Args:
         target: What is evaluated: the namespace/name of a stored target.
@@ -135,8 +135,14 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
             job = workspace.jobs.get(job_id)
         if job.status in TERMINAL:
             return Completed(message=f"The job has ended before: it is {job.status}.")
-        with settled(workspace, job) if on_its_own else nullcontext():
-            return await carry_out_job(workspace, job)
+        try:
+            with settled(workspace, job) if on_its_own else nullcontext():
+                return await carry_out_job(workspace, job)
+        except AssayError as error:  # it is the job's, and told in a sentence: no trace of ours says more
+            get_run_logger().error(error.message)
+            with suppress(httpx.HTTPError, PrefectException):  # the run's state says it, too
+                await publish_failure(job, error)
+            return Failed(message=error.message, data=error)
 
 
 async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State[Any]:
@@ -145,11 +151,13 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
         job = await resumed(workspace, job)
     attempt, worker = flow_run.run_count or 1, worker_name()
     bounds = UNBOUNDED if deployment.id is None else FileBounds.of_deployments(workspace.settings)
-    job = await completed(workspace, job, attempt=attempt, worker=worker, bounds=bounds)
+    try:
+        job = await completed(workspace, job, attempt=attempt, worker=worker, bounds=bounds)
+    finally:
+        if job.id == job_id_of(UUID(flow_run.id)):
+            await label_run(job)
     if job.spec is None:
         return Cancelled(message="Cancelled by the user.")
-    if job.id == job_id_of(UUID(flow_run.id)):
-        await tag_run(job)
     engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=get_run_logger().info)
     with engine.engaged(), engine.failing():
         await patiently(resolve_job, engine)
@@ -201,10 +209,10 @@ async def suspend() -> NoReturn:
     raise Pause(state=state)
 
 
-async def tag_run(job: Job) -> None:
+async def label_run(job: Job) -> None:
     """Have the flow run found in Prefect by what its job turned out to be about."""
     async with get_client() as client:
-        await client.update_flow_run(UUID(flow_run.id), tags={*flow_run.tags, *tags(job)})
+        await client.update_flow_run(UUID(flow_run.id), name=run_name(job), tags={*flow_run.tags, *tags(job)})
 
 
 def generate_and_judge(engine: Engine) -> None:
@@ -225,12 +233,17 @@ def generate_and_judge(engine: Engine) -> None:
     finally:
         wait(futures)  # an engine has ended only once its shards have
     for future in futures:
-        if future.state.is_failed() or future.state.is_crashed():
+        if future.state.is_crashed() or (future.state.is_failed() and not _has_ended(future.state)):
             future.result()
     if any(future.state.is_pending() for future in futures):  # nor a shard
         engine.pause()
-    if not (engine.stop or all(future.state.is_completed() for future in futures)):
+    if not (engine.stop or all(_has_ended(future.state) for future in futures)):
         raise ServiceError("a shard ended neither in success nor in an error")
+
+
+def _has_ended(state: State[Any]) -> bool:
+    """Tell whether a shard has passed its stage, if without an answer."""
+    return state.is_completed() or state.name == UNANSWERED
 
 
 def _submit_all(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
@@ -243,7 +256,7 @@ def _submit_all(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
             break
         generated = generate.submit(generate_shard, engine, shard)
         futures.append(generated)
-        judged = judge.submit(judge_shard, engine, shard, wait_for=[generated], return_state=False)
+        judged = judge.submit(judge_shard, engine, shard, wait_for=[allow_failure(generated)], return_state=False)
         futures.append(judged)
         judged.add_done_callback(lambda _: free.release())
         generated.add_done_callback(partial(_note_passed, engine, "generate", shard))
@@ -259,8 +272,8 @@ def _note_passed(engine: Engine, stage: StageName, shard: Shard, _: PrefectFutur
 class Stage(Protocol):
     """A stage as it is carried out on one shard."""
 
-    def __call__(self, engine: Engine, shard: Shard, *, final: bool) -> None:
-        """Publish the stage's results for the shard."""
+    def __call__(self, engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
+        """Publish the stage's results for the shard, and return what it came to."""
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -275,18 +288,21 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def carry_out(stage: Stage, engine: Engine, shard: Shard) -> State[Any] | None:
+def carry_out(stage: Stage, engine: Engine, shard: Shard) -> State[Any]:
     """Run a stage on a shard; the last attempt takes transient errors for what they are."""
     is_last = task_run.run_count > len(RETRY_DELAYS_S)
     try:
-        stage(engine, shard, final=is_last)
+        end = stage(engine, shard, final=is_last)
     except Stopped:
         return Cancelled(message="The job stopped before the shard was done.")
     except Exception as error:
         if is_last or not isinstance(error, PASSING):
             engine.abandon()
         raise
-    return None
+    engine.say(f"{task_run.name}: {end}")
+    if end.is_unanswered:
+        return Failed(name=UNANSWERED, message=str(end))
+    return Completed(message=str(end))
 
 
 generate = carry_out.with_options(name="generate", task_run_name="generate-{shard.index}")

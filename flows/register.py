@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.errors import AssayError, NameTaken, ServiceError, SpecInvalid
-from core.job import Failure, Job, NewJob, OpenJob, Progress, renamed, utcnow
+from core.job import Failure, Job, NewJob, Progress, renamed, utcnow
 from core.spec import EvaluationSpec
 from flows.form import Asked
 from flows.spec_file import FileBounds, keep_rows, read_spec
@@ -114,9 +114,3 @@ def _request(spec: EvaluationSpec) -> dict[str, Any]:
 
 def _overrides(request: Mapping[str, Any]) -> dict[str, int]:
     return {name: value for name, value in request.items() if name != "spec"}
-
-
-def tags(job: Job | OpenJob) -> list[str]:
-    """Return what the flow run of a job is found by in Prefect."""
-    named = {"namespace": job.namespace, "config": job.config, "model": job.model}
-    return [job.face, *(f"{name}:{value}" for name, value in named.items() if value)]

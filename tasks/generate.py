@@ -14,17 +14,19 @@ from tasks.calls import Ask, fulfil, prepare
 from tasks.endpoint.message import read_message
 from tasks.endpoint.reply import to_output
 from tasks.engine import Engine
+from tasks.shard_end import ShardEnd
 from tasks.templates.pool import Given, render_each
 from tasks.templates.template import compile_prompt
 
 Row = dict[str, Any]
 
 
-def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
-    """Publish the outputs of a shard; a shard that has them is left alone.
+def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
+    """Publish the outputs of a shard, and return what it came to; a shard that has them is left alone.
 
     Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops.
     """
+    end = ShardEnd(len(shard))
     if not engine.folder.is_finished("generate", shard):
         spec, rows = engine.manifest.spec, engine.folder.read_samples(shard)
         models = [target for target in spec.targets if isinstance(target, ModelTarget)]
@@ -32,7 +34,9 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
         calls = list(fulfil(engine, "generate", shard, wanted, final=final).values())
         outputs = derived_outputs(spec, shard, rows, calls)
         engine.folder.finish_generate(shard, outputs, calls)
+        end = ShardEnd.of(len(shard), calls)
     engine.passed("generate", shard, len(shard))
+    return end
 
 
 def derived_outputs(spec: EvaluationSpec, shard: Shard, rows: Sequence[Row], calls: Iterable[Call]) -> list[Output]:

@@ -7,22 +7,26 @@ from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
 from core.result import Call, CallKey, Score
 from tasks.calls import fulfil
-from tasks.engine import Engine
+from tasks.engine import Engine, Stopped
 from tasks.judging.grade import judge_calls, verdicts
 from tasks.metrics.code import code_scores
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject, subjects
 from tasks.sandbox import sandbox
+from tasks.shard_end import ShardEnd
 
 
-def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
-    """Publish the scores of a shard whose outputs exist; a shard that has them is left alone.
+def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
+    """Publish the scores of a shard, and return what it came to; a shard that has them is left alone.
 
-    Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops.
+    Unless `final`, raises ShardIncomplete if calls failed for now. Raises Stopped if the job stops,
+    as it does if a shard could not be generated.
     """
+    end = ShardEnd(len(shard))
     if not engine.folder.is_finished("judge", shard):
         outputs = engine.folder.read_outputs(shard)
-        assert outputs is not None, "a shard is judged after it is generated"
+        if outputs is None:
+            raise Stopped
         rows = engine.folder.read_samples(shard)
         reference = engine.manifest.spec.reference
         scored = [
@@ -38,7 +42,9 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> None:
         calls = fulfil(engine, "judge", shard, wanted, final=final)
         scores = [score for metric, about in scored for score in _scores(engine, metric, about, calls)]
         engine.folder.finish_judge(shard, scores, list(calls.values()))
+        end = ShardEnd.of(len(shard), calls.values(), scores)
     engine.passed("judge", shard, len(shard))
+    return end
 
 
 def _scores(

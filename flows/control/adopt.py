@@ -16,7 +16,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from core.job import Job
 from flows.form import read_form
-from flows.register import job_id_of, register, tags
+from flows.labels import is_labelled, run_name, tags
+from flows.register import register
 from store.workspace import Workspace
 
 A_FEW = 50
@@ -33,7 +34,7 @@ LOST = [
 
 
 async def unregistered(client: PrefectClient, deployments: list[UUID]) -> list[FlowRun]:
-    """Return some of the runs that are due and have no record, the last due first; those that have are named by it."""
+    """Return some of the runs that are due and have no record, the last due first; those that have bear its labels."""
     found = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
             deployment_id=FlowRunFilterDeploymentId(any_=deployments),
@@ -43,12 +44,12 @@ async def unregistered(client: PrefectClient, deployments: list[UUID]) -> list[F
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         limit=A_FEW,
     )
-    return [run for run in found if run.name != job_id_of(run.id)]
+    return [run for run in found if not is_labelled(run)]
 
 
 async def adopt(client: PrefectClient, workspace: Workspace, run: FlowRun) -> Job:
     """Record the job of a run, and have the run found by it."""
     asked, failure = read_form(run.parameters)
     job = register(workspace, run.id, asked, failure=failure)
-    await client.update_flow_run(run.id, name=job.id, tags={*run.tags, *tags(job)})
+    await client.update_flow_run(run.id, name=run_name(job), tags={*run.tags, *tags(job)})
     return job

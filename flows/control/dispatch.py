@@ -15,10 +15,11 @@ from prefect.client.orchestration import PrefectClient
 
 from core.errors import RecordDamaged
 from core.job import OpenJob, utcnow
+from flows.control.finish import whole_record
 from flows.control.reconcile import Reconciler, give_up, waiting_note
 from flows.control.troubles import Troubles
 from flows.control.watch import QUEUED_S
-from flows.register import tags
+from flows.labels import run_name, tags
 from flows.worker.wake import wake
 from store.workspace import Workspace
 
@@ -53,11 +54,12 @@ async def _dispatch(client: PrefectClient, workspace: Workspace, deployment: UUI
     if job.damage:
         await give_up(workspace, job.id, RecordDamaged(f"The job's record is damaged: {job.damage}"))
         return
+    whole = await asyncio.to_thread(whole_record, workspace, job)
     run = await client.create_flow_run_from_deployment(
         deployment,
         parameters={"job_id": job.id},
-        name=job.id,
-        tags=tags(job),
+        name=run_name(whole),
+        tags=tags(whole),
         idempotency_key=job.id,
     )
     await asyncio.to_thread(workspace.jobs.dispatched, job.id, str(run.id))

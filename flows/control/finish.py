@@ -45,7 +45,7 @@ def finish(
     if status == "completed":
         missing, note = _results(folder)
         status, failure = ("failed", missing) if missing else (status, failure)
-    whole = _whole(workspace, job)
+    whole = whole_record(workspace, job)
     if status != "failed":
         failure = None
     elif failure is None:
@@ -83,7 +83,7 @@ def _results(folder: JobFolder) -> tuple[Failure | None, str | None]:
     return None, shortfall(summaries)
 
 
-def _whole(workspace: Workspace, job: Job | OpenJob) -> Job | OpenJob:
+def whole_record(workspace: Workspace, job: Job | OpenJob) -> Job | OpenJob:
     """Return the whole record of a job; of one that cannot be read, what is known of it."""
     try:
         return workspace.jobs.get(job.id)

@@ -59,6 +59,17 @@ class Prefect:
     def cancel(self, run_id: str) -> None:
         self.set_state(run_id, "CANCELLING", "Cancelling")
 
+    def log(self, run_id: str) -> list[str]:
+        wanted = {"flow_run_id": {"any_": [run_id]}, "level": {"ge_": 40}}
+        return [line["message"] for line in self.call("POST", "/logs/filter", logs=wanted)]
+
+    def ended_tasks(self, run_id: str, count: int) -> dict[str, tuple[str, str]] | None:
+        """Return state and message of the task runs of a run by their names, once so many have ended."""
+        found = self.call("POST", "/task_runs/filter", flow_runs={"id": {"any_": [run_id]}})
+        states = {run["name"]: (run["state"]["type"], run["state"]["message"]) for run in found if run["state"]}
+        ended = [kind for kind, _ in states.values() if kind in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")]
+        return states if len(ended) == count else None
+
     def artifacts(self, run_id: str) -> set[str]:
         found = self.call("POST", "/artifacts/filter", flow_runs={"id": {"any_": [run_id]}})
         return {artifact["key"] for artifact in found}
@@ -70,8 +81,8 @@ class Prefect:
 def job_of(served: Served, run_id: str) -> str:
     """Return the job of a flow run, once it is there."""
     prefect = Prefect(served)
-    until("the run to be named by its job", lambda: prefect.run(run_id)["name"].startswith("job-"))
-    job_id = str(prefect.run(run_id)["name"])
+    tags = until("the run to be tagged", lambda: [tag for tag in prefect.run(run_id)["tags"] if tag.startswith("job:")])
+    job_id = str(tags[0]).removeprefix("job:")
     url = f"{served.url}/v2/evaluation/jobs/{job_id}"
     until(f"{job_id} to be registered", lambda: httpx.get(url, trust_env=False).is_success)
     return job_id

@@ -16,7 +16,7 @@ from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from tests.conftest import WAIT_S, Served, until
-from tests.scripted import ScriptedEndpoint
+from tests.scripted import ScriptedEndpoint, by_default, failure, last_content
 from tests.service.bodies import carry_out_another
 from tests.service.prefect_api import Prefect, job_of, store_pair
 
@@ -95,10 +95,38 @@ def test_a_key_can_become_no_parameter_and_is_found_in_no_database(served, prefe
 
 
 def test_what_is_not_stored_fails_the_job_with_its_name(served, prefect):
-    ended = served.wait(job_of(served, prefect.start("evaluation", target="no/such")))
+    run_id = prefect.start("evaluation", target="no/such")
+    ended = served.wait(job_of(served, run_id))
     assert ended.status == "error"
+    why = ended.error_details["message"]
     assert ended.error_details["blame"] == "user"
-    assert ended.error_details["message"].startswith("Target 'no/such' not found; stored targets: ")
+    assert why.startswith("Target 'no/such' not found; stored targets: ")
+    run = prefect.run(run_id)
+    assert (run["state_type"], run["state"]["message"]) == ("FAILED", why)
+    assert run["name"] == f"demo/qa-{ended.id[-6:]}"
+    assert prefect.artifacts(run["id"]) == {ended.id}
+    logged = until("the log", lambda: prefect.log(run["id"]))
+    assert why in logged
+    assert not [message for message in logged if "Traceback" in message]
+
+
+def test_the_task_run_of_a_shard_says_what_it_came_to_and_is_red_if_nothing_answered(served, prefect, endpoint):
+    def script(call):
+        number = int(last_content(call["body"]).split()[1])
+        return failure(400, f"no {'x' * number}") if number >= 25 else by_default(call)
+
+    endpoint.script = script
+    run_id = prefect.start("evaluation", **store_pair(served, endpoint, "shards", 30), name="red", parallelism=1)
+    ended = served.wait(job_of(served, run_id))
+    assert (ended.status, prefect.run(run_id)["name"]) == ("completed", f"red-{ended.id[-6:]}")
+    runs = until("four task runs to end", lambda: prefect.ended_tasks(run_id, 4))
+    assert runs == {
+        "generate-0": ("COMPLETED", "25 samples · calls: 25 answered"),
+        "generate-1": ("FAILED", "5 samples · calls: 5 error"),
+        "judge-0": ("COMPLETED", "25 samples · scores: 25 scored"),
+        "judge-1": ("COMPLETED", "5 samples · scores: 5 target_error"),
+    }
+    assert [run["state_type"] for run in prefect.runs("evaluation") if run["id"] == run_id] == ["COMPLETED"]
 
 
 def test_a_run_that_never_got_to_its_first_line_has_a_record(served, prefect):

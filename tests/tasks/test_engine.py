@@ -71,7 +71,7 @@ def test_what_it_says_stands_in_the_job_s_log_and_where_the_run_is_watched(lab: 
 # What the user wants.
 
 
-def carrying_on(engine: Engine) -> Callable[[], None]:
+def carrying_on(engine: Engine) -> Callable[[], object]:
     return lambda: generate_shard(engine, engine.manifest.shards[0], final=False)
 
 

@@ -44,10 +44,11 @@ def adopted(service: Service, client: Any, run: FlowRun) -> Any:
     return asyncio.run(adopt(client, service.workspace, run))
 
 
-def test_runs_that_are_named_by_their_jobs_are_left_out() -> None:
-    lost, known = run_of(FORM), run_of(FORM)
-    known.name = job_id_of(known.id)
-    client: Any = Runs([known, lost])
+def test_runs_that_bear_the_labels_of_their_jobs_are_left_out() -> None:
+    lost, known, older = run_of(FORM), run_of(FORM), run_of(FORM)
+    known.tags.append(f"job:{job_id_of(known.id)}")
+    older.name = job_id_of(older.id)  # as an earlier release named it
+    client: Any = Runs([known, lost, older])
     deployment = uuid4()
     assert asyncio.run(unregistered(client, [deployment])) == [lost]
     (asked,) = client.asked
@@ -64,8 +65,8 @@ def test_a_run_gets_one_job_by_which_it_is_found_and_keeps_its_tags(service: Ser
     assert first == again
     assert (first.id, first.flow_run_id, first.failure) == (job_id_of(run.id), str(run.id), None)
     assert [job.id for job in service.workspace.jobs.incomplete()] == [first.id]
-    assert client.changed[run.id]["name"] == first.id
-    assert {"mine", "nemo-v2"} <= client.changed[run.id]["tags"]
+    assert client.changed[run.id]["name"] == f"ns/c-{first.id[-6:]}"
+    assert {"mine", "nemo-v2", f"job:{first.id}"} <= client.changed[run.id]["tags"]
 
 
 @pytest.mark.parametrize(

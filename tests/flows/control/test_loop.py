@@ -164,7 +164,7 @@ def test_a_run_that_did_not_register_itself_is_adopted(service: Service, monkeyp
     client, run = Client(), FlowRun(id=uuid4(), flow_id=uuid4(), parameters={"target": "ns/t", "config": "ns/c"})
     client.lost = [run]
     with controlling(service, monkeypatch, client=client):
-        until("the run's name", lambda: client.named.get(run.id) == job_id_of(run.id))
+        until("the run's name", lambda: client.named.get(run.id) == f"ns/c-{job_id_of(run.id)[-6:]}")
     assert job_id_of(run.id) in service.ids()
 
 
