@@ -99,7 +99,7 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
 ) -> list[Summary] | State[Any]:
     """Carry out one evaluation job: resolve, generate, judge, aggregate.
 
-    A run that is started for no job registers its own. One of a job that has ended returns at once;
+    A run that is started for no job registers its own. One of a job that has ended stays what that came to;
     one that was interrupted goes on from the journals. A job that fails fails its run with the reason; called directly,
     it raises that as AssayError.
 
@@ -134,7 +134,7 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
         else:
             job = workspace.jobs.get(job_id)
         if job.status in TERMINAL:
-            return Completed(message=f"The job has ended before: it is {job.status}.")
+            return as_it_ended(job)
         try:
             with settled(workspace, job) if on_its_own else nullcontext():
                 return await carry_out_job(workspace, job)
@@ -143,6 +143,21 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
             with suppress(httpx.HTTPError, PrefectException):  # the run's state says it, too
                 await publish_failure(job, error)
             return Failed(message=error.message, data=error)
+
+
+def as_it_ended(job: Job) -> State[Any]:
+    """Return the state of a run that is retried in Prefect after its job has ended: it stays what the job is."""
+    message = f"The job has ended before: it is {job.status}."
+    match job.status:
+        case "completed":
+            return Completed(message=message)
+        case "cancelled":
+            return Cancelled(message=message)
+        case _:
+            why = f" {job.failure.message}." if job.failure else ""
+            return Failed(
+                message=f"{message}{why} `assay retry {job.id}` makes again what failed, in a job of its own."
+            )
 
 
 async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State[Any]:

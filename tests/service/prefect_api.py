@@ -56,6 +56,9 @@ class Prefect:
     def resume(self, run_id: str) -> None:
         self.call("POST", f"/flow_runs/{run_id}/resume")
 
+    def retry(self, run_id: str) -> None:
+        self.set_state(run_id, "SCHEDULED", "AwaitingRetry", message="Retry from the Prefect UI")
+
     def cancel(self, run_id: str) -> None:
         self.set_state(run_id, "CANCELLING", "Cancelling")
 

@@ -19,9 +19,12 @@ from tests.conftest import WAIT_S, Served, until
 from tests.scripted import ScriptedEndpoint, by_default, failure, last_content
 from tests.service.bodies import carry_out_another
 from tests.service.prefect_api import Prefect, job_of, store_pair
+from tests.tasks.specs import CORRECT, model, rows, spec
 
 ROOT = Path(__file__).parents[2]
 N = 400
+FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+"""The types of the states in which a run has ended."""
 
 
 @pytest.fixture
@@ -189,6 +192,31 @@ def test_cancel_in_prefect_cancels_the_job(served, prefect, slow_endpoint):
 
 
 @pytest.mark.slow
+def test_a_run_whose_job_failed_stays_failed_when_prefect_retries_it_and_a_job_of_its_own_mends_it(
+    served, prefect, endpoint
+):
+    endpoint.script = lambda call: failure(400, "no") if "a1" in last_content(call["body"]) else by_default(call)
+    asked = spec(model(endpoint.url), rows(3), CORRECT, max_failed=0.0).model_dump(mode="json", exclude_none=True)
+    with httpx.Client(base_url=f"{served.url}/api/assay/v1", timeout=WAIT_S) as http:
+        first = http.post("/jobs", json={"spec": asked}).json()["id"]
+        assert served.wait(first).status == "error"
+        run_id = http.get(f"/jobs/{first}").json()["flow_run_id"]
+        prefect.retry(run_id)
+        run = until(
+            "the run to have ended again",
+            lambda: run if (run := prefect.run(run_id))["run_count"] == 2 and run["state_type"] in FINAL else None,
+        )
+        assert (run["state_type"], f"`assay retry {first}`" in run["state"]["message"]) == ("FAILED", True)
+        assert served.client.v2.evaluation.jobs.retrieve(first).status == "error"
+        assert len(endpoint.calls) == 3
+        endpoint.script = by_default
+        second = http.post(f"/jobs/{first}/retry").json()
+        assert served.wait(second["id"]).status == "completed"
+        assert (second["retry_of"], len(endpoint.calls)) == (first, 3 + 1)
+        (summary,) = http.get(f"/jobs/{second['id']}/summaries").json()["data"]
+        assert (summary["count"], summary["mean"]) == (3, 1.0)
+
+
 def test_firings_of_a_schedule_are_jobs_of_their_own_with_one_history(served, prefect):
     nightly = prefect.deployment("nightly")
     (schedule,) = nightly["schedules"]
