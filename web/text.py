@@ -59,6 +59,11 @@ def iso(time: datetime) -> str:
     return _utc(time).isoformat()
 
 
+def rate(value: float) -> str:
+    """Return how many of something come in a time."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
 def size(length: int) -> str:
     """Return a number of bytes or characters."""
     for unit, least in (("M", 1_000_000), ("k", 1_000)):
@@ -77,5 +82,5 @@ def _utc(time: datetime) -> datetime:
 
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (number, signed, count, percent, duration, moment, iso, size, seen)
+    each.__name__: each for each in (number, signed, count, percent, duration, moment, iso, rate, size, seen)
 }

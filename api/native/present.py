@@ -9,7 +9,9 @@ from core.job import Job, ListedJob, Progress
 from core.result import Summary
 from store.files.contents import FileRecord
 from store.results.log import LogPage
+from store.results.statistics import Statistics
 from store.secrets import mask
+from tasks.slices import Slice
 
 TIMES = ("created_at", "updated_at", "started_at", "finished_at")
 
@@ -37,6 +39,34 @@ def to_listed(job: ListedJob, progress: Progress | None) -> wire.ListedJob:
 def to_summaries(summaries: list[Summary]) -> wire.Summaries:
     """Return the summaries of a job."""
     return wire.Summaries(data=[wire.Summary(**asdict(summary), ci_reason=summary.ci_reason) for summary in summaries])
+
+
+def to_sliced(slices: list[Slice]) -> list[wire.SlicedSummary]:
+    """Return the summaries of slices, each with the value that its samples have in common."""
+    return [
+        wire.SlicedSummary(value=each.value, **asdict(summary), ci_reason=summary.ci_reason)
+        for each in slices
+        for summary in each.summaries
+    ]
+
+
+def to_statistics(found: Statistics) -> wire.Statistics:
+    """Return what was counted of a job."""
+    return wire.Statistics(
+        histograms=[
+            wire.Histogram(
+                task=each.task,
+                target=each.target,
+                metric=each.metric,
+                name=each.name,
+                bins=[wire.ValueBin(**bin_._asdict()) for bin_ in each.bins],
+            )
+            for each in found.histograms
+        ],
+        calls=[wire.CallStatistics(**asdict(each)) for each in found.calls],
+        rate=list(found.rate),
+        outputs=[wire.OutputStatistics(**asdict(each)) for each in found.outputs],
+    )
 
 
 def to_log(page: LogPage) -> wire.LogLines:

@@ -10,7 +10,7 @@ from core.components import Part
 from core.endpoint import SecretRef
 from core.job import LONGEST_NAME, Face, Failure, Intent, JobStatus
 from core.metric import MetricSpec
-from core.result import Outcome
+from core.result import CallOutcome, Outcome, Role
 from core.retry import AskedAgain
 from core.spec import EvaluationSpec
 from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
@@ -158,10 +158,74 @@ class Summary(BaseModel):
     cautions: list[Caution] | None
 
 
+class SlicedSummary(Summary):
+    """A summary of the samples whose rows have a `value` in the column of `slice`."""
+
+    value: JsonValue
+
+
 class Summaries(BaseModel):
-    """A job's summaries: none before they are made, from all samples, at its end."""
+    """A job's summaries: none before they are made, from all samples, at its end; those of slices also before that."""
 
     data: list[Summary]
+    slices: list[SlicedSummary] = []
+
+
+class ValueBin(BaseModel):
+    """How many values lie from `low` to `high`."""
+
+    low: float
+    high: float
+    number: int
+
+
+class Histogram(BaseModel):
+    """How often the values of a score came: each value that came, if they are few and apart, else spans of them."""
+
+    task: str
+    target: str
+    metric: str
+    name: str
+    bins: list[ValueBin]
+
+
+class CallStatistics(BaseModel):
+    """The calls to a target, or of a metric to its judge; a call's retries are its attempts but the last."""
+
+    role: Role
+    target: str
+    metric: str
+    calls: int
+    outcomes: dict[CallOutcome, int]
+    retries: int
+    p50_seconds: float
+    p95_seconds: float
+    seconds: float
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    reasoning_tokens: int | None
+    cached_tokens: int | None
+    first_at: datetime
+    last_at: datetime
+
+
+class OutputStatistics(BaseModel):
+    """How many outputs there are of a target in a task, and how many are cut off or empty."""
+
+    task: str
+    target: str
+    outputs: int
+    truncated: int
+    empty: int
+
+
+class Statistics(BaseModel):
+    """What can be counted of a job by now; `rate` is how many calls began in each fortieth of their time."""
+
+    histograms: list[Histogram]
+    calls: list[CallStatistics]
+    rate: list[int]
+    outputs: list[OutputStatistics]
 
 
 class SampleScore(BaseModel):

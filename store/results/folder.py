@@ -185,6 +185,10 @@ class JobFolder:
         """Return where the calls of an unfinished shard are written down."""
         return self.path / "journal" / f"{stage}-{shard.index:05}.journal"
 
+    def count_judged(self) -> int:
+        """Return how many shards are judged."""
+        return sum(1 for _ in self.path.glob("scores/*.parquet"))
+
     def is_finished(self, stage: Stage, shard: Shard) -> bool:
         """Whether a shard has passed a stage."""
         return self.file(FINISHED_BY[stage], shard.index).exists()

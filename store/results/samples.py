@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from core.errors import ResultsMissing
+from core.job import Stage
 from core.plan import Shard
 from core.queries.samples import Selection
 from store.results.columns import Schema
@@ -28,6 +29,10 @@ GROWTH: Final = 16
 """So many times more shards are looked through next if a page is not full yet."""
 
 KINDS: Final[tuple[Kind, ...]] = ("samples", "outputs", "scores")
+READABLE: Final[tuple[Kind, ...]] = (*KINDS, "calls")
+
+BOUNDS: Final[dict[str, str | bool | int | float | list[str]]] = {"memory_limit": "1GB", "threads": 2}
+"""What answering one question may take of the machine."""
 
 SCORES: Final = pa.list_(pa.struct([SCHEMAS["scores"].arrow.field(name) for name in OF_SCORE]))
 ROWS: Final[pa.Schema] = pa.schema(
@@ -40,21 +45,6 @@ ROWS: Final[pa.Schema] = pa.schema(
     ]
 )
 """The columns of a row: what it is, its item, its output and what is to be said of that, and its scores."""
-
-LOAD: Final = f"""
-    WITH keys AS (
-        SELECT unnest($task) AS task, unnest($sample) AS sample, unnest($target) AS target, unnest($trial) AS trial,
-               unnest(range(len($task))) AS position
-    ), graded AS (
-        SELECT {", ".join(KEY)},
-               list({{{", ".join(f"'{name}': {name}" for name in OF_SCORE)}}} ORDER BY metric, name) AS scores
-        FROM scores SEMI JOIN keys USING ({", ".join(KEY)})
-        GROUP BY {", ".join(KEY)}
-    )
-    SELECT {", ".join(KEY)}, item, text AS output, {", ".join(OF_OUTPUT)}, coalesce(scores, []) AS scores
-    FROM keys JOIN outputs USING ({", ".join(KEY)}) JOIN samples USING (task, sample)
-    LEFT JOIN graded USING ({", ".join(KEY)})
-    ORDER BY position"""
 
 
 class Coverage(NamedTuple):
@@ -86,7 +76,7 @@ class Samples:
         judged = frozenset(shard.index for shard in generated if folder.is_finished("judge", shard))
         tasks = [task.name for task in manifest.spec.tasks] if manifest else []
         targets = [target.name for target in manifest.spec.targets] if manifest else []
-        with duckdb.connect(":memory:") as connection:
+        with duckdb.connect(":memory:", config=BOUNDS) as connection:
             samples = cls(folder, Names(tasks, targets, ()), shards, generated, judged, connection)
             samples._confine()
             yield replace(samples, names=Names(tasks, targets, samples._score_names()))
@@ -111,13 +101,20 @@ class Samples:
                 break
         return found
 
-    def load(self, rows: Sequence[Position]) -> pa.Table:
-        """Return rows in full, with the columns of `ROWS`."""
+    def ask(self, statement: str, values: object = None, *, kinds: Sequence[Kind]) -> pa.Table:
+        """Answer a statement over the rows of some kinds, of all shards that are generated."""
+        return self._answer(self.generated, statement, values, kinds=kinds)
+
+    def load(self, rows: Sequence[Position], *, cut: int | None = None) -> pa.Table:
+        """Return rows in full, with the columns of `ROWS`; with `cut` outputs are that long, and longer items empty."""
         if not rows:
             return ROWS.empty_table()
         holding = [shard for shard in self.generated if _holds(shard, rows)]
         keys = {name: [getattr(row, name) for row in rows] for name in KEY}
-        return self._answer(holding, LOAD, keys).cast(ROWS)
+        item, text = "item", "text"
+        if cut is not None:
+            item, text = f"if(strlen(item) > {10 * cut:d}, '{{}}', item)", f"left(text, {cut:d})"
+        return self._answer(holding, _load(item, text), keys).cast(ROWS)
 
     def blocks(
         self, selection: Selection, *, size: int, limit: int | None = None, after: Position | None = None
@@ -153,9 +150,11 @@ class Samples:
         statement = "SELECT DISTINCT metric, name FROM scores ORDER BY ALL"
         return [(row["metric"], row["name"]) for row in self._answer(list(first.values()), statement).to_pylist()]
 
-    def _answer(self, shards: Sequence[Shard], statement: str, values: object = None) -> pa.Table:
+    def _answer(
+        self, shards: Sequence[Shard], statement: str, values: object = None, *, kinds: Sequence[Kind] = KINDS
+    ) -> pa.Table:
         """Answer a statement over some of the shards; raises ResultsMissing if a file is gone or damaged."""
-        for kind in KINDS:
+        for kind in kinds:
             self._view(kind, self._files(kind, shards))
         try:
             return self.connection.sql(statement, params=values).to_arrow_table()
@@ -183,14 +182,36 @@ class Samples:
 
     def _confine(self) -> None:
         """Let DuckDB read the job's finished files, and nothing else."""
-        files = [file for kind in KINDS for file in self._files(kind, self.generated)]
+        files = [file for kind in READABLE for file in self._files(kind, self.generated)]
         self.connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, files))}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
     def _files(self, kind: Kind, shards: Sequence[Shard]) -> list[Path]:
-        there = (shard for shard in shards if kind != "scores" or shard.index in self.judged)
-        return [self.folder.file(kind, shard.index) for shard in there]
+        judged = [shard for shard in shards if shard.index in self.judged]
+        if kind == "calls":
+            passed: tuple[tuple[Stage, Sequence[Shard]], ...] = (("generate", shards), ("judge", judged))
+            return [self.folder.calls_file(stage, shard) for stage, those in passed for shard in those]
+        return [self.folder.file(kind, shard.index) for shard in (judged if kind == "scores" else shards)]
+
+
+def _load(item: str, text: str) -> str:
+    """Return the statement that reads rows in full, with what stands for their items and outputs."""
+    return f"""
+    WITH keys AS (
+        SELECT unnest($task) AS task, unnest($sample) AS sample, unnest($target) AS target, unnest($trial) AS trial,
+               unnest(range(len($task))) AS position
+    ), graded AS (
+        SELECT {", ".join(KEY)},
+               list({{{", ".join(f"'{name}': {name}" for name in OF_SCORE)}}} ORDER BY metric, name) AS scores
+        FROM scores SEMI JOIN keys USING ({", ".join(KEY)})
+        GROUP BY {", ".join(KEY)}
+    )
+    SELECT {", ".join(KEY)}, {item} AS item, {text} AS output, {", ".join(OF_OUTPUT)},
+           coalesce(scores, []) AS scores
+    FROM keys JOIN outputs USING ({", ".join(KEY)}) JOIN samples USING (task, sample)
+    LEFT JOIN graded USING ({", ".join(KEY)})
+    ORDER BY position"""
 
 
 def _holds(shard: Shard, rows: Iterable[Position]) -> bool:

@@ -10,6 +10,7 @@ ROUTES = {
     "/api/assay/v1/jobs/{job_id}/pause": {"post"},
     "/api/assay/v1/jobs/{job_id}/resume": {"post"},
     "/api/assay/v1/jobs/{job_id}/samples": {"get"},
+    "/api/assay/v1/jobs/{job_id}/statistics": {"get"},
     "/api/assay/v1/jobs/{job_id}/summaries": {"get"},
     "/api/v3/benchmark/list": {"get"},
     "/api/v3/benchmark/status/{benchmark_id}": {"get"},

@@ -1,7 +1,10 @@
 """The pages of jobs."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,14 +14,24 @@ from api.lists.damage import listed
 from api.lists.grammar import read_query
 from api.lists.pages import PageQuery
 from api.native.lists import JOBS
-from api.native.routes.jobs import JobId, find
+from api.native.routes.jobs import ITEM, JobId, find, want
 from core.job import ListedJob
 from core.result import Summary
+from flows.links import flow_run_url
+from store.results.folder import JobFolder
+from store.results.log import read_log
+from tasks.slices import count_results, first_columns, slice_summaries, summaries_so_far
+from tasks.summaries import complete_summaries
+from web.jobs import job as views
 from web.jobs import listing as lists
-from web.jobs.figures import score_rows
 from web.render import page
+from web.session.forms import OwnForm
 
 PAGE: Final = 50
+LOG_LINES: Final = 200
+LIVE_SAMPLES: Final = 20_000
+"""Of so many samples at most the scores are summed up anew for a page of a job that runs."""
+
 OWN: Final = frozenset({"before", "passed", "pick"})
 """The parameters of the list that say where it is, not what is in it."""
 
@@ -58,22 +71,77 @@ def show_jobs(
         here=lists.url("/", query),
         is_first=place is None,
         older_url=older_url,
-        picked_wrongly=pick is not None,
+        picked=frozenset(pick or ()),
     )
 
 
 @router.get("/jobs/{job_id}")
-def show_job(request: Request, job_id: JobId, state: CurrentState) -> Response:
-    """Show how a job did."""
-    job = find(state, job_id)
-    progress = state.jobs.progress([job.id]).get(job.id)
-    summaries = _summaries(state, job)
+def show_job(
+    request: Request,
+    job_id: JobId,
+    state: CurrentState,
+    by: Annotated[str | None, Query(alias="slice", pattern=r"^item\.[^\x00]+$")] = None,
+) -> Response:
+    """Show how a job did, and how it goes while it runs."""
+    job = state.jobs.get(find(state, job_id).id)
+    folder = state.folder(job.id)
+    log = read_log(folder.log_path, start=0, limit=LOG_LINES)
     return page(
         request,
         "jobs/job.html",
-        row=lists.job_row(job, progress, summaries),
-        scores=score_rows(summaries),
+        **_live(state, job),
+        prefect_url=flow_run_url(job.flow_run_id) if job.flow_run_id else None,
+        counted=views.counted(count_results(folder)),
+        columns=first_columns(folder),
+        by=by,
+        slices=views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))) if by else [],
+        facts=views.facts(job, folder.read_manifest()),
+        specification=views.specification(job),
+        log=log,
+        samples_url=views.samples_url(job),
     )
+
+
+@router.get("/jobs/{job_id}/progress")
+def show_progress(request: Request, job_id: JobId, state: CurrentState) -> Response:
+    """Show how far a job is; once it has ended its page is to be loaded anew."""
+    live = _live(state, find(state, job_id))
+    part = page(request, "jobs/progress.html", **live)
+    if not live["row"].is_open:
+        part.headers["HX-Refresh"] = "true"
+    return part
+
+
+@router.post("/jobs/{job_id}/{action}", dependencies=[OwnForm])
+def act(job_id: JobId, action: Literal["pause", "resume", "cancel"], state: CurrentState) -> Response:
+    """Do what a person asks of a job, and show it."""
+    intent, _ = views.ACTIONS[action]
+    want(state, job_id, intent)
+    return RedirectResponse(f"/jobs/{quote(job_id)}", 303)
+
+
+def _live(state: State, job: ListedJob) -> dict[str, Any]:
+    """Return what changes by itself of a job's page while it runs."""
+    progress = state.jobs.progress([job.id]).get(job.id)
+    return {
+        "row": lists.job_row(job, progress, ()),
+        "actions": views.actions(job.status),
+        "figures": _figures(state.folder(job.id)),
+    }
+
+
+def _figures(folder: JobFolder) -> views.Figures:
+    """Return a job's scores; of one that runs what is judged by now."""
+    summaries = complete_summaries(folder)
+    if summaries is not None:
+        return views.figures(summaries)
+    return views.figures(_so_far(folder.path, folder.job_id, folder.count_judged()), is_part=True)
+
+
+@lru_cache(maxsize=64)
+def _so_far(path: Path, job_id: str, _judged: int) -> list[Summary]:
+    """Return the scores of so many judged shards, which are summed up once."""
+    return summaries_so_far(JobFolder(path.parent, job_id), most=LIVE_SAMPLES)
 
 
 def _summaries(state: State, job: ListedJob) -> list[Summary]:

@@ -16,11 +16,13 @@ from api.native.translate import to_new_job
 from core.errors import InvalidInput
 from core.job import Intent, Job, ListedJob
 from store.results.log import read_log
+from tasks.slices import count_results, slice_summaries
 from tasks.summaries import complete_summaries
 
 JobId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 
 PREFIX: Final = "/api/assay/v1/jobs"
+ITEM: Final = "item."
 
 router = APIRouter(prefix=PREFIX, tags=["Assay"])
 
@@ -51,25 +53,25 @@ def get_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
 @router.delete("/{job_id}", status_code=204, response_class=Response)
 def delete_job(job_id: JobId, state: CurrentState) -> None:
     """Delete a job with its results; one that still runs is stopped first."""
-    _want(state, job_id, "delete")
+    want(state, job_id, "delete")
 
 
 @router.post("/{job_id}/cancel")
 def cancel_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Have a job stopped; what it has done so far is kept."""
-    return _shown(state, _want(state, job_id, "cancel"))
+    return _shown(state, want(state, job_id, "cancel"))
 
 
 @router.post("/{job_id}/pause")
 def pause_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Have a job stopped until it is resumed."""
-    return _shown(state, _want(state, job_id, "pause"))
+    return _shown(state, want(state, job_id, "pause"))
 
 
 @router.post("/{job_id}/resume")
 def resume_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
     """Have a paused job go on where it stopped."""
-    return _shown(state, _want(state, job_id, "run"))
+    return _shown(state, want(state, job_id, "run"))
 
 
 @router.post("/{job_id}/retry", status_code=201)
@@ -86,9 +88,26 @@ def retry_job(
 
 
 @router.get("/{job_id}/summaries")
-def list_summaries(job_id: JobId, state: CurrentState) -> wire.Summaries:
-    """Return a job's scores, aggregated; there are none before its end."""
-    return present.to_summaries(complete_summaries(state.folder(find(state, job_id).id)) or [])
+def list_summaries(
+    job_id: JobId,
+    state: CurrentState,
+    by: Annotated[str | None, Query(alias="slice", pattern=r"^item\.[^\x00]+$")] = None,
+) -> wire.Summaries:
+    """Return a job's scores, aggregated; there are none before its end.
+
+    With `slice=item.COLUMN` they are aggregated once more for each value that the rows have in a column.
+    """
+    folder = state.folder(find(state, job_id).id)
+    summaries = present.to_summaries(complete_summaries(folder) or [])
+    if by is not None:
+        summaries.slices = present.to_sliced(slice_summaries(folder, by.removeprefix(ITEM)))
+    return summaries
+
+
+@router.get("/{job_id}/statistics")
+def get_statistics(job_id: JobId, state: CurrentState) -> wire.Statistics:
+    """Return how often which values came, what calls took and how outputs ended, of what is there by now."""
+    return present.to_statistics(count_results(state.folder(find(state, job_id).id)))
 
 
 @router.get("/{job_id}/logs")
@@ -114,7 +133,8 @@ def find(state: State, job_id: str) -> ListedJob:
     return state.jobs.listed(state.jobs.identify(job_id))
 
 
-def _want(state: State, job_id: str, intent: Intent) -> Job:
+def want(state: State, job_id: str, intent: Intent) -> Job:
+    """Set what is wanted of a job, and return it. Raises as `Jobs.want` does."""
     job = state.jobs.want(find(state, job_id).id, intent)
     state.wake()
     return job

@@ -1,0 +1,98 @@
+"""Results in parts: what is judged by now, the samples that have a value in a column, and what can be counted."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import orjson
+from pydantic import JsonValue
+
+from core.errors import Conflict, InvalidInput
+from core.plan import Manifest, Shard
+from core.result import Score, Summary
+from store.results.folder import JobFolder
+from store.results.samples import Samples
+from store.results.statistics import Statistics, read_statistics
+from tasks.summaries import Aggregator, complete_summaries
+
+MOST_VALUES: Final = 50
+MOST_SAMPLES: Final = 200_000
+
+
+class Slice(NamedTuple):
+    """The samples whose rows have a value in a column; those without one have null."""
+
+    value: JsonValue
+    summaries: list[Summary]
+
+
+def summaries_so_far(folder: JobFolder, *, most: int = MOST_SAMPLES) -> list[Summary]:
+    """Return the summaries of what is judged by now, of at most so many samples; none before anything is."""
+    manifest = folder.read_manifest()
+    if manifest is None:
+        return []
+    aggregator = _aggregator(manifest)
+    for shard in manifest.shards:
+        if (most := most - len(shard)) >= 0 and folder.is_finished("judge", shard):
+            aggregator.take(folder, shard)
+    return aggregator.summaries()
+
+
+def slice_summaries(folder: JobFolder, column: str) -> list[Slice]:
+    """Return the summaries of the samples that have each value of a column of the rows, of what is judged by now.
+
+    Raises Conflict before there is anything, and InvalidInput if no row has a value there, more than 50 differ, or the
+    job has more than 200,000 samples.
+    """
+    manifest = folder.read_manifest()
+    if manifest is None:
+        raise Conflict(f"job {folder.job_id} has no samples yet; look once it has begun")
+    if sum(map(len, manifest.shards)) > MOST_SAMPLES:
+        raise InvalidInput(f"slice: the job has more than {MOST_SAMPLES:,} samples; ask `assay sql`")
+    slices: dict[bytes, Aggregator] = {}
+    for shard in manifest.shards:
+        for value, score in _valued(folder, shard, column):
+            if value not in slices and len(slices) == MOST_VALUES:
+                raise InvalidInput(f"slice: column {column!r} has more than {MOST_VALUES} values")
+            slices.setdefault(value, _aggregator(manifest)).add([score])
+    if slices.keys() <= {b"null"}:
+        raise InvalidInput(f"slice: no row that is judged has a value in column {column!r}")
+    _place(folder, manifest, slices)
+    return [Slice(orjson.loads(value), slices[value].summaries()) for value in sorted(slices)]
+
+
+def count_results(folder: JobFolder) -> Statistics:
+    """Return what can be counted of a job by now."""
+    summaries = complete_summaries(folder) or summaries_so_far(folder)
+    with Samples.open(folder) as samples:
+        return read_statistics(samples, summaries)
+
+
+def first_columns(folder: JobFolder) -> list[str]:
+    """Return the columns of a job's rows, as the first of each task has them; none before there are any."""
+    with Samples.open(folder) as samples:
+        firsts = samples.ask("SELECT first(item ORDER BY sample) AS item FROM samples GROUP BY task", kinds=["samples"])
+    return list(dict.fromkeys(name for row in firsts.to_pylist() for name in orjson.loads(row["item"])))
+
+
+def _valued(folder: JobFolder, shard: Shard, column: str) -> Iterator[tuple[bytes, Score]]:
+    """Yield the scores of a shard, each with the value that its row has in a column."""
+    scores = folder.read_scores(shard)
+    if scores is None:
+        return
+    values = [orjson.dumps(row.get(column), option=orjson.OPT_SORT_KEYS) for row in folder.read_samples(shard)]
+    for score in scores:
+        yield values[score.sample - shard.start], score
+
+
+def _place(folder: JobFolder, manifest: Manifest, slices: dict[bytes, Aggregator]) -> None:
+    """Have every slice know what its samples count as, where that is in the rows."""
+    reading = {task.name for task in manifest.spec.tasks if task.cluster or task.weight}
+    for shard in manifest.shards:
+        if shard.task in reading and folder.is_finished("judge", shard):
+            rows = folder.read_samples(shard)
+            for each in slices.values():
+                each.place(shard, rows)
+
+
+def _aggregator(manifest: Manifest) -> Aggregator:
+    return Aggregator(manifest.spec.tasks, manifest.spec.params.trials)
