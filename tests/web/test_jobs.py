@@ -78,7 +78,8 @@ def test_older_jobs_are_reached_from_page_to_page_though_new_ones_come(make_site
 
     for number in range(120):
         add(number)
-    seen, url = [], "/"
+    seen: list[str] = []
+    url: str | None = "/"
     while url:
         page = site.get(url)
         seen += names(page)

@@ -168,7 +168,7 @@ def test_progress_and_summaries_are_the_core_s(service):
     job_id = created(service)["id"]
     service.state.jobs.report(Progress(job_id, 1, "w", utcnow(), {"qa": {}}))
     assert service.http.get(f"{JOBS}/{job_id}").json()["progress"] == {"qa": {}}
-    assert service.http.get(f"{JOBS}/{job_id}/summaries").json() == {"data": []}
+    assert service.http.get(f"{JOBS}/{job_id}/summaries").json() == {"data": [], "slices": []}
     summary = Summary("qa", "t", "m", "n", 2, 1, 3.0, 1.5, 1.0, 2.0, 5.0, 0.25, 0.5, None, {"scored": 2, "refused": 1})
     JobFolder(service.state.results, job_id).write_summaries([summary])
     (shown,) = service.http.get(f"{JOBS}/{job_id}/summaries").json()["data"]
