@@ -44,14 +44,14 @@ class Changed:
     candidate: str | None
 
 
-def components_of(manifest: Manifest, target: str) -> Iterator[Component]:
-    """Yield the parts that a target's results come from; keys are references in it, and no part of it."""
+def components_of(manifest: Manifest, target: str, *, trials: int) -> Iterator[Component]:
+    """Yield the parts that a target's results come from, so many trials; keys are references in it, and no part."""
     spec = manifest.spec
     yield Component("code", "", "", _json(manifest.code_version))
-    for part, value in _of_target(manifest, target):
+    for part, value in _of_target(manifest, target, trials):
         yield Component(part, "", "", _json(value))
     if spec.reference is not None:
-        own = dict(_of_target(manifest, spec.reference))
+        own = dict(_of_target(manifest, spec.reference, trials))
         yield Component("reference", "", "", _json(own))
     digests = {digest.task: digest for digest in manifest.datasets}
     for task in spec.tasks:
@@ -65,13 +65,13 @@ def components_of(manifest: Manifest, target: str) -> Iterator[Component]:
             yield from _of_metric(task, metric)
 
 
-def _of_target(manifest: Manifest, name: str) -> Iterator[tuple[Part, object]]:
+def _of_target(manifest: Manifest, name: str, trials: int) -> Iterator[tuple[Part, object]]:
     """Yield what answers, and how it is asked, besides its prompts."""
     target = next(each for each in manifest.spec.targets if each.name == name)
     match target:
         case ModelTarget():
             yield "model", {"url": target.endpoint.url, "model": target.endpoint.model}
-            repeated = [manifest.spec.params.trials] if manifest.spec.params.trials > 1 else []
+            repeated = [trials] if trials > 1 else []
             yield "generation", [target.generation, target.reasoning.model_dump(), *repeated]
         case RecordedTarget():
             yield "model", {"column": target.column}

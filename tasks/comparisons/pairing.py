@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.comparison import ScoredPairs
-from core.components import Changed, Component, Part, components_of
+from core.components import Changed, Component, Part
 from core.errors import Conflict, InvalidInput
 from core.spec import TaskSpec
 from core.stats.words import Remark
@@ -89,8 +89,8 @@ def _remarks(baseline: Side, candidate: Side, matching: Matching, changed: Seque
 
 def _changed(baseline: Side, candidate: Side, names: Mapping[str, str]) -> Iterator[Changed]:
     """Yield what differs in the tasks that are compared; `names` are the baseline's of the candidate's tasks."""
-    first = _by_place(components_of(baseline.manifest, baseline.target), {name: name for name in names.values()})
-    second = _by_place(components_of(candidate.manifest, candidate.target), names)
+    first = _by_place(baseline.components, {name: name for name in names.values()})
+    second = _by_place(candidate.components, names)
     for place in {**first, **second}:
         if first.get(place) != second.get(place):
             yield Changed(*place, first.get(place), second.get(place))

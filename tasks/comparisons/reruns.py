@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from core.comparison import ScoredPairs
-from core.components import Component, components_of
+from core.components import Component
 from core.stats.noise import NoiseFloor, noise_of_pair
 from store.results.folder import JobFolder
 from tasks.comparisons.pairing import Paired, pair_results
@@ -20,7 +20,7 @@ def with_noise(sides: tuple[Side, Side], paired: Paired, alike: Mapping[str, Ite
 
     `alike` are the folders of jobs that may be such runs, by the job that they are like.
     """
-    if any(side.manifest.spec.params.trials > 1 for side in sides):
+    if any(side.trials > 1 for side in sides):
         return paired
     floors: defaultdict[Key, list[NoiseFloor]] = defaultdict(list)
     ids = {side.folder.job_id for side in sides}
@@ -40,12 +40,12 @@ def with_noise(sides: tuple[Side, Side], paired: Paired, alike: Mapping[str, Ite
 
 def _rerun(side: Side, folders: Iterable[JobFolder]) -> Side | None:
     """Return the first result that was made by the same parts, whatever the release of this service."""
-    own = _parts(components_of(side.manifest, side.target))
+    own = _parts(side.components)
     for folder in folders:
         manifest = folder.read_manifest()
         for target in evaluated(manifest.spec) if manifest is not None else ():
-            if manifest is not None and _parts(components_of(manifest, target)) == own:
-                return Side(folder, manifest, target)
+            if manifest is not None and _parts((other := Side(folder, manifest, target)).components) == own:
+                return other
     return None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from core.components import Component, components_of
 from core.errors import Conflict, InvalidInput, NotFound
 from core.plan import Manifest, Shard
 from core.spec import EvaluationSpec, RecordedTarget, TaskSpec
@@ -29,6 +30,16 @@ class Side:
         """The columns of answers that were recorded: those are what is compared, and no part of the question."""
         recorded = (each for each in self.manifest.spec.targets if isinstance(each, RecordedTarget))
         return {target.column for target in recorded if target.column is not None}
+
+    @property
+    def components(self) -> Iterator[Component]:
+        """What the results come from, part by part."""
+        return components_of(self.manifest, self.target, trials=self.trials)
+
+    @property
+    def trials(self) -> int:
+        """How many trials of each sample are compared."""
+        return self.manifest.spec.params.trials if self.trial is None else 1
 
     @property
     def is_whole(self) -> bool:

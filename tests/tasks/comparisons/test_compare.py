@@ -160,6 +160,7 @@ def test_trials_are_compared_by_their_mean_or_one_with_another(lab: Lab) -> None
     questions = [{"question": f"q{i}", "answer": "yes"} for i in range(10)]
     twice = lab.workspace.folder(done(lab, spec(seeded, questions, CORRECT, trials=2)))
     once = lab.workspace.folder(done(lab, spec(seeded, questions, CORRECT)))
+    assert compare(open_side(once), open_side(twice, trial=1), Asked()).attribution == "noise"
     first, second = (open_side(twice, trial=trial) for trial in (0, 1))
     for sides, difference, outputs in (
         ((first, second), 0.1, (["no"], ["yes"])),
