@@ -17,6 +17,14 @@ MANY_EXCLUDED: Final = 0.05
 
 MOST_NAMED: Final = 3
 
+REPEATS: Final = {
+    "pass@k, pass^k": "the chance that one of k trials of a sample passes, and that all do",
+    "flip rate": "the chance that two trials of a sample differ",
+    "rerun": "how far the mean moves when only the models are asked again",
+    "enough trials": "more of them would make the mean hardly surer; more samples would",
+}
+"""What the words mean in which it is told what trials tell."""
+
 
 def figure(summary: Summary) -> str:
     """Say in a line what a score came to, and how sure that is."""
@@ -74,7 +82,9 @@ def legend(summaries: Iterable[Summary]) -> list[str]:
     rows = list(summaries)
     reasons = {each.ci_reason for each in rows}
     words = {word for each in rows for word in each.cautions or ()}
-    return [f"{word}: {said}" for word, said in (*REASONS.items(), *CAUTIONS.items()) if word in {*reasons, *words}]
+    repeats = REPEATS.items() if any(each.repeats for each in rows) else ()
+    told = [(word, said) for word, said in (*REASONS.items(), *CAUTIONS.items()) if word in {*reasons, *words}]
+    return [f"{word}: {said}" for word, said in (*repeats, *told)]
 
 
 def shortfall(summaries: Sequence[Summary]) -> str | None:

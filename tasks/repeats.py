@@ -20,7 +20,7 @@ def repeats_of(scored: Scored, standing: Standing, metric: MetricSpec | None, na
     trials: defaultdict[int, list[float]] = defaultdict(list)
     for sample, value in zip(scored.samples, scored.values, strict=True):
         trials[sample].append(value)
-    found = spread(list(trials.values()))
+    found = spread(list(trials.values()), standing.weigh(list(trials)))
     repeats = Repeats(
         k=k,
         within_variance=found.within,

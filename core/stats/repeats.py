@@ -64,8 +64,11 @@ class Attempts:
     too_few: int
 
 
-def spread(trials: Sequence[Sequence[float]]) -> Spread:
-    """Return how values vary, from those of each sample's trials; the variance between is corrected for that within."""
+def spread(trials: Sequence[Sequence[float]], weights: Sequence[float] | None = None) -> Spread:
+    """Return how values vary, from those of each sample's trials; the variance between is corrected for that within.
+
+    The `weights` of the samples say what each has in the mean that a rerun moves.
+    """
     means = [fsum(each) / len(each) for each in trials]
     squares = [fsum((x - mean) ** 2 for x in each) for each, mean in zip(trials, means, strict=True)]
     rows = sum(map(len, trials))
@@ -77,11 +80,13 @@ def spread(trials: Sequence[Sequence[float]]) -> Spread:
     share = fsum(1 / len(each) for each in trials) / len(trials)
     between = None if total is None else max(0.0, total - within * share)
     # A sample that was asked once tells nothing of its own noise, and is taken to have that of all.
+    own = [1.0] * len(trials) if weights is None else weights
     noise = (
-        len(each) * (square / (len(each) - 1) if len(each) > 1 else within)
-        for each, square in zip(trials, squares, strict=True)
+        weight * weight * len(each) * (square / (len(each) - 1) if len(each) > 1 else within)
+        for weight, each, square in zip(own, trials, squares, strict=True)
     )
-    return Spread(within, between, sqrt(fsum(noise)) / rows)
+    whole = fsum(weight * len(each) for weight, each in zip(own, trials, strict=True))
+    return Spread(within, between, sqrt(fsum(noise)) / whole if whole else None)
 
 
 def attempts(samples: Sequence[tuple[int, int]], k: int) -> Attempts:

@@ -5,6 +5,7 @@ import pytest
 
 from core import shown
 from core.result import Summary
+from core.stats.repeats import Repeats
 from tests.tasks.specs import alike
 
 MADE = Summary(
@@ -42,6 +43,33 @@ def test_words_are_explained_once_in_their_order() -> None:
         "few_samples: fewer than 30 samples were scored",
         "excluded_samples: 1 % of the samples or more were not scored, and the mean says nothing of them",
         "truncated: more than 1 % of the outputs were cut off at their longest",
+    ]
+
+
+def test_what_trials_tell_is_told_and_explained() -> None:
+    repeats = Repeats(
+        k=3,
+        within_variance=0.1,
+        between_variance=None,
+        rerun_stderr=0.0341,
+        enough_trials=None,
+        pass_at_k=0.9,
+        pass_at_k_low=0.8,
+        pass_at_k_high=0.95,
+        pass_hat_k=0.5,
+        pass_hat_k_low=0.4,
+        pass_hat_k_high=0.6,
+        too_few_trials=0,
+        consistency=0.6,
+        flip_rate=0.25,
+    )
+    repeated = replace(SURE, samples=27, repeats=repeats, cautions=[])
+    assert shown.figure(repeated) == (
+        "0.778 [0.676, 0.855] · 81 of 100 trials scored · 12 judge_error, 7 refused · "
+        "27 samples, pass@3 0.900, pass^3 0.500, flip rate 0.250, rerun ±0.034"
+    )
+    assert [line.partition(":")[0] for line in shown.legend([repeated])] == [
+        *("pass@k, pass^k", "flip rate", "rerun", "enough trials")
     ]
 
 

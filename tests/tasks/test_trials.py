@@ -255,6 +255,8 @@ def test_trials_keep_the_clusters_and_weights_of_their_samples_and_are_asked_for
     assert (made.mean, made.clusters, made.samples, made.trials) == (0.75, 2, 4, 2)
     assert made.repeats is not None
     assert (made.repeats["pass_at_k"], made.repeats["pass_hat_k"], made.repeats["flip_rate"]) == (1.0, 0.5, 0.5)
+    # The text that weighs 2 has a variance of 1/2: 2 of its 2 trials' weights 2 in all 8 move the mean by 1/4.
+    assert made.repeats["rerun_stderr"] == 0.25
     assert fsck(folder).difference is None
     statement = f"SELECT (repeats->>'pass_hat_k')::DOUBLE, repeats->>'k' FROM summaries WHERE job_id = '{job.id}'"
     assert query(lab.workspace.results, statement)[1] == [(0.5, "2")]
