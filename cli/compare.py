@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from rich.table import Column, Table
@@ -12,8 +12,14 @@ from rich.text import Text
 from cli import terminal
 from cli.client import Client, JsonDict
 from cli.gates import Demand, check_comparison
+from cli.output import Format, View, is_for_people, put
 from cli.tables import cell
 from core.stats.words import DOUBTS, REMARKS
+
+COLUMNS: Final = (
+    *("task", "metric", "name", "verdict", "mean_baseline", "mean_candidate", "difference", "ci_low", "ci_high"),
+    *("p_adjusted", "n", "improved", "regressed", "unchanged"),
+)
 
 
 @Parameter(name="*")
@@ -40,25 +46,42 @@ class Question:
     candidate_trial: int | None = None
 
 
-def compare(baseline: str, candidate: str, question: Question, demand: Demand, *, as_json: bool) -> int:
+def compare(baseline: str, candidate: str, question: Question, demand: Demand, form: Format | None) -> int:
     """Print the comparison that is asked for; return what the gate says of it, and say why on the errors' output."""
     asked = {name: value for name, value in asdict(question).items() if value is not None}
     found = Client().compare(baseline=baseline, candidate=candidate, **asked)
-    if as_json:
+    if form == "json":
         terminal.say_json(found, indent=2)
     else:
-        _show(found)
+        _show(found, form)
     code, why = check_comparison(found["scores"], demand)
     terminal.note(why)
     return code
 
 
-def _show(found: JsonDict) -> None:
-    terminal.show(comparison_table(found["scores"]))
-    if found["slices"]:
-        terminal.show(comparison_table(found["slices"], "exploratory"))
-    for line in (*_legend([*found["scores"], *found["slices"]]), *_told(found)):
-        terminal.note(line)
+def _show(found: JsonDict, form: Format | None) -> None:
+    scores, slices = found["scores"], found["slices"]
+    if is_for_people(form):
+        terminal.show(comparison_table(scores))
+        if slices:
+            terminal.show(comparison_table(slices, "exploratory"))
+        for line in (*_legend([*scores, *slices]), *_told(found)):
+            terminal.note(line)
+    else:
+        put(comparison_view([*scores, *slices]), form)
+
+
+def comparison_view(scores: Sequence[JsonDict]) -> View:
+    """Return a row a score, or a slice of one, which has the value that its samples have in the column of the slice."""
+    rows = [
+        [
+            each.get("value"),
+            *(each[name] for name in COLUMNS),
+            *(", ".join(each[words]) for words in ("reasons", "cautions")),
+        ]
+        for each in scores
+    ]
+    return View(("slice", *COLUMNS, "reasons", "cautions"), rows, comparison_table(scores))
 
 
 def comparison_table(scores: Sequence[JsonDict], title: str = "score") -> Table:

@@ -10,10 +10,11 @@ import httpx
 from cli import terminal
 from cli.client import JOBS, Client
 from cli.demo_model import ROWS, scripted_model
+from cli.output import put
 from cli.serve import TEND_INTERVAL_S, Service, service
 from cli.signals import stop_signals
 from cli.summaries import read_summaries, show_summaries
-from cli.tables import plain_table
+from cli.tables import plain_view
 from core.settings import Settings, make_folder
 from store.results.views import query
 
@@ -149,4 +150,4 @@ def show_query(settings: Settings, job_id: str) -> None:
     """Print a DuckDB query over the results, and its answer."""
     columns, rows = query(settings.home / "results", QUERY, [job_id])
     terminal.say(QUERY.replace("?", f"'{job_id}'"))
-    terminal.show(plain_table(columns, rows))
+    put(plain_view(columns, rows))

@@ -9,7 +9,8 @@ from cyclopts import App
 from cli import terminal
 from cli.client import Client, JsonDict, Refused, path_to
 from cli.files import AsJson
-from cli.tables import plain_table
+from cli.output import put
+from cli.tables import plain_view
 from core.errors import InvalidInput
 
 Kind = Literal["targets", "configs"]
@@ -49,7 +50,7 @@ def _list(kind: Kind, limit: int, *, as_json: bool) -> int:
         terminal.say_json(found, indent=2)
     else:
         rows = [(_name(each), *(_told(each.get(column)) for column in COLUMNS[kind])) for each in found]
-        terminal.show(plain_table(("name", *COLUMNS[kind]), rows))
+        put(plain_view(("name", *COLUMNS[kind]), rows))
     return 0
 
 

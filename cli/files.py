@@ -9,7 +9,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from cli import terminal
 from cli.client import Client, JsonDict, path_to
-from cli.tables import plain_table
+from cli.output import put
+from cli.tables import plain_view
 from core.errors import DatasetUnreadable
 from core.spec import UPLOAD_SCHEME
 from core.text import visible
@@ -48,7 +49,7 @@ def list_files(*, limit: int = 20, as_json: AsJson = False) -> int:
         terminal.say_json(found, indent=2)
         return 0
     rows = [(UPLOAD_SCHEME + each["id"], each["filename"], each["line_count"], each["bytes"]) for each in found]
-    terminal.show(plain_table(("url", "filename", "lines", "bytes"), rows))
+    put(plain_view(("url", "filename", "lines", "bytes"), rows))
     return 0
 
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.table import Table
 
-from cli import terminal
 from cli.client import Client, JsonDict, job_path
+from cli.output import View, put
 from cli.summaries import read_summaries, show_end, show_summaries
-from cli.tables import job_table
+from cli.tables import job_view
 from cli.terminal import say_json
 
 app = App(name="jobs", help="List, show and steer jobs.")
@@ -38,7 +37,7 @@ def list_jobs(
     filters = {"filter[status]": status, "filter[project]": project, "search[name]": name}
     asked = {key: value for key, value in filters.items() if value is not None}
     jobs = Client().get("", page_size=limit, **asked)["data"]
-    _print(jobs, as_json, lambda: job_table(jobs))
+    _print(jobs, as_json, lambda: job_view(jobs))
     return 0
 
 
@@ -48,7 +47,7 @@ def show(job: str, *, as_json: AsJson = False) -> int:
     client = Client()
     found = client.get(job_path(job))
     told = client.get(job_path(job, "summaries"))["data"]
-    _print({"job": found, "summaries": told}, as_json, lambda: job_table([found]))
+    _print({"job": found, "summaries": told}, as_json, lambda: job_view([found]))
     if not as_json:
         summaries = read_summaries(told)
         if summaries:
@@ -84,12 +83,12 @@ def delete(job: str) -> int:
 
 def _want(job: str, verb: str, as_json: bool) -> int:
     changed = Client().post(job_path(job, verb))
-    _print(changed, as_json, lambda: job_table([changed]))
+    _print(changed, as_json, lambda: job_view([changed]))
     return 0
 
 
-def _print(value: JsonDict | list[JsonDict], as_json: bool, table: Callable[[], Table]) -> None:
+def _print(value: JsonDict | list[JsonDict], as_json: bool, view: Callable[[], View]) -> None:
     if as_json:
         say_json(value, indent=2)
     else:
-        terminal.show(table())
+        put(view())

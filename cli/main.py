@@ -15,9 +15,10 @@ from cli.files import app as files
 from cli.gates import By, Demand, read_gate
 from cli.jobs import AsJson
 from cli.jobs import app as jobs
+from cli.output import Format
 from cli.place import Unreachable, results_of_home
 from cli.plan import Assumed, Wanted, show_plan
-from cli.results import BadCondition, Format
+from cli.results import BadCondition
 from cli.terminal import announce, note, say, say_json
 from core.errors import AssayError, Misconfigured
 from core.settings import read_settings
@@ -119,7 +120,7 @@ def results(
     where: Annotated[list[str] | None, Parameter(negative="")] = None,
     sort: str = "sample",
     limit: int | None = None,
-    format: Format = "table",
+    format: Format | None = None,
     as_json: AsJson = False,
 ) -> int:
     """Show what became of a job's samples, also while it runs.
@@ -131,7 +132,7 @@ def results(
         where: A condition such as score.grade>=3, item.topic=law or output~Paris; may be given more than once.
         sort: By sample or score.NAME; the other way round with a minus before it, as --sort=-score.NAME.
         limit: How many samples at most: 20 in a table, else all.
-        format: A table, or a file to the standard output.
+        format: A table, or a file to the standard output; without it a table on a terminal, else lines with tabs.
         as_json: Print lines of JSON, for a script to read.
     """
     from cli.results import conditions
@@ -148,6 +149,7 @@ def compare_results(
     *,
     question: Question = NO_QUESTION,
     demand: Demand = NO_DEMAND,
+    format: Format | None = None,
     as_json: AsJson = False,
 ) -> int:
     """Tell whether a result is better than another on the same samples, or whether nobody can tell.
@@ -161,9 +163,10 @@ def compare_results(
         candidate: What is held against it.
         question: What is asked.
         demand: What the gate is.
+        format: What to print, as for `assay results`; json has all that is known of the comparison.
         as_json: Print JSON, for a script to read.
     """
-    return compare(baseline, candidate, question, demand, as_json=as_json)
+    return compare(baseline, candidate, question, demand, "json" if as_json else format)
 
 
 @app.command(name="plan")
@@ -189,16 +192,17 @@ def plan_samples(
 
 
 @app.command
-def sql(query: str, *, as_json: AsJson = False) -> int:
+def sql(query: str, *, format: Format | None = None, as_json: AsJson = False) -> int:
     """Answer a DuckDB query over the results of all jobs; no service need run.
 
     Args:
         query: SQL over the views jobs, samples, calls, outputs, scores and summaries; see docs/results.md.
+        format: What to print, as for `assay results`.
         as_json: Print lines of JSON, for a script to read.
     """
     from cli.results import sql as print_answer
 
-    return print_answer(results_of_home(read_settings()), query, as_json=as_json)
+    return print_answer(results_of_home(read_settings()), query, "jsonl" if as_json else format)
 
 
 @app.command

@@ -6,7 +6,8 @@ from typing import Any
 
 from cli import terminal
 from cli.client import JsonDict
-from cli.tables import summary_table
+from cli.output import put
+from cli.tables import summary_view
 from core import shown
 from core.result import Summary
 
@@ -19,7 +20,7 @@ def read_summaries(told: Sequence[JsonDict]) -> list[Summary]:
 
 def show_summaries(summaries: Sequence[Summary]) -> None:
     """Print a table of summaries to the output, and what its words mean to the user."""
-    terminal.show(summary_table(summaries))
+    put(summary_view(summaries))
     for line in shown.legend(summaries):
         terminal.note(line)
 

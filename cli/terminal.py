@@ -44,7 +44,12 @@ def show(table: RenderableType) -> None:
 
 def say_json(value: object, *, indent: int | None = None) -> None:
     """Print a value for a script to read."""
-    say(json.dumps(value, indent=indent, default=str).replace("\x7f", "\\u007f"))
+    say(json_text(value, indent=indent).decode().removesuffix("\n"))
+
+
+def json_text(value: object, *, indent: int | None = None) -> bytes:
+    """Return a value as JSON in ASCII, which no terminal takes for anything else."""
+    return json.dumps(value, indent=indent, default=str).replace("\x7f", "\\u007f").encode() + b"\n"
 
 
 def pour(parts: Iterable[bytes]) -> None:

@@ -269,8 +269,9 @@ class Coverage(BaseModel):
 
 
 class SamplePage(BaseModel):
-    """Some samples; `next_cursor` is null after the last."""
+    """Some samples; `next_cursor` is null after the last. `scores` are the names of all that the job has by now."""
 
+    scores: list[str]
     data: list[Sample]
     next_cursor: str | None
     coverage: Coverage

@@ -9,11 +9,13 @@ from math import isfinite
 from typing import Final, Literal, get_args
 
 from core.queries.lists import Field
+from core.result import Outcome
 
 Kind = Literal["text", "number", "flag"]
 Value = str | int | float | bool
 Comparison = Literal["eq", "neq", "gt", "gte", "lt", "lte"]
 
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison)
 OF_OUTPUTS: Final[Mapping[str, Kind]] = {
     "task": "text",
@@ -140,6 +142,8 @@ def _kind(field: Field) -> Kind:
 
 def _value(field: Field, text: str) -> Value:
     match _kind(field):
+        case "text" if field == ("outcome",) and text not in OUTCOMES:
+            raise ValueError(f"there is no outcome {text!r}; there are: {', '.join(OUTCOMES)}")
         case "text":
             return text
         case "flag":

@@ -1,6 +1,7 @@
 """Rows of samples as files, made while they are sent: one block is in memory at a time."""
 
 import csv
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
@@ -18,7 +19,7 @@ FORMULA: Final = re.compile(r"[\s\x00-\x1f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20
 """What a spreadsheet takes a cell for a formula by: a sign, wide ones too, also behind what it may leave out."""
 
 OF_ROW: Final = tuple(name for name in ROWS.names if name != "scores")
-OF_SCORE: Final = ("outcome", "label", "feedback")
+OF_SCORE: Final = ("outcome", "label", "feedback", "error")
 
 
 def records(block: pa.Table) -> Iterator[dict[str, Any]]:
@@ -41,9 +42,11 @@ def csv_parts(blocks: Iterable[pa.Table], scores: Sequence[ScoreName]) -> Iterat
     A text that a spreadsheet would take for a formula has an apostrophe before it.
     """
     names = ["/".join(score) for score in scores]
-    yield _csv([[*OF_ROW, *(column for name in names for column in (name, *(f"{name} {part}" for part in OF_SCORE)))]])
+    yield csv_text(
+        [[*OF_ROW, *(column for name in names for column in (name, *(f"{name} {part}" for part in OF_SCORE)))]]
+    )
     for block in blocks:
-        yield _csv(_flat(row, scores) for row in block.to_pylist())
+        yield csv_text(_flat(row, scores) for row in block.to_pylist())
 
 
 def parquet_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
@@ -65,13 +68,31 @@ def _flat(row: dict[str, Any], scores: Sequence[ScoreName]) -> list[object]:
     return cells
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+def csv_text(rows: Iterable[Sequence[object]]) -> bytes:
+    """Return rows as CSV; values that have parts are JSON, and no text is a spreadsheet's formula."""
     text = StringIO()
     csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
 
+def parquet_file(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+    """Return rows of any values as a Parquet file; a column whose values have no type in common is text."""
+    arrays = [_array([row[place] for row in rows]) for place in range(len(columns))]
+    sink = _Sink()
+    pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), sink, compression="zstd")
+    return sink.drain()
+
+
+def _array(values: Sequence[object]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values])
+
+
 def _cell(value: object) -> object:
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 

@@ -80,6 +80,26 @@ def positions(
         ORDER BY {_order(selection, names, bindings, value)} LIMIT {bindings.bind(limit)}"""
 
 
+def check_names(asked: Condition, names: Names) -> None:
+    """Raise InvalidInput for the name of a task, target, metric or score that the job does not have by now."""
+    known = {
+        "task": names.tasks,
+        "target": names.targets,
+        "metric": list(dict.fromkeys(metric for metric, _ in names.scores)),
+        "score": list(dict.fromkeys(name for _, name in names.scores)),
+    }.get(asked.field[0] if len(asked.field) == 1 else "")
+    match asked:
+        case AnyOf(values=values):
+            pass
+        case Compared(value=value):
+            values = (value,)
+        case Holds():
+            return
+    unknown = [value for value in values if known and value not in known]
+    if unknown and known:
+        raise InvalidInput(f"there is no {asked.field[0]} {unknown[0]!r}; there are: {', '.join(known)}")
+
+
 def find_score(name: str, known: Sequence[ScoreName]) -> ScoreName | None:
     """Return the score that is called `name` or `metric/name`; None as long as there are no scores.
 

@@ -13,14 +13,14 @@ from typing import Final, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from core.errors import ResultsMissing
+from core.errors import InvalidInput, ResultsMissing
 from core.job import Stage
 from core.plan import Shard
 from core.queries.samples import Selection
 from store.results.columns import Schema
 from store.results.folder import JobFolder
 from store.results.parquet import missing, place, version_of
-from store.results.sample_sql import KEY, Bindings, Names, Position, ScoreName, positions
+from store.results.sample_sql import KEY, Bindings, Names, Position, ScoreName, check_names, positions
 from store.results.schemas import SCHEMAS, Kind
 
 OF_OUTPUT: Final = ("reasoning", "tool_calls", "finish_reason", "truncated", "empty", "outcome", "error")
@@ -90,8 +90,10 @@ class Samples:
     def find(self, selection: Selection, *, limit: int, after: Position | None = None) -> list[Position]:
         """Return the first rows of a selection, or the first after a position in it.
 
-        Raises InvalidInput for a score that the job does not have.
+        Raises InvalidInput for a task, target, metric, score or column that the job does not have.
         """
+        if after is None:
+            self._check(selection)
         found: list[Position] = []
         for shards in self._in_turn(selection, after):
             bindings = Bindings()
@@ -144,11 +146,28 @@ class Samples:
             yield shards[start : start + size]
             start, size = start + size, GROWTH * size
 
+    def _check(self, selection: Selection) -> None:
+        for each in selection.conditions:
+            check_names(each, self.names)
+        asked = {each.field[1] for each in selection.conditions if each.field[0] == "item" and len(each.field) == 2}
+        # The first rows have most columns; only for one that they lack all are looked through.
+        for shards in (self._first(self.generated), self.generated):
+            statement = "SELECT DISTINCT unnest(json_keys(item)) AS name FROM samples ORDER BY ALL"
+            columns = self._answer(shards, statement).column("name").to_pylist() if asked else []
+            asked = {name for name in asked if not {name, name.partition(".")[0]} & set(columns)}
+        if asked and columns and len(self.generated) == len(self.shards):
+            raise InvalidInput(f"no row has a column {min(asked)!r}; columns: {', '.join(columns)}")
+
     def _score_names(self) -> list[ScoreName]:
         # Every shard of a task has all scores of the task, be they missing or not.
-        first = {shard.task: shard for shard in reversed(self.generated) if shard.index in self.judged}
+        first = self._first([shard for shard in self.generated if shard.index in self.judged])
         statement = "SELECT DISTINCT metric, name FROM scores ORDER BY ALL"
-        return [(row["metric"], row["name"]) for row in self._answer(list(first.values()), statement).to_pylist()]
+        return [(row["metric"], row["name"]) for row in self._answer(first, statement).to_pylist()]
+
+    @staticmethod
+    def _first(shards: Sequence[Shard]) -> list[Shard]:
+        """Return the first of the shards of each task."""
+        return list({shard.task: shard for shard in reversed(shards)}.values())
 
     def _answer(
         self, shards: Sequence[Shard], statement: str, values: object = None, *, kinds: Sequence[Kind] = KINDS

@@ -14,8 +14,9 @@ import cli
 from cli import terminal
 from cli.fsck import check
 from cli.main import answer
+from cli.output import put
 from cli.summaries import read_summaries
-from cli.tables import plain_table, sample_table, summary_table
+from cli.tables import plain_view, sample_view, summary_table, summary_view
 from core.result import Summary
 from store.results.folder import JobFolder
 from tests.cli.test_commands import BODY
@@ -34,14 +35,21 @@ def test_every_cell_and_heading_of_a_table_is_plain(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")
     score = {"metric": HOSTILE, "name": HOSTILE, "value": None, "label": HOSTILE, "outcome": "scored"}
     sample = {"task": HOSTILE, "sample": 1, "target": HOSTILE, "trial": 1, "output": HOSTILE, "scores": [score]}
+    sample |= {"outcome": "scored", "error": HOSTILE}
     told = dict.fromkeys(("task", "target", "metric", "name"), HOSTILE) | {"mean": 1.0, "count": 1, "nan_count": 1}
-    for table in (
-        sample_table([sample]),
-        summary_table(read_summaries([told | {"outcomes": {HOSTILE: 1}}])),
-        plain_table([HOSTILE], [[HOSTILE]]),
+    for view in (
+        sample_view([sample], [f"{HOSTILE}/{HOSTILE}"]),
+        sample_view([sample], [HOSTILE, f"{HOSTILE}/{HOSTILE}", "m/n"]),
+        summary_view(read_summaries([told | {"outcomes": {HOSTILE: 1}}])),
+        plain_view([HOSTILE], [[HOSTILE]]),
+        plain_view([HOSTILE, *"abcdefghi"], [[HOSTILE] * 10]),
     ):
-        terminal.show(table)
+        put(view, "table")
         assert harmless(capsys.readouterr().out)
+        put(view)
+        lines = capsys.readouterr().out
+        assert lines.count("\n") == 2
+        assert harmless(lines.replace("\t", ""))
 
 
 def test_no_figure_is_cut_off_on_a_terminal_of_eighty_columns(capsys, monkeypatch):
@@ -68,9 +76,9 @@ def test_what_trials_tell_stands_below_the_mean_and_each_trial_on_a_line_of_its_
         assert whole in printed
     assert "23 of 24 trials" in printed
     assert "flip rate" not in printed
-    sample = {"task": "qa", "sample": 7, "target": "t", "output": "said", "scores": []}
-    for numbers, columns in (([0], 4), ([0, 1], 5)):
-        assert len(sample_table([sample | {"trial": trial} for trial in numbers]).columns) == columns
+    sample = {"task": "qa", "sample": 7, "target": "t", "output": "said", "scores": [], "outcome": "x", "error": None}
+    for numbers, columns in (([0], 2), ([0, 1], 3)):
+        assert len(sample_view([sample | {"trial": trial} for trial in numbers], []).table.columns) == columns
 
 
 def test_what_is_said_and_noted_is_plain(capsys):
@@ -88,7 +96,7 @@ def test_a_service_s_reasons_and_names_are_plain(at, capsys):
     for command in (["jobs", "list"], ["jobs", "show", job], ["results", job, "--where", f"{HOSTILE}=1"]):
         answer(command)
         said = capsys.readouterr()
-        assert all(character.isprintable() or character == "\n" for character in said.out + said.err)
+        assert all(character.isprintable() or character in "\n\t" for character in said.out + said.err)
     assert check(at.state.results, job, as_json=False) in (0, 4)
     said = capsys.readouterr().out
     assert all(character.isprintable() or character == "\n" for character in said)

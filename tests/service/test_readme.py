@@ -75,7 +75,12 @@ def test_the_commands_of_the_shell_print_what_is_shown(served: Served, qa: Path)
     # Of the one job alone: the service of the tests has others.
     own = f"{query} WHERE job_id = '{job_id}'"
     sql = subprocess.run(
-        [*assay, "sql", own], cwd=ROOT, env=os.environ | home, check=True, capture_output=True, text=True
+        [*assay, "sql", own, "--format", "table"],
+        cwd=ROOT,
+        env=os.environ | home,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert sql.stdout == shown
 

@@ -75,6 +75,7 @@ def _page(folder: JobFolder, asked: SamplesQuery) -> Response:
     with Samples.open(folder) as samples:
         found = samples.find(asked.selection, limit=limit + 1, after=asked.after)
         page = {
+            "scores": list(map("/".join, samples.names.scores)),
             "data": list(records(samples.load(found[:limit]))),
             "next_cursor": to_cursor(found[limit - 1], asked.sort) if len(found) > limit else None,
             "coverage": samples.coverage._asdict(),

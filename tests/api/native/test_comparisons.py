@@ -101,7 +101,7 @@ def test_a_score_is_compared_for_each_value_of_a_column(
     assert [each["p_adjusted"] for each in found["slices"]] == pytest.approx([2 * 0.5**12, 0.5])
     assert found["scores"] == service.http.get(COMPARISONS, params=asked | {"slice": "item.answer"}).json()["scores"]
     monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
-    assert answer(["compare", *sides, "--slice", "item.said"]) == 0
+    assert answer(["compare", *sides, "--slice", "item.said", "--format", "table"]) == 0
     assert "exploratory" in capsys.readouterr().out
 
 

@@ -99,7 +99,7 @@ def test_a_row_has_its_item_its_output_and_its_scores(samples: Samples) -> None:
         ([condition("sample", "gte", ["5"])], of_qa(5, 6)),
         ([condition("truncated", "eq", ["true"]), condition("task", "eq", ["qa"])], of_qa(2)),
         ([condition("task", "neq", ["again"]), condition("sample", "lt", ["2"])], of_qa(0, 1)),
-        ([condition("task", "eq", ["qa", "none"]), condition("sample", "eq", ["1", "4"])], of_qa(1, 4)),
+        ([condition("task", "eq", ["qa"]), condition("sample", "eq", ["1", "4"])], of_qa(1, 4)),
         ([condition("outcome", "eq", ["judge_unparsable"])], of_qa(3)),
         ([condition("metric", "eq", ["exact"]), condition("outcome", "eq", ["judge_unparsable"])], set()),
         ([condition("score", "eq", ["grade"]), condition("value", "gt", ["1"])], of_qa(2, 5) | {("again", 2)}),
@@ -112,7 +112,7 @@ def test_a_row_has_its_item_its_output_and_its_scores(samples: Samples) -> None:
         ([condition("item.n", "gte", ["5"])], of_qa(5, 6)),
         ([condition("item.deep.x", "eq", ["y6"])], of_qa(6)),
         ([condition("item.a.b", "neq", ["c"])], set()),
-        ([condition("item.none", "eq", ["c"])], set()),
+        ([condition("item.deep.none", "eq", ["c"])], set()),
         ([search("output", ["is", "it's 6 äö 100%"]), condition("sample", "gt", ["5"])], of_qa(6)),
         ([search("output", ["1%0"])], set()),
         ([search("item", ["Y6"])], of_qa(6)),
@@ -131,11 +131,29 @@ def test_conditions_find_the_rows_that_they_hold_for(
 
 @pytest.mark.parametrize("text", ["') OR true --", "'; DROP VIEW outputs; --", "$p0", "a'||'b", "%", "_"])
 def test_what_is_asked_for_is_never_taken_for_sql(samples: Samples, text: str) -> None:
-    assert found(samples, condition("task", "eq", [text])) == set()
-    assert found(samples, condition(f"item.{text}", "neq", ["x"])) == found(samples)
+    assert found(samples, condition("label", "eq", [text])) == set()
+    assert found(samples, condition(f"item.deep.{text}", "neq", ["x"])) == found(samples)
     assert found(samples, search("item", [text])) == set()
     with pytest.raises(InvalidInput, match="there is no score"):
         found(samples, condition(f"score.{text}", "eq", ["1"]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (condition("task", "eq", ["qa", "none"]), "there is no task 'none'; there are: qa, again"),
+        (condition("target", "neq", ["none"]), "there is no target 'none'; there are: zed, abe"),
+        (condition("metric", "eq", ["none"]), "there is no metric 'none'; there are: exact, graded"),
+        (condition("score", "eq", ["none"]), "there is no score 'none'; there are: same, grade"),
+        (condition("item.none", "neq", ["c"]), "no row has a column 'none'; columns: a.b, deep, n, topic"),
+    ],
+)
+def test_a_name_that_the_job_does_not_have_is_refused_with_those_it_has(
+    samples: Samples, asked: Condition, told: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        found(samples, asked)
+    assert refused.value.message == told
 
 
 @pytest.mark.parametrize("sort", ["sample", "-sample", "score.grade", "-score.grade", "-score.exact/same"])
