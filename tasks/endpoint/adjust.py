@@ -25,7 +25,9 @@ SCHEMA: Final = "response_format"
 
 NAMES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        TOKENS, r"max_(?:completion_|new_|output_)?tokens|maxOutputTokens|maxTokens|maxCompletionTokens|maximum tokens"
+        TOKENS,
+        r"max_(?:completion_|new_|output_)?tokens|maxOutputTokens|maxTokens|maxCompletionTokens|maximum tokens"
+        r"|requested token count",
     ),
     "top_p": r"top_p|topP",
     "top_k": r"top_k|topK",
@@ -76,6 +78,15 @@ _NO_SYSTEM: Final = re.compile(
     r"developer instruction is not|roles must alternate|only user and assistant|unexpected message role",
     re.IGNORECASE,
 )
+_SOME_FIELD: Final = re.compile(
+    r"(?:handle|support)s? (?:all |any of )?the (?:requested|given|provided) param", re.IGNORECASE
+)
+RARE_FIRST: Final = (
+    *("response_format", "logit_bias", "parallel_tool_calls", "reasoning_effort", "min_p", "top_k"),
+    *("repetition_penalty", "seed", "presence_penalty", "frequency_penalty", "stop", "top_p", "temperature", *TOKENS),
+)
+"""The fields in the order in which they are left out where an endpoint refuses one and does not say which."""
+
 _TOGETHER: Final = re.compile(r"\bboth\b|only one|together|at the same time", re.IGNORECASE)
 _LOOKED_AT: Final = 4000
 
@@ -206,6 +217,8 @@ def _named(complaint: Complaint, fields: Fields, made: Sequence[Change]) -> Chan
         (name for name in NAMES if name in fields and name not in found and _MESSAGES[name].search(message)),
         key=lambda name: match.start() if (match := _MESSAGES[name].search(message)) else 0,
     )
+    if not found and _SOME_FIELD.search(message):
+        found = [name for name in RARE_FIRST if name in fields]
     if not found:
         return None
     if tokens in found[:1]:

@@ -17,6 +17,7 @@ MAX_VALUES: Final = 1_000_000
 """Each takes up to a hundred times as much in memory as in the answer."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NO_NUMBER: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|([-+]?\b(?:nan|inf(?:inity)?)\b)', re.IGNORECASE | re.DOTALL)
 _LINE_END: Final = re.compile("\r\n?|\n")
 """No other character ends a line of events: texts may hold them all."""
 
@@ -88,12 +89,23 @@ def _payloads(text: str) -> list[str]:
 def _loads(text: str) -> Any:
     """Read JSON as Python does; what no JSON can hold is null, and half a character U+FFFD."""
     try:
-        value = json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite)
+        value = _loosely(text)
         return orjson.loads(_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
     except RecursionError:
         raise TooMuch(f"The answer is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError:
         return None
+
+
+def _loosely(text: str) -> Any:
+    """Read JSON with NaN and infinities, in lower case too."""
+    try:
+        return json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite)
+    except ValueError:
+        known = _NO_NUMBER.sub(lambda found: "null" if found[1] else found[0], text)
+        if known == text:
+            raise
+        return json.loads(known, strict=False, parse_constant=lambda _: None, parse_float=_finite)
 
 
 def _finite(text: str) -> float | None:

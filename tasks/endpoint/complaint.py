@@ -86,7 +86,13 @@ PASSING: Final = frozenset(
 TOO_LARGE_SAYS: Final = "request too large"
 """How OpenAI and Groq say, with a status of 429, that one request is above the limit of tokens in a minute."""
 
-EXHAUSTED_SAYS: Final = ("credit balance is too low", "used all available credits", "insufficient balance")
+EXHAUSTED_SAYS: Final = (
+    "credit balance is too low",
+    "used all available credits",
+    "insufficient balance",
+    "insufficient credit",
+    "api usage limits",
+)
 """The same in the words of those that have no code for it: Anthropic, xAI, DeepSeek."""
 
 Json = Mapping[str, Any]

@@ -10,66 +10,19 @@ import orjson
 End = Literal["said", "length", "failed", "withheld"]
 """How a message ended: as the model would have it, cut off, broken off by the server, or held back by a filter."""
 
-ENDS: Final[Mapping[str, End]] = {
-    **dict.fromkeys(
-        (
-            "length",
-            "max_tokens",
-            "max_output_tokens",
-            "max_new_tokens",
-            "max_length",
-            "model_length",
-            "token_limit",
-            "limit",
-            "length_limit",
-            "max_context_length",
-            "context_window_exceeded",
-            "incomplete",
-            "context_length",
-            "model_context_window_exceeded",
-        ),
-        "length",
+ENDS: Final[Mapping[End, re.Pattern[str]]] = {
+    "withheld": re.compile(
+        r"content_?filter|safety|moderat|prohibit|guardrail|refusal|sensitive|block|flagged|toxic|recitation|\bspii\b|policy"
     ),
-    **dict.fromkeys(
-        (
-            "exception",
-            "load",
-            "unload",
-            "rate_limit_exceeded",
-            "resource_exhausted",
-            "insufficient_system_resource",
-        ),
-        "failed",
+    "failed": re.compile(
+        r"error|exception|timeout|timed_out|deadline|overload|abort|cancel|fail|interrupt|preempt|disconnect|malformed"
+        r"|unexpected|too_many|unavailable|internal|kill|crash|rate_limit|resource|\b(?:un)?load\b"
     ),
-    **dict.fromkeys(
-        (
-            "content_filter",
-            "content_filtered",
-            "contentfilter",
-            "refusal",
-            "safety",
-            "image_safety",
-            "recitation",
-            "blocklist",
-            "prohibited_content",
-            "image_prohibited_content",
-            "image_recitation",
-            "spii",
-            "sensitive",
-            "blocked",
-            "moderation",
-            "guardrail",
-            "guardrails",
-            "guardrail_intervened",
-            "error_toxic",
-        ),
-        "withheld",
+    "length": re.compile(
+        r"length|max_?\w*(?:token|output|len|new)|(?:token|output)_limit|\blimit\b|context|incomplete|truncat|out_of_token|budget"
     ),
 }
-"""The words with which servers say how an answer ended; any other is the end of what the model had to say."""
-
-_FAILED: Final = re.compile(r"error|timeout|timed_out|deadline|overload|abort|cancel|fail|interrupt|preempt|disconnect")
-"""What a word for a failed end has in it, whatever a server calls it."""
+"""What the words have in them with which servers say how an answer ended; any other is the end of what was to say."""
 
 _NO_WORD: Final = re.compile(r"[^a-z0-9]+")
 _THINKING_KINDS: Final = frozenset({"thinking", "reasoning", "reasoning_text", "redacted_thinking"})
@@ -81,7 +34,14 @@ _PARTS: Final = (
 )
 """The kinds of parts; an object of any other type is what a gateway made of a text that was JSON."""
 
-_REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+_REASONING_FIELDS: Final = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_text",
+    "thinking",
+    "reasoning_details",
+    "thinking_blocks",
+)
 
 Json = dict[str, Any]
 
@@ -129,7 +89,7 @@ def read_message(answer: Any) -> Message | None:
         refusal=_text(message.get("refusal")) or content.refusal,
         finish=finish,
         end=end,
-        error=choice.get("error"),
+        error=choice.get("error") or message.get("error"),
     )
 
 
@@ -164,7 +124,7 @@ def _index(choice: Json) -> int:
 
 def _finish(choice: Json) -> str | None:
     """Return the server's word for the end; SGLang has an object in its place."""
-    finish = choice.get("finish_reason")
+    finish = choice.get("finish_reason", choice.get("finishReason"))
     if isinstance(finish, dict):
         finish = finish.get("type")
     return finish if isinstance(finish, str) else None
@@ -181,7 +141,7 @@ def _end(choice: Json, finish: str | None) -> End:
 @lru_cache(maxsize=256)
 def _end_of(word: str) -> End:
     word = _NO_WORD.sub("_", word.lower().removeprefix("finishreason.")).strip("_")
-    return ENDS.get(word, "failed" if _FAILED.search(word) else "said")
+    return next((end for end, words in ENDS.items() if words.search(word)), "said")
 
 
 def _tool_calls(message: Json) -> list[Any]:
@@ -237,7 +197,7 @@ def _of_parts(parts: list[Any]) -> Content:
     texts, thoughts, refusals = [], [], []
     for part in parts:
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind in _THINKING_KINDS:
+        if kind in _THINKING_KINDS or (kind is not None and part.get("thought") is True):
             thoughts.append(_joined(part))
         elif kind == "refusal":
             refusals.append(_joined(part.get("refusal")))

@@ -7,6 +7,7 @@ A mark in backticks or quotes is spoken of, and ends nothing; so is a block betw
 import re
 from bisect import bisect
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from core.endpoint import Reasoning
@@ -16,6 +17,9 @@ THINK: Final = "<think>"
 MARKS: Final = (
     ("[THINK]", "[/THINK]"),
     ("<thought>", "</thought>"),
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<antThinking>", "</antThinking>"),
     ("<|channel>thought", "<channel|>"),
     ("<seed:think>", "</seed:think>"),
     ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
@@ -24,7 +28,14 @@ MARKS: Final = (
 )
 """How models other than those with `<think>` begin and end their thinking."""
 
-WRAPPINGS: Final = ("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|begin_of_solution|>", "<|end_of_solution|>")
+WRAPPINGS: Final = (
+    "<|START_RESPONSE|>",
+    "<|END_RESPONSE|>",
+    "<|begin_of_solution|>",
+    "<|end_of_solution|>",
+    "<|begin_of_box|>",
+    "<|end_of_box|>",
+)
 """What stands around the answer after such thinking."""
 
 _CHANNEL: Final = re.compile(
@@ -33,7 +44,10 @@ _CHANNEL: Final = re.compile(
     re.DOTALL,
 )
 _HARMONY: Final = re.compile(r"\s*(?:<\|start\|>\w*)?(?:<\|channel\|>)?(?:analysis|commentary|final)\b[^<]*+<\|")
-_BARE_CHANNELS: Final = re.compile(r"\Aanalysis(.*?)assistantfinal(.*)\Z", re.DOTALL)
+_BARE_CHANNELS: Final = re.compile(
+    r"\A(?:(?:assistant)?(?:analysis|commentary))?(.*?)(?<![`'\"\u2018\u201c])assistantfinal(?![`'\"\u2019\u201d])(.*)\Z",
+    re.DOTALL,
+)
 _BLANK: Final = re.compile(r"\s*")
 _FENCE: Final = re.compile(r"^[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
 _QUOTES: Final = frozenset("`'\"\u2018\u2019\u201c\u201d")
@@ -59,13 +73,27 @@ def split_thinking(text: str, reasoning: Reasoning, *, apart: bool = False) -> P
     """
     parts = _of_harmony(text)
     for start, end in ((THINK, reasoning.end_token), *MARKS):
-        if parts is None and (start in text or end in text):
+        if parts is None and _either(start, end).search(text):
             parts = _between(text, start, end, apart=apart)
     if parts is None:
         return Parts(None, text)
     if not parts.answer and reasoning.include_if_unfinished:
         return Parts(parts.thinking, text)
     return parts
+
+
+@lru_cache(maxsize=64)
+def _either(start: str, end: str) -> re.Pattern[str]:
+    return re.compile(f"{_opening(start)}|{re.escape(end)}", re.IGNORECASE)
+
+
+def _opening(start: str) -> str:
+    """Return the pattern of a mark that begins, which may have attributes if it is a tag."""
+    return (
+        rf"{re.escape(start[:-1])}(?: [^<>]{{0,60}})?>"
+        if start.endswith(">") and start[1].isalpha()
+        else re.escape(start)
+    )
 
 
 def _of_harmony(text: str) -> Parts | None:
@@ -76,7 +104,7 @@ def _of_harmony(text: str) -> Parts | None:
         answers = [content for channel, content in said if channel == "final"]
         return Parts("\n\n".join(thoughts) or None, "".join(answers).strip())
     if bare := _BARE_CHANNELS.match(text):
-        return Parts(bare[1].strip(), bare[2].strip())
+        return Parts(bare[1].strip() or None, bare[2].strip())
     return None
 
 
@@ -85,7 +113,7 @@ def _between(text: str, start: str, end: str, *, apart: bool) -> Parts | None:
     marks = _marks(text, start, end)
     thoughts: list[str] = []
     kept: list[str] = []
-    place, last = 0, text.rfind(end)
+    place, last = 0, max((found.start() for found in re.finditer(re.escape(end), text, re.IGNORECASE)), default=-1)
     if marks and not marks[0].opens and not (apart and text[: marks[0].at].strip()):
         thoughts.append(text[: marks[0].at].strip())
         place = marks[0].stop
@@ -125,7 +153,7 @@ def _closings(marks: Sequence[_Mark]) -> list[_Mark | None]:
 
 def _marks(text: str, start: str, end: str) -> list[_Mark]:
     """Return the marks that are no quotations, in their order."""
-    pattern = re.compile(rf"`[^`\n]*`|({re.escape(start)})|{re.escape(end)}")
+    pattern = re.compile(rf"`[^`\n]*`|({_opening(start)})|{re.escape(end)}", re.IGNORECASE)
     marks = [
         _Mark(found.start(), found.end(), found[1] is not None)
         for found in pattern.finditer(text)

@@ -15,6 +15,7 @@ PROMPT: Final = (
     "inputTokens",
     "promptTokens",
     "prompt_eval_count",
+    "prompt_token_count",
 )
 COMPLETION: Final = (
     "completion_tokens",
@@ -23,16 +24,18 @@ COMPLETION: Final = (
     "outputTokens",
     "completionTokens",
     "eval_count",
+    "candidates_token_count",
 )
-TOTAL: Final = ("total_tokens", "totalTokenCount", "totalTokens")
+TOTAL: Final = ("total_tokens", "totalTokenCount", "totalTokens", "total_token_count")
 CACHED: Final = (
     "cached_tokens",
     "prompt_cache_hit_tokens",
     "cache_read_input_tokens",
     "cacheReadInputTokens",
     "cachedContentTokenCount",
+    "cached_content_token_count",
 )
-REASONING: Final = ("reasoning_tokens", "thinking_tokens", "thoughtsTokenCount")
+REASONING: Final = ("reasoning_tokens", "thinking_tokens", "thoughtsTokenCount", "thoughts_token_count")
 DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "completion_tokens_details", "output_tokens_details")
 
 
@@ -58,13 +61,19 @@ def read_usage(answer: Any) -> Usage:
 
 
 def _usage_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return where the counts stand: in a field of their own, in an extension, or, as Ollama has it, at the top."""
+    """Return where the counts stand: in a field of their own, an extension, a choice or, with Ollama, at the top."""
     usage = answer.get("usage")
-    if isinstance(usage, dict):
+    if isinstance(usage, dict) and usage:
         return usage
-    extension = answer.get("x_groq")
-    places = (answer.get("usageMetadata"), extension.get("usage") if isinstance(extension, dict) else None)
-    return next((place for place in places if isinstance(place, dict)), answer)
+    choices = answer.get("choices")
+    inside = [answer.get("x_groq"), *(choices if isinstance(choices, list) else ())]
+    inside += [each.get("message") for each in inside if isinstance(each, dict)]
+    places = (
+        answer.get("usageMetadata"),
+        answer.get("usage_metadata"),
+        *(each.get("usage") for each in inside if isinstance(each, dict)),
+    )
+    return next((place for place in places if isinstance(place, dict) and place), answer)
 
 
 def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:

@@ -14,9 +14,13 @@ TOO_MANY_REQUESTS: Final = 429
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|[smhd])")
+_DELAYS: Final = (
+    *("retry_after", "retry_after_seconds", "retryAfter", "retryAfterSeconds", "retry_after_s", "retry-after"),
+    *("retry_after_ms", "retryAfterMs", "retry-after-ms"),
+)
 _WORDS: Final = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "millisecond": 0.001}
 _SAID: Final = re.compile(
-    r"(?:try|retry|again)(?: your request)?(?: again)? (?:in|after) "
+    r"(?:(?:try|retry|again)(?: your request)?(?: again)? (?:in|after)|\bwait(?: for)?(?: at least)?(?: another)?) "
     r"(?:(?P<short>(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd]))+)|"
     r"(?P<number>\d{1,9}(?:\.\d{1,9})?) (?P<unit>millisecond|second|sec|minute|min|hour)s?)\b",
     re.IGNORECASE,
@@ -74,10 +78,10 @@ def _in_body(answer: Any, now: float) -> float | None:
     if isinstance(answer, list):
         answer = next((each for each in answer if isinstance(each, dict)), None)
     error = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(error, dict):
-        for value in _delays(error):
+    for place in (error, answer):
+        for value, unit in _delays(place) if isinstance(place, dict) else ():
             if (wait := _until(str(value), now)) is not None:
-                return wait
+                return wait * unit
     message = error.get("message") if isinstance(error, dict) else error
     if error is None and isinstance(answer, dict):
         message = answer.get("message", answer.get("detail"))
@@ -87,20 +91,21 @@ def _in_body(answer: Any, now: float) -> float | None:
     return _duration_s(said["short"]) if said["short"] else float(said["number"]) * _WORDS[said["unit"].lower()]
 
 
-def _delays(error: Mapping[str, Any]) -> Iterator[Any]:
+def _delays(error: Mapping[str, Any]) -> Iterator[tuple[Any, float]]:
+    """Yield the delays that an error names, and of what part of a second they are."""
     details = error.get("details")
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict) and "retryDelay" in detail:
-            yield detail["retryDelay"]
+            yield detail["retryDelay"], 1.0
     metadata = error.get("metadata")
     headers = metadata.get("headers") if isinstance(metadata, dict) else None
     for name, value in headers.items() if isinstance(headers, dict) else ():
         if name.lower() == "retry-after" or _RESET.fullmatch(name.lower()):
-            yield value
+            yield value, 1.0
     for place in (error, metadata if isinstance(metadata, dict) else {}):
-        for name in ("retry_after", "retry_after_seconds", "retryAfter"):
+        for name in _DELAYS:
             if name in place:
-                yield place[name]
+                yield place[name], 0.001 if name.lower().endswith("ms") else 1.0
 
 
 def _until(value: str, now: float) -> float | None:

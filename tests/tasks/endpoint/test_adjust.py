@@ -83,6 +83,11 @@ RENAMED = {"max_completion_tokens": 32768, "max_tokens": None}
         (failure(400, "System role not supported"), {"messages": FOLDED}),
         (failure(424, "Conversation roles must alternate user/assistant/user/assistant/..."), {"messages": FOLDED}),
         (failure(400, "Developer instruction is not enabled for models/gemma-3-27b-it"), {"messages": FOLDED}),
+        (failure(400, "Requested token count exceeds the model's maximum of 4096 tokens."), {"max_tokens": 4096}),
+        (failure(400, "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested "
+            "a total of 40858 tokens: 8090 tokens from the input messages and 32768 tokens for the completion. Please "
+            "reduce the number of tokens in the input messages or the completion to fit within the limit."),
+            {"max_tokens": None}),
         (openai("messages[0].role", "'messages[0].role' does not support 'system' with this model."),
             {"messages": FOLDED}),
     ],
@@ -129,6 +134,17 @@ def test_a_completion_gets_what_its_own_prompt_leaves(loop: IoLoop, endpoint: Sc
     for _ in range(2):
         assert ask(loop, endpoint, prompt="Why?", max_tokens=32768).outcome == "answered"
     assert [call["body"]["max_tokens"] for call in endpoint.calls] == [32768, 8102] * 2
+
+
+def test_of_fields_that_are_refused_without_a_name_the_rarest_go_first(
+    loop: IoLoop, endpoint: ScriptedEndpoint
+) -> None:
+    refusal = failure(404, "No endpoints found that can handle the requested parameters. To learn more, visit the docs")
+    endpoint.script = lambda call: refusal if {"min_p", "seed"} & call["body"].keys() else text("ok")
+    replies = [ask(loop, endpoint, **FIELDS, seed=1, min_p=0.1) for _ in range(2)]
+    assert [(reply.outcome, reply.attempts) for reply in replies] == [("answered", 3), ("answered", 1)]
+    assert endpoint.calls[-1]["body"] == {"model": "m", **CHAT, **FIELDS}
+    assert {field for field, _ in replies[0].notes} == {"min_p", "seed"}
 
 
 def test_several_fields_are_changed_one_by_one_and_what_is_refused_for_ever_is_an_error(

@@ -88,6 +88,11 @@ def test_a_reset_is_no_reason_to_wait_where_the_limits_are_not_reached() -> None
         ({"message": "Please retry after 6 seconds."}, 6),
         ("Please try again in 500ms", 0.5),
         ({"message": "busy", "retry_after": 5}, 5),
+        ({"message": "busy", "retry_after_ms": 2500}, 2.5),
+        ({"message": "busy", "retryAfterMs": "2500"}, 2.5),
+        ({"message": "Too many requests. Please wait 12 seconds."}, 12),
+        ({"message": "Rate limited: wait for 12s before the next one"}, 12),
+        ({"message": "I can wait 3 days"}, None),
         ({"message": "try again later"}, None),
         ({"message": "in 20 seconds it was 40"}, None),
         ({"details": "none", "metadata": 3}, None),
@@ -96,6 +101,12 @@ def test_a_reset_is_no_reason_to_wait_where_the_limits_are_not_reached() -> None
 def test_what_a_body_asks_for_is_waited_for(error: object, seconds: float | None) -> None:
     for body in ({"error": error}, [{"error": error}]):
         assert pause_s(429, {RESET: "9s"}, body, NOW) == (9.0 if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(("field", "value"), [("retry_after", 3), ("retry_after_ms", 3000), ("retryAfter", "3s")])
+def test_a_delay_beside_an_error_is_waited_for(field: str, value: object) -> None:
+    assert pause_s(429, {}, {"error": "rate limited", field: value}, NOW) == 3.0
+    assert pause_s(503, {}, {"message": "busy", field: value}, NOW) == 3.0
 
 
 @pytest.mark.parametrize("field", ["message", "detail"])
