@@ -11,6 +11,7 @@ from cli.client import JsonDict
 from core import shown
 from core.errors import InvalidInput
 from core.result import Summary
+from core.score_names import find_named
 
 Require = Literal["better", "equivalent", "non-inferior"]
 FailOn = Literal["worse"]
@@ -62,17 +63,17 @@ def read_gate(least: Sequence[str], by: By, max_excluded: float | None) -> Gate:
     """Return the gate of a command's options. Raises InvalidInput, naming the one that is wrong."""
     if max_excluded is not None and not 0 <= max_excluded <= 1:
         raise InvalidInput(f"--max-excluded: a share is between 0 and 1, and not {max_excluded}")
+    if by != "interval" and not least:
+        raise InvalidInput(f"--by {by}: it says what must reach a --min, and there is none")
     return Gate(tuple(map(_read_least, least)), by, max_excluded)
 
 
 def check_summaries(summaries: Sequence[Summary], gate: Gate) -> tuple[int, str]:
-    """Return an exit code and why. Raises InvalidInput for a metric that the job does not have."""
+    """Return an exit code and why. Raises InvalidInput for a score that the job does not have, or several may be."""
     findings = [*_excluded(summaries, gate.max_excluded)]
     for metric, least in gate.least:
-        own = [each for each in summaries if metric in (each.metric, f"{each.metric}/{each.name}")]
-        if not own:
-            names = sorted({each.metric for each in summaries})
-            raise InvalidInput(f"--min: the job has no metric {metric!r}; metrics: {', '.join(names) or 'none'}")
+        named = find_named(metric, ((each.metric, each.name) for each in summaries))
+        own = (each for each in summaries if (each.metric, each.name) == named)
         findings += [_at_least(each, least, gate.by) for each in own]
     code = next(code for code in (FAILED, INCONCLUSIVE, PASSED) if any(found.code == code for found in findings))
     return code, f"{WORDS[code]}: {'; '.join(found.why for found in findings if found.code == code)}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from cli.client import JOBS, Client, JsonDict, job_path
 from cli.follow import follow, follow_or_cancel
@@ -22,6 +23,9 @@ from core.text import visible
 RENAMING: Final = "Assay-Rename"
 """The header of a request that takes another name where the one it gives is taken."""
 
+SCORES: Final = "Assay-Scores"
+"""The header of a request that wants its job to have these scores, escaped as in URLs, with commas between."""
+
 EXIT_CODES: Final = {"completed": 0, "cancelled": 130}
 FAILED: Final = 4
 """What the command ends with, by what became of the job."""
@@ -34,11 +38,11 @@ def run(
 ) -> int:
     """Run the job that a file describes, on a service of its own if none is there; return the exit code.
 
-    That of a completed job is the gate's. Raises InvalidInput for a metric of the gate that the job does not have.
+    That of a completed job is the gate's. Raises Refused for a score of the gate that the job would not have.
     """
     request = read_request(file, name=name, project=project)
     with heeding(signal.default_int_handler), _some_service(settings) as (client, tend):
-        job = submit(client, request, file.parent)
+        job = submit(client, request, file.parent, gate)
         note(f"Job {job['id']}{_called(job, name)}")
         try:
             job = follow_or_cancel(client, job["id"], tend)
@@ -59,10 +63,16 @@ def follow_again(named: str, *, gate: Gate = NO_GATE, as_json: bool) -> int:
     return _end(client, job, gate, as_json=as_json)
 
 
-def submit(client: Client, request: Request, folder: Path) -> JsonDict:
-    """Have a job made, whose files lie in a folder, and return it; a name that is taken is changed. Raises Refused."""
+def submit(client: Client, request: Request, folder: Path, gate: Gate = NO_GATE) -> JsonDict:
+    """Have a job made, whose files lie in a folder, and return it; a name that is taken is changed.
+
+    Raises Refused, also for a gate that asks for what the job will not have.
+    """
     body = with_sent_files(request.body, folder, client)
-    return client.ask("POST", request.elsewhere or JOBS, json=body, headers={RENAMING: "true"})
+    headers = {RENAMING: "true"}
+    if gate.least:
+        headers[SCORES] = ",".join(quote(name, safe="") for name, _ in gate.least)
+    return client.ask("POST", request.elsewhere or JOBS, json=body, headers=headers)
 
 
 def _called(job: JsonDict, name: str | None) -> str:

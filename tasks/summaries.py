@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -11,6 +11,7 @@ from core.errors import ResultsMissing
 from core.metric import Bleu, MetricSpec
 from core.plan import Shard
 from core.result import Score, Summary
+from core.score_names import CORPUS
 from core.spec import TaskSpec
 from store.results.folder import JobFolder, OutputCount
 from tasks.figures import Said, Scored, SummaryKey, is_preference, summary_of_corpus, summary_of_rows
@@ -19,9 +20,6 @@ from tasks.repeats import repeats_of
 from tasks.units import Standing
 
 OutputCounts = Mapping[tuple[str, str], OutputCount]
-
-CORPUS: Final = "corpus"
-"""The name of the BLEU of all samples together."""
 
 
 def complete_summaries(folder: JobFolder) -> list[Summary] | None:

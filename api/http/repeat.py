@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Final
+from urllib.parse import unquote
 
 import orjson
 from fastapi import Depends, Header, Request
@@ -15,6 +16,7 @@ from fastapi import Depends, Header, Request
 from api.http.state import State
 from core.errors import NameTaken
 from core.job import TERMINAL, Job, NewJob, renamed, utcnow
+from core.score_names import find_named, names_of_summaries
 from tasks.datasets.found import check_places
 
 RETRY_WINDOW: Final = timedelta(minutes=10)
@@ -25,13 +27,15 @@ RETRY_WINDOW: Final = timedelta(minutes=10)
 class Submission:
     """What a request says of itself: its path, its key if it has one, and whether it was sent before.
 
-    One that `renames` takes another name where the one that it gives is taken.
+    One that `renames` takes another name where the one that it gives is taken. It wants its job to have the scores of
+    these names, METRIC or METRIC/NAME, and to be refused otherwise.
     """
 
     path: str
     key: str | None
     is_retry: bool
     renames: bool = False
+    scores: tuple[str, ...] = ()
 
 
 def current_submission(
@@ -39,10 +43,12 @@ def current_submission(
     idempotency_key: Annotated[str | None, Header()] = None,
     x_stainless_retry_count: Annotated[str | None, Header()] = None,
     assay_rename: Annotated[str | None, Header()] = None,
+    assay_scores: Annotated[str | None, Header()] = None,
 ) -> Submission:
     """Read the headers; a retry count that is no number is left alone."""
     count = (x_stainless_retry_count or "").strip("0")
-    return Submission(request.url.path, idempotency_key or None, count.isdecimal(), assay_rename == "true")
+    scores = tuple(unquote(name) for name in (assay_scores or "").split(",") if name)
+    return Submission(request.url.path, idempotency_key or None, count.isdecimal(), assay_rename == "true", scores)
 
 
 CurrentSubmission = Annotated[Submission, Depends(current_submission)]
@@ -53,11 +59,14 @@ def add_once(
 ) -> Job:
     """Record the job that the body `sent` asks for, or return the one that it has made before.
 
-    Raises NameTaken unless the submission renames, Conflict if its key came before with another body, and
-    DatasetUnreadable for a dataset that is known to be nowhere.
+    Raises NameTaken unless the submission renames, Conflict if its key came before with another body, InvalidInput for
+    a score that the job would not have, and DatasetUnreadable for a dataset that is known to be nowhere.
     """
     if job.spec and job.retry_of is None:  # which reads no dataset
         check_places(job.spec, state.settings)
+    if job.spec is not None:
+        for name in submission.scores:
+            find_named(name, names_of_summaries(job.spec))
     marked = replace(
         job,
         digest=state.vault.fingerprint(orjson.dumps([submission.path, sent], option=orjson.OPT_SORT_KEYS)),

@@ -11,11 +11,10 @@ from typing import Any, Final, TypeVar, assert_never
 from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
 from core.result import Call, CallKey, Output, Score, Summary
+from core.score_names import names_of
 from core.spec import EvaluationSpec, ModelTarget
 from tasks.endpoint.breaker import Unwatched
 from tasks.judging.grade import call_keys, verdicts
-from tasks.judging.verdict import score_names
-from tasks.metrics.code import SCORE
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
 from tasks.templates.pool import STOPPED
@@ -111,7 +110,7 @@ def check_scores(
         (subject.task, subject.sample, subject.target, subject.trial, metric.name, name)
         for metric, subjects in about
         for subject in subjects
-        for name in _score_names(metric)
+        for name in names_of(metric)
     ]
     check_keys(path, map(SCORE_KEY, stored), keys)
     for score in stored:
@@ -134,18 +133,6 @@ def check_scores(
                 pass
             case _:
                 assert_never(metric)
-
-
-def _score_names(metric: MetricSpec) -> tuple[str, ...]:
-    match metric:
-        case Computed():
-            return metric.scores
-        case Judge():
-            return score_names(metric.scale)
-        case Code():
-            return (SCORE,)
-        case _:
-            assert_never(metric)
 
 
 def _same(name: str, stored: Any, expected: Any) -> bool:

@@ -6,11 +6,12 @@ from typing import Final
 from core.metric import Judge, Preference
 from core.plan import Shard
 from core.result import Call, CallKey, CallOutcome, Outcome, Score
+from core.score_names import names_of_scale
 from tasks.calls import Ask, prepare
 from tasks.endpoint.reply import answer_text
 from tasks.engine import Engine
 from tasks.judging.prose import Unread
-from tasks.judging.verdict import Verdict, combine_passes, read_verdict, score_names
+from tasks.judging.verdict import Verdict, combine_passes, read_verdict
 from tasks.metrics.subject import Subject
 from tasks.templates.pool import Given, render_each
 from tasks.templates.template import compile_prompt
@@ -50,7 +51,7 @@ def verdicts(metric: Judge, subjects: Iterable[Subject], calls: Mapping[CallKey,
     """Yield the judge's scores of each subject; a judge that fails gives no value, and says why."""
     for subject in subjects:
         if lost := subject.lost:
-            for name in score_names(metric.scale):
+            for name in names_of_scale(metric.scale):
                 yield subject.score(metric.name, name, lost.outcome, error=lost.error)
         else:
             yield from _graded(metric, subject, [calls[key] for key in call_keys(metric, subject)])
@@ -67,7 +68,7 @@ def call_keys(metric: Judge, subject: Subject) -> list[CallKey]:
 
 def _graded(metric: Judge, subject: Subject, calls: Sequence[Call]) -> Iterator[Score]:
     readings = [reading_of(metric, call) for call in calls]
-    for name in score_names(metric.scale):
+    for name in names_of_scale(metric.scale):
         found = [reading[name] for reading in readings]
         read = [None if isinstance(each, Unread) else each for each in found]
         verdict = read[0] if len(read) == 1 else combine_passes(*read)
@@ -101,5 +102,5 @@ def _missing(metric: Judge, found: Sequence[Verdict | Unread], calls: Sequence[C
 def reading_of(metric: Judge, call: Call) -> Mapping[str, Verdict | Unread]:
     """Return what a judge's reply says of each score, or why it says nothing."""
     if call.outcome != "answered":
-        return dict.fromkeys(score_names(metric.scale), Unread("is not there"))
+        return dict.fromkeys(names_of_scale(metric.scale), Unread("is not there"))
     return read_verdict(metric.scale, answer_text(call, metric.reasoning))

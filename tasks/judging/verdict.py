@@ -41,21 +41,6 @@ def read_verdict(scale: Scale, text: str) -> dict[str, Verdict | Unread]:
             assert_never(scale)
 
 
-def score_names(scale: Scale) -> tuple[str, ...]:
-    """Return the names of a judge's scores: those of a Parsed scale, otherwise `label`, `score` or `choice`."""
-    match scale:
-        case Parsed():
-            return tuple(scale.scores)
-        case Labels():
-            return ("label",)
-        case Range():
-            return ("score",)
-        case Preference():
-            return ("choice",)
-        case _:
-            assert_never(scale)
-
-
 def combine_passes(straight: Verdict | None, swapped: Verdict | None) -> Verdict | None:
     """Return the preference of two passes, the second of which saw the two outputs exchanged.
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from core.metric import Code
 from core.result import Score
 from core.scale import scale_of
+from core.score_names import SCORE
 from tasks.endpoint.breaker import Fuse, Watch
 from tasks.metrics.subject import Subject
 from tasks.sandbox.contract import COSTLY, Evaluated, Sandbox
 from tasks.templates.pool import Given, render_each
 from tasks.templates.rendering import Rendered, Unrendered
 from tasks.templates.template import compile_body
-
-SCORE = "score"
 
 
 def code_scores(sandbox: Sandbox, metric: Code, subjects: Sequence[Subject], watch: Watch) -> Iterator[Score]:

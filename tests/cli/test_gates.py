@@ -71,7 +71,9 @@ def test_what_is_no_gate_is_refused_before_anything_is_run(given: str, capsys: p
 def test_what_the_job_does_not_have_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="--max-excluded: a share is between 0 and 1, and not 5"):
         read_gate([], "interval", 5)
-    with pytest.raises(InvalidInput, match="--min: the job has no metric 'nope'; metrics: correct"):
+    with pytest.raises(InvalidInput, match="--by mean: it says what must reach a --min, and there is none"):
+        read_gate([], "mean", 0.1)
+    with pytest.raises(InvalidInput, match="no score of a metric 'nope': name one of correct/string-check"):
         check_summaries(summaries(1, 0), read_gate(["nope=1"], "interval", None))
 
 

@@ -1,18 +1,21 @@
+import json
 from typing import Any
 
 import pytest
 
 from api.native.schema import JobRequest
 from api.native.translate import to_new_job
+from cli.main import answer
 from core.errors import SpecInvalid
 from core.job import NewJob, Progress, random_id, utcnow
+from core.metric import Rouge
 from core.result import Summary
 from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget
 from store.results.folder import JobFolder
 from store.results.log import JobLog
 from tests.inputs import inline
-from tests.tasks.specs import CORRECT, judge, model, rows, spec
+from tests.tasks.specs import CORRECT, judge, model, recorded, rows, spec
 
 JOBS = "/api/assay/v1/jobs"
 CHECK = {"type": "string-check", "params": {"check": ["{{item.a}}", "equals", "b"]}}
@@ -125,6 +128,38 @@ def test_a_name_that_is_taken_is_changed_where_that_is_asked_for(service):
     for path, asked in ((JOBS, body()), ("/v2/evaluation/jobs", NEMO)):
         job = service.http.post(path, json=asked | {"name": name}, headers={"Assay-Rename": "true"}).json()
         assert job["name"] == f"{name}-{job['id'][-6:]}"
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("correct,nope", "there is no score of a metric 'nope': name one of correct/string-check, said/rouge_1_score"),
+        ("said", "'said' may be any of several scores: name one of said/rouge_1_score, said/rouge_2_score"),
+        ("said%2Frouge_9", "there is no score of a metric 'said/rouge_9'"),
+        ("said%2Frouge_L_score,correct,correct/string-check", None),
+    ],
+)
+def test_scores_that_a_job_would_not_have_are_refused_before_it_is_there(service, named, told):
+    rouge = Rouge(name="said", reference="{{ item.answer }}")
+    asked = {"spec": spec(recorded("said"), [{"said": "a", "answer": "a"}], CORRECT, rouge).model_dump(mode="json")}
+    before = service.http.get(JOBS).json()["pagination"]["total_results"]
+    said = service.http.post(JOBS, json=asked, headers={"Assay-Scores": named})
+    after = service.http.get(JOBS).json()["pagination"]["total_results"]
+    assert (said.status_code, after - before) == ((201, 1) if told is None else (422, 0))
+    assert told is None or told in said.text
+
+
+def test_a_gate_for_a_score_that_the_job_would_not_have_ends_the_command_before_there_is_a_job(
+    service, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    before = service.http.get(JOBS).json()["pagination"]["total_results"]
+    for asked in (body()["spec"], NEMO["spec"]):
+        file = tmp_path / "spec.json"
+        file.write_text(json.dumps(asked))
+        assert answer(["run", str(file), "--min", "nope, or so=0.5"]) == 2
+        assert "there is no score of a metric 'nope, or so': name one of " in capsys.readouterr().err
+    assert service.http.get(JOBS).json()["pagination"]["total_results"] == before
 
 
 def test_intents_show_at_once(service):

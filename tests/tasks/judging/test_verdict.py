@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.metric import JsonParser, Labels, Parsed, Preference, Range, RegexParser, Scale
+from core.score_names import names_of_scale
 from tasks.judging.parsers import read_number
 from tasks.judging.prose import Unread
 from tasks.judging.verdict import (
@@ -14,7 +15,6 @@ from tasks.judging.verdict import (
     Verdict,
     combine_passes,
     read_verdict,
-    score_names,
 )
 
 LABELS = Labels(labels=("good", "bad"), passing=("good",))
@@ -184,7 +184,7 @@ def test_a_label_with_space_around_it_is_read_as_it_is() -> None:
 def test_each_score_is_read_by_itself() -> None:
     scale = Parsed(scores={"a": JsonParser(path="a"), "b": JsonParser(path="b"), "c": RegexParser(pattern="C=(.)")})
     assert read(scale, '{"a": 1, "b": "x"}') == {"a": Verdict(1.0), "b": None, "c": None}
-    assert score_names(scale) == ("a", "b", "c")
+    assert names_of_scale(scale) == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ SCALES: list[Scale] = [LABELS, RANGE, PREFERENCE, REGEX, ANYWHERE, JSON]
 )
 def test_any_text_gives_every_score_or_none_of_it(text: str, scale: Scale) -> None:
     verdicts = read(scale, text)
-    assert tuple(verdicts) == score_names(scale)
+    assert tuple(verdicts) == names_of_scale(scale)
     assert all(
         verdict is None or (verdict.value is not None and isfinite(verdict.value)) for verdict in verdicts.values()
     )
