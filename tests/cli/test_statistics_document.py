@@ -13,7 +13,7 @@ from core.result import Outcome, Score
 from core.stats.proportion import clopper_pearson
 from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
 from tasks.summaries import Aggregator
-from tests.tasks.specs import CORRECT, recorded, spec
+from tests.tasks.specs import CORRECT, model, recorded, spec
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/statistics.md").read_text()
 
@@ -32,6 +32,20 @@ def test_the_example_is_what_the_figures_come_to(
     assert f"```text\n{capsys.readouterr().out}```" in DOCUMENT
     [made] = summaries
     assert (made.worst_case, made.best_case) == (0.63, 0.82)
+
+
+def test_the_example_of_trials_is_what_the_figures_come_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    aggregator = Aggregator(spec(model("http://x/v1"), [], CORRECT).tasks, 3)
+    passes = [3] * 28 + [2] * 6 + [1] * 4 + [0] * 12
+    for sample, passed in enumerate(passes):
+        scores = ((trial, float(trial < passed)) for trial in range(3))
+        aggregator.add(Score("qa", sample, "target", t, "correct", "string-check", "scored", x) for t, x in scores)
+    terminal.show(summary_table(aggregator.summaries()))
+    printed = capsys.readouterr().out
+    assert f"```text\n{printed}```" in DOCUMENT, printed
 
 
 def test_the_planned_example_is_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
