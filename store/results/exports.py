@@ -51,7 +51,7 @@ def csv_parts(blocks: Iterable[pa.Table], scores: Sequence[ScoreName]) -> Iterat
 
 def parquet_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
     """Yield a Parquet file of the rows, with the columns of `store.results.samples.ROWS`."""
-    sink = _Sink()
+    sink = Sink()
     with pq.ParquetWriter(sink, ROWS, compression="zstd") as writer:
         for block in blocks:
             writer.write_table(block)
@@ -68,7 +68,7 @@ def _flat(row: dict[str, Any], scores: Sequence[ScoreName]) -> list[object]:
     return cells
 
 
-def csv_text(rows: Iterable[Sequence[object]]) -> bytes:
+def csv_text(rows: Iterable[Iterable[object]]) -> bytes:
     """Return rows as CSV; values that have parts are JSON, and no text is a spreadsheet's formula."""
     text = StringIO()
     csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
@@ -78,7 +78,7 @@ def csv_text(rows: Iterable[Sequence[object]]) -> bytes:
 def parquet_file(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
     """Return rows of any values as a Parquet file; a column whose values have no type in common is text."""
     arrays = [_array([row[place] for row in rows]) for place in range(len(columns))]
-    sink = _Sink()
+    sink = Sink()
     pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), sink, compression="zstd")
     return sink.drain()
 
@@ -96,7 +96,7 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
-class _Sink:
+class Sink:
     """A file that can only be written to; what was written is taken out in parts."""
 
     closed = False
@@ -106,17 +106,20 @@ class _Sink:
         self._size = 0
 
     def write(self, data: Any) -> int:
+        """Keep what is written."""
         part = bytes(data)
         self._parts.append(part)
         self._size += len(part)
         return len(part)
 
     def tell(self) -> int:
+        """Return how much was written in all."""
         return self._size
 
     def flush(self) -> None:
         """Nothing is held back."""
 
     def drain(self) -> bytes:
+        """Take out what was written since the last time."""
         parts, self._parts = self._parts, []
         return b"".join(parts)

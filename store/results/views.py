@@ -6,7 +6,7 @@ for good, so that SQL given by a user can neither read nor write any file.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -42,23 +42,25 @@ def query(results: Path, sql: str, parameters: Sequence[object] = ()) -> Answer:
             cursor = connection.execute(sql, list(parameters))
             return Answer([column[0] for column in cursor.description or ()], cursor.fetchall())
         except duckdb.Error as error:
-            _check_files(results, str(error))
+            check_files(results, str(error))
             raise InvalidInput(f"the query failed: {error}") from error
 
 
-def open_views(results: Path) -> duckdb.DuckDBPyConnection:
+def open_views(results: Path, bounds: Mapping[str, str | int] = {}) -> duckdb.DuckDBPyConnection:
     """Open the views jobs, samples, calls, outputs, scores and summaries, as the files are now.
 
-    Each has the columns of `store.results.schemas` and `job_id`, and is empty where there are no files.
+    Each has the columns of `store.results.schemas` and `job_id`, and is empty where there are no files. `bounds` are
+    settings of DuckDB's.
     """
     closed: dict[str, str | bool | int | float | list[str]] = {
+        **bounds,
         "enable_external_access": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
     connection = duckdb.connect(":memory:", config=closed)
     folders = list(_job_folders(results.absolute()))
-    for view, schema in _views():
+    for view, schema in views():
         files = [(job_id, file) for job_id, folder in folders for file in _files(view, folder)]
         connection.register(view, _dataset(schema.arrow, files))
     connection.execute("SET TimeZone = 'UTC'")
@@ -66,16 +68,17 @@ def open_views(results: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _check_files(results: Path, message: str) -> None:
+def check_files(results: Path, message: str) -> None:
     """Raise ResultsMissing if a message tells of a view whose files could not be read, and one of them is damaged."""
     for view in re.findall(r"the stream registered as '(\w+)' failed", message):
-        schema = dict(_views())[view]
+        schema = dict(views())[view]
         for _, folder in _job_folders(results.absolute()):
             for file in _files(view, folder):
                 version_of(Path(file), schema)
 
 
-def _views() -> Iterator[tuple[str, Schema]]:
+def views() -> Iterator[tuple[str, Schema]]:
+    """Yield each view with the columns that it has besides `job_id`."""
     yield "jobs", JOB
     yield from SCHEMAS.items()
 

@@ -10,7 +10,7 @@ from core.components import Changed, Part
 from core.errors import InvalidInput
 from store.results.folder import JobFolder
 from tasks.comparisons.matching import Matching
-from tasks.comparisons.pairing import pair_results
+from tasks.comparisons.pairing import Paired, pair_results
 from tasks.comparisons.reruns import with_noise
 from tasks.comparisons.sides import Side
 from tasks.comparisons.slices import SlicedScore, slice_scores
@@ -77,7 +77,14 @@ def compare(
 
     Raises InvalidInput if the sides have no task, sample or score in common, or none of those asked for.
     """
-    paired = with_noise((baseline, candidate), pair_results(baseline, candidate, asked.match), alike)
+    return compare_paired(pair_results(baseline, candidate, asked.match), (baseline, candidate), asked, alike)
+
+
+def compare_paired(
+    paired: Paired, sides: tuple[Side, Side], asked: Asked, alike: Mapping[str, Iterable[JobFolder]] = NONE_ALIKE
+) -> Comparison:
+    """Compare two results that are paired already. Raises InvalidInput for a metric or column that they do not have."""
+    paired = with_noise(sides, paired, alike)
     known = sorted({score.metric for score in paired.scores})
     for name in asked.primary:
         if name not in known:
@@ -85,5 +92,5 @@ def compare(
     compared = compare_scores(paired.scores, margin=asked.margin, primary=asked.primary, alpha=asked.alpha)
     slices = []
     if asked.slice is not None:
-        slices = slice_scores(baseline, paired, compared, asked.slice, margin=asked.margin, alpha=asked.alpha)
+        slices = slice_scores(sides[0], paired, compared, asked.slice, margin=asked.margin, alpha=asked.alpha)
     return Comparison([(task.name, task.matching) for task in paired.tasks], compared, paired.changed, slices)

@@ -64,6 +64,15 @@ class Side:
         for shard in self.shards(task):
             yield from self.folder.read_samples(shard)
 
+    def items(self, task: TaskSpec, samples: Collection[int]) -> dict[int, dict[str, Any]]:
+        """Return the rows of some finished samples."""
+        found: dict[int, dict[str, Any]] = {}
+        for shard in self.shards(task):
+            own = [sample for sample in samples if shard.start <= sample < shard.stop]
+            rows = self.folder.read_samples(shard) if own else []
+            found.update((sample, rows[sample - shard.start]) for sample in own)
+        return found
+
     def values(self, task: TaskSpec) -> Values:
         """Return the scores of the samples that are finished."""
         values: defaultdict[tuple[str, str], dict[int, tuple[float, ...]]] = defaultdict(dict)

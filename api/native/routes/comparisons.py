@@ -1,5 +1,6 @@
 """The route that holds two results against each other."""
 
+from collections.abc import Iterator
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,6 +10,7 @@ from api.native import schema as wire
 from api.native.comparisons import of_cursor, to_changed_sample, to_comparison, to_cursor
 from api.native.lists import refusal
 from core.errors import InvalidInput
+from store.results.folder import JobFolder
 from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.pairing import pair_results
 from tasks.comparisons.samples import Way, changed_samples, chosen_score
@@ -34,7 +36,7 @@ def asked_sides(
     candidate_trial: Trial = None,
 ) -> Sides:
     """Open the two results that a request's query names."""
-    return _side(state, baseline, baseline_trial), _side(state, candidate, candidate_trial)
+    return named_side(state, baseline, baseline_trial), named_side(state, candidate, candidate_trial)
 
 
 def asked_comparison(
@@ -65,8 +67,13 @@ def compare_results(
     job that runs, its first finished samples are compared. Of a job whose samples have several trials the means over
     these are compared, or with `baseline_trial` and `candidate_trial` single ones, counted from 0.
     """
-    alike = {job: map(state.folder, state.jobs.alike(job)) for job in {side.folder.job_id for side in sides}}
-    return to_comparison(*sides, asked, compare(*sides, asked, alike))
+    return to_comparison(*sides, asked, compare(*sides, asked, alike(state, sides)))
+
+
+def alike(state: State, sides: Sides) -> dict[str, Iterator[JobFolder]]:
+    """Return the results of the jobs that each side's may be a repetition of, by its job."""
+    jobs = {side.folder.job_id for side in sides}
+    return {job: map(state.folder, state.jobs.alike(job)) for job in jobs}
 
 
 class AskedChanges(NamedTuple):
@@ -130,6 +137,7 @@ def _column(parameter: str, named: str | None) -> str | None:
     return named and named.removeprefix(ITEM)
 
 
-def _side(state: State, named: str, trial: int | None) -> Side:
+def named_side(state: State, named: str, trial: int | None) -> Side:
+    """Open the result that is called `JOB` or `JOB/TARGET`."""
     job, _, target = named.partition("/")
     return open_side(state.folder(state.jobs.identify(job, completed=True)), target or None, trial)

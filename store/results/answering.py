@@ -1,0 +1,82 @@
+"""The process that answers one query: `python -m store.results.answering RESULTS FORM ROWS`, with the SQL as its input.
+
+What SQL can ask for knows no bounds that DuckDB keeps: a list of a thousand million numbers takes 20 GB whatever its
+memory limit is, and heeds no interrupt. So the kernel bounds it, and its parent ends it (`store.results.asking`).
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import AssayError, InvalidInput
+from store.results.exports import Sink, csv_text
+from store.results.views import check_files, open_views
+
+MEMORY: Final = 700_000_000
+BLOCK: Final = 5_000
+BOUNDS: Final[dict[str, str | int]] = {"memory_limit": "256MB", "threads": 1}
+
+LONGEST: Final = 2_000
+"""Characters of a sentence about what is wrong."""
+
+REFUSED: Final = 3
+"""The exit code where the errors' output has a sentence for the user."""
+
+
+def main(results: str, form: str, rows: str) -> int:
+    """Write the answer in a form, at most so many rows of it."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    try:
+        for part in answer(Path(results), sys.stdin.read(), form, int(rows)):
+            sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+    except AssayError as error:
+        sys.stderr.write(error.message[:LONGEST])
+        return REFUSED
+    return 0
+
+
+def answer(results: Path, sql: str, form: str, rows: int) -> Iterator[bytes]:
+    """Yield the answer as JSON, CSV or Parquet. Raises InvalidInput with what is wrong with the query."""
+    with open_views(results, BOUNDS) as connection:
+        try:
+            statements = connection.extract_statements(sql)
+            if len(statements) != 1:
+                raise InvalidInput(f"ask one query at a time; there are {len(statements)}")
+            found = connection.execute(statements[0])
+            columns = [column[0] for column in found.description or ()]
+            if form == "json":
+                yield json.dumps([columns, found.fetchmany(rows)], default=str, ensure_ascii=False).encode()
+            elif form == "csv":
+                yield csv_text([columns])
+                while block := found.fetchmany(min(BLOCK, rows)):
+                    rows -= len(block)
+                    yield csv_text(block)
+            else:
+                yield from _parquet(found.to_arrow_reader(BLOCK), rows)
+        except duckdb.Error as error:
+            check_files(results, str(error))
+            raise InvalidInput(f"the query failed: {error}") from error
+
+
+def _parquet(blocks: pa.RecordBatchReader, rows: int) -> Iterator[bytes]:
+    sink = Sink()
+    with pq.ParquetWriter(sink, blocks.schema, compression="zstd") as writer:
+        for block in blocks:
+            writer.write_batch(block.slice(0, rows))
+            rows -= min(rows, len(block))
+            yield sink.drain()
+            if not rows:
+                break
+    yield sink.drain()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

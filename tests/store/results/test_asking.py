@@ -1,0 +1,59 @@
+"""Queries of a person, in a process that is ended at its bounds."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from core.errors import InvalidInput
+from store.results import asking
+from store.results.asking import ask, parts
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home") / "results"
+
+
+def test_an_answer_is_cut_at_so_many_rows(results):
+    assert ask(results, "SELECT range AS n, 'x' AS t FROM range(5)", rows=3) == (
+        ["n", "t"],
+        [[0, "x"], [1, "x"], [2, "x"]],
+        True,
+    )
+    assert ask(results, "SELECT 1 AS n, DATE '2026-01-02' AS day, [1, NULL] AS l", rows=1) == (
+        ["n", "day", "l"],
+        [[1, "2026-01-02", [1, None]]],
+        False,
+    )
+
+
+def test_an_answer_is_a_file_too_in_which_no_text_is_a_formula(results):
+    sql = "SELECT range AS n, '=1' AS t FROM range(7000)"
+    lines = b"".join(parts(results, sql, "csv", rows=6000)).decode().splitlines()
+    assert (len(lines), lines[0], lines[-1]) == (6001, "n,t", "5999,'=1")
+    table = pq.read_table(BytesIO(b"".join(parts(results, sql, "parquet", rows=6000))))
+    assert (table.num_rows, table["t"][0].as_py()) == (6000, "=1")
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("selec", "syntax error"),
+        ("SELECT 1; SELECT 2", "one query at a time"),
+        ("SELECT * FROM read_text('/etc/passwd')", "disabled"),
+        ("COPY (SELECT 1) TO '/tmp/copied.csv'", "disabled"),
+        ("SET memory_limit = '8GB'", "locked"),
+        ("SELECT unnest(range(1000000000)) AS n ORDER BY hash(n)", "[Mm]emory"),
+    ],
+)
+def test_what_cannot_be_answered_is_said_in_a_sentence(results, sql, why):
+    with pytest.raises(InvalidInput, match=why):
+        ask(results, sql, rows=1)
+
+
+def test_a_query_that_takes_too_long_is_ended(results, monkeypatch):
+    monkeypatch.setattr(asking, "SECONDS", 0.5)
+    with pytest.raises(InvalidInput, match=r"more than 0\.5 s"):
+        ask(results, "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", rows=1)

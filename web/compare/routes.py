@@ -1,0 +1,121 @@
+"""The page that holds two results against each other."""
+
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from api.http.state import CurrentState, State
+from api.native.comparisons import of_cursor, to_comparison, to_cursor
+from api.native.routes.comparisons import alike, named_side
+from core.errors import Conflict, InvalidInput, NotFound
+from core.queries.lists import Listing
+from tasks.comparisons.compare import compare_paired
+from tasks.comparisons.pairing import Paired, pair_results
+from tasks.comparisons.samples import changed_samples, chosen_score
+from tasks.comparisons.sides import Side
+from web.compare import view
+from web.compare.question import Question
+from web.jobs.listing import url
+from web.render import page
+
+SHOWN: Final = 10
+"""Samples that changed, a page of them."""
+
+SUGGESTED: Final = 50
+"""Jobs that the form suggests, the newest."""
+
+STATUS: Final[dict[type[Exception], int]] = {InvalidInput: 422, NotFound: 404, Conflict: 409}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/compare")
+def show_comparison(request: Request, state: CurrentState) -> Response:
+    """Show which of two results is better, by how much, where it got worse, and what differs between them."""
+    query = request.query_params.multi_items()
+    if any(not value for _, value in query):
+        return RedirectResponse(url("/compare", [(name, value) for name, value in query if value]), 303)
+    question = _question(dict(query))
+    if not (question.a and question.b):
+        return _form(request, state, question)
+    try:
+        sides = (named_side(state, question.a, question.a_trial), named_side(state, question.b, question.b_trial))
+        return _comparison(request, state, question, sides)
+    except (InvalidInput, NotFound, Conflict) as error:
+        status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
+        return _form(request, state, question, status, error.message)
+
+
+class Changes(NamedTuple):
+    """A page of the samples that changed in a score, and the query of the page after it."""
+
+    score: str
+    rows: list[view.ChangeView]
+    next_url: str | None
+
+
+def _comparison(request: Request, state: State, question: Question, sides: tuple[Side, Side]) -> Response:
+    paired = pair_results(*sides, question.match and question.asked.match)
+    found = compare_paired(paired, sides, question.asked, alike(state, sides))
+    shown = to_comparison(*sides, question.asked, found)
+    return page(
+        request,
+        "compare/comparison.html",
+        question=question,
+        found=shown,
+        names=_names(state, sides),
+        verdicts=view.headline(shown.scores),
+        scores=view.score_views(shown.scores),
+        forests=view.forests(found, shown.scores),
+        slices=view.slice_views(shown.slices),
+        changes=_changes(question, sides, paired),
+        link=lambda **other: url("/compare", question.query(**other)),
+        pretty=view.pretty,
+        suggested=[],
+        problem=None,
+    )
+
+
+def _changes(question: Question, sides: tuple[Side, Side], paired: Paired) -> Changes:
+    """Return samples that changed in the score that is asked for, else in the first that decides."""
+    first = next(iter(paired.scores))
+    score = chosen_score(paired, question.score or f"{first.metric}/{first.name}")
+    after = None
+    if question.cursor is not None:
+        try:
+            after = of_cursor(question.cursor, question.change, score)
+        except ValueError as error:
+            raise InvalidInput(f"cursor: {error}") from None
+    found = changed_samples(sides, paired, score, question.change, limit=SHOWN + 1, after=after)
+    rows, tasks = found[:SHOWN], {task.name: task.baseline for task in paired.tasks}
+    items = {
+        name: sides[0].items(tasks[name], {each.baseline.sample for each in rows if each.task == name})
+        for name in {each.task for each in rows}
+    }
+    further = to_cursor(rows[-1].place, question.change, score) if len(found) > SHOWN else None
+    return Changes(
+        score="/".join(score),
+        rows=[view.change_view(each, items[each.task][each.baseline.sample]) for each in rows],
+        next_url=url("/compare", question.query(cursor=further)) if further else None,
+    )
+
+
+def _form(
+    request: Request, state: State, question: Question, status: int = 200, problem: str | None = None
+) -> Response:
+    jobs, _ = state.jobs.page(None, Listing(page_size=SUGGESTED))
+    return page(request, "compare/form.html", status, question=question, suggested=jobs, problem=problem)
+
+
+def _names(state: State, sides: tuple[Side, Side]) -> list[str]:
+    return [state.jobs.listed(side.folder.job_id).name for side in sides]
+
+
+def _question(query: dict[str, str]) -> Question:
+    try:
+        return Question.of(query)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from None

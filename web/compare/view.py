@@ -1,0 +1,151 @@
+"""What the page of a comparison shows: verdicts in words, forests of differences, and answers beside each other."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.native import schema as wire
+from core.stats.words import DOUBTS, REMARKS
+from tasks.comparisons.compare import Comparison
+from tasks.comparisons.samples import Answered, ChangedSample
+from web.charts import Effect, Forest, forest
+from web.compare.diff import Diff, diff
+from web.text import number, signed
+
+MEANINGS: Final[Mapping[str, str]] = dict((*DOUBTS.items(), *REMARKS.items()))
+SHORT: Final = 300
+"""Characters of a value that stands in a table."""
+
+NO_TEXT: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """A score's comparison: `advice` is what can be done about a verdict that is none."""
+
+    score: wire.ComparedScore
+    label: str
+    advice: str
+    words: list[tuple[str, str]]
+
+    @property
+    def interval(self) -> str:
+        """The interval of the difference."""
+        if self.score.ci_low is None:
+            return ""
+        return f"[{signed(self.score.ci_low)}, {signed(self.score.ci_high)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class SliceView:
+    """A score by the values of a column."""
+
+    label: str
+    rows: list[tuple[str, wire.ComparedSlice]]
+    plot: Forest
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """A sample whose score changed: its row, and both answers with what differs in them."""
+
+    changed: ChangedSample
+    item: str
+    texts: Diff
+
+
+def score_views(scores: Sequence[wire.ComparedScore]) -> list[ScoreView]:
+    """Return a row for each score, those that decide first."""
+    ordered = sorted(scores, key=lambda score: not score.primary)
+    return [
+        ScoreView(
+            score, label(score), _advice(score), [(word, MEANINGS[word]) for word in (*score.reasons, *score.cautions)]
+        )
+        for score in ordered
+    ]
+
+
+def label(score: wire.ComparedScore) -> str:
+    """Return what a score is called: its task, its metric, and its name where that is another."""
+    return " / ".join(dict.fromkeys((score.task, score.metric, score.name)))
+
+
+def headline(scores: Iterable[wire.ComparedScore]) -> list[tuple[str, list[str]]]:
+    """Return each verdict that was given with the scores that it is about."""
+    found: dict[str, list[str]] = {word: [] for word in ("worse", "better", "equivalent", "inconclusive")}
+    for score in scores:
+        if score.verdict:
+            found[score.verdict].append(label(score))
+    return [(word, labels) for word, labels in found.items() if labels]
+
+
+def forests(found: Comparison, scores: Sequence[wire.ComparedScore]) -> list[Forest]:
+    """Return a forest of differences for each width of scale: what is a little on one is much on another."""
+    effects: dict[float | tuple[str, str], list[Effect]] = {}
+    for compared, score in zip(found.scores, scores, strict=True):
+        scale = compared.about.scale
+        width = scale.width if scale else (score.metric, score.name)
+        effects.setdefault(width, []).append(_effect(label(score), score))
+    return [forest(rows) for rows in effects.values()]
+
+
+def slice_views(slices: Sequence[wire.ComparedSlice]) -> list[SliceView]:
+    """Return the slices score by score, each with a forest of its differences."""
+    grouped: dict[str, list[wire.ComparedSlice]] = {}
+    for each in slices:
+        grouped.setdefault(label(each), []).append(each)
+    return [
+        SliceView(
+            name,
+            [(value_text(each.value), each) for each in rows],
+            forest([_effect(value_text(each.value), each) for each in rows]),
+        )
+        for name, rows in grouped.items()
+    ]
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a column as a person writes it."""
+    if value is None:
+        return "(none)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def pretty(text: str | None) -> str:
+    """Return a part of a plan, which is a JSON text, with a line for each of its fields."""
+    return "–" if text is None else json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+
+
+def change_view(changed: ChangedSample, item: Mapping[str, Any]) -> ChangeView:
+    """Return a sample that changed with what differs between its answers."""
+    return ChangeView(
+        changed,
+        json.dumps(item, indent=2, ensure_ascii=False),
+        diff(_text(changed.baseline), _text(changed.candidate)),
+    )
+
+
+def _text(answered: Answered) -> str:
+    texts = [text or NO_TEXT for text in answered.outputs]
+    return texts[0] if len(texts) == 1 else "\n\n".join(f"Trial {n}:\n{text}" for n, text in enumerate(texts))
+
+
+def _effect(name: str, score: wire.ComparedScore) -> Effect:
+    text = f"{name}: {signed(score.difference)}"
+    if score.ci_low is not None:
+        text += f", from {signed(score.ci_low)} to {signed(score.ci_high)}"
+    if score.verdict:
+        text += f", {score.verdict}"
+    return Effect(name, text, score.difference, score.ci_low, score.ci_high, score.verdict or "")
+
+
+def _advice(score: wire.ComparedScore) -> str:
+    """Say what would turn an inconclusive verdict into one."""
+    if score.verdict != "inconclusive" or "not_enough_evidence" not in score.reasons:
+        return ""
+    told = f"{score.n:,} samples would have shown a difference of {number(score.mde)}" if score.mde is not None else ""
+    if score.samples_needed is not None and score.samples_needed > score.n:
+        needed = f"it takes about {score.samples_needed:,} to show one of {number(score.margin)}"
+        return f"{told}; {needed}" if told else needed
+    return told

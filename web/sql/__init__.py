@@ -1,0 +1,1 @@
+"""A box for a query over all results, and its answer."""
