@@ -2,16 +2,15 @@
 
 import re
 from html import unescape
-from types import SimpleNamespace
 
 import pytest
 
-from tests.web.night import make_night
+from tests.web.night import Night, make_night
 from web.compare.diff import LONGEST, MOST_WORDS, Span, diff
 
 
 @pytest.fixture(scope="module")
-def night(site) -> SimpleNamespace:
+def night(site) -> Night:
     return make_night(site.state, samples=60)
 
 
@@ -53,7 +52,7 @@ def test_the_samples_that_regressed_come_first_page_by_page(site, night):
 
 
 def test_what_strangers_wrote_is_text(site, night):
-    page = site.get(f"/compare?a={night.large}&b={night.hostile}")
+    page = site.get(f"/compare?a={night.large}&b={night.hostile}&match=item.id")
     assert "document.title=" in page
     assert "<img" not in page
     assert "<script>document" not in page

@@ -118,4 +118,4 @@ def _question(query: dict[str, str]) -> Question:
     try:
         return Question.of(query)
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from None
+        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from None
