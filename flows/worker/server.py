@@ -20,6 +20,7 @@ import flows.worker.worker  # noqa: F401 - Prefect loads it too, at a moment whe
 from core.door import Door
 from core.settings import ending_if_misconfigured, read_settings
 from flows.serving import serve
+from flows.worker.garbage import collect_seldom
 
 WAIT_S: Final = 60.0  # as long as Prefect lets SQLite wait
 
@@ -136,7 +137,9 @@ def main() -> None:
         door = read_settings().door
     take_turns()
     listener = socket.socket(fileno=int(sys.argv[1]))
-    serve(OwnPages(create_app(final=True), door), [listener], timeout_keep_alive=30)
+    app = create_app(final=True)
+    collect_seldom()
+    serve(OwnPages(app, door), [listener], timeout_keep_alive=30)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,20 @@ from uuid import uuid4
 import anyio
 import anyio.lowlevel
 import pytest
+from jsonschema import Draft202012Validator
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
-from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 
 from flows.worker.wake import forget_stop, has_listener, make_pipe, note_stop, wake, was_stopped, worker_name
 from flows.worker.worker import AssayWorker
+from tests.conftest import WAIT_S
 
 NOBODY = "http://127.0.0.1:1/api"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -109,19 +116,23 @@ def answering(status: int, body: bytes) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Always) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/api"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @asynccontextmanager
 async def at_work(url: str = NOBODY) -> AsyncIterator[AssayWorker]:
     """Give a worker with room for two runs, whose Prefect server is at a URL."""
     worker = AssayWorker(work_pool_name="assay", limit=2)
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_LOGGING_TO_API_ENABLED: False}):
+    quietly = {PREFECT_LOGGING_TO_API_ENABLED: False, PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False}
+    with temporary_settings({PREFECT_API_URL: url, **quietly}):
         async with get_client() as client, anyio.create_task_group() as group:
             worker._client, worker._runs_task_group = client, group
             worker._limiter = anyio.CapacityLimiter(2)
+            worker._suspensions._client = client
             worker._has_successfully_synced = True
             yield worker
 
@@ -134,19 +145,37 @@ def some_run() -> FlowRun:
     return FlowRun(flow_id=uuid4(), deployment_id=uuid4())
 
 
-def test_a_run_whose_former_thread_has_not_ended_is_left_for_later_and_no_other_is(home: Path) -> None:
+ACCEPTED = b'{"status": "ACCEPT", "details": {"type": "accept_details"}, "state": {"type": "PENDING"}}'
+
+
+def test_a_run_is_not_taken_up_again_before_its_thread_has_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     former, other = some_run(), some_run()
+    begun, may_end = [], threading.Event()
 
-    async def submit() -> tuple[list[FlowRun], tuple[object, ...]]:
-        async with at_work() as worker:
-            worker.limiter.acquire_on_behalf_of_nowait(former.id)
-            submitted = await worker._submit_scheduled_flow_runs(due(former, other))
-        return submitted, worker.limiter.statistics().borrowers
+    def carry_out(flow_run: FlowRun) -> None:
+        begun.append(flow_run.id)
+        if flow_run is former:
+            may_end.wait(WAIT_S)
 
-    assert asyncio.run(submit()) == ([other], (former.id,))  # the other could not be taken up, and made room again
+    monkeypatch.setattr("flows.worker.worker._run_flow", carry_out)
+
+    async def submit(url: str) -> tuple[object, ...]:
+        async with at_work(url) as worker:
+            await worker._submit_scheduled_flow_runs(due(former))
+            await worker._submit_scheduled_flow_runs(due(former, other))
+            for _ in range(LOOKS):
+                if worker._submitting_flow_run_ids == {former.id}:
+                    break
+                await asyncio.sleep(0.01)
+            may_end.set()
+        return worker.limiter.statistics().borrowers, worker._submitting_flow_run_ids
+
+    with answering(200, ACCEPTED) as url:
+        assert asyncio.run(submit(url)) == ((), set())
+    assert sorted(begun) == sorted((former.id, other.id))
 
 
-def test_a_run_whose_deployment_is_gone_takes_no_room(home: Path) -> None:
+def test_a_run_that_is_gone_takes_no_room(home: Path) -> None:
     run = some_run()
 
     async def submit(url: str) -> tuple[object, ...]:
@@ -156,6 +185,26 @@ def test_a_run_whose_deployment_is_gone_takes_no_room(home: Path) -> None:
 
     with answering(404, b'{"detail": "Not found"}') as url:
         assert asyncio.run(submit(url)) == ((), set())
+
+
+def test_a_worker_without_room_asks_for_no_runs(home: Path) -> None:
+    async def ask() -> datetime:
+        async with at_work() as worker:
+            for run in (some_run(), some_run()):
+                worker.limiter.acquire_on_behalf_of_nowait(run.id)
+            worker._last_polled_time = LONG_AGO
+            with temporary_settings({PREFECT_API_URL: NOBODY}):
+                assert await worker.get_and_submit_flow_runs() == []
+            return worker._last_polled_time
+
+    assert asyncio.run(ask()) > LONG_AGO
+
+
+def test_the_pool_offers_no_job_variables() -> None:
+    variables = AssayWorker.get_default_base_job_template()["variables"]
+    assert not list(Draft202012Validator(variables).iter_errors({}))
+    [error] = Draft202012Validator(variables).iter_errors({"env": {"A": "b"}})
+    assert "'env' was unexpected" in error.message
 
 
 @pytest.mark.parametrize("answer", [b"no JSON", b'[{"flow_run": null}]'])
