@@ -31,7 +31,7 @@ def test_an_answer_is_text_and_can_be_had_as_a_file(site):
     csv, parquet = (unescape(href) for href in re.findall(r'<a href="(/sql[^"]+)">(?:CSV|Parquet)</a>', page))
     answer = site.http.get(csv)
     assert (answer.text, answer.headers["content-type"]) == (
-        "a,b,c,job_id\r\n<script>x</script>,,{'n': 1},job-1\r\n",
+        'a,b,c,job_id\r\n<script>x</script>,,"{""n"": 1}",job-1\r\n',
         "text/csv; charset=utf-8",
     )
     assert site.http.get(parquet).content[:4] == b"PAR1"
