@@ -8,8 +8,7 @@ from cyclopts import App
 
 from cli import terminal
 from cli.client import Client, JsonDict, Refused, path_to
-from cli.files import AsJson
-from cli.output import put
+from cli.output import AsJson, put
 from cli.tables import plain_view
 from core.errors import InvalidInput
 

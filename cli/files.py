@@ -2,22 +2,20 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from cli import terminal
 from cli.client import Client, JsonDict, path_to
-from cli.output import put
+from cli.output import AsJson, put
 from cli.tables import plain_view
 from core.errors import DatasetUnreadable
 from core.spec import UPLOAD_SCHEME
 from core.text import visible
 
 FILES: Final = "/api/assay/v1/files"
-
-AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 app = App(name="files", help="List the files that were uploaded, or delete one.")
 

@@ -52,7 +52,7 @@ def follow(client: Client, job_id: str, tend: Callable[[], None]) -> JsonDict:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=NOTES, transient=True) as progress:
+    with Progress(*columns, console=NOTES, transient=True, disable=not NOTES.is_terminal) as progress:
         bar = progress.add_task("created", total=None, rate="")
         while True:
             job = client.get(job_path(job_id))

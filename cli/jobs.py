@@ -1,19 +1,16 @@
 """`assay jobs`: what there is, and what shall become of it."""
 
 from collections.abc import Callable
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from cli.client import Client, JsonDict, job_path
-from cli.output import View, put
+from cli.output import AsJson, View, put
 from cli.summaries import read_summaries, show_end, show_summaries
 from cli.tables import job_view
 from cli.terminal import say_json
 
 app = App(name="jobs", help="List, show and steer jobs.")
-
-AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 @app.command(name="list")

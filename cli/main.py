@@ -13,9 +13,8 @@ from cli.compare import Question, compare
 from cli.entities import entity_app
 from cli.files import app as files
 from cli.gates import By, Demand, read_gate
-from cli.jobs import AsJson
 from cli.jobs import app as jobs
-from cli.output import Format
+from cli.output import AsJson, Format
 from cli.place import Unreachable, results_of_home
 from cli.plan import Assumed, Wanted, show_plan
 from cli.results import BadCondition

@@ -4,14 +4,16 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
+from cyclopts import Parameter
 from rich.table import Table
 
 from cli import terminal
 from cli.terminal import json_text
 from core.text import as_markdown, one_line
 
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 Format = Literal["table", "csv", "parquet", "json", "jsonl", "md"]
 
 
