@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+import orjson
+
 from core.errors import DatasetUnreadable
 from store.files.compression import COMPRESSIONS, OTHERS
 
@@ -30,7 +32,30 @@ _BEGINNINGS: Final[tuple[tuple[bytes, str, str], ...]] = (
     *((magic, f"compressed by {name}", "decompress it, or use gzip or Zstandard") for magic, name in OTHERS.items()),
 )
 _MARKUP: Final = re.compile(rb"\s*<(!doctype html|html|head|body|!--|\?xml|!doctype)", re.IGNORECASE)
+_LONGEST_COMPLAINT: Final = 10_000
+_SHOWN: Final = 200
 _TAR: Final = (257, b"ustar")
+
+
+_ISO_2022: Final = re.compile(rb"\x1b\$[@B]|\x1b\([BJ]")
+_COMPLAINTS: Final = frozenset({"error", "errors"})
+_BESIDE: Final = _COMPLAINTS | {
+    *(
+        "message",
+        "detail",
+        "status",
+        "status_code",
+        "statusCode",
+        "code",
+        "type",
+        "title",
+        "path",
+        "timestamp",
+        "success",
+    ),
+    *("request_id", "requestId", "documentation_url", "error_description", "cause", "method", "instance"),
+}
+"""What stands in an answer of a server that has an error in the place of data."""
 
 
 def refuse_foreign(head: bytes, named: str, *, is_compressed: bool) -> None:
@@ -46,12 +71,30 @@ def refuse_foreign(head: bytes, named: str, *, is_compressed: bool) -> None:
         is_page = b"xml" not in markup[1].lower()
         page = "a web page and not the data", "fetch the file itself; the page may say that a login is needed"
         raise _foreign(named, *(page if is_page else ("XML", _AS_PARQUET)))
-    if not head.startswith(b"PAR1") and (encoding := _wide(head[:400])):
+    if complaint := _complaint(head):
+        raise _foreign(named, f"no data but the error of a server, {complaint}", "fetch the file again")
+    if not head.startswith(b"PAR1") and (encoding := _encoding(head)):
         raise _foreign(named, f"in {encoding}", _AS_UTF_8.format(encoding))
 
 
-def _wide(head: bytes) -> str | None:
-    """Return the encoding of two bytes a character in which a text of mostly ASCII characters is."""
+def _complaint(head: bytes) -> str | None:
+    """Return what a file that is but one object says of an error."""
+    if len(head) > _LONGEST_COMPLAINT or not head.lstrip().startswith(b"{"):
+        return None
+    try:
+        said = orjson.loads(head)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(said, dict) or not said.keys() <= _BESIDE or not any(said.get(name) for name in _COMPLAINTS):
+        return None
+    return repr(said.get("error") or said["errors"])[:_SHOWN]
+
+
+def _encoding(head: bytes) -> str | None:
+    """Return the encoding of a text whose bytes are ASCII: that of Japanese mail, or two bytes for each character."""
+    if _ISO_2022.search(head):
+        return "ISO-2022-JP"
+    head = head[:400]
     for encoding, zeros in (("UTF-16LE", head[1::2]), ("UTF-16BE", head[::2])):
         if len(head) >= 4 and zeros.count(0) > 0.8 * len(zeros):
             return encoding

@@ -11,6 +11,7 @@ from core.spec import FileFormat
 from store.files.bounds import Bounds
 from store.files.compression import compression_of, open_decoded
 from store.files.values import Findings
+from tasks.datasets.encodings import remedy_of
 
 Row = dict[str, Any]
 
@@ -53,12 +54,9 @@ class DataFile:
         if lines > MAX_BLANK:
             raise DatasetUnreadable(f"{self.named} has more than {MAX_BLANK:,} blank lines: leave them out")
 
-    def refuse_encoding(self, place: str) -> DatasetUnreadable:
-        """Return the error for text that is no UTF-8."""
-        return DatasetUnreadable(
-            f"{place} of {self.named} is not UTF-8; save the file in UTF-8, as `iconv -f WINDOWS-1252 -t UTF-8` does "
-            "for one of Windows or in Latin-1"
-        )
+    def refuse_encoding(self, place: str, text: bytes) -> DatasetUnreadable:
+        """Return the error for text that is no UTF-8, with what it seems to be in."""
+        return DatasetUnreadable(f"{place} of {self.named} is not UTF-8; {remedy_of(self.head + text)}")
 
 
 @dataclass(frozen=True)

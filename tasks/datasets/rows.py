@@ -93,7 +93,8 @@ def _file_rows(
                 case "squad":
                     yield from squad.questions(rows, found.named)
                 case None:
-                    yield from squad.hint(rows, partial(reading.note_of, found))
+                    note_of = partial(reading.note_of, found)
+                    yield from squad.unnested(rows, found.named, needed=needed, note=note_of)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ DOCUMENT_VALUES: Final = 2 * MAX_VALUES
 """An object around the rows is held as a whole."""
 
 _STEP: Final = 1 << 16
-_BLANKS: Final = re.compile(r"[ \t\r\n]*")
+_BLANKS: Final = re.compile(r"[ \t\r\n\x1e]*")
+"""Between values: white space, and what stands before each in a sequence of JSON texts (RFC 7464)."""
+
 _NO_TABLE: Final = re.compile(rb'\s*+(?:\[\s*+)?\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
 _DECODER: Final = json.JSONDecoder(parse_int=len)
 """Finds where a value ends. Its integers stand for nothing: Python's own have a bound of digits."""
@@ -37,7 +39,7 @@ def is_json(head: bytes, said: FileFormat | None) -> bool:
     """Tell whether a file begins as an array or object does; one said to be a table of text, with the first name."""
     if said in {"csv", "tsv"}:
         return _NO_TABLE.match(head) is not None
-    return head.lstrip()[:1] in {b"[", b"{"}
+    return head.lstrip(b" \t\r\n\x1e")[:1] in {b"[", b"{"}
 
 
 FORMAT = Format("json", (".json",), is_json, read_json)
@@ -153,5 +155,5 @@ class _Text:
             self._held = self._held[self._at :] + self._decode(piece, self._ended)
         except UnicodeDecodeError as error:
             line = self._line + self._held.count("\n", self._at) + piece.count(b"\n", 0, error.start)
-            raise self._file.refuse_encoding(f"line {line}") from error
+            raise self._file.refuse_encoding(f"line {line}", piece) from error
         self._at = 0

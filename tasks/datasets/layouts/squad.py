@@ -5,7 +5,8 @@ An article is `{"title", "paragraphs": [{"context", "qas": [<question>, ...]}]}`
 Source: the files of SQuAD 1.1 and 2.0 (Rajpurkar et al. 2016, 2018); XQuAD's and MLQA's are of the same form.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from core.errors import DatasetUnreadable
@@ -13,13 +14,21 @@ from core.errors import DatasetUnreadable
 Row = dict[str, Any]
 
 
-def hint(rows: Iterable[Row], note: Callable[[str], object]) -> Iterator[Row]:
-    """Yield rows as they are; if the first is an article, tell how to have its questions."""
-    for number, row in enumerate(rows):
-        match row:
-            case {"paragraphs": [{"qas": _}, *_]} if number == 0:
-                note("its rows are articles of SQuAD; with the layout squad they are its questions")
-        yield row
+def unnested(
+    rows: Iterable[Row], named: str, *, needed: Collection[str], note: Callable[[str], object]
+) -> Iterator[Row]:
+    """Yield rows as they are; if the first is an article and nothing needs its paragraphs, the questions of all."""
+    each = iter(rows)
+    first = next(each, None)
+    if first is None:
+        return
+    match first:
+        case {"paragraphs": [{"qas": _}, *_]} if "paragraphs" not in needed:
+            note("its rows are the questions of SQuAD's articles; the articles are if a template names 'paragraphs'")
+            yield from questions(chain([first], each), named)
+        case _:
+            yield first
+            yield from each
 
 
 def questions(rows: Iterable[Row], named: str) -> Iterator[Row]:

@@ -118,6 +118,20 @@ def test_a_name_that_is_given_to_a_column_is_one_that_no_other_has(
     assert read(tmp_path, "d.csv") == [dict(zip(names, "123", strict=True))]
 
 
+def test_a_column_of_a_name_that_another_has_is_numbered(tmp_path: Path) -> None:
+    put(tmp_path, "d.csv", "answer,q,answer,answer_2,answer,\n1,2,3,4,5,6\n")
+    notes: list[str] = []
+    expected = {"answer": "1", "q": "2", "answer_3": "3", "answer_2": "4", "answer_4": "5", "Unnamed: 5": "6"}
+    assert read(tmp_path, "d.csv", notes=notes) == [expected]
+    assert notes[1:] == ["d.csv: columns of a name that another one has are called 'answer_3', 'answer_4'"]
+
+
+def test_a_sequence_of_json_texts_is_read(tmp_path: Path) -> None:
+    for name, indent in (("d.json", 2), ("d.jsonl", None), ("d.json-seq", None)):
+        put(tmp_path, name, "".join(f"\x1e{json.dumps(row, indent=indent)}\n" for row in ROWS))
+        assert read(tmp_path, name) == ROWS
+
+
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
 def test_other_separators_than_line_breaks_are_text(tmp_path: Path, separator: str) -> None:
     row = {"q": f"a{separator}b"}
@@ -162,6 +176,9 @@ def test_numbers_that_json_cannot_say_are_null_with_a_note(tmp_path: Path, name:
         (b"x" * 257 + b"ustar\x0000", "is a tar archive: unpack it"),
         (gzip.compress(gzip.compress(LINES.encode(), mtime=0), mtime=0), "is compressed twice"),
         (gzip.compress(b"version https://git-lfs.github.com/spec/v1\n", mtime=0), "is a pointer of Git LFS"),
+        (b'{"error": "The dataset is gated: log in"}', "the error of a server, 'The dataset is gated: log in': fetch"),
+        (b'{"status": 429, "errors": [{"code": 1}], "message": "slow down"}\n', "the error of a server"),
+        ("q,a\n日本,東京\n".encode("iso2022_jp"), "is in ISO-2022-JP: save it in UTF-8, as `iconv -f ISO-2022-JP"),
         (LINES.encode("utf-16"), "is in UTF-16: save it in UTF-8, as `iconv -f UTF-16 -t UTF-8` does"),
         (LINES.encode("utf-16-le"), "is in UTF-16LE: save it in UTF-8"),
         (LINES.encode("utf-16-be"), "is in UTF-16BE: save it in UTF-8"),
@@ -186,6 +203,34 @@ def test_text_of_windows_is_refused_with_the_line_and_what_to_do(tmp_path: Path,
     message = refusal(tmp_path, name)
     assert "is not UTF-8; save the file in UTF-8, as `iconv -f WINDOWS-1252 -t UTF-8` does" in message
     assert name in message
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "named"),
+    [
+        ("日本の首都はどこですか？", "cp932", "CP932"),
+        ("日本の首都はどこですか？", "euc_jp", "EUC-JP"),
+        ("法国的首都是哪里？水的沸点是多少？", "gb18030", "GB18030"),
+        ("法國的首都是哪裡？水的沸點是多少？", "big5", "BIG5"),
+        ("프랑스의 수도는 어디입니까?", "euc_kr", "EUC-KR"),
+        ("Какая столица Франции? Где Москва?", "cp1251", "WINDOWS-1251"),
+        ("Quelle est la capitale où l'été est à côté ?", "cp1252", "WINDOWS-1252"),
+    ],
+)
+@pytest.mark.parametrize("name", ["d.csv", "d.json", "d.jsonl"])
+def test_text_of_another_encoding_is_refused_with_the_command_for_it(
+    tmp_path: Path, name: str, text: str, encoding: str, named: str
+) -> None:
+    row = json.dumps({"q": text}, ensure_ascii=False)
+    content = {"d.csv": f"id,question\n1,{text}\n2,{text}\n", "d.json": f"[{row},\n{row}]", "d.jsonl": f"{row}\n" * 2}
+    put(tmp_path, name, content[name].encode(encoding))
+    assert f"as `iconv -f {named} -t UTF-8` does" in refusal(tmp_path, name)
+
+
+@pytest.mark.parametrize("row", [{"error": "", "q": "x"}, {"error": "segfault", "fix": "y"}, {"message": "hello"}])
+def test_a_row_about_an_error_is_a_row(tmp_path: Path, row: dict[str, str]) -> None:
+    put(tmp_path, "d.jsonl", json.dumps(row))
+    assert read(tmp_path, "d.jsonl") == [row]
 
 
 def test_a_compressed_parquet_file_is_refused_with_the_remedy(tmp_path: Path) -> None:

@@ -89,11 +89,15 @@ ARTICLE = {
 }
 
 
-def test_rows_of_squad_are_articles_or_with_the_layout_questions(tmp_path: Path) -> None:
+def test_rows_of_squad_are_its_questions_or_the_articles_that_a_template_names(tmp_path: Path) -> None:
     put(tmp_path, "d.json", json.dumps({"version": "v2.0", "data": [ARTICLE]}))
     notes: list[str] = []
-    assert read(tmp_path, "d.json", notes=notes) == [ARTICLE]
-    assert notes == ["d.json: its rows are articles of SQuAD; with the layout squad they are its questions"]
+    assert read(tmp_path, "d.json", needed=frozenset({"paragraphs"}), notes=notes) == [ARTICLE]
+    assert notes == []
+    assert read(tmp_path, "d.json", notes=notes) == read(tmp_path, "d.json", layout="squad")
+    assert notes == [
+        "d.json: its rows are the questions of SQuAD's articles; the articles are if a template names 'paragraphs'"
+    ]
     first = {"title": "t", "context": "c", "id": "1", "question": "q1"}
     second = {"title": "t", "context": "c", "id": "2", "question": "q2", "is_impossible": True}
     expected = [
