@@ -12,6 +12,7 @@ from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
 from store.db.migrations import check_version, migrate
+from store.db.verdicts import Verdicts
 from store.files.atomic import storing
 from store.files.contents import Files
 from store.files.uploads import Uploads
@@ -38,6 +39,7 @@ class Workspace:
     completions: Completions
     datasets: Datasets
     benchmarks: Benchmarks
+    verdicts: Verdicts
     results: Path
 
     @classmethod
@@ -68,6 +70,7 @@ class Workspace:
             configs=Entities(engine, "config"),
             results_table=Results(engine),
             benchmarks=Benchmarks(engine),
+            verdicts=Verdicts(engine),
             evaluators=Entities(engine, "evaluator"),
             containers=Entities(engine, "container"),
             completions=Completions(engine),

@@ -15,13 +15,14 @@ from web.compare import routes as compare
 from web.docs import routes as docs
 from web.jobs import routes as jobs
 from web.render import page
+from web.samples import routes as samples
 from web.session import routes as session
 from web.sql import routes as sql
 
 PAGES: Final = Face(
     name="pages",
     paths=re.compile(r"/$|/(jobs|compare|trends|judges|sql|login|logout|static)(/|$)"),
-    routers=(jobs.router, compare.router, sql.router, docs.router, session.router),
+    routers=(samples.router, jobs.router, compare.router, sql.router, docs.router, session.router),
     errors="page",
 )
 

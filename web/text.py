@@ -65,11 +65,11 @@ def rate(value: float) -> str:
 
 
 def size(length: int) -> str:
-    """Return a number of bytes or characters."""
-    for unit, least in (("M", 1_000_000), ("k", 1_000)):
+    """Return a number of bytes."""
+    for unit, least in (("MB", 1_000_000), ("kB", 1_000)):
         if length >= least:
             return f"{length / least:.1f} {unit}"
-    return f"{length} "
+    return f"{length} B"
 
 
 def seen(value: str) -> str:

@@ -73,11 +73,15 @@ Condition = AnyOf | Compared | Holds
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The samples that every condition holds for, sorted by `sample` or by a score, ties by their place in the job."""
+    """The samples that every condition holds for, sorted by `sample` or by a score, ties by their place in the job.
+
+    `backwards` is the same list from its end.
+    """
 
     conditions: tuple[Condition, ...] = ()
     sort: Field = ("sample",)
     descending: bool = False
+    backwards: bool = False
 
 
 def condition(name: str, by: str, texts: Sequence[str]) -> Condition:

@@ -265,6 +265,25 @@ DEATHS: Migration = (
 
 RETRIES: Migration = ("ALTER TABLE jobs ADD COLUMN retry_of TEXT",)
 
+VERDICTS: Migration = (
+    """
+    CREATE TABLE verdicts (
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        task TEXT NOT NULL,
+        sample INTEGER NOT NULL,
+        target TEXT NOT NULL,
+        trial INTEGER NOT NULL,
+        metric TEXT NOT NULL,
+        passed BOOLEAN,
+        label TEXT,
+        value DOUBLE PRECISION,
+        note TEXT,
+        updated_at TIMESTAMP NOT NULL,
+        PRIMARY KEY (job_id, task, sample, target, trial, metric)
+    )
+    """,
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -277,6 +296,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     INPUTS,
     DEATHS,
     RETRIES,
+    VERDICTS,
 )
 
 

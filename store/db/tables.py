@@ -264,3 +264,19 @@ datasets = sa.Table(
     sa.Index("datasets_created", "created_at", "id"),
     sa.Index("datasets_container", "container", "created_at", "id"),
 )
+
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    sa.Column("job_id", sa.Text, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("sample", sa.Integer, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("metric", sa.Text, primary_key=True),
+    sa.Column("passed", sa.Boolean),
+    sa.Column("label", sa.Text),
+    sa.Column("value", sa.Double),
+    sa.Column("note", sa.Text),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+)

@@ -138,11 +138,12 @@ def _ranks(names: Names, bindings: Bindings) -> list[str]:
 
 
 def _order(selection: Selection, names: Names, bindings: Bindings, value: str) -> str:
-    direction = " DESC" if selection.descending else ""
+    direction = " DESC" if selection.descending != selection.backwards else ""
     ranks = _ranks(names, bindings)
     if selection.sort == ("sample",):
         return ", ".join(f"{rank}{direction}" for rank in ranks)
-    return ", ".join([f"{value}{direction} NULLS LAST", *ranks])
+    last, further = ("FIRST", " DESC") if selection.backwards else ("LAST", "")
+    return ", ".join([f"{value}{direction} NULLS {last}", *(f"{rank}{further}" for rank in ranks)])
 
 
 def _follows(selection: Selection, names: Names, bindings: Bindings, value: str, after: Position) -> str:
@@ -153,13 +154,15 @@ def _follows(selection: Selection, names: Names, bindings: Bindings, value: str,
     target = [names.targets.index(after.target) + 1] if len(names.targets) > 1 else []
     position = [*task, after.sample, *target, after.trial]
     further = f"({', '.join(_ranks(names, bindings))}) {{}} ({', '.join(map(bindings.bind, position))})"
-    sign = "<" if selection.descending else ">"
+    sign = "<" if selection.descending != selection.backwards else ">"
     if selection.sort == ("sample",):
         return further.format(sign)
+    further = further.format("<" if selection.backwards else ">")
     if after.value is None:
-        return f"{value} IS NULL AND {further.format('>')}"
+        return f"{value} IS NULL AND {further}" + (f" OR {value} IS NOT NULL" if selection.backwards else "")
     last = bindings.bind(after.value)
-    return f"{value} {sign} {last} OR {value} IS NULL OR ({value} = {last} AND {further.format('>')})"
+    rest = "" if selection.backwards else f" OR {value} IS NULL"
+    return f"{value} {sign} {last}{rest} OR ({value} = {last} AND {further})"
 
 
 def _condition(asked: Condition, known: Sequence[ScoreName], bindings: Bindings) -> str:

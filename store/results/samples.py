@@ -16,7 +16,7 @@ import pyarrow as pa
 from core.errors import InvalidInput, ResultsMissing
 from core.job import Stage
 from core.plan import Shard
-from core.queries.samples import Selection
+from core.queries.samples import Compared, Selection
 from store.results.columns import Schema
 from store.results.folder import JobFolder
 from store.results.parquet import missing, place, version_of
@@ -25,6 +25,9 @@ from store.results.schemas import SCHEMAS, Kind
 
 OF_OUTPUT: Final = ("reasoning", "tool_calls", "finish_reason", "truncated", "empty", "outcome", "error")
 OF_SCORE: Final = ("metric", "name", "outcome", "value", "label", "passed", "feedback", "error")
+MOST_ROWS: Final = 1_000
+"""So many rows of one sample, of its targets and trials, are looked at."""
+
 GROWTH: Final = 16
 """So many times more shards are looked through next if a page is not full yet."""
 
@@ -103,6 +106,15 @@ class Samples:
                 break
         return found
 
+    def place(self, selection: Selection, task: str, sample: int) -> Position | None:
+        """Return where the last row of a sample is in an order, whatever else is asked; None before it is generated."""
+        holding = [shard for shard in self.generated if shard.task == task and shard.start <= sample < shard.stop]
+        own = replace(selection, conditions=(Compared(("sample",), "eq", sample),))
+        bindings = Bindings()
+        statement = positions(own, self.names, bindings, limit=MOST_ROWS)
+        rows = self._answer(holding, statement, bindings.values).to_pylist() if holding else []
+        return Position(*rows[-1].values()) if rows else None
+
     def ask(self, statement: str, values: object = None, *, kinds: Sequence[Kind]) -> pa.Table:
         """Answer a statement over the rows of some kinds, of all shards that are generated."""
         return self._answer(self.generated, statement, values, kinds=kinds)
@@ -139,7 +151,7 @@ class Samples:
         if selection.sort != ("sample",):
             yield self.generated
             return
-        shards = self.generated[::-1] if selection.descending else self.generated
+        shards = self.generated[::-1] if selection.descending != selection.backwards else self.generated
         start = next((n for n, shard in enumerate(shards) if after and _holds(shard, [after])), 0)
         size = 1
         while start < len(shards):

@@ -190,5 +190,5 @@ def _json(value: Any) -> str:
 
 def _cut(whole: str) -> str:
     return (
-        whole if len(whole) <= LONGEST_SPEC else f"{whole[:LONGEST_SPEC]}\n… {text.size(len(whole))} characters in all"
+        whole if len(whole) <= LONGEST_SPEC else f"{whole[:LONGEST_SPEC]}\n… {text.count(len(whole))} characters in all"
     )

@@ -1,0 +1,198 @@
+"""The pages of a job's samples."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from api.http.state import CurrentState, State
+from api.native.lists import asked_samples, refusal, to_cursor
+from api.native.routes.jobs import JobId, find
+from core.errors import InvalidInput
+from core.job import utcnow
+from core.queries.samples import Selection
+from core.verdict import LONGEST_NOTE, Verdict
+from store.results.exports import records
+from store.results.folder import JobFolder
+from store.results.samples import Samples
+from tasks.sample import SampleDetail, sample_detail
+from tasks.slices import first_columns
+from web.render import page
+from web.samples import query as queries
+from web.samples import sample as views
+from web.samples import table
+from web.session.forms import OwnForm
+
+PAGE: Final = 50
+CUT: Final = 2_000
+"""So many characters of an output are read for the table."""
+
+TaskName = Annotated[str, Path(pattern=r"^[^\x00]*$")]
+SampleNumber = Annotated[int, Path(ge=0)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/jobs/{job_id}/samples")
+def show_samples(
+    request: Request,
+    job_id: JobId,
+    state: CurrentState,
+    sort: str = "sample",
+    cursor: str | None = None,
+    column: Annotated[list[str] | None, Query()] = None,
+) -> Response:
+    """Show a job's samples, also while it runs, narrowed and ordered as the URL says."""
+    job = find(state, job_id)
+    path = queries.job_url(job.id, "samples")
+    items = request.query_params.multi_items()
+    if (clean := _clean(items)) != items:
+        return RedirectResponse(queries.url(path, clean), 303)
+    asked = asked_samples(request, sort, cursor or None)
+    folder = state.folder(job.id)
+    names = first_columns(folder)
+    with Samples.open(folder) as samples:
+        try:
+            found = samples.find(asked.selection, limit=PAGE + 1, after=asked.after)
+        except InvalidInput as error:
+            raise refusal("sort" if "score" in sort else "filter", error.message) from None
+        rows = list(records(samples.load(found[:PAGE], cut=CUT)))
+        scores, coverage = samples.names.scores, samples.coverage
+    kept = queries.asked(items)
+    chosen = [("column", each) for each in column or ()]
+    columns = table.columns(path, kept, names, scores, column or ())
+    shown = [each for each in columns if each.is_shown]
+    further = [("cursor", to_cursor(found[PAGE - 1], sort))] if len(found) > PAGE else None
+    table_rows = [table.row(job.id, each, shown, kept) for each in rows]
+    return page(
+        request,
+        "samples/table.html",
+        job=job,
+        path=path,
+        rows=table_rows,
+        several=table.several(table_rows),
+        columns=columns,
+        shown=shown,
+        coverage=coverage,
+        presets=queries.presets(path, kept, scores, chosen),
+        conditions=queries.conditions(path, [*kept, *chosen]),
+        fields=_fields(names, [each.name for each in columns]),
+        signs=queries.SIGNS,
+        kept=[*kept, *chosen],
+        output_text=dict(kept).get("search[output]", ""),
+        next_url=queries.url(path, [*kept, *chosen], further) if further else None,
+        first_url=queries.url(path, [*kept, *chosen]) if cursor else None,
+        export_query=queries.url("", [*kept, ("format", "")]),
+    )
+
+
+@router.get("/jobs/{job_id}/samples/{task:path}/{number}")
+def show_sample(
+    request: Request, job_id: JobId, task: TaskName, number: SampleNumber, state: CurrentState, sort: str = "sample"
+) -> Response:
+    """Show what happened to one sample, and lead to those beside it in the list that it was found in."""
+    job = find(state, job_id)
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key not in queries.OWN]
+    asked = asked_samples(request, sort, None)
+    folder = state.folder(job.id)
+    detail = sample_detail(folder, task, number)
+    path = queries.job_url(job.id, "samples")
+    before, after = _beside(folder, asked.selection, detail)
+    return page(
+        request,
+        "samples/sample.html",
+        job=job,
+        detail=detail,
+        item=views.item(detail),
+        answers=views.answers(detail, state.verdicts.of_sample(job.id, task, number)),
+        list_url=queries.url(path, kept),
+        here=request.url.path,
+        query=urlencode(kept),
+        whole_url=f"/api/assay/v1{queries.job_url(job.id, 'samples', task, str(number))}",
+        before_url=before and queries.url(queries.job_url(job.id, "samples", *before), kept),
+        after_url=after and queries.url(queries.job_url(job.id, "samples", *after), kept),
+    )
+
+
+@router.post("/jobs/{job_id}/samples/{task:path}/{number}", dependencies=[OwnForm])
+async def keep_verdict(
+    request: Request, job_id: JobId, task: TaskName, number: SampleNumber, state: CurrentState
+) -> Response:
+    """Keep what a person says of an output; saying nothing takes back what was said."""
+    async with request.form() as sent:
+        form = {name: value for name, value in sent.items() if isinstance(value, str)}
+    await run_in_threadpool(_keep, state, job_id, task, number, form)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{queries.job_url(job_id, 'samples', task, str(number))}{query}#verdicts", 303)
+
+
+def _keep(state: State, job_id: str, task: str, number: int, form: Mapping[str, str]) -> None:
+    job = find(state, job_id)
+    try:
+        passed, value, note = views.read_verdict(form)
+        trial = int(form.get("trial", "0"))
+    except ValueError as error:
+        raise InvalidInput(f"The verdict was not kept: {error}") from None
+    if note and len(note) > LONGEST_NOTE:
+        raise InvalidInput(f"The verdict was not kept: its note is longer than {LONGEST_NOTE:,} characters")
+    detail = sample_detail(state.folder(job.id), task, number, target=form.get("target", ""), trial=trial)
+    metric = form.get("metric", "")
+    known = [each.metric.name for each in detail.outputs[0].metrics]
+    if metric not in known:
+        raise InvalidInput(f"The verdict was not kept: there is no metric {metric!r}; metrics: {', '.join(known)}")
+    verdict = Verdict(
+        job_id=job.id,
+        task=task,
+        sample=number,
+        target=form["target"],
+        trial=trial,
+        metric=metric,
+        passed=passed,
+        value=value,
+        note=note,
+        updated_at=utcnow(),
+    )
+    is_empty = (passed, value, note) == (None, None, None)
+    state.verdicts.drop(verdict) if is_empty else state.verdicts.put(verdict)
+
+
+Neighbour = tuple[str, str] | None
+
+
+def _beside(folder: JobFolder, selection: Selection, detail: SampleDetail) -> tuple[Neighbour, Neighbour]:
+    """Return the samples before and after one in a list, each as its task and number."""
+    with Samples.open(folder) as samples:
+        try:
+            return (
+                _next(samples, replace(selection, backwards=True), detail),
+                _next(samples, selection, detail),
+            )
+        except InvalidInput as error:
+            raise refusal("filter", error.message) from None
+
+
+def _next(samples: Samples, selection: Selection, detail: SampleDetail) -> Neighbour:
+    rows = len(detail.outputs)
+    place = samples.place(selection, detail.task, detail.sample)
+    found = samples.find(selection, limit=rows + 1, after=place) if place else []
+    here = (detail.task, detail.sample)
+    return next(((each.task, str(each.sample)) for each in found if (each.task, each.sample) != here), None)
+
+
+def _clean(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return a query without what a form left empty, and with the filter that it was used to put together."""
+    form = dict(items)
+    kept = [(key, value) for key, value in items if value and key not in ("field", "by", "value")]
+    if form.get("field") and form.get("value"):
+        kept.append(queries.condition(form["field"], form.get("by", "eq"), form["value"]))
+    return kept
+
+
+def _fields(names: list[str], columns: list[str]) -> list[str]:
+    """Return what samples can be narrowed by."""
+    scores = [each for each in columns if each.startswith("score.")]
+    return [*(f"item.{name}" for name in names), *scores, "outcome", "passed", "label", "task", "target", "truncated"]
