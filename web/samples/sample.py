@@ -150,7 +150,7 @@ def _grade(score: Score, *, told: str | None) -> Grade:
 def _talk(exchange: Exchange, *, told: str | None = None) -> Talk:
     call, usage = exchange.call, exchange.call.usage
     tokens = {"sent": usage.prompt_tokens, "made": usage.completion_tokens, "thinking": usage.reasoning_tokens}
-    told = [f"{number:,} tokens {name}" for name, number in tokens.items() if number is not None]
+    counted = [f"{number:,} tokens {name}" for name, number in tokens.items() if number is not None]
     tries = f"{call.attempts} attempt{'' if call.attempts == 1 else 's'}"
     return Talk(
         model=exchange.model,
@@ -158,7 +158,7 @@ def _talk(exchange: Exchange, *, told: str | None = None) -> Talk:
         reply=_said(exchange.reply) if exchange.reply else None,
         came=_text(exchange.response) if exchange.response else None,
         error=None if call.error == told else call.error,
-        took=", ".join([text.duration(call.seconds), tries, *told]),
+        took=", ".join([text.duration(call.seconds), tries, *counted]),
         settings=", ".join(f"{name} {_written(value)}" for name, value in exchange.settings.items()),
     )
 
