@@ -51,8 +51,11 @@ def summary_view(summaries: Sequence[Summary]) -> View:
     """Return a row a score: how sure its mean is, and why samples have none."""
     columns = ("task", "target", "metric", "name", "mean", "ci_low", "ci_high", "count", "nan_count", "outcomes")
     return View(
-        (*columns, "cautions"),
-        [[*(getattr(each, name) for name in columns), ", ".join(each.cautions or ())] for each in summaries],
+        (*columns, "cautions", "repeats"),
+        [
+            [*(getattr(each, name) for name in columns), ", ".join(each.cautions or ()), each.repeats]
+            for each in summaries
+        ],
         summary_table(summaries),
     )
 

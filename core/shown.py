@@ -82,7 +82,8 @@ def legend(summaries: Iterable[Summary]) -> list[str]:
     rows = list(summaries)
     reasons = {each.ci_reason for each in rows}
     words = {word for each in rows for word in each.cautions or ()}
-    repeats = REPEATS.items() if any(each.repeats for each in rows) else ()
+    trials = " ".join(part for each in rows for part in repeated(each))
+    repeats = [(word, said) for word, said in REPEATS.items() if word.partition("@")[0] in trials]
     told = [(word, said) for word, said in (*REASONS.items(), *CAUTIONS.items()) if word in {*reasons, *words}]
     return [f"{word}: {said}" for word, said in (*repeats, *told)]
 

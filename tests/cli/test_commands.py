@@ -35,7 +35,7 @@ def test_a_job_is_shown_with_its_scores(at, job, capsys):
     assert answer(["jobs", "show", job]) == 0
     printed = capsys.readouterr().out
     assert printed.splitlines()[1].split("\t")[:2] == [job, "created"]
-    assert printed.splitlines()[-1] == 'qa\tt\tm\tn\t1.5\t\t\t2\t1\t{"scored": 2, "refused": 1}\t'
+    assert printed.splitlines()[-1] == 'qa\tt\tm\tn\t1.5\t\t\t2\t1\t{"scored": 2, "refused": 1}\t\t'
 
 
 def test_intents_are_passed_on(at, job, capsys):

@@ -68,9 +68,7 @@ def test_what_trials_tell_is_told_and_explained() -> None:
         "0.778 [0.676, 0.855] · 81 of 100 trials scored · 12 judge_error, 7 refused · "
         "27 samples, pass@3 0.900, pass^3 0.500, flip rate 0.250, rerun ±0.034"
     )
-    assert [line.partition(":")[0] for line in shown.legend([repeated])] == [
-        *("pass@k, pass^k", "flip rate", "rerun", "enough trials")
-    ]
+    assert [line.partition(":")[0] for line in shown.legend([repeated])] == [*("pass@k, pass^k", "flip rate", "rerun")]
 
 
 def test_what_scored_next_to_nothing_is_named() -> None:
