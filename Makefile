@@ -13,7 +13,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-comparisons crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test attack-test
+.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-comparisons crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test attack-test
 
 install: .venv/installed
 
@@ -133,6 +133,10 @@ fault-test: install
 # A disk that is full, files that may grow no further, renames that are refused.
 storage-test: install
 	$(BIN)/python -m bench.storage --faults $(FAULTS) --seed $(SEED) --write RELIABILITY.md
+
+# How often intervals, tests and plans are right.
+stats-test: install
+	$(BIN)/python -m bench.statistics --seed $(SEED) --write RELIABILITY.md
 
 # Random lives of jobs, requests from the schema, and keys: the tests of the suite, in their long forms.
 life-test http-test secrets-test: %-test: install

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -32,6 +33,13 @@ class Asked:
     primary: tuple[str, ...] = ()
     alpha: float = 0.05
     slice: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a margin or a level that there cannot be."""
+        if self.margin is not None and not 0 < self.margin < inf:
+            raise InvalidInput(f"margin: a number above 0, and not {self.margin:g}")
+        if not 0 < self.alpha < 0.5:
+            raise InvalidInput(f"alpha: a number between 0 and 0.5, and not {self.alpha:g}")
 
 
 @dataclass(frozen=True, slots=True)

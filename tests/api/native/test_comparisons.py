@@ -1,17 +1,22 @@
 """Comparisons over HTTP, and the command that asks for them."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from api.native.comparisons import to_comparison
 from api.native.lists import sealed
 from cli.main import answer
+from core.errors import AssayError
 from core.job import NewJob, random_id, utcnow
 from core.planning import Aim, Noise, plan
 from core.spec import RecordedTarget
 from tasks.aggregate import aggregate
+from tasks.comparisons.compare import Asked, compare
+from tasks.comparisons.sides import open_side
 from tasks.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
@@ -22,21 +27,44 @@ COMPARISONS = "/api/assay/v1/comparisons"
 CHANGES = {f"{COMPARISONS}/samples": {"change": "improved"}}
 
 
-def done(service: Any, *said: str, name: str | None = None, namespace: str = "default") -> str:
-    """A finished job over recorded answers, of which `yes` is right."""
+def done(
+    service: Any, *said: str, name: str | None = None, namespace: str = "default", start: int = 0, shards: int = 9
+) -> str:
+    """A job over recorded answers, of which `yes` is right, that has finished its first shards."""
     job_id = random_id("job-")
-    rows = [{"id": i, "said": each, "answer": "yes"} for i, each in enumerate(said)]
+    rows = [{"id": i, "said": each, "answer": "yes"} for i, each in enumerate(said, start)]
     asked = spec(RecordedTarget(column="said"), rows, CORRECT)
     new = NewJob(id=job_id, face="nemo-v2", spec=asked, request={}, name=name or job_id, namespace=namespace)
     job = service.state.jobs.add(new)
     engine = Engine(service.state, job, attempt=1, worker="w", tell=lambda _: None)
     with engine.engaged():
         resolve_job(engine)
-        for shard in engine.manifest.shards:
+        for shard in engine.manifest.shards[:shards]:
             generate_shard(engine, shard, final=True)
             judge_shard(engine, shard, final=True)
-        aggregate(engine)
+        if shards >= len(engine.manifest.shards):
+            aggregate(engine)
     return job_id
+
+
+def in_python(service: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """What a program gets that asks in Python, in the words of the API."""
+    fields = {name: value for name, value in asked.items() if name not in ("baseline", "candidate")}
+    fields |= {name: fields[name].removeprefix("item.") for name in ("match", "slice") if name in fields}
+    fields |= {"primary": (fields["primary"],)} if "primary" in fields else {}
+    named = (asked[name].partition("/") for name in ("baseline", "candidate"))
+    first, second = (
+        open_side(service.state.folder(service.state.jobs.identify(job)), target or None) for job, _, target in named
+    )
+    question = Asked(**fields)
+    return to_comparison(first, second, question, compare(first, second, question)).model_dump(mode="json")
+
+
+def as_options(asked: dict[str, Any]) -> list[str]:
+    """The command that asks the same."""
+    named = [asked["baseline"], asked["candidate"]]
+    options = ([f"--{name}={value}"] for name, value in asked.items() if name not in ("baseline", "candidate"))
+    return ["compare", *named, *(part for option in options for part in option)]
 
 
 @pytest.fixture(scope="module")
@@ -64,27 +92,108 @@ def test_two_jobs_are_compared(service: Any, sides: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "told"),
+    ("asked", "told"),
     [
-        ({"slices": "item.id"}, 422, "there is no such parameter"),
-        ({"slice": "id"}, 422, "item.COLUMN"),
-        ({"slice": "item.nope"}, 422, "no row that is compared has a value in column 'nope'"),
-        ({"match": "id"}, 422, "item.COLUMN"),
-        ({"match": "item.answer"}, 422, "column 'answer' has"),
-        ({"margin": "-1"}, 422, "greater than 0"),
-        ({"alpha": "0.7"}, 422, "less than 0.5"),
-        ({"primary": "nope"}, 422, "no metric 'nope'"),
-        ({"candidate": "job-gone"}, 404, "no job has the id or the name 'job-gone', or an id that begins so"),
-        ({"candidate": ""}, 404, "no job has the id or the name ''"),
-        ({"candidate": "job-"}, 422, "the ids of several jobs begin with 'job-': job-"),
+        ({"slice": "item.nope"}, "no row that is compared has a value in column 'nope'"),
+        ({"slice": "item.id"}, "column 'id' has 60 values in task 'qa'; at most 50 are compared"),
+        (
+            {"candidate": "OTHER", "match": "item.nope"},
+            "row 1: no value in column 'nope', by which",
+        ),
+        ({"candidate": "OTHER", "match": "item.answer"}, "column 'answer' has \"yes\" twice, in rows 1 and 2"),
+        ({"margin": -1.0}, "margin"),
+        ({"margin": float("inf")}, "margin"),
+        ({"alpha": 0.7}, "alpha"),
+        ({"alpha": 0.0}, "alpha"),
+        ({"primary": "nope"}, "primary: no metric 'nope' on both sides; metrics: correct"),
+        ({"candidate": "job-gone"}, "no job has the id or the name 'job-gone', or an id that begins so"),
+        ({"candidate": "DELETED"}, "no job has the id or the name"),
+        ({"candidate": "BEGUN"}, "has finished none of its samples yet"),
+        ({"candidate": "WAITING"}, "has no results yet; compare it once it has begun"),
+        ({"candidate": "ELSEWHERE"}, "have no sample in common"),
+        ({"candidate": "SIDE/nope"}, "evaluates no target 'nope'; targets: target"),
+        ({"candidate": ""}, "no job has the id or the name ''"),
+        ({"candidate": "job-"}, "the ids of several jobs begin with 'job-'"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_by_name(
-    service: Any, sides: tuple[str, str], asked: dict[str, str], status: int, told: str
+def test_what_cannot_be_compared_is_refused_by_name_however_one_asks(
+    service: Any,
+    others: dict[str, str],
+    asked: dict[str, Any],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = {"baseline": others["SIDE"], "candidate": others["SIDE"]} | asked
+    job, slash, target = named["candidate"].partition("/")
+    named["candidate"] = others.get(job, job) + slash + target
+    refused = service.http.get(COMPARISONS, params=named)
+    assert refused.status_code in (404, 409, 422)
+    detail = refused.json()["detail"]
+    assert told in (detail if isinstance(detail, str) else f"{detail[0]['loc'][-1]}: {detail[0]['msg']}")
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    assert answer(as_options(named)) == 2
+    assert told in capsys.readouterr().err
+    with pytest.raises(AssayError, match=re.escape(told)):
+        in_python(service, named)
+
+
+@pytest.fixture(scope="module")
+def others(service: Any) -> dict[str, str]:
+    """Jobs of sixty samples, by what is the matter with them."""
+    said = ["yes", "no"] * 30
+    deleted = done(service, *said)
+    service.state.jobs.want(deleted, "delete")
+    waiting = random_id("job-")
+    asked = spec(RecordedTarget(column="said"), [{"said": "a", "answer": "a"}], CORRECT)
+    service.state.jobs.add(NewJob(id=waiting, face="nemo-v2", spec=asked, request={}, name=waiting))
+    return {
+        "SIDE": done(service, *said),
+        "OTHER": done(service, *said[::-1]),
+        "DELETED": deleted,
+        "WAITING": waiting,
+        "BEGUN": done(service, *said, shards=0),
+        "ELSEWHERE": done(service, *said, start=1000),
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"slices": "item.id"}, "no such parameter"),
+        ({"slice": "id"}, "item.COLUMN"),
+        ({"match": "id"}, "item.COLUMN"),
+    ],
+)
+def test_what_is_no_question_is_refused_by_its_parameter(
+    service: Any, sides: tuple[str, str], asked: dict[str, str], told: str
 ) -> None:
     refused = service.http.get(COMPARISONS, params={"baseline": sides[0], "candidate": sides[1]} | asked)
-    assert refused.status_code == status
-    assert told in refused.text
+    [problem] = refused.json()["detail"]
+    assert (refused.status_code, problem["loc"], told in problem["msg"]) == (422, ["query", *asked], True)
+
+
+def test_a_job_that_runs_is_compared_on_what_it_has_finished_and_that_is_said(
+    service: Any, others: dict[str, str]
+) -> None:
+    running = done(service, *["yes", "no"] * 30, shards=1)
+    found = service.http.get(COMPARISONS, params={"baseline": others["SIDE"], "candidate": running}).json()
+    [task], [score] = found["tasks"], found["scores"]
+    assert (task["pairs"], task["only_baseline"], score["n"]) == (25, 35, 25)
+    assert score["cautions"] == ["unmatched_samples", "unfinished"]
+
+
+def test_a_comparison_is_the_same_however_one_asks(
+    service: Any, sides: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"baseline": sides[0], "candidate": f"{sides[1]}/target"}
+    asked |= {"margin": 0.05, "alpha": 0.1, "primary": "correct", "slice": "item.said", "match": "item.id"}
+    over_http = service.http.get(COMPARISONS, params=asked).json()
+    assert over_http["scores"][0]["margin"] == 0.05
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    answer([*as_options(asked), "--json"])
+    assert json.loads(capsys.readouterr().out) == over_http
+    assert in_python(service, asked) == over_http
 
 
 def test_a_score_is_compared_for_each_value_of_a_column(
