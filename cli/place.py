@@ -17,8 +17,6 @@ from store.files.atomic import publish
 NOTE: Final = "serve.url"
 CONNECT_S: Final = 2.0
 
-EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses that are listened on and cannot be called."""
 
 REMEDY: Final = "start one with `assay serve`, or set ASSAY_URL to where one is"
 
@@ -43,12 +41,6 @@ class Place:
         except OSError:
             return False
         return True
-
-
-def listening_url(settings: Settings) -> str:
-    """Return the URL at which the API can be asked on this machine, which no proxy need be up for."""
-    host = EVERYWHERE.get(settings.host, settings.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 @contextmanager
@@ -94,7 +86,7 @@ def known_places(settings: Settings) -> list[Place]:
     """Return where the service may be, the likeliest first: settings that were made say more than the defaults."""
     made = settings.model_fields_set & {"host", "port"}
     said_by = " and ".join(origin([name]) or name for name in sorted(made)) or "the default"
-    of_settings = [Place(listening_url(settings), said_by)] if settings.port else []
+    of_settings = [Place(settings.listening_url, said_by)] if settings.port else []
     note = settings.home / NOTE
     try:
         noted_there = [Place(note.read_text(encoding="utf-8").strip(), f"as {note} says")]

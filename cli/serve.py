@@ -16,7 +16,7 @@ import certifi
 import httpx
 
 from cli.children import Child, Command, stop_all
-from cli.place import listening_url, noted
+from cli.place import noted
 from cli.signals import stop_signals
 from core.errors import Misconfigured
 from core.settings import Settings, make_folder
@@ -154,12 +154,12 @@ class Service:
     @property
     def url(self) -> str:
         """The base URL for clients."""
-        return self._settings.public_url or self.listening_url
+        return self._settings.url
 
     @property
     def listening_url(self) -> str:
         """The base URL on this machine, which no proxy need be up for."""
-        return listening_url(self._settings)
+        return self._settings.listening_url
 
     def wait_until_ready(self) -> None:
         """Wait until a job can run, saying what is there already; raises TimeoutError."""

@@ -43,6 +43,9 @@ from core.door import Door
 from core.errors import Misconfigured
 from core.setting_origin import PREFIX, origin, settings_file
 
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that are listened on and cannot be called."""
+
 BAD_SETTING = 2
 """What a process ends with for a wrong setting."""
 
@@ -170,6 +173,17 @@ class Settings(BaseSettings):
     def jobs_url(self) -> str:
         """The SQLAlchemy URL of the job tables."""
         return self.database_url or f"sqlite:///{self.home / 'assay.db'}"
+
+    @property
+    def listening_url(self) -> str:
+        """The URL at which the API can be asked on this machine, which no proxy need be up for."""
+        host = EVERYWHERE.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The URL of the API for those who use it."""
+        return (self.public_url or self.listening_url).rstrip("/")
 
     def url_of(self, model: str) -> str | None:
         """Return where a model answers that is named without a URL; None if the settings do not know it."""

@@ -1,8 +1,8 @@
-"""What a job leaves on Prefect's Artifacts page: its results, and a line in its config's history."""
+"""What a job leaves on Prefect's Artifacts page: its results, and a line for each of its targets in a history."""
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 from zlib import crc32
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -10,18 +10,22 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from core import shown
 from core.errors import AssayError
 from core.job import Job
-from core.result import Summary
+from core.spec import EvaluationSpec, ModelTarget
 from core.text import as_markdown
+from flows.page import Findings, markdown
 
-COLUMNS: Final = ("task", "target", "metric", "score", "mean [95 % interval]", "scored", "not scored", "cautions")
+RECORDED: Final = "recorded"
+"""What stands for the model of outputs that were there."""
 
 
-async def publish_results(job: Job, summaries: Sequence[Summary]) -> None:
-    """Leave the job's results as a page, and as a table under a key that recurring jobs share."""
-    page = markdown(job, summaries)
-    await acreate_markdown_artifact(page, key=artifact_key(job.id), description=f"Results of {job.id}")
-    key = artifact_key(f"{job.namespace}-{job.config or job.name}-results")
-    await acreate_table_artifact(table(summaries), key=key, description=f"Results of {job.id}")
+async def publish_results(found: Findings) -> None:
+    """Leave the job's results as a page, and those of a stored config in the history of each of its targets."""
+    job = found.job
+    described = f"Results of {job.id}"
+    await acreate_markdown_artifact(markdown(found), key=artifact_key(job.id), description=described)
+    if job.config is not None:  # jobs that share none have no history
+        for key, rows in histories(found):
+            await acreate_table_artifact(rows, key=key, description=described)
 
 
 async def publish_failure(job: Job, error: AssayError) -> None:
@@ -31,25 +35,36 @@ async def publish_failure(job: Job, error: AssayError) -> None:
     await acreate_markdown_artifact(page, key=artifact_key(job.id), description=f"Why {job.id} failed")
 
 
-def markdown(job: Job, summaries: Sequence[Summary]) -> str:
-    """Return the page: a heading, a table of the summaries, and what its words mean."""
-    few = shown.shortfall(summaries)
-    warning = [f"**{as_markdown(few)}**", ""] if few else []
-    names = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    rows = ["| " + " | ".join(row.values()) + " |" for row in table(summaries)]
-    words = [f"- {line}" for line in shown.legend(summaries)]
-    return "\n".join([f"# {as_markdown(job.name)}", "", *warning, *names, *rows, *([""] if words else []), *words])
+def histories(found: Findings) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the key of each target's history, and what the job adds to it: a row for each score."""
+    spec, job = found.manifest.spec, found.job
+    evaluated = [target for target in spec.targets if target.name != spec.reference]
+    for target in evaluated:
+        own = f"-{target.name}" if len(evaluated) > 1 else ""
+        rows = [
+            {
+                **_texts(model=_model(spec, target.name), task=each.task, metric=each.metric, score=each.name),
+                "mean": each.mean,
+                "low": each.ci_low,
+                "high": each.ci_high,
+                "scored": each.count,
+                "not scored": each.nan_count,
+                **_texts(cautions=shown.cautions(each), job=job.name),
+            }
+            for each in found.summaries
+            if each.target == target.name
+        ]
+        yield artifact_key(f"{job.namespace}-{job.config}{own}-results"), rows
 
 
-def table(summaries: Iterable[Summary]) -> list[dict[str, str]]:
-    """Return a row for each summary, of which Prefect takes each text for Markdown."""
-    return [dict(zip(COLUMNS, map(as_markdown, _cells(each)), strict=True)) for each in summaries]
+def _model(spec: EvaluationSpec, name: str) -> str:
+    target = next(each for each in spec.targets if each.name == name)
+    return target.endpoint.model if isinstance(target, ModelTarget) else RECORDED
 
 
-def _cells(each: Summary) -> tuple[str, ...]:
-    names = (each.task, each.target, each.metric, each.name)
-    figures = ", ".join([shown.mean(each), *shown.repeated(each)])
-    return (*names, figures, shown.scored(each), ", ".join(shown.excluded(each)), shown.cautions(each))
+def _texts(**texts: str) -> dict[str, str]:
+    """Return texts of a table, of which Prefect takes each for Markdown."""
+    return {name: as_markdown(text) for name, text in texts.items()}
 
 
 def artifact_key(text: str) -> str:

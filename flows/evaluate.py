@@ -1,8 +1,9 @@
 """The one flow: an evaluation job is a run of `evaluate`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
@@ -22,7 +23,7 @@ from prefect.states import Cancelled, Completed, Failed, Suspended
 from pydantic.json_schema import SkipJsonSchema
 
 from core.errors import AssayError, Conflict, ServiceError, SpecInvalid, StorageFailed
-from core.job import TERMINAL, Job
+from core.job import TERMINAL, Job, utcnow
 from core.job import Stage as StageName
 from core.plan import Shard, in_flight
 from core.result import Summary
@@ -44,11 +45,14 @@ from flows.form import (
     StoredConfig,
     StoredTarget,
 )
+from flows.former import held_against_former, tell
 from flows.labels import run_name, tags
+from flows.page import Findings
 from flows.register import completed, job_id_of, register
 from flows.runner import RUNNER_OF_SETTINGS
 from flows.spec_file import UNBOUNDED, FileBounds
 from flows.worker.wake import worker_name
+from store.results.tokens import paid_tokens
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.calls import ShardIncomplete
@@ -57,8 +61,12 @@ from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job
 from tasks.shard_end import ShardEnd
+from tasks.worst import worst_samples
 
 T = TypeVar("T")
+
+MOST_SHOWN = 5
+"""Of a job's worst samples."""
 
 RETRY_DELAYS_S = [1.0, 5.0]
 """Before the second and the last attempt at a shard."""
@@ -173,17 +181,41 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
             await label_run(job)
     if job.spec is None:
         return Cancelled(message="Cancelled by the user.")
+    began_at = job.started_at or utcnow()
     engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=get_run_logger().info)
     with engine.engaged(), engine.failing():
         await patiently(resolve_job, engine)
         await asyncio.to_thread(generate_and_judge, engine)
         if not engine.stop:
             summaries = await patiently(aggregate, engine)
-            await publish_results(job, summaries)
+            await publish_results(await asyncio.to_thread(findings, engine, summaries, began_at))
             return summaries
     if engine.stop == "pause" and deployment.id is not None:
         await suspend()
     return Cancelled(message="Cancelled by the user.")
+
+
+def findings(engine: Engine, summaries: Sequence[Summary], began_at: datetime) -> Findings:
+    """Return what there is to tell of a job that is done; one from Prefect is held against the one before it."""
+    job, folder, compared = engine.job, engine.folder, None
+    if job.id == job_id_of(UUID(flow_run.id)):
+        try:
+            compared = held_against_former(engine.workspace, job)
+        except AssayError as error:
+            engine.say(f"It was not compared with the job before it: {error.message}")
+        if compared:
+            engine.say(f"{compared.verdict} against {compared.former.name}")
+            tell(compared)
+    return Findings(
+        job=job,
+        summaries=summaries,
+        manifest=engine.manifest,
+        seconds=(utcnow() - began_at).total_seconds(),
+        url=f"{engine.workspace.settings.url}/jobs/{job.id}",
+        tokens=paid_tokens(folder),
+        worst=worst_samples(folder, engine.manifest, summaries, MOST_SHOWN),
+        compared=compared,
+    )
 
 
 async def patiently(stage: Callable[[Engine], T], engine: Engine) -> T:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.place import NOTE, Unreachable, find_service, listening_url, noted
+from cli.place import NOTE, Unreachable, find_service, noted
 from core.settings import Settings
 
 
@@ -57,4 +57,4 @@ def test_without_a_service_it_is_said_where_it_was_looked_for(place: Path) -> No
 
 def test_what_listens_everywhere_is_asked_on_this_machine(place: Path) -> None:
     settings = Settings(host="::", port=8001, api_keys=("key-0123456789",))
-    assert listening_url(settings) == "http://[::1]:8001"
+    assert settings.listening_url == "http://[::1]:8001"

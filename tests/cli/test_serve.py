@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.place import listening_url
 from cli.serve import CannotServe, listen_from, sole_supervisor
 from core.errors import Misconfigured
 from core.settings import Settings
@@ -69,8 +68,8 @@ def test_the_next_port_on_which_nobody_listens_is_taken() -> None:
     [("127.0.0.1", "http://127.0.0.1:7331"), ("::1", "http://[::1]:7331"), ("localhost", "http://localhost:7331")],
 )
 def test_readiness_is_asked_where_the_api_listens_and_not_of_a_proxy(tmp_path: Path, host: str, url: str) -> None:
-    assert listening_url(Settings(home=tmp_path, host=host)) == url
-    assert listening_url(Settings(home=tmp_path, host=host, public_url="https://evals.example.com")) == url
+    assert Settings(home=tmp_path, host=host).listening_url == url
+    assert Settings(home=tmp_path, host=host, public_url="https://evals.example.com").listening_url == url
 
 
 def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:

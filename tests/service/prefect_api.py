@@ -62,6 +62,11 @@ class Prefect:
     def cancel(self, run_id: str) -> None:
         self.set_state(run_id, "CANCELLING", "Cancelling")
 
+    def events(self, name: str, verdict: str) -> list[Json]:
+        wanted = {"event": {"name": [name]}, "resource": {"labels": {"assay.verdict": [verdict]}}}
+        found: list[Json] = self.call("POST", "/events/filter", filter=wanted)["events"]
+        return found
+
     def log(self, run_id: str) -> list[str]:
         wanted = {"flow_run_id": {"any_": [run_id]}, "level": {"ge_": 40}}
         return [line["message"] for line in self.call("POST", "/logs/filter", logs=wanted)]
