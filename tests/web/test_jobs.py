@@ -5,7 +5,12 @@ import re
 import pytest
 
 from core.job import NewJob
+from core.result import Score
+from tasks.summaries import Aggregator
+from tests.tasks.specs import CORRECT, model, spec
 from tests.web import night
+from web.jobs.figures import score_rows
+from web.render import ENVIRONMENT
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +145,13 @@ def test_no_text_of_a_stranger_becomes_markup(site, jobs):
         assert "&lt;script&gt;" in page
         assert "<script>" not in page
         assert "<img" not in page
+
+
+def test_what_several_trials_tell_stands_below_the_mean():
+    aggregator = Aggregator(spec(model("http://x/v1"), [], CORRECT).tasks, 2)
+    ends = [(sample, trial, float(sample < 3 or trial)) for sample in range(4) for trial in range(2)]
+    aggregator.add(Score("qa", i, "target", t, "correct", "string-check", "scored", x) for i, t, x in ends)
+    macro = ENVIRONMENT.from_string('{% from "jobs/parts.html" import score_table %}{{ score_table(scores) }}')
+    table = macro.render(scores=score_rows(aggregator.summaries()))
+    assert "4 samples, pass@2 1.000, pass^2 0.750, flip rate 0.250" in table
+    assert "8 of 8 trials" in table

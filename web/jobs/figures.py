@@ -11,13 +11,17 @@ from web.text import number
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """A score: `mean` is its figure with the interval, `worst` and `best` what it were if all excluded had those."""
+    """A score: `mean` is its figure with the interval, `worst` and `best` what it were if all excluded had those.
+
+    `repeated` is what several trials tell.
+    """
 
     task: str
     target: str
     metric: str
     name: str
     mean: str
+    repeated: str
     value: float | None
     scored: str
     excluded: str
@@ -51,6 +55,7 @@ def _row(each: Summary, scale: Scale | None) -> ScoreRow:
         metric=each.metric,
         name=each.name,
         mean=shown.mean(each),
+        repeated=", ".join(shown.repeated(each)),
         value=each.mean,
         scored=shown.scored(each),
         excluded=", ".join(shown.excluded(each)),
