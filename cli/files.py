@@ -8,7 +8,7 @@ from cyclopts import App
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from cli import terminal
-from cli.client import Client, JsonDict, path_to
+from cli.client import Client, JsonDict, Refused, path_to
 from cli.output import AsJson, put
 from cli.tables import plain_view
 from core.errors import DatasetUnreadable
@@ -87,4 +87,10 @@ def _send(client: Client, path: Path, named: dict[str, str]) -> JsonDict:
         path.open("rb") as file,
     ):
         content = progress.wrap_file(file, total=path.stat().st_size, description=visible(path.name))
-        return client.ask("POST", FILES, params=named, content=content)
+        try:
+            return client.ask("POST", FILES, params=named, content=content)
+        except Refused as error:
+            if error.status != 413:
+                raise
+            remedy = "cut it, or set ASSAY_MAX_UPLOAD of the service to the bytes a file may have"
+            raise Refused(f"{path.name} is longer than the service takes: {remedy}", error.status) from None
