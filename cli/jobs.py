@@ -6,6 +6,7 @@ from cyclopts import App
 
 from cli.client import Client, JsonDict, job_path
 from cli.output import AsJson, View, put
+from cli.overview import job_fields, usage_view
 from cli.summaries import read_summaries, show_end, show_summaries
 from cli.tables import job_view
 from cli.terminal import say_json
@@ -40,16 +41,26 @@ def list_jobs(
 
 @app.command
 def show(job: str, *, as_json: AsJson = False) -> int:
-    """Show a job: its status, and its scores once there are some."""
+    """Show a job: how far it is, how long it took, what it paid to each model, and its scores once there are some.
+
+    Args:
+        job: The job: its id or an unambiguous start of it, or its name.
+        as_json: Print JSON, for a script to read.
+    """
     client = Client()
     found = client.get(job_path(job))
-    told = client.get(job_path(job, "summaries"))["data"]
-    _print({"job": found, "summaries": told}, as_json, lambda: job_view([found]))
-    if not as_json:
-        summaries = read_summaries(told)
-        if summaries:
-            show_summaries(summaries)
-        show_end(found, summaries)
+    told = client.get(job_path(found["id"], "summaries"))["data"]
+    usage = client.get(job_path(found["id"], "usage"))["data"]
+    if as_json:
+        say_json({"job": found, "summaries": told, "usage": usage}, indent=2)
+        return 0
+    put(job_fields(found))
+    if usage:
+        put(usage_view(usage))
+    summaries = read_summaries(told)
+    if summaries:
+        show_summaries(summaries)
+    show_end(found, summaries)
     return 0
 
 

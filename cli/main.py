@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
+from cli.again import Again
 from cli.client import Refused
 from cli.compare import Question, compare
 from cli.entities import entity_app
@@ -38,6 +39,7 @@ NO_QUESTION = Question()
 NO_DEMAND = Demand()
 NO_AIM = Wanted()
 NO_ASSUMPTION = Assumed()
+ALL_AGAIN = Again()
 
 BAD_INPUT = 2
 FAILED = 4
@@ -139,6 +141,62 @@ def results(
 
     asked = conditions(task, outcome, where or [])
     return print_results(job, asked, sort=sort, limit=limit, form="jsonl" if as_json else format)
+
+
+@app.command
+def retry(job: str, *, again: Again = ALL_AGAIN, detach: bool = False, as_json: AsJson = False) -> int:
+    """Have another job make again what failed of one that has ended, and take over the rest: no call is paid twice.
+
+    It is followed as by `assay run`, with the same exit codes. Ctrl-C leaves it as it is.
+
+    Args:
+        job: The job: its id or an unambiguous start of it, or its name.
+        again: What is made again; without anything, all that has no score but might have.
+        detach: End once the new job is made.
+        as_json: Print JSON, for a script to read.
+    """
+    from cli.retry import retry as retry_job
+
+    return retry_job(job, again, detach=detach, as_json=as_json)
+
+
+@app.command
+def show(
+    job: str,
+    sample: int,
+    *,
+    task: str | None = None,
+    target: str | None = None,
+    trial: int | None = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show one sample of a job: the whole conversation, and how each metric and judge came to its scores.
+
+    Args:
+        job: The job: its id or an unambiguous start of it, or its name.
+        sample: The sample's number, as `assay results` has it.
+        task: The task it is of, where the job has several.
+        target: Only what this target made of it.
+        trial: Only this trial.
+        as_json: Print JSON, for a script to read.
+    """
+    from cli.sample import show_sample
+
+    return show_sample(job, sample, task=task, target=target, trial=trial, as_json=as_json)
+
+
+@app.command
+def logs(job: str, *, follow: bool = False, as_json: AsJson = False) -> int:
+    """Print what a job's log says.
+
+    Args:
+        job: The job: its id or an unambiguous start of it, or its name.
+        follow: Go on with the lines that come, until the job has ended.
+        as_json: Print lines of JSON, for a script to read.
+    """
+    from cli.logs import logs as print_logs
+
+    return print_logs(job, follow=follow, as_json=as_json)
 
 
 @app.command(name="compare")

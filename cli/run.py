@@ -54,7 +54,11 @@ def run(
 def follow_again(named: str, *, gate: Gate = NO_GATE, as_json: bool) -> int:
     """Follow a job that is there, as `run` does; Ctrl-C leaves it as it is. Raises Refused."""
     client = Client()
-    job_id = client.get(job_path(named))["id"]
+    return followed(client, client.get(job_path(named))["id"], gate=gate, as_json=as_json)
+
+
+def followed(client: Client, job_id: str, *, gate: Gate = NO_GATE, as_json: bool) -> int:
+    """Follow a job to its end and show what became of it; return the exit code. Ctrl-C leaves the job as it is."""
     with heeding(signal.default_int_handler):
         try:
             job = follow(client, job_id, lambda: None)

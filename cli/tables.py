@@ -108,10 +108,11 @@ def _named(names: Sequence[str], values: Sequence[Text]) -> Text:
 def _shown_scores(sample: JsonDict, names: Sequence[str]) -> list[object]:
     """Return for each score its value or label, or why there is none."""
     found = {f"{score['metric']}/{score['name']}": score for score in sample["scores"]}
-    return [_shown_score(found[name]) if name in found else None for name in names]
+    return [shown_score(found[name]) if name in found else None for name in names]
 
 
-def _shown_score(score: JsonDict) -> object:
+def shown_score(score: JsonDict) -> object:
+    """Return a score's value or label, or why there is none."""
     return next((score[part] for part in ("value", "label") if score[part] is not None), score["outcome"])
 
 

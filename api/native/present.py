@@ -10,6 +10,7 @@ from core.result import Summary
 from store.files.contents import FileRecord
 from store.results.log import LogPage
 from store.results.statistics import Statistics
+from store.results.usage import ModelUsage
 from store.secrets import mask
 from tasks.slices import Slice
 
@@ -73,8 +74,16 @@ def to_log(page: LogPage) -> wire.LogLines:
     """Return some lines of a log."""
     lines: list[dict[str, Any]] = [line._asdict() | {"time": _utc(line.time)} for line in page.lines]
     return wire.LogLines(
-        data=[wire.LoggedLine(**line) for line in lines], next_cursor=page.next_start, total=page.total
+        data=[wire.LoggedLine(**line) for line in lines],
+        next_cursor=page.next_start,
+        end_cursor=page.end,
+        total=page.total,
     )
+
+
+def to_usage(usages: list[ModelUsage]) -> wire.Usage:
+    """Return what a job has paid, by model and role."""
+    return wire.Usage(data=[wire.ModelUsage(**asdict(usage)) for usage in usages])
 
 
 def to_file(record: FileRecord) -> wire.File:

@@ -287,11 +287,38 @@ class LoggedLine(BaseModel):
 
 
 class LogLines(BaseModel):
-    """Some lines of a log; `next_cursor` is null if there are no more by now."""
+    """Some lines of a log; `next_cursor` is null if there are no more by now, and later ones come at `end_cursor`."""
 
     data: list[LoggedLine]
     next_cursor: int | None
+    end_cursor: int
     total: int
+
+
+class ModelUsage(BaseModel):
+    """What calls to a model in a role came to; `taken_over` ones were paid for by another job, and are in that alone.
+
+    `retries` are the attempts after the first at a call; `seconds` is the time of all calls together.
+    """
+
+    model: str
+    role: Role
+    calls: int
+    answered: int
+    taken_over: int
+    retries: int
+    seconds: float
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+
+
+class Usage(BaseModel):
+    """What a job has paid so far, by model and role."""
+
+    data: list[ModelUsage]
 
 
 class File(BaseModel):

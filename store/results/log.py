@@ -30,11 +30,15 @@ class LogLine(NamedTuple):
 
 
 class LogPage(NamedTuple):
-    """Some lines of a log, where the next page starts (None: there is no more yet), and how many lines there are."""
+    """Some lines of a log, where the next page starts (None: there is no more yet), and how many lines there are.
+
+    At `end` the page after this one will start, once there is more.
+    """
 
     lines: list[LogLine]
     next_start: int | None
     total: int
+    end: int
 
 
 def read_log(path: Path, *, start: int = 0, limit: int | None = None) -> LogPage:
@@ -55,11 +59,11 @@ def read_log(path: Path, *, start: int = 0, limit: int | None = None) -> LogPage
             end = start + sum(map(len, whole))
             follows = file.readline().endswith(b"\n") if whole else False
             lines = [line for text in whole if (line := _line(text)) is not None]
-            return LogPage(lines, end if follows else None, total)
+            return LogPage(lines, end if follows else None, total, end)
     except FileNotFoundError:
         if start:
             raise InvalidInput("Invalid page cursor") from None
-        return LogPage([], None, 0)
+        return LogPage([], None, 0, 0)
 
 
 def _line(text: bytes) -> LogLine | None:

@@ -32,13 +32,14 @@ CALLS: Final = """
            CAST(sum(reasoning_tokens) AS BIGINT) AS reasoning_tokens,
            CAST(sum(cached_tokens) AS BIGINT) AS cached_tokens,
            min(started_at) AS first, max(started_at) AS last, map_entries(histogram(outcome)) AS outcomes
-    FROM calls GROUP BY role, target, metric ORDER BY role DESC, target, metric"""
+    FROM calls WHERE paid_by IS NULL GROUP BY role, target, metric ORDER BY role DESC, target, metric"""
 
 RATE: Final = """
-    WITH ends AS (SELECT min(epoch(started_at)) AS first, max(epoch(started_at)) AS last FROM calls)
+    WITH own AS (FROM calls WHERE paid_by IS NULL),
+    ends AS (SELECT min(epoch(started_at)) AS first, max(epoch(started_at)) AS last FROM own)
     SELECT CAST(least(floor((epoch(started_at) - first) / (last - first) * $spans), $spans - 1) AS INTEGER) AS span,
            count(*) AS number
-    FROM calls, ends WHERE last > first GROUP BY span ORDER BY span"""
+    FROM own, ends WHERE last > first GROUP BY span ORDER BY span"""
 
 OUTPUTS: Final = """
     SELECT task, target, count(*) AS outputs, count(*) FILTER (truncated) AS truncated, count(*) FILTER (empty) AS empty
@@ -66,7 +67,10 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class CallFigures:
-    """The calls to a target, or of a metric to its judge; a call's retries are its attempts but the last."""
+    """The calls to a target, or of a metric to its judge, without those that another job has paid for.
+
+    A call's retries are its attempts but the last.
+    """
 
     role: Role
     target: str

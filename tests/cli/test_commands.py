@@ -34,7 +34,7 @@ def test_a_job_is_shown_with_its_scores(at, job, capsys):
     JobFolder(at.state.results, job).write_summaries([summary])
     assert answer(["jobs", "show", job]) == 0
     printed = capsys.readouterr().out
-    assert printed.splitlines()[1].split("\t")[:2] == [job, "created"]
+    assert printed.splitlines()[1:3] == [f"job\t{job}", "status\tcreated"]
     assert printed.splitlines()[-1] == 'qa\tt\tm\tn\t1.5\t\t\t2\t1\t{"scored": 2, "refused": 1}\t\t'
 
 

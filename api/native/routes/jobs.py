@@ -16,6 +16,7 @@ from api.native.translate import to_new_job
 from core.errors import InvalidInput
 from core.job import Intent, Job, ListedJob
 from store.results.log import read_log
+from store.results.usage import usage_by_model
 from tasks.slices import count_results, slice_summaries
 from tasks.summaries import complete_summaries
 
@@ -108,6 +109,12 @@ def list_summaries(
 def get_statistics(job_id: JobId, state: CurrentState) -> wire.Statistics:
     """Return how often which values came, what calls took and how outputs ended, of what is there by now."""
     return present.to_statistics(count_results(state.folder(find(state, job_id).id)))
+
+
+@router.get("/{job_id}/usage")
+def list_usage(job_id: JobId, state: CurrentState) -> wire.Usage:
+    """Return what a job has paid to each model, also while it runs: calls, retries, tokens and time."""
+    return present.to_usage(usage_by_model(state.folder(find(state, job_id).id)))
 
 
 @router.get("/{job_id}/logs")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput
-from store.results.log import JobLog, read_log
+from store.results.log import JobLog, LogPage, read_log
 
 
 @pytest.fixture
@@ -93,6 +93,6 @@ def test_a_start_at_which_no_line_begins_is_refused(log: Path, start: int) -> No
 
 
 def test_a_job_that_has_said_nothing_has_an_empty_log(tmp_path: Path) -> None:
-    assert read_log(tmp_path / "log.jsonl") == ([], None, 0)
+    assert read_log(tmp_path / "log.jsonl") == LogPage([], None, 0, 0)
     with pytest.raises(InvalidInput, match="cursor"):
         read_log(tmp_path / "log.jsonl", start=1)

@@ -1,0 +1,127 @@
+"""What a job's calls came to, by model and role: finished shards and journals together, so also while it runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.metric import Judge
+from core.plan import Manifest
+from core.result import CallOutcome, Role
+from core.spec import ModelTarget
+from store.results import schemas
+from store.results.folder import JobFolder
+from store.results.journal import read_journal
+from store.results.parquet import read_parquet
+from store.results.schemas import SCHEMAS
+
+KEYS: Final = ["role", "task", "target", "metric", "outcome", "paid_by"]
+TOKENS: Final = ["prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens"]
+
+
+@dataclass(slots=True)
+class ModelUsage:
+    """The calls to a model in a role; those `taken_over` were paid for by another job and are in no other count.
+
+    `retries` are the attempts after the first at a call, `seconds` the time that calls took, one after the other.
+    """
+
+    model: str
+    role: Role
+    calls: int = 0
+    answered: int = 0
+    taken_over: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class _Group(NamedTuple):
+    """Calls that have the same keys, counted."""
+
+    role: Role
+    task: str
+    target: str
+    metric: str
+    outcome: CallOutcome
+    paid_by: str | None
+    number: int
+    made: int
+    attempts: int
+    seconds: float
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+
+
+def usage_by_model(folder: JobFolder) -> list[ModelUsage]:
+    """Return what a job has paid to each model in each role, targets first; nothing before the job is resolved.
+
+    Raises ResultsMissing or SchemaMismatch for files that cannot be read.
+    """
+    manifest = folder.read_manifest()
+    if manifest is None:
+        return []
+    models = _models(manifest)
+    found: dict[tuple[Role, str], ModelUsage] = {}
+    for group in chain(_finished(folder), _journalled(folder)):
+        model = models[group.task, group.metric] if group.role == "judge" else models["", group.target]
+        _count(found.setdefault((group.role, model), ModelUsage(model, group.role)), group)
+    return sorted(found.values(), key=lambda usage: (usage.role != "target", usage.model))
+
+
+def _models(manifest: Manifest) -> dict[tuple[str, str], str]:
+    """Return the names of the models: targets' by ("", name), judges' by (task, name)."""
+    targets = {("", each.name): each.endpoint.model for each in manifest.spec.targets if isinstance(each, ModelTarget)}
+    judges = {
+        (task.name, metric.name): metric.endpoint.model
+        for task in manifest.spec.tasks
+        for metric in task.metrics
+        if isinstance(metric, Judge)
+    }
+    return targets | judges
+
+
+def _count(usage: ModelUsage, group: _Group) -> None:
+    if group.paid_by is not None:
+        usage.taken_over += group.number
+        return
+    usage.calls += group.made
+    usage.answered += group.number if group.outcome == "answered" else 0
+    usage.retries += group.attempts - group.made
+    usage.seconds += group.seconds
+    for name in TOKENS:
+        setattr(usage, name, getattr(usage, name) + getattr(group, name))
+
+
+def _finished(folder: JobFolder) -> Iterator[_Group]:
+    for file in sorted((folder.path / "calls").glob("*.parquet")):
+        table = read_parquet(file, SCHEMAS["calls"], [*KEYS, "attempts", "seconds", *TOKENS])
+        if table is not None:
+            yield from _groups(table)
+
+
+def _journalled(folder: JobFolder) -> Iterator[_Group]:
+    for path in folder.journals():
+        if not (folder.path / "calls" / f"{path.stem}.parquet").exists():
+            calls = {call.key: call for call in read_journal(path).calls}
+            yield from _groups(schemas.calls_table(calls.values()))
+
+
+def _groups(table: pa.Table) -> Iterator[_Group]:
+    made = pc.cast(pc.greater(table["attempts"], 0), pa.int64())
+    sums = ["made", "attempts", "seconds", *TOKENS]
+    counted = table.append_column("made", made).group_by(KEYS)
+    counts = counted.aggregate([("role", "count"), *((name, "sum") for name in sums)])
+    for row in counts.to_pylist():
+        keys = [row[name] for name in KEYS]
+        yield _Group._make([*keys, row["role_count"], *(row[f"{name}_sum"] or 0 for name in sums)])
