@@ -1,9 +1,10 @@
 """What a result was made by, part by part, so that two results can be told apart: the names of what differs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
 from core.metric import Judge, MetricSpec
 from core.plan import Manifest
@@ -22,6 +23,9 @@ Part = Literal[
     "metric",
     "code",
 ]
+
+
+NOT_KNOWN: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
 class Component(NamedTuple):
@@ -44,14 +48,19 @@ class Changed:
     candidate: str | None
 
 
-def components_of(manifest: Manifest, target: str, *, trials: int) -> Iterator[Component]:
-    """Yield the parts that a target's results come from, so many trials; keys are references in it, and no part."""
+def components_of(
+    manifest: Manifest, target: str, *, trials: int, served: Mapping[str, Sequence[str]] = NOT_KNOWN
+) -> Iterator[Component]:
+    """Yield the parts that a target's results come from, so many trials; keys are references in it, and no part.
+
+    `served` are the models that answered by their own words, by target.
+    """
     spec = manifest.spec
     yield Component("code", "", "", _json(manifest.code_version))
-    for part, value in _of_target(manifest, target, trials):
+    for part, value in _of_target(manifest, target, trials, served):
         yield Component(part, "", "", _json(value))
     if spec.reference is not None:
-        own = dict(_of_target(manifest, spec.reference, trials))
+        own = dict(_of_target(manifest, spec.reference, trials, served))
         yield Component("reference", "", "", _json(own))
     digests = {digest.task: digest for digest in manifest.datasets}
     for task in spec.tasks:
@@ -65,12 +74,15 @@ def components_of(manifest: Manifest, target: str, *, trials: int) -> Iterator[C
             yield from _of_metric(task, metric)
 
 
-def _of_target(manifest: Manifest, name: str, trials: int) -> Iterator[tuple[Part, object]]:
+def _of_target(
+    manifest: Manifest, name: str, trials: int, served: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[Part, object]]:
     """Yield what answers, and how it is asked, besides its prompts."""
     target = next(each for each in manifest.spec.targets if each.name == name)
     match target:
         case ModelTarget():
-            yield "model", {"url": target.endpoint.url, "model": target.endpoint.model}
+            answered = {"served_as": list(served[name])} if name in served else {}
+            yield "model", {"url": target.endpoint.url, "model": target.endpoint.model, **answered}
             repeated = [trials] if trials > 1 else []
             yield "generation", [target.generation, target.reasoning.model_dump(), *repeated]
         case RecordedTarget():

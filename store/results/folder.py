@@ -255,6 +255,13 @@ class JobFolder:
         """Yield sample, target and text of each output of a generated shard, by trials or of one trial."""
         yield from self._read_columns("outputs", shard, ["sample", "target", "text"], trial)
 
+    def read_responses(self, shard: Shard) -> Iterator[tuple[str, str]]:
+        """Yield target and response of each answered call of a generated shard; none where nothing was asked."""
+        table = read_parquet(self.calls_file("generate", shard), SCHEMAS["calls"], ["target", "response"])
+        if table is not None:
+            answered = table.filter(table["response"].is_valid())
+            yield from zip(answered["target"].to_pylist(), answered["response"].to_pylist(), strict=True)
+
     def count_passed(self) -> Counter[ScoreOf]:
         """Count the scores that passed, over all finished shards."""
         passed = Counter[ScoreOf]()

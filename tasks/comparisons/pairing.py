@@ -11,6 +11,7 @@ from core.spec import TaskSpec
 from core.stats.words import Remark
 from tasks.comparisons.matching import Matching, PairedTask, matched
 from tasks.comparisons.scores import paired_scores
+from tasks.comparisons.served import served_as
 from tasks.comparisons.sides import Side
 
 UNMATCHED: Final = 0.05
@@ -89,8 +90,11 @@ def _remarks(baseline: Side, candidate: Side, matching: Matching, changed: Seque
 
 def _changed(baseline: Side, candidate: Side, names: Mapping[str, str]) -> Iterator[Changed]:
     """Yield what differs in the tasks that are compared; `names` are the baseline's of the candidate's tasks."""
-    first = _by_place(baseline.components, {name: name for name in names.values()})
-    second = _by_place(candidate.components, names)
+    served = served_as(baseline), served_as(candidate)
+    is_known = baseline.target in served[0] and candidate.target in served[1]
+    own, others = served if is_known else ({}, {})
+    first = _by_place(baseline.components(own), {name: name for name in names.values()})
+    second = _by_place(candidate.components(others), names)
     for place in {**first, **second}:
         if first.get(place) != second.get(place):
             yield Changed(*place, first.get(place), second.get(place))

@@ -40,11 +40,11 @@ def with_noise(sides: tuple[Side, Side], paired: Paired, alike: Mapping[str, Ite
 
 def _rerun(side: Side, folders: Iterable[JobFolder]) -> Side | None:
     """Return the first result that was made by the same parts, whatever the release of this service."""
-    own = _parts(side.components)
+    own = _parts(side.components())
     for folder in folders:
         manifest = folder.read_manifest()
         for target in evaluated(manifest.spec) if manifest is not None else ():
-            if manifest is not None and _parts((other := Side(folder, manifest, target)).components) == own:
+            if manifest is not None and _parts((other := Side(folder, manifest, target)).components()) == own:
                 return other
     return None
 

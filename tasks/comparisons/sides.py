@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from core.components import Component, components_of
+from core.components import NOT_KNOWN, Component, components_of
 from core.errors import Conflict, InvalidInput, NotFound
 from core.plan import Manifest, Shard
 from core.spec import EvaluationSpec, RecordedTarget, TaskSpec
@@ -31,10 +31,9 @@ class Side:
         recorded = (each for each in self.manifest.spec.targets if isinstance(each, RecordedTarget))
         return {target.column for target in recorded if target.column is not None}
 
-    @property
-    def components(self) -> Iterator[Component]:
-        """What the results come from, part by part."""
-        return components_of(self.manifest, self.target, trials=self.trials)
+    def components(self, served: Mapping[str, Sequence[str]] = NOT_KNOWN) -> Iterator[Component]:
+        """Yield what the results come from, part by part; `served` are the models that answered, by target."""
+        return components_of(self.manifest, self.target, trials=self.trials, served=served)
 
     @property
     def trials(self) -> int:

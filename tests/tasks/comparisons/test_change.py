@@ -12,7 +12,7 @@ from core.spec import EvaluationSpec, RecordedTarget
 from tasks.comparisons import rescoring
 from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.sides import open_side
-from tests.scripted import Received, last_content, text
+from tests.scripted import Answer, Received, last_content, text
 from tests.tasks.comparisons.test_compare import compared, done, given, of_rows
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, chat, model, preferring, recorded, spec
@@ -84,6 +84,22 @@ def test_what_the_answers_are_held_against_is_a_part_of_its_own(lab: Lab) -> Non
     assert list(changes(lab, *sides[:2])) == ["reference"]
     assert "Well" in (changes(lab, *sides[:2])["reference"][1] or "")
     assert list(changes(lab, sides[0], sides[2])) == ["reference"]
+
+
+def test_a_model_that_answers_as_another_than_before_has_changed(lab: Lab) -> None:
+    """What is asked for is the same; the answers name another fingerprint."""
+
+    def served(model: str | None, fingerprint: str | None) -> str:
+        named = {"model": model, "system_fingerprint": fingerprint}
+        choices = [{"message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}]
+        lab.model.script = lambda _: Answer(orjson.dumps({"choices": choices, **named}))
+        return done(lab, asked(lab))
+
+    before, same, after, silent = served("m-1", "fp1"), served("m-1", "fp1"), served("m-1", "fp2"), served(None, None)
+    assert changes(lab, before, same) == {}
+    assert list(changes(lab, before, after)) == ["model"]
+    assert orjson.loads(changes(lab, before, after)["model"][1] or "")["served_as"] == ["m-1 (fp2)"]
+    assert changes(lab, before, silent) == {}  # nobody can tell
 
 
 def test_a_dataset_is_told_by_its_digest_and_rows(lab: Lab) -> None:
