@@ -39,7 +39,7 @@ deploy: install
 IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 test: install .clients/together-3/installed
-	$(BIN)/pytest -m 'not slow and not clients' $(IN_TWO)
+	$(BIN)/pytest -m 'not slow and not clients and not browser' $(IN_TWO)
 
 test-slow: .venv/dask
 	$(BIN)/pytest -m slow
@@ -58,6 +58,15 @@ test-clients: install $(CLIENTS:%=.clients/%/installed) .clients/together-js/ins
 	cp $< $(@D)
 	npm install --prefix $(@D) --silent --no-audit --no-fund
 	touch $@
+
+# The pages in Debian's Chromium, which is installed where that may be done; skipped, with the reason, where it is not there.
+test-browser: .venv/attack
+	-command -v chromium || apt-get install -y -qq chromium chromium-driver
+	$(BIN)/pytest -m browser -rs tests/browser
+
+# The pictures of the pages in docs/, made by that suite.
+pictures: export ASSAY_PICTURES := docs/pages
+pictures: test-browser
 
 # On a PostgreSQL of its own; Debian's package `postgresql` must be installed.
 test-postgres: install
@@ -85,7 +94,7 @@ prefect-ways: install
 
 # The tests that need no service, whose branches are all in these processes; the floor is in pyproject.toml.
 test-coverage: install
-	$(BIN)/pytest -m 'not slow and not clients' $(IN_TWO) --ignore tests/service --ignore tests/clients --cov --cov-report=
+	$(BIN)/pytest -m 'not slow and not clients and not browser' $(IN_TWO) --ignore tests/service --ignore tests/clients --cov --cov-report=
 
 check: install
 	$(BIN)/ruff format --check .

@@ -113,6 +113,7 @@ def show_links(running: Service, settings: Settings, job_id: str, say: Callable[
     """Say where to go from here."""
     job = httpx.get(f"{running.url}{JOBS}/{job_id}", trust_env=False).raise_for_status().json()
     prefect = running.prefect_url.removesuffix("/api")
+    say(f"Page       {running.url}/jobs/{job_id}")
     say(f"Flow run   {prefect}/runs/flow-run/{job['flow_run_id']}")
     say(f"Run again  {prefect}/deployments (evaluate: Quick run, with demo/model and demo/qa)")
     say(f"API        {running.url}/docs")

@@ -145,10 +145,11 @@ class Service:
             )
             for name, arguments, listener in commands
         ]
+        say(f"Pages      {self.url}")
         say(f"Prefect    {self.prefect_url.removesuffix('/api')}")
         if "prefect" in {name for name, *_ in commands}:
             say(f"  sign in  with what is in {sign_in_file(settings.home)}")
-        say(f"API        {self.url}")
+        say(f"API        {self.url}/docs")
         say(f"Data       {settings.home}")
 
     @property

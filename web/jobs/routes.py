@@ -9,12 +9,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.http.repeat import CurrentSubmission
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
 from api.lists.grammar import read_query
 from api.lists.pages import PageQuery
 from api.native.lists import JOBS
-from api.native.routes.jobs import ITEM, JobId, find, want
+from api.native.routes.jobs import ITEM, JobId, find, retry_job, want
 from core.job import ListedJob
 from core.result import Summary
 from flows.links import flow_run_url
@@ -110,6 +111,12 @@ def show_progress(request: Request, job_id: JobId, state: CurrentState) -> Respo
     if not live["row"].is_open:
         part.headers["HX-Refresh"] = "true"
     return part
+
+
+@router.post("/jobs/{job_id}/again", dependencies=[OwnForm])
+def run_again(job_id: JobId, submission: CurrentSubmission, state: CurrentState) -> Response:
+    """Have another job make again what failed of one that has ended, and show that."""
+    return RedirectResponse(f"/jobs/{quote(retry_job(job_id, submission, state).id)}", 303)
 
 
 @router.post("/jobs/{job_id}/{action}", dependencies=[OwnForm])

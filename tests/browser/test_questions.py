@@ -1,0 +1,179 @@
+"""Each page answers its question to somebody who looks at it and knows no SQL."""
+
+import re
+
+import pytest
+
+from tests.web import night
+
+
+def test_what_ran_what_runs_and_is_anything_wrong(browser, jobs):
+    browser.open("/")
+    assert re.search(r"nightly-now.*?running\s+3 of 200", browser.text, re.S)
+    assert "answered no request: HTTP 401" in browser.text
+    assert re.search(r"nightly-large-2.*?0\.751 \[0\.686, 0\.806\].*?197 of 200.*?3 target_error", browser.text, re.S)
+    browser.picture("jobs")
+
+
+def test_how_did_it_do_and_can_i_believe_it(browser, jobs):
+    browser.open("/")
+    browser.follow("nightly-large-2")
+    assert re.search(r"correct / string-check\s+qa / large-2.*?0\.751 \[0\.686, 0\.806\]", browser.text, re.S)
+    assert "2.885 to 3.025" in browser.text
+    browser.run("document.getElementById('slice').value = 'item.topic'")
+    browser.find("form[action$='#slices'] button").click()
+    browser.until("the slices", lambda: "slice=item.topic" in browser.path)
+    assert re.search(r"geography\s+large-2\s+0\.791", browser.text)
+    browser.picture("job", height=1400)
+
+
+def test_which_ones_and_why(browser, jobs):
+    browser.open(f"/jobs/{jobs.large}")
+    browser.follow("Samples")
+    browser.follow("failed")
+    assert len(browser.all("tbody tr")) == 49
+    browser.follow("lowest quality/score")
+    assert len(browser.all("tbody tr")) == 50
+    browser.follow("next")
+    assert len(browser.all("tbody tr")) == 50
+    browser.picture("samples", height=900)
+
+
+def test_what_happened_here_and_a_person_says_so(browser, jobs):
+    browser.open(f"/jobs/{jobs.large}/samples?filter[passed]=false")
+    browser.find("tbody a").click()
+    assert "user" in browser.text
+    assert "assistant" in browser.text
+    browser.all("summary")[-1].click()
+    assert "How good is the answer" in browser.text
+    browser.picture("sample", height=1300)
+    browser.find("input[value=incorrect]").click()
+    browser.find("textarea[name=note]").send_keys("the judge is right")
+    browser.find("form.opinion button").click()
+    browser.until("the verdict", lambda: "incorrect on quality" in browser.text)
+    assert "the judge is right" in browser.text
+    assert "filter[passed]=false" in browser.path or "filter%5Bpassed%5D=false" in browser.path
+
+
+def test_the_api_can_be_read_and_tried(browser):
+    browser.open("/docs")
+    browser.until("Swagger's list", lambda: browser.all(".opblock-tag"))
+    assert browser.find("#swagger-ui .title").text.startswith("Assay")
+
+
+def test_a_job_that_runs_moves_without_a_reload_and_shows_its_end(browser, state, jobs):
+    spec = state.jobs.get(jobs.large).spec
+    job_id = night.start(state, spec, name="moving")
+    browser.open(f"/jobs/{job_id}")
+    browser.run("window.same = true")
+    assert "3 of 200 samples" in browser.text
+    night.tell(state, job_id, 80)
+    browser.until("80 of 200", lambda: "80 of 200 samples" in browser.text or None)
+    assert browser.run("return window.same")
+    state.jobs.settle(job_id, status="cancelled")
+    browser.until("the end", lambda: "cancelled" in browser.find("#live").text or None)
+    assert browser.all("[data-live]") == []
+
+
+def test_the_list_moves_and_keeps_what_is_ticked(browser, state, jobs):
+    browser.open("/")
+    browser.find(f"#pick-{jobs.large}").click()
+    job_id = night.start(state, state.jobs.get(jobs.large).spec, name="just-begun")
+    browser.until("the new job", lambda: browser.all(f"#pick-{job_id}"))
+    assert browser.find(f"#pick-{jobs.large}").is_selected()
+    state.jobs.settle(job_id, status="cancelled")
+
+
+def test_while_nobody_looks_nothing_is_asked(browser, jobs):
+    browser.open("/")
+    browser.run(
+        """window.sent = 0;
+        document.addEventListener("htmx:beforeSend", () => { window.sent += 1; });
+        Object.defineProperty(document, "hidden", {value: true, configurable: true});
+        htmx.trigger("#jobs", "seen");"""
+    )
+    assert browser.run("return window.sent") == 0
+    browser.run(
+        """Object.defineProperty(document, "hidden", {value: false, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));"""
+    )
+    browser.until("a request", lambda: browser.run("return window.sent > 0") or None)
+
+
+def test_the_filter_narrows_the_list_as_it_is_typed_and_stands_in_the_url(browser, jobs):
+    browser.open("/")
+    browser.find("body").send_keys("/")
+    browser.driver.switch_to.active_element.send_keys("small-1")
+    browser.until("the narrowed list", lambda: len(browser.all("tbody tr")) == 2 or None)
+    assert "small-1" in browser.path
+    assert not [row for row in browser.all("tbody tr") if "small-1" not in row.text]
+
+
+def test_keys_lead_from_sample_to_sample_and_say_which_there_are(browser, jobs):
+    browser.open(f"/jobs/{jobs.large}/samples/qa/5")
+    browser.find("body").send_keys("j")
+    browser.until("the next sample", lambda: browser.path.endswith("/6") or None)
+    browser.find("body").send_keys("k")
+    browser.until("the one before", lambda: browser.path.endswith("/5") or None)
+    browser.find("body").send_keys("?")
+    assert browser.find("#help").is_displayed()
+
+
+def test_a_person_signs_in_looks_around_and_signs_out(locked):
+    locked.open("/?filter[status]=failed")
+    locked.find("input[name=key]").send_keys("wrong")
+    locked.find("form.login button").click()
+    locked.until("the refusal", lambda: "none of the service's keys" in locked.text or None)
+    locked.find("input[name=key]").send_keys("a-key-0123456789")
+    locked.find("form.login button").click()
+    locked.until("the jobs", lambda: "No job is like that" in locked.text or None)
+    assert locked.run("return document.cookie") == ""
+    locked.find("form[action='/logout'] button").click()
+    locked.until("the login", lambda: locked.all("input[name=key]") or None)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_everybody_can_use_the_pages(browser, jobs, dark):
+    browser.dark(dark)
+    for name, path in pages(jobs).items():
+        browser.open(path)
+        assert browser.violations() == [], name
+        if dark:
+            browser.picture(f"{name}-dark", height=800)
+
+
+@pytest.mark.parametrize("width", [360, 590], ids=["a phone", "200 %"])
+def test_no_page_is_wider_than_a_phone_or_a_page_twice_as_large(browser, jobs, width):
+    browser.width(width)
+    for name, path in pages(jobs).items():
+        browser.open(path)
+        assert browser.run("return document.documentElement.scrollWidth") <= width, name
+
+
+def test_without_a_script_all_is_there(browser, jobs):
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.open(f"/jobs/{jobs.large}/samples?sort=score.score")
+        browser.follow("next")
+        assert len(browser.all("tbody tr")) == 50
+        browser.open("/")
+        browser.find("#filter").send_keys("large-2")
+        browser.find("form[role=search] button").click()
+        assert "nightly-large-2" in [each.text for each in browser.all("td.name a")]
+        assert "nightly-small-1" not in [each.text for each in browser.all("td.name a")]
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def pages(jobs: night.Night) -> dict[str, str]:
+    samples = f"/jobs/{jobs.large}/samples"
+    return {
+        "jobs": "/",
+        "job": f"/jobs/{jobs.large}?slice=item.topic",
+        "running": f"/jobs/{jobs.running}",
+        "failed": f"/jobs/{jobs.failed}",
+        "samples": f"{samples}?sort=score.score",
+        "sample": f"{samples}/qa/44",
+        "lost": f"{samples}/qa/74",
+        "error": "/jobs/nothing",
+    }
