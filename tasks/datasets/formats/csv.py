@@ -123,27 +123,16 @@ def _header(file: DataFile, names: list[str], line: int) -> _Header:
     if len(names) > MAX_COLUMNS:
         raise DatasetUnreadable(f"{where} has {len(names):,} columns, of at most {MAX_COLUMNS:,}")
     given = {name for name in names if name.strip()}
-    taken = set(given)
-    seen: set[str] = set()
-    named, again, unnamed = [], [], []
-    for index, name in enumerate(names):
-        if name not in given:
-            unnamed.append(_unnamed(index, taken))
-        elif name in seen:
-            again.append(_numbered(name, taken))
-        named.append(unnamed[-1] if name not in given else again[-1] if name in seen else name)
-        seen.add(name)
-        taken.add(named[-1])
+    named = [name if name in given else _unnamed(index, given) for index, name in enumerate(names)]
+    twice = sorted({name for name in named if named.count(name) > 1}) if len(set(named)) < len(named) else []
+    if twice:
+        columns = ", ".join(map(repr, twice))
+        raise DatasetUnreadable(f"{where}: columns need names, each once; rename all but one that is called {columns}")
+    unnamed = [name for name in named if name not in given]
     if unnamed:
         columns = ", ".join(map(repr, unnamed))
         file.note(f"columns without a name are called {columns}, and left out where they are empty")
-    if again:
-        file.note(f"columns of a name that another one has are called {', '.join(map(repr, again))}")
     return _Header(named, frozenset(unnamed))
-
-
-def _numbered(name: str, taken: Container[str]) -> str:
-    return next(each for number in count(2) if (each := f"{name}_{number}") not in taken)
 
 
 def _unnamed(index: int, given: Container[str]) -> str:

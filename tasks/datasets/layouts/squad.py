@@ -23,7 +23,7 @@ def unnested(
     if first is None:
         return
     match first:
-        case {"paragraphs": [{"qas": _}, *_]} if "paragraphs" not in needed:
+        case {"paragraphs": [{"qas": [_, *_]}, *_]} if "paragraphs" not in needed:
             note("its rows are the questions of SQuAD's articles; the articles are if a template names 'paragraphs'")
             yield from questions(chain([first], each), named)
         case _:

@@ -118,14 +118,6 @@ def test_a_name_that_is_given_to_a_column_is_one_that_no_other_has(
     assert read(tmp_path, "d.csv") == [dict(zip(names, "123", strict=True))]
 
 
-def test_a_column_of_a_name_that_another_has_is_numbered(tmp_path: Path) -> None:
-    put(tmp_path, "d.csv", "answer,q,answer,answer_2,answer,\n1,2,3,4,5,6\n")
-    notes: list[str] = []
-    expected = {"answer": "1", "q": "2", "answer_3": "3", "answer_2": "4", "answer_4": "5", "Unnamed: 5": "6"}
-    assert read(tmp_path, "d.csv", notes=notes) == [expected]
-    assert notes[1:] == ["d.csv: columns of a name that another one has are called 'answer_3', 'answer_4'"]
-
-
 def test_a_sequence_of_json_texts_is_read(tmp_path: Path) -> None:
     for name, indent in (("d.json", 2), ("d.jsonl", None), ("d.json-seq", None)):
         put(tmp_path, name, "".join(f"\x1e{json.dumps(row, indent=indent)}\n" for row in ROWS))

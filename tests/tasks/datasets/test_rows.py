@@ -132,6 +132,11 @@ def test_the_smaller_limit_holds_and_nothing_is_read_beyond_it(root: Path) -> No
         ("d.csv", 'q,n\n"a\nb",1\nc,2,3\n', "line 4 of d.csv has 3 cells, but the header 2: q, n"),
         ("d.csv", 'q,n\na,1\n"b,2\n', "line 3 of d.csv is not CSV: unexpected end of data"),
         ("d.csv", 'q,n\n"a"b,1\n', "line 2 of d.csv is not CSV"),
+        (
+            "d.csv",
+            "q,q\na,1\n",
+            "line 1 of d.csv: columns need names, each once; rename all but one that is called 'q'",
+        ),
         ("d.csv", b"q,n\n\xff,1\n", "of d.csv is not UTF-8; save the file in UTF-8"),
         ("d.parquet", "PAR1 no", "d.parquet is not a readable Parquet file"),
         ("d.csv", "", "hf://datasets/org/ds/d.csv has no rows"),
