@@ -54,6 +54,7 @@ def take_over(engine: Engine) -> None:
             spec=engine.spec,
             shards=plan.shards,
             datasets=plan.datasets,
+            notes=plan.notes,
         )
     )
     engine.say(f"{taken} calls are taken over from job {retry.of}, {again} of its calls are made again")

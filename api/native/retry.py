@@ -1,15 +1,14 @@
 """From a job that has ended, and what of it is to be made again, to the job that does so."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pydantic import ValidationError
 
+from api.native.retry_keys import with_keys
 from api.native.schema import RetryRequest
 from api.native.translate import named_keys, with_references
-from core.endpoint import SecretRef
 from core.errors import Conflict, ResultsMissing, SchemaMismatch, SpecInvalid, first_problem
 from core.job import TERMINAL, Job, NewJob, random_id, renamed
 from core.metric import Judge, MetricSpec
@@ -17,11 +16,8 @@ from core.plan import Manifest
 from core.result import Outcome, Summary
 from core.retry import ASKED_AGAIN, OF_JUDGES, OF_TARGETS, Retry
 from core.settings import Settings
-from core.spec import EvaluationSpec, FilesDataset, ModelTarget, TaskSpec, refuse_duplicates
+from core.spec import EvaluationSpec, ModelTarget, TaskSpec, refuse_duplicates
 from store.results.folder import JobFolder
-from store.secrets import STORED
-
-Keyed = TypeVar("Keyed", ModelTarget, Judge)
 
 
 def to_retry(first: Job, folder: JobFolder, asked: RetryRequest, settings: Settings) -> tuple[NewJob, dict[str, str]]:
@@ -36,7 +32,7 @@ def to_retry(first: Job, folder: JobFolder, asked: RetryRequest, settings: Setti
     _refuse_idle(first.id, past, retry, asked)
     references, keys = named_keys(asked, settings)
     given = {each.name: each.api_key for each in asked.api_keys}
-    spec = with_references(_with_keys(spec, given, set(asked.keys), _needs(past, retry), first.id), references)
+    spec = with_references(with_keys(spec, given, set(asked.keys), _needs(past, retry), first.id), references)
     job_id = random_id("job-")
     job = NewJob(
         id=job_id,
@@ -100,12 +96,17 @@ def _retry(job_id: str, asked: RetryRequest, spec: EvaluationSpec) -> Retry:
             known = f"judges: {', '.join(judges)}" if judges else "it has none"
             raise SpecInvalid(f"job {job_id} has no judge {name!r}; {known}", field="judges")
     named = [*asked.judges, *changed]
-    only_judges = asked.judge_only or bool(named or asked.metrics)
-    if not only_judges:
+    if not (asked.judge_only or named or asked.metrics):
         return Retry(of=job_id, only=tuple(asked.only or ASKED_AGAIN))
-    if not (named or asked.only or asked.metrics):
+    only = tuple(each for each in asked.only or () if each in OF_JUDGES)
+    if asked.only and not only:
+        others = ", ".join(sorted(OF_JUDGES))
+        raise SpecInvalid(
+            f"no target is asked again with judge_only, judges or metrics; name one of {others}", field="only"
+        )
+    if not (named or only or asked.metrics):
         named = [*judges]
-    return Retry(of=job_id, only=tuple(asked.only or ()), targets=False, judges=tuple(dict.fromkeys(named)))
+    return Retry(of=job_id, only=only, targets=False, judges=tuple(dict.fromkeys(named)))
 
 
 def _refuse_idle(job_id: str, past: _Past, retry: Retry, asked: RetryRequest) -> None:
@@ -115,11 +116,10 @@ def _refuse_idle(job_id: str, past: _Past, retry: Retry, asked: RetryRequest) ->
     if retry.judges or asked.metrics or not past.is_judged or not past.summaries:
         return
     counts = past.counts()
-    wanted = [each for each in retry.only if retry.targets or each in OF_JUDGES]
-    if not any(counts[each] for each in wanted):
+    if not any(counts[each] for each in retry.only):
         found = ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
-        all_asked = retry.only == ASKED_AGAIN
-        told = "nothing of it failed" if all_asked else f"no score ended in {' or '.join(wanted or retry.only)}"
+        is_all = retry.only == ASKED_AGAIN
+        told = "nothing of it failed" if is_all else f"no score ended in {' or '.join(retry.only)}"
         raise Conflict(f"job {job_id} has nothing to retry: {told}; scores by outcome: {found}")
 
 
@@ -157,41 +157,3 @@ def _needs(past: _Past, retry: Retry) -> Callable[[ModelTarget | Judge], bool]:
         return asks_targets or goes_on or gave_none or model.name in retry.judges
 
     return needs
-
-
-def _with_keys(
-    spec: EvaluationSpec,
-    given: Mapping[str, SecretRef],
-    new: set[str],
-    needs: Callable[[ModelTarget | Judge], bool],
-    job_id: str,
-) -> EvaluationSpec:
-    """Return a specification with the keys that were given, by the names of targets and judges.
-
-    Those that came with the first job were deleted at its end: where one is needed, SpecInvalid is raised.
-    """
-
-    def keyed(model: Keyed) -> Keyed:
-        key = given.get(model.name, model.endpoint.api_key)
-        if key and key.startswith(STORED) and key.removeprefix(STORED) not in new:
-            if needs(model):
-                raise SpecInvalid(
-                    f"the key of {model.name!r} was deleted as job {job_id} ended: send it again "
-                    f"(--key {model.name}=env:VARIABLE, or api_keys)",
-                    field="api_keys",
-                )
-            key = None
-        return model.model_copy(update={"endpoint": model.endpoint.model_copy(update={"api_key": key})})
-
-    def of_task(task: TaskSpec) -> TaskSpec:
-        metrics = tuple(keyed(metric) if isinstance(metric, Judge) else metric for metric in task.metrics)
-        dataset = task.dataset
-        if isinstance(dataset, FilesDataset):  # it is read no more
-            dataset = dataset.model_copy(update={"token": None})
-        return task.model_copy(update={"metrics": metrics, "dataset": dataset})
-
-    names = {each.name for each in spec.targets} | {each.name for task in spec.tasks for each in task.metrics}
-    if unknown := sorted(given.keys() - names):
-        raise SpecInvalid(f"job {job_id} has no target or judge {unknown[0]!r}", field="api_keys")
-    targets = tuple(keyed(target) if isinstance(target, ModelTarget) else target for target in spec.targets)
-    return spec.model_copy(update={"targets": targets, "tasks": tuple(map(of_task, spec.tasks))})

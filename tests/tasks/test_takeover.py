@@ -201,6 +201,19 @@ def test_a_retry_that_is_cut_short_before_its_plan_is_written_begins_anew(lab: L
     assert (lab.asked, is_whole(lab, second)) == (["q0 ANSWER: a0"], True)
 
 
+def test_a_retry_that_is_killed_midway_goes_on_and_pays_for_nothing_twice(lab: Lab) -> None:
+    lab.model.script = broken("q1 ANSWER: a1", "q30 ANSWER: a30")
+    first = lab.add(spec(model(lab.model.url), rows(60), CORRECT))
+    lab.carry_out(first)
+    lab.model.script = broken()
+    second = retried(lab, first)
+    with lab.engaged(second) as engine:
+        generate_shard(engine, engine.manifest.shards[0], final=True)
+    summaries = lab.carry_out(second)
+    assert lab.asked == ["q1 ANSWER: a1", "q30 ANSWER: a30"]
+    assert (summaries[0].count, is_whole(lab, second)) == (60, True)
+
+
 def test_a_pair_is_judged_again_once_either_of_its_outputs_is_asked_for_again(lab: Lab) -> None:
     choice = text('{"choice": "A"}')
     lab.model.script = lambda call: (

@@ -93,6 +93,7 @@ def test_what_cannot_be_retried_is_refused_in_a_sentence(service: Service, lab: 
     [
         ({"only": ["scored"]}, "Input should be 'output_unparsable', 'judge_unparsable'"),
         ({"only": []}, "at least 1 item"),
+        ({"only": ["target_error"], "judge_only": True}, "name one of cancelled, judge_error, judge_unparsable, not_"),
         ({"judges": ["nobody"]}, "has no judge 'nobody'; judges: graded"),
         ({"api_keys": [{"name": "nobody", "api_key": CLEAR}]}, "has no target or judge 'nobody'"),
         ({"metrics": [{"type": "f1", "name": "f", "reference": "x"}] * 2}, "metric 'f' stands 2 times"),
