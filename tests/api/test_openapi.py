@@ -204,6 +204,7 @@ MADE: Final[Mapping[str, Callable[[httpx.Client], Known]]] = {
     "/v1/jobs/": _job,
     "/v2/evaluation/jobs/": _job,
     "/api/assay/v1/jobs/": _job,
+    "/api/assay/v1/files/": _file,
     "/v1/files/": _file,
     "/uploads/": _upload,
     "/api/v3/benchmark/": _benchmark,
