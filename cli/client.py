@@ -109,4 +109,12 @@ def _reason(response: httpx.Response) -> str:
         return f"{response.url} answered {response.status_code}; is it an Assay service?"
     if isinstance(detail, str):
         return detail
-    return "\n".join(f"{'.'.join(map(str, each['loc'][1:])) or 'request'}: {each['msg']}" for each in detail)
+    return "\n".join(map(_problem, detail))
+
+
+def _problem(found: JsonDict) -> str:
+    """Return what is wrong where; what is said of the request as a whole names its place itself."""
+    place = ".".join(map(str, found["loc"][1:]))
+    if place or found.get("type") != "value_error":
+        return f"{place or 'request'}: {found['msg']}"
+    return str(found["msg"])

@@ -102,7 +102,7 @@ def comparison_table(scores: Sequence[JsonDict], title: str = "score") -> Table:
         table.add_row(
             names,
             _lines([means, f"{score['n']} pairs", moved]),
-            _lines([_number(score["difference"], "+"), interval, f"p = {_number(score['p_adjusted'])}"]),
+            _lines([_number(score["difference"], "+"), interval, _p_value(score["p_adjusted"])]),
             _lines(verdict),
         )
     return table
@@ -127,6 +127,10 @@ def _told(found: JsonDict) -> Iterator[str]:
 def _legend(scores: Sequence[JsonDict]) -> list[str]:
     words = {word for score in scores for word in (*score["reasons"], *score["cautions"])}
     return [f"{word}: {said}" for word, said in (*DOUBTS.items(), *REMARKS.items()) if word in words]
+
+
+def _p_value(value: float | None) -> str:
+    return "p < 0.001" if value is not None and value < 0.001 else f"p = {_number(value)}"
 
 
 def _number(value: float | None, sign: str = "") -> str:

@@ -43,7 +43,7 @@ REMARKS: Final[dict[Remark, str]] = {
     "unmatched_samples": "more than 5 % of the samples of a side have no counterpart on the other",
     "items_changed": "samples were matched whose rows differ otherwise",
     "unequal_failures": "one side has scores for samples that the other has none for, more often than by chance",
-    "unfinished": "a job has not ended, and is compared on what it has finished",
+    "unfinished": "a job has not finished all of its samples, and is compared on those that it has",
     "rescored": "the metric was changed, and the baseline's outputs were scored once more, as the candidate's are",
     "code_changed": "the two sides were made by different releases of this service",
     "negligible": "the difference is sure, and smaller than the margin",

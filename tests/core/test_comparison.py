@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.comparison import Excluded, ScoredPairs, compare_scores
+from core.comparison import Excluded, ScoreComparison, ScoredPairs, compare_scores
 from core.stats.interval import ScoreScale
 from core.stats.noise import NoiseFloor
 
@@ -115,3 +115,61 @@ def test_the_order_of_samples_changes_no_bit_and_the_sides_are_mirrored(
     assert there.verdict is not None
     assert back.verdict is not None
     assert there.verdict.word == mirrored.get(back.verdict.word, back.verdict.word)
+
+
+values = st.sampled_from([0.0, 1.0]) | st.floats(0, 1)
+trials = st.lists(values, max_size=3)
+samples = st.lists(
+    st.tuples(trials, trials, st.integers(0, 6), st.sampled_from([0.0, 0.5, 1.0, 3.0])), min_size=1, max_size=30
+)
+
+
+@settings(max_examples=60)
+@given(
+    samples,
+    st.sampled_from([CHECKS, None]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_the_samples_are_their_order_changes_no_bit_and_exchanging_the_sides_mirrors_all(
+    rows: list[tuple[list[float], list[float], int, float]],
+    scale: ScoreScale | None,
+    clustered: bool,
+    weighted: bool,
+    lower: bool,
+    chance: random.Random,
+) -> None:
+    def score(rows: list[tuple[list[float], list[float], int, float]]) -> ScoreComparison:
+        made = ScoredPairs(
+            *("qa", "m", "s", [row[0] for row in rows], [row[1] for row in rows], scale),
+            lower_is_better=lower,
+            clusters=[row[2] for row in rows] if clustered else None,
+            weights=[row[3] for row in rows] if weighted else None,
+            noise=NoiseFloor(0.1, 0.2, "job-1"),
+        )
+        return compare_scores([made], margin=0.1)[0]
+
+    def mirrored(low: float | None, high: float | None) -> tuple[float | None, float | None]:
+        return None if high is None else -high, None if low is None else -low
+
+    there, back = score(rows), score([(b, a, cluster, weight) for a, b, cluster, weight in rows])
+    assert replace(score(chance.sample(rows, len(rows))), about=there.about) == there
+    for name in ("p_adjusted", "p_equivalence_adjusted", "margin", "noise", "samples_needed", "remarks"):
+        assert getattr(there, name) == getattr(back, name)
+    assert there.excluded == Excluded(back.excluded.candidate_only, back.excluded.baseline_only, back.excluded.neither)
+    assert there.means == (back.means and back.means[::-1])
+    if there.bounds and back.bounds:
+        assert there.bounds == mirrored(*back.bounds)
+        assert there.bounds[0] <= there.bounds[1]
+    assert there.verdict is not None
+    assert back.verdict is not None
+    turned = {"better": "worse", "worse": "better"}.get(back.verdict.word, back.verdict.word)
+    assert (there.verdict.word, there.verdict.reasons) == (turned, back.verdict.reasons)
+    if there.difference and back.difference:
+        one, other = there.difference, back.difference
+        assert one.value == -other.value
+        for mine, theirs in ((one.interval, other.interval), (one.inner, other.inner)):
+            assert (mine.low, mine.high) == mirrored(theirs.low, theirs.high)
+        assert (one.up, one.down, one.same, one.detectable) == (other.down, other.up, other.same, other.detectable)

@@ -15,7 +15,7 @@ from tasks.comparisons.sides import open_side
 from tests.scripted import Answer, Received, last_content, text
 from tests.tasks.comparisons.test_compare import compared, done, given, of_rows
 from tests.tasks.conftest import Lab
-from tests.tasks.specs import CORRECT, chat, model, preferring, recorded, spec
+from tests.tasks.specs import CORRECT, chat, judge, model, preferring, recorded, spec
 
 QUESTIONS = [{"question": f"q{i} ANSWER: {'yes' if i % 3 else 'no'}", "answer": "yes"} for i in range(30)]
 CONTAINS = StringCheck(name="correct", left="{{ sample.output_text }}", operator="contains", right="e")
@@ -48,6 +48,19 @@ def test_a_metric_that_was_changed_scores_the_baseline_s_outputs_once_more(lab: 
     assert change is not None
     assert change.total == change.rescored == pytest.approx(-1 / 3)
     assert (change.paired, change.composition) == (0.0, 0.0)
+
+
+def test_another_judge_is_no_comparison(lab: Lab) -> None:
+    lab.model.script = lambda _: text('{"score": 3, "feedback": ""}')
+    answers = [{"said": "yes"}] * 12
+    sides = [
+        done(lab, spec(RecordedTarget(column="said"), answers, judge(lab.model.url, f"{how} {{{{ item.said }}}}")))
+        for how in ("grade", "grade well")
+    ]
+    found = compared(lab, *sides)
+    assert found.attribution == "judge.prompt"
+    assert found.scores[0].verdict is not None
+    assert found.scores[0].verdict.reasons == ("judge_changed",)
 
 
 def test_too_many_samples_are_not_scored_again_while_one_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Real results held against each other: which samples are the same, and what changed."""
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -88,6 +89,23 @@ def test_a_column_that_tells_no_samples_apart_is_refused(lab: Lab) -> None:
         compared(lab, first, second, match="answer")
     with pytest.raises(InvalidInput, match="row 1: no value in column 'nope'"):
         compared(lab, first, second, match="nope")
+
+
+def test_neither_the_order_of_rows_nor_the_shards_change_a_bit(lab: Lab) -> None:
+    """The last job has seventy other rows before its sixty, so that its shards are cut elsewhere."""
+    chance = random.Random(1)
+    said = [chance.choice(["yes", "no", "yes "]) for _ in range(60)]
+    rows, turned = given(*said), given(*(chance.choice(["yes", "no"]) for _ in said))
+    order = chance.sample(range(60), 60)
+    plain = compared(lab, of_rows(lab, rows), of_rows(lab, turned))
+    shuffled = [of_rows(lab, [each[at] for at in order]) for each in (rows, turned)]
+    more = of_rows(
+        lab, [*given(*["yes"] * 140, start=100)[:70], *(turned[at] for at in order), *given(*["no"] * 70, start=400)]
+    )
+    for other in (compared(lab, *shuffled), compared(lab, shuffled[0], more)):
+        [first], [second] = plain.scores, other.scores
+        assert first.difference == second.difference
+        assert (first.means, first.bounds, first.verdict) == (second.means, second.bounds, second.verdict)
 
 
 def test_without_anything_in_common_there_is_nothing_to_compare(lab: Lab) -> None:
