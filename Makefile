@@ -8,6 +8,9 @@ PREFECT_API_URL := http://127.0.0.1:4200/api
 PREFECT_API_AUTH_STRING ?= $(shell cat "$${ASSAY_HOME:-.assay}/prefect/sign-in" 2>/dev/null)
 endif
 
+# Each process would put the assertions of all tests into words anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 KILLS ?= 20
 FAULTS ?= 1000
 SEQUENCES ?= 170

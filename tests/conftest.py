@@ -18,6 +18,7 @@ from nemo_microservices import NeMoMicroservices
 from xdist.scheduler import LoadGroupScheduling
 
 from cli.serve import sign_in_file
+from flows.worker.garbage import collect_seldom
 from tests.scripted import ScriptedEndpoint
 
 # How long an example takes says more about the machine than about the code.
@@ -40,6 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and "served" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("service"))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what the tests make, and not again and again among the thousands of tests."""
+    collect_seldom()
 
 
 class ByFile(LoadGroupScheduling):  # type: ignore[misc]
@@ -127,9 +133,13 @@ def assay(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("assay")), *arguments]
 
 
+PACKAGES = ("core", "store", "tasks", "flows", "api", "web", "cli")
+"""What of ours can be imported."""
+
+
 def namesakes(folder: Path) -> Path:
     """Return a folder with packages that are called as ours, as users of Prefect have them, and cannot be imported."""
-    for name in ("core", "store", "tasks", "flows", "api", "web", "cli"):
+    for name in PACKAGES:
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / "__init__.py").write_text(
             "open(__file__ + '.taken', 'w').close()\nraise ImportError(__file__)\n"
@@ -170,6 +180,7 @@ def serving(home: Path, **environment: str) -> Iterator[Served]:
         finally:
             process.terminate()
             reader.join()
+        assert (process.wait(WAIT_S), served.printed[-1]) == (0, "Stopped\n")
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from nemo_microservices import NeMoMicroservices
 
-from tests.conftest import WAIT_S, assay, serving, until
+from tests.conftest import PACKAGES, WAIT_S, Served, assay, until
 from tests.scripted import ScriptedEndpoint, text
 from tests.service.bodies import chat_task, job, model
+
+FULL = Path("/dev/full")
 
 
 def children(pid: int) -> list[int]:
@@ -66,7 +69,7 @@ def test_a_second_service_on_the_same_home_is_refused_naming_the_first(served):
 
 
 def test_no_process_has_taken_a_module_from_the_folder_that_it_was_started_in(served):
-    assert len(list((served.home / "namesakes").glob("*/__init__.py"))) == 6
+    assert len(list((served.home / "namesakes").glob("*/__init__.py"))) == len(PACKAGES)
     assert list((served.home / "namesakes").rglob("*.taken")) == []
 
 
@@ -85,34 +88,28 @@ def test_a_full_disk_ends_a_job_naming_the_file_and_nothing_else(served):
     assert len(brief.calls) == 40
 
 
-def test_a_terminated_service_takes_its_processes_with_it(served, tmp_path):
-    shared = {**served.prefect_client, "ASSAY_WORK_POOL": "second"}
-    with serving(tmp_path, **shared) as second, ScriptedEndpoint() as endpoint:
-        url = second.dataset("q.jsonl", '{"question": "q", "answer": "ok"}\n')
-        assert second.wait(second.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
-        pids = children(second.process.pid)
-        assert len(pids) == 2  # a worker and an API: Prefect is the first service's
-        second.process.send_signal(signal.SIGTERM)
-        assert second.process.wait(timeout=WAIT_S) == 0
-        until("its processes to end", lambda: not any(map(is_alive, pids)))
-    until("its last word", lambda: second.printed[-1] == "Stopped\n")
-
-
-@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="the system has no /dev/full")
-def test_a_service_goes_on_whose_output_takes_nothing(served, tmp_path):
+def test_a_service_whose_output_takes_nothing_does_its_work_and_takes_its_processes_with_it(served, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     own = {"ASSAY_HOME": str(tmp_path), "ASSAY_PORT": str(port), "ASSAY_WORK_POOL": "second"}
-    with Path("/dev/full").open("w") as full:
-        process = subprocess.Popen(assay("serve"), env=os.environ | served.prefect_client | own, stdout=full)
-    try:
-        until("the service to be ready", lambda: process.poll() is not None or is_ready(port))
-        assert process.poll() is None
-        process.terminate()
-        assert process.wait(timeout=WAIT_S) == 0
-    finally:
-        process.kill()
-        process.wait()
+    own |= {**served.prefect_client, "ASSAY_DATASETS": str(tmp_path / "datasets")}
+    url, output = f"http://127.0.0.1:{port}", FULL if FULL.is_char_device() else Path(os.devnull)
+    with output.open("w") as full, ScriptedEndpoint() as endpoint, NeMoMicroservices(base_url=url) as client:
+        process = subprocess.Popen(assay("serve"), env=os.environ | own, stdout=full, text=True)
+        try:
+            until("the service to be ready", lambda: process.poll() is not None or is_ready(port))
+            second = Served(url, tmp_path, process, client)
+            questions = second.dataset("q.jsonl", '{"question": "q", "answer": "ok"}\n')
+            job_id = second.create(job(model(endpoint.url), qa=chat_task(questions)))
+            assert second.wait(job_id).status == "completed"
+            pids = children(process.pid)
+            assert len(pids) == 2  # a worker and an API: Prefect is the first service's
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=WAIT_S) == 0
+            until("its processes to end", lambda: not any(map(is_alive, pids)))
+        finally:
+            process.kill()
+            process.wait()
 
 
 def test_services_that_share_a_prefect_server_keep_their_jobs_apart(served, endpoint):

@@ -164,11 +164,11 @@ def test_the_pages_together_are_the_list(samples: Samples, sort: str, asked: tup
     selection = Selection(asked, *order(sort))
     whole = samples.find(selection, limit=100)
     paged: list[Position] = []
-    while page := samples.find(selection, limit=3, after=paged[-1] if paged else None):
+    while page := samples.find(selection, limit=7, after=paged[-1] if paged else None):
         paged += page
     assert paged == whole
     assert len(set(paged)) == len(paged) > 0
-    assert sum(block.num_rows for block in samples.blocks(selection, size=3)) == len(whole)
+    assert sum(block.num_rows for block in samples.blocks(selection, size=7)) == len(whole)
 
 
 def test_a_list_sorted_by_a_score_has_what_was_not_scored_last(samples: Samples) -> None:
