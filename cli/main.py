@@ -43,6 +43,7 @@ ALL_AGAIN = Again()
 
 BAD_INPUT = 2
 FAILED = 4
+INTERRUPTED = 130
 
 
 @app.command
@@ -351,6 +352,8 @@ def answer(arguments: list[str] | None = None) -> int:
         return _refuse(str(error), BAD_INPUT if error.status < 500 else FAILED)
     except (Unreachable, TimeoutError, KeepsEnding) as error:
         return _refuse(str(error), FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush finds no pipe
         return 0

@@ -59,6 +59,7 @@ class RowsDataset(Frozen):
 class FilesDataset(Frozen):
     """Samples in files: `hf://datasets/<ns>/<name>[/<path>]`, or `file:<id>` for an upload.
 
+    A specification that is itself a file may name a file by its path, relative to itself; that becomes an upload.
     What a file holds wins over `format` and over its name. Rows of the `layout` bfcl are those of the Berkeley
     Function-Calling Leaderboard, of squad those of SQuAD's articles; see `tasks.datasets.layouts`.
     """

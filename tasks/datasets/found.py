@@ -84,7 +84,7 @@ def _address(dataset: FilesDataset) -> hub.HubAddress | None:
     if not dataset.url.startswith(hub.SCHEME):
         raise DatasetUnreadable(
             f"{dataset.url[:200]} is no dataset: "
-            f"give {hub.SCHEME}<namespace>/<name>/<path>, or {UPLOAD_SCHEME}<id> of an upload"
+            f"give {hub.SCHEME}<namespace>/<name>/<path>, or {UPLOAD_SCHEME}<id>, as `assay upload FILE` prints it"
         )
     return hub.HubAddress.parse(dataset.url)
 

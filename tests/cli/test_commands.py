@@ -1,4 +1,8 @@
 import json
+import os
+import signal
+import socket
+import subprocess
 
 import pytest
 
@@ -10,6 +14,7 @@ from core.job import random_id
 from core.result import Summary
 from core.spec import EvaluationSpec
 from store.results.folder import JobFolder
+from tests.conftest import WAIT_S, assay
 from tests.tasks.specs import CORRECT, model, rows, spec
 
 BODY = {"spec": spec(model("http://127.0.0.1:1/v1"), rows(2), CORRECT).model_dump(mode="json", exclude_none=True)}
@@ -92,6 +97,17 @@ def test_outside_a_home_it_says_so(monkeypatch, tmp_path, capsys, command):
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "none"))
     assert answer(command) == 2
     assert f"{tmp_path}/none (ASSAY_HOME in the environment) is not there" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = os.environ | {"ASSAY_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        process = subprocess.Popen(assay("jobs", "list"), env=environment, stderr=subprocess.PIPE, text=True)
+        silent.settimeout(WAIT_S)
+        with silent.accept()[0]:  # it waits for an answer now
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, errors) == (130, "")
 
 
 def test_the_schema_is_that_of_a_specification(capsys):
