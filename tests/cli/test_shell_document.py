@@ -21,3 +21,8 @@ def test_a_command_of_the_document_is_understood(command: str) -> None:
     program, *arguments = shlex.split(command)
     assert program == "assay"
     app.parse_args(arguments, exit_on_error=False, print_error=False)
+
+
+def test_every_command_is_in_the_document() -> None:
+    named = {shlex.split(command)[1] for command in COMMANDS}
+    assert {name for name in app if not name.startswith("-")} - named == {"demo"}

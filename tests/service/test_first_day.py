@@ -164,6 +164,26 @@ def test_the_worst_samples_are_found_in_the_file_s_own_columns(types: Callable[[
     )
 
 
+def test_one_sample_is_shown_whole_and_the_log_has_what_befell(types: Callable[[str], Told]) -> None:
+    shown = types("show day-weak 4")
+    assert shown.code == 0
+    assert ("q4 ANSWER: a4" in shown.out, "overlong" in shown.out) == (True, True)
+    log = types("logs day-weak")
+    assert (log.code, "templates checked" in log.out) == (0, True)
+    assert types("jobs show day-weak").out.count("weak") > 1
+
+
+def test_a_retry_pays_for_what_was_lost_and_for_nothing_else(types: Callable[[str], Told], day: Day) -> None:
+    paid = len(day.weak.calls)
+    day.weak.script = by_default
+    again = types("retry day-weak --key target=env:MODEL_KEY --name day-mended --json")
+    assert (again.code, len(day.weak.calls) - paid) == (0, 3)
+    [summary] = json.loads(again.out)["summaries"]
+    assert (summary["count"], summary["nan_count"], summary["mean"]) == (N, 0, (20 + 3) / N)
+    assert {call["headers"]["authorization"] for call in day.weak.calls} == {"Bearer sk-day"}
+    assert types("compare day-mended day-strong --require better").code == 0
+
+
 def test_the_night_runs_the_same_file_from_a_folder_of_the_service(
     types: Callable[[str], Told], served: Served, day: Day
 ) -> None:
