@@ -12,6 +12,7 @@ ROUTES = {
     "/api/assay/v1/jobs/{job_id}/pause": {"post"},
     "/api/assay/v1/jobs/{job_id}/resume": {"post"},
     "/api/assay/v1/jobs/{job_id}/retry": {"post"},
+    "/api/assay/v1/jobs/{job_id}/usage": {"get"},
     "/api/assay/v1/jobs/{job_id}/samples": {"get"},
     "/api/assay/v1/jobs/{job_id}/samples/{task}/{number}": {"get"},
     "/api/assay/v1/jobs/{job_id}/statistics": {"get"},
