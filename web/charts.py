@@ -182,6 +182,58 @@ def outcome_bar(outcomes: Mapping[Outcome, int], *, width: float = WIDE) -> Outc
     return OutcomeBar(", ".join(f"{number:,} {name}" for name, number in counts.items()), tuple(parts), width)
 
 
+class Reading(NamedTuple):
+    """A figure with its interval at one time; `text` says it in words, and `url` has more of it.
+
+    `marks` says what was another than the time before.
+    """
+
+    text: str
+    url: str
+    value: float | None
+    low: float | None
+    high: float | None
+    marks: str = ""
+    kind: str = ""
+
+
+class TrendPoint(NamedTuple):
+    """A figure in its place."""
+
+    reading: Reading
+    x: float
+    y: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A figure over time, the oldest first; `line` is an SVG polyline through what there is."""
+
+    text: str
+    points: tuple[TrendPoint, ...]
+    line: str
+    scale: Scale
+    width: float = LARGE
+    height: float = 1.5 * TALL
+
+
+def trend(text: str, readings: Sequence[Reading], scale: Scale) -> Trend:
+    """Place figures at equal distances, on their scale from the bottom to the top."""
+    height, edge = 1.5 * TALL, 8.0
+    step = (LARGE - 4 * edge) / max(1, len(readings) - 1)
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else round(height - edge - _on(value, scale) * (height - 2 * edge), 1)
+
+    points = tuple(
+        TrendPoint(each, round(2 * edge + n * step, 1), place(each.value), place(each.low), place(each.high))
+        for n, each in enumerate(readings)
+    )
+    return Trend(text, points, " ".join(f"{each.x},{each.y}" for each in points if each.y is not None), scale)
+
+
 @dataclass(frozen=True, slots=True)
 class Sparkline:
     """A few values in their order, as a line; `points` are those of an SVG polyline."""

@@ -18,11 +18,20 @@ from web.render import page
 from web.samples import routes as samples
 from web.session import routes as session
 from web.sql import routes as sql
+from web.trends import routes as trends
 
 PAGES: Final = Face(
     name="pages",
     paths=re.compile(r"/$|/(jobs|compare|trends|judges|sql|login|logout|static)(/|$)"),
-    routers=(samples.router, jobs.router, compare.router, sql.router, docs.router, session.router),
+    routers=(
+        samples.router,
+        jobs.router,
+        compare.router,
+        trends.router,
+        sql.router,
+        docs.router,
+        session.router,
+    ),
     errors="page",
 )
 

@@ -39,7 +39,15 @@ class Contains:
     texts: tuple[str, ...]
 
 
-Term = OneOf | Within | Contains
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """The field begins with the text; it is a field of its own, and not a part of a value."""
+
+    field: Field
+    text: str
+
+
+Term = OneOf | Within | Contains | Begins
 
 
 @dataclass(frozen=True, slots=True)

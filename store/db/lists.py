@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from core.queries.lists import Contains, Field, Listing, OneOf, Term, Within
+from core.queries.lists import Begins, Contains, Field, Listing, OneOf, Term, Within
 
 Condition = sa.ColumnElement[bool]
 Text = sa.ColumnElement[Any]
@@ -107,6 +107,8 @@ def _condition(term: Term, place: Kept) -> Condition:
             return _is_within(term, place)
         case Contains(texts=texts):
             return sa.or_(sa.false(), *(_contains(text, place) for text in texts))
+        case Begins(text=text):
+            return sa.or_(sa.false(), *(sa.func.substr(column, 1, len(text)) == text for column in place.columns))
     assert_never(term)
 
 

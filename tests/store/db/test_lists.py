@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.job import Face, Job, ListedJob
-from core.queries.lists import Contains, Field, Listing, OneOf, Sort, Term, Within
+from core.queries.lists import Begins, Contains, Field, Listing, OneOf, Sort, Term, Within
 from store.db.connect import reading, writing
 from store.db.jobs import Jobs
 from store.db.tables import jobs as table
@@ -55,6 +55,7 @@ fields: st.SearchStrategy[Term] = st.one_of(
     st.builds(
         Contains, st.just(("name",)), st.lists(st.sampled_from(["EVAL", "über", "_", "%", "ß"]), min_size=1).map(tuple)
     ),
+    st.builds(Begins, st.just(("name",)), st.sampled_from(["EVAL_", "Ü", "eval", "日本 1", "%"])),
     st.builds(
         Within,
         st.just(("created_at",)),
@@ -74,6 +75,8 @@ def holds(term: Term, job: ListedJob) -> bool:
             return str(part) in values
         case Contains(texts=texts):
             return any(text.lower() in value.lower() for text in texts)
+        case Begins(text=text):
+            return value.startswith(text)
         case Within(start=start, stop=stop, outside=outside):
             inside = (start is None or start <= value) and (stop is None or value < stop)
             return inside != outside

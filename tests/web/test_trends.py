@@ -1,0 +1,62 @@
+"""The page of a trend."""
+
+import re
+
+import pytest
+
+from core.endpoint import Endpoint
+from core.metric import StringCheck
+from core.spec import EvaluationSpec, ModelTarget
+from flows.control.finish import finish
+from tests.scripted import ScriptedEndpoint, last_content, text
+from tests.tasks.conftest import Lab
+from tests.tasks.specs import spec
+from tests.web.night import add
+from web.trends.view import stems
+
+EQUALS = StringCheck(name="correct", left="{{ sample.output_text }}", operator="equals", right="yes")
+NIGHTS = {"trend-1": ("old", 20), "trend-2": ("old", 21), "trend-3": ("new", 4), "trend-4": ("new", 5)}
+"""The model that was asked, and how many of 24 answers were right."""
+
+
+def asked(url: str, model: str) -> EvaluationSpec:
+    target = ModelTarget(name="asked", endpoint=Endpoint(url=url, model=model))
+    return spec(target, [{"n": n} for n in range(24)], EQUALS, prompt="{{ n }}")
+
+
+@pytest.fixture(scope="module")
+def jobs(site) -> dict[str, str]:
+    made = {}
+    with ScriptedEndpoint() as endpoint:
+        for name, (model, right) in NIGHTS.items():
+            endpoint.script = lambda call, right=right: text("yes" if int(last_content(call["body"])) < right else "no")
+            made[name] = add(site.state, asked(endpoint.url, model), name=name)
+            Lab(site.state, endpoint).carry_out(site.state.jobs.get(made[name]))
+            finish(site.state, site.state.jobs.get(made[name]), "completed")
+    return made
+
+
+def test_the_runs_of_a_name_stand_in_their_order_with_what_changed(site, jobs):
+    page = site.get("/trends?name=trend-")
+    assert re.findall(r'<th scope="row" class="name"><a href="/jobs/(job-\w+)">', page) == list(jobs.values())[::-1]
+    assert page.count('<circle class="point"') == 4
+    assert re.findall(r'class="mark".*?<title>(.*?)</title>', page) == ["changed: model"]
+
+
+def test_the_last_change_that_is_sure_is_named(site, jobs):
+    page = site.get("/trends?name=trend-")
+    assert "The last change that is more than chance: trend-3 was worse than the run before it: -0.708 [" in page
+    assert f'<a href="/compare?a={jobs["trend-2"]}&amp;b={jobs["trend-3"]}">-0.708' in page
+    page = site.get("/trends?name=trend-4")
+    assert "1 completed runs" in page
+    assert "No change that is more than chance was found" in page
+
+
+def test_names_that_recur_are_offered(site, jobs):
+    assert '<a href="/trends?name=trend">trend</a> <span class="quiet">4 runs</span>' in site.get("/trends")
+    assert stems(["nightly", "nightly-a1b2c3", "once", "qa 2026-11-02", "qa 2026-11-03"]) == [("nightly", 2), ("qa", 2)]
+
+
+def test_an_unknown_name_is_said(site):
+    assert "No completed job" in site.get("/trends?name=<b>")
+    assert "&lt;b&gt;" in site.get("/trends?name=<b>")

@@ -1,0 +1,1 @@
+"""A recurring evaluation's scores from run to run."""
