@@ -24,12 +24,16 @@ def asked(url: str, model: str) -> EvaluationSpec:
     return spec(target, [{"n": n} for n in range(24)], EQUALS, prompt="{{ n }}")
 
 
+def answers(right: int) -> Script:
+    return lambda call: text("yes" if int(last_content(call["body"])) < right else "no")
+
+
 @pytest.fixture(scope="module")
 def jobs(site) -> dict[str, str]:
     made = {}
     with ScriptedEndpoint() as endpoint:
         for name, (model, right) in NIGHTS.items():
-            endpoint.script = lambda call, right=right: text("yes" if int(last_content(call["body"])) < right else "no")
+            endpoint.script = answers(right)
             made[name] = add(site.state, asked(endpoint.url, model), name=name)
             Lab(site.state, endpoint).carry_out(site.state.jobs.get(made[name]))
             finish(site.state, site.state.jobs.get(made[name]), "completed")
