@@ -14,6 +14,7 @@ from api.http.faces import Face
 from web.compare import routes as compare
 from web.docs import routes as docs
 from web.jobs import routes as jobs
+from web.judges import routes as judges
 from web.render import page
 from web.samples import routes as samples
 from web.session import routes as session
@@ -28,6 +29,7 @@ PAGES: Final = Face(
         jobs.router,
         compare.router,
         trends.router,
+        judges.router,
         sql.router,
         docs.router,
         session.router,

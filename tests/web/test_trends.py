@@ -8,7 +8,7 @@ from core.endpoint import Endpoint
 from core.metric import StringCheck
 from core.spec import EvaluationSpec, ModelTarget
 from flows.control.finish import finish
-from tests.scripted import ScriptedEndpoint, last_content, text
+from tests.scripted import Script, ScriptedEndpoint, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import spec
 from tests.web.night import add

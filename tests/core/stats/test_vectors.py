@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.stats.adjust import benjamini_hochberg, holm
+from core.stats.agreement import Agreement, cohen_kappa, spearman
 from core.stats.change import score_change
 from core.stats.difference import Difference, Pairs, compared, few_test
 from core.stats.interval import Interval, ScoreScale
@@ -23,7 +24,7 @@ from core.stats.verdict import verdict
 Json = dict[str, Any]
 
 CASES = json.loads((Path(__file__).parent / "vectors.json").read_text())["cases"]
-LATER = {"cohen_kappa", "spearman", "rogan_gladen", "ppi_mean", "betting_cs", "betting_paired"}
+LATER = {"rogan_gladen", "ppi_mean", "betting_cs", "betting_paired"}
 """Of what is not built yet: cards of judges, and stopping early."""
 
 CHECKS = ScoreScale(0.0, 1.0)
@@ -197,6 +198,21 @@ def sample_size(given: Json) -> Json:
     return {"n": n}
 
 
+def agreement(found: Agreement | None) -> Json:
+    assert found is not None
+    return {"standard_error": found.standard_error, "ci_low": found.low, "ci_high": found.high}
+
+
+def kappa(given: Json) -> Json:
+    found = cohen_kappa(given["table"], given["weights"], given["level"])
+    return {"kappa": found and found.value, **agreement(found)}
+
+
+def ranks(given: Json) -> Json:
+    found = spearman(given["x"], given["y"], given["level"])
+    return {"rho": found and found.value, **agreement(found)}
+
+
 def called(given: Json) -> Json:
     found = checks(given, margin=given["margin"])
     word = verdict(
@@ -299,6 +315,8 @@ FUNCTIONS: Mapping[str, Callable[[Json], Json]] = {
     "pass_k_mean": attempts_of_all,
     "mde": least_difference,
     "sample_size": sample_size,
+    "cohen_kappa": kappa,
+    "spearman": ranks,
     "verdict_paired_binary": called,
     "verdict_family": called_together,
     "paired_binary": paired_checks,

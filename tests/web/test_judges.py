@@ -1,0 +1,42 @@
+"""The page of a job's judges."""
+
+import re
+
+import pytest
+
+from tests.web.night import Night, make_night
+
+
+@pytest.fixture(scope="module")
+def night(site) -> Night:
+    return make_night(site.state, samples=60)
+
+
+def test_it_says_what_is_known_without_people_and_that_they_are_needed(site, night):
+    page = site.get(f"/judges/{night.small}")
+    assert "qa / quality / score" in page
+    assert "judge-3" in page
+    assert "Nobody can tell yet: it takes 50 verdicts of people" in page
+    for figure in ("Asked", "Not understood", "Not answered", "Length"):
+        assert f'<th scope="row">{figure}</th>' in page
+
+
+def test_a_verdict_given_on_a_sample_s_page_counts(site, night):
+    form = {"target": "small-1", "trial": "0", "metric": "quality", "verdict": "incorrect", "note": "<b>no</b>"}
+    scores = site.http.get(
+        f"/api/assay/v1/jobs/{night.small}/samples?filter[metric]=quality&filter[passed]=true&limit=1"
+    ).json()["data"]
+    sample = scores[0]["sample"]
+    shown = site.get(f"/jobs/{night.small}/samples/qa/{sample}")
+    token = re.findall(r'name="token" value="([^"]*)"', shown)[0]
+    answer = site.http.post(f"/jobs/{night.small}/samples/qa/{sample}", data={**form, "token": token})
+    assert answer.status_code == 303, answer.text
+    page = site.get(f"/judges/{night.small}")
+    assert f'<a href="/jobs/{night.small}/samples/qa/{sample}">qa, sample {sample}</a>' in page
+    assert "&lt;b&gt;no&lt;/b&gt;" in page
+    assert "<caption>" in page
+
+
+def test_a_job_without_judges_is_said(site, night):
+    assert "no samples yet" in site.get(f"/judges/{night.failed}", 409)
+    assert "nothing" in site.get("/judges/nothing", 404)

@@ -1,0 +1,1 @@
+"""Whether a job's judges can be trusted."""

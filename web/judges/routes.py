@@ -1,0 +1,20 @@
+"""The page of a job's judges."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.http.state import CurrentState
+from api.native.routes.jobs import JobId, find
+from tasks.judging.figures import MOST, judge_figures
+from web.judges.view import judge_view
+from web.render import page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/judges/{job_id}")
+def show_judges(request: Request, job_id: JobId, state: CurrentState) -> Response:
+    """Show what is known of each judge of a job: how it was read, what sways it, and whether people agree with it."""
+    job = find(state, job_id)
+    found = judge_figures(state.folder(job.id), state.verdicts.of_job(job.id))
+    return page(request, "judges/judges.html", job=job, judges=[judge_view(each, job.id) for each in found], most=MOST)
