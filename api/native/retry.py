@@ -88,7 +88,7 @@ def _past(first: Job, folder: JobFolder) -> _Past:
 
 
 def _retry(job_id: str, asked: RetryRequest, spec: EvaluationSpec) -> Retry:
-    """Return what is made again. Raises SpecInvalid for a judge that there is not."""
+    """Return what is made again. Raises SpecInvalid for a judge that there is not, and Conflict if there is none."""
     judges = dict.fromkeys(metric.name for task in spec.tasks for metric in task.metrics if isinstance(metric, Judge))
     changed = [metric.name for metric in asked.metrics if isinstance(metric, Judge)]
     for name in asked.judges:
@@ -104,6 +104,8 @@ def _retry(job_id: str, asked: RetryRequest, spec: EvaluationSpec) -> Retry:
         raise SpecInvalid(
             f"no target is asked again with judge_only, judges or metrics; name one of {others}", field="only"
         )
+    if not (judges or asked.metrics):
+        raise Conflict(f"job {job_id} has nothing to retry: it has no judge that could be asked again")
     if not (named or only or asked.metrics):
         named = [*judges]
     return Retry(of=job_id, only=only, targets=False, judges=tuple(dict.fromkeys(named)))

@@ -122,6 +122,18 @@ def test_samples_are_filtered_sorted_and_exported(golden: Golden) -> None:
     assert archive.raise_for_status().content.startswith(b"PK")
 
 
+def test_a_sample_is_shown_whole_with_what_its_judge_was_asked(golden: Golden) -> None:
+    for kind in FACES:
+        task = golden.samples(kind.face).json()["data"][0]["task"]
+        path = f"/api/assay/v1/jobs/{golden.made[kind.face]}/samples/{task}/0"
+        (output,) = golden.http.get(path).raise_for_status().json()["outputs"]
+        assert output["exchange"]["reply"]["text"] == output["output"] == questions_of(kind).output(0)
+        (graded,) = (metric for metric in output["metrics"] if metric["type"] == "judge")
+        asked = graded["exchanges"][0]
+        assert output["output"] in asked["sent"][-1]["text"]
+        assert (asked["outcome"], asked["paid_by"]) == ("answered", None)
+
+
 def test_sql_joins_the_jobs_of_all_releases(golden: Golden) -> None:
     answer = query(
         golden.workspace.results,

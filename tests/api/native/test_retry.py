@@ -129,6 +129,14 @@ def test_judging_alone_asks_the_judges_about_every_output(service: Service, lab:
         assert lab.asked == ["grade a0"] * 2
 
 
+def test_a_job_without_a_judge_has_none_to_ask_again(service: Service, lab: Lab) -> None:
+    asked = wanted(lab)
+    (task,) = asked.tasks
+    alone = asked.model_copy(update={"tasks": (task.model_copy(update={"metrics": task.metrics[:1]}),)})
+    refused = retry(service, ended(lab, alone), judge_only=True)
+    assert (refused.status_code, "it has no judge" in refused.json()["detail"]) == (409, True)
+
+
 def test_keys_that_went_with_the_job_come_again_where_they_are_needed(service: Service, lab: Lab) -> None:
     asked = wanted(lab)
     endpoint = {"endpoint": asked.targets[0].endpoint.model_copy(update={"api_key": "store:gone"})}  # type: ignore[union-attr]
