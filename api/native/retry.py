@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from api.native.retry_keys import with_keys
+from api.native.retry_keys import Keys
 from api.native.schema import RetryRequest
 from api.native.translate import named_keys, with_references
 from core.errors import Conflict, ResultsMissing, SchemaMismatch, SpecInvalid, first_problem
@@ -15,24 +15,25 @@ from core.metric import Judge, MetricSpec
 from core.plan import Manifest
 from core.result import Outcome, Summary
 from core.retry import ASKED_AGAIN, OF_JUDGES, OF_TARGETS, Retry
-from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec, refuse_duplicates
 from store.results.folder import JobFolder
+from store.workspace import Workspace
 
 
-def to_retry(first: Job, folder: JobFolder, asked: RetryRequest, settings: Settings) -> tuple[NewJob, dict[str, str]]:
-    """Return the job that makes some of `first` again, and the keys that came for it, by id.
+def to_retry(workspace: Workspace, first: Job, asked: RetryRequest) -> tuple[NewJob, dict[str, str]]:
+    """Return the job that makes some of `first` again, and its keys, by id.
 
     Raises Conflict for a job that has not ended, has nothing to take over or nothing to make again, or whose results
     cannot be read, and SpecInvalid for what is wrong with the request.
     """
-    past = _past(first, folder)
+    past = _past(first, workspace.folder(first.id))
     spec = _with_metrics(past.plan.spec, asked.metrics)
     retry = _retry(first.id, asked, spec)
     _refuse_idle(first.id, past, retry, asked)
-    references, keys = named_keys(asked, settings)
+    references, sent = named_keys(asked, workspace.settings)
     given = {each.name: each.api_key for each in asked.api_keys}
-    spec = with_references(with_keys(spec, given, set(asked.keys), _needs(past, retry), first.id), references)
+    keys = Keys.of(workspace, first, given, frozenset(asked.keys))
+    spec = with_references(keys.give(spec, _needs(past, retry), first.id), references)
     job_id = random_id("job-")
     job = NewJob(
         id=job_id,
@@ -48,7 +49,7 @@ def to_retry(first: Job, folder: JobFolder, asked: RetryRequest, settings: Setti
         model=spec.model,
         retry_of=first.id,
     )
-    return (job if asked.name or job.name == job_id else renamed(job)), keys
+    return (job if asked.name or job.name == job_id else renamed(job)), sent | keys.copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def retry_job(
     """Have another job make again what failed of one that has ended, and take over the rest; no call is paid twice."""
     asked = asked or wire.RetryRequest()
     first = state.jobs.get(find(state, job_id).id)
-    job, keys = to_retry(first, state.folder(first.id), asked, state.settings)
+    job, keys = to_retry(state, first, asked)
     added = add_once(state, job, keys, sent=asked.sent, submission=submission)
     state.wake()
     return _shown(state, added)

@@ -3,16 +3,18 @@ from typing import Any
 import httpx
 import pytest
 
-from core.job import Job, JobStatus
+from core.job import Job, JobStatus, random_id
 from core.spec import EvaluationSpec
 from flows.control.finish import finish
 from store.workspace import Workspace
 from tests.api.conftest import Service
 from tests.scripted import ScriptedEndpoint, failure, last_content, text
+from tests.service.bodies import chat_task
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, spec
 
 JOBS = "/api/assay/v1/jobs"
+TARGETS = "/v1/evaluation/targets"
 CLEAR = "sk-clear-0123456789"
 
 
@@ -95,7 +97,7 @@ def test_what_cannot_be_retried_is_refused_in_a_sentence(service: Service, lab: 
         ({"only": []}, "at least 1 item"),
         ({"only": ["target_error"], "judge_only": True}, "name one of cancelled, judge_error, judge_unparsable, not_"),
         ({"judges": ["nobody"]}, "has no judge 'nobody'; judges: graded"),
-        ({"api_keys": [{"name": "nobody", "api_key": CLEAR}]}, "has no target or judge 'nobody'"),
+        ({"api_keys": [{"name": "nobody", "api_key": CLEAR}]}, "asks no target or judge 'nobody'"),
         ({"metrics": [{"type": "f1", "name": "f", "reference": "x"}] * 2}, "metric 'f' stands 2 times"),
         ({"everything": True}, "Extra inputs are not permitted"),
     ],
@@ -154,4 +156,33 @@ def test_keys_that_went_with_the_job_come_again_where_they_are_needed(service: S
     assert {call["headers"]["authorization"] for call in lab.model.calls if call["body"]["model"] == "m"} == {
         f"Bearer {CLEAR}"
     }
-    assert retry(service, first, judge_only=True).status_code == 201  # no target is asked
+    again = retry(service, first, judge_only=True)  # which asks no target
+    assert again.status_code == 201
+    second = service.state.jobs.get(again.json()["id"])
+    lab.model.script = lambda call: text("a0")
+    lab.carry_out(second)
+    refused = retry(service, settled(service.state, second, "completed"))
+    assert "the key of 'target' was deleted" in refused.json()["detail"][0]["msg"]
+
+
+def test_the_key_of_a_stored_target_is_used_again_as_long_as_it_goes_where_it_went(service: Service, lab: Lab) -> None:
+    endpoint = {"url": lab.model.url, "model_id": "m", "api_key": CLEAR}
+    name = random_id("target-")
+    service.http.post(TARGETS, json={"type": "model", "name": name, "model": {"api_endpoint": endpoint}})
+    rows = b'{"question": "q0", "answer": "a0"}\n{"question": "q1", "answer": "a0"}\n'
+    sent: dict[str, Any] = {"files": {"file": ("rows.jsonl", rows)}, "data": {"purpose": "eval", "file_type": "jsonl"}}
+    files_url = f"file:{service.http.post('/v1/files', **sent).json()['id']}"
+    config = {"type": "custom", "tasks": {"qa": chat_task(files_url)}}
+    body = {"target": f"default/{name}", "config": config}
+    created = service.http.post("/v1/evaluation/jobs", json=body).json()
+    first = service.state.jobs.get(created["id"])
+    lab.carry_out(first)
+    first = settled(service.state, first, "completed")
+    answer = retry(service, first)
+    assert answer.status_code == 201, answer.text
+    lab.model.calls.clear()
+    lab.carry_out(service.state.jobs.get(answer.json()["id"]))
+    assert [call["headers"]["authorization"] for call in lab.model.calls] == [f"Bearer {CLEAR}"]
+    moved = endpoint | {"url": "http://127.0.0.1:1/v1"}
+    assert service.http.patch(f"{TARGETS}/default/{name}", json={"model": {"api_endpoint": moved}}).is_success
+    assert retry(service, first).status_code == 422
