@@ -32,7 +32,7 @@ _DISOWNED = re.compile(
     rf"| (?:belongs?|stands?|appears?|originat\w+|stem\w*) (?:to|in|from) (?:\w+ ){{0,2}}{OTHERS}\b"
     r"| (?:should|must|can|may|is to)(?: not|not)? be (?:ignor|disregard|discard|count|trust|used|taken))"
     rf"|(?!\w+ {GROUNDS}|[^.!?\n]*(?:\bnot\b|n['’]t\b|never))(?:[\w'’]+ ){{1,3}}{WRITE} (?:that|this|it"
-    rf"|the above)(?:[.!?]|\Z))",
+    rf"|the above)(?: (?:word|line|text|object|json|label|verdict|score))?(?:[.!?]|\Z))",
     re.IGNORECASE,
 )
 NOT_MINE: Final = re.compile(

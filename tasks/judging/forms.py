@@ -10,7 +10,7 @@ T = TypeVar("T")
 NAMES: Final = (
     "verdict|score|rating|grade|judge?ment|decision|evaluation|assessment|urteil|bewertung|punktzahl|veredicto?|puntuación"
     "|évaluation|jugement|note|evaluación|calificación|avaliação|nota|valutazione|giudizio|punteggio|beoordeling"
-    "|вердикт|оценка|判定|判断|评分|得分|評価|평가|판정|점수"
+    "|вердикт|оценка|判定|判断|评分|评估|评价|得分|評価|평가|판정|점수"
 )
 """What a heading calls a verdict."""
 
@@ -30,7 +30,8 @@ QUALITY: Final = (
     r"|solid|strong|fair|decent"
     r"|adequate|average|acceptable|satisfactory|moderate|mediocre|weak|poor|bad|terrible|clear|concise|accurate"
     r"|complete"
-    r"|incomplete|correct|incorrect|wrong|helpful|unhelpful|relevant|irrelevant|high|medium|low|pass|fail)\b"
+    r"|incomplete|correct|incorrect|wrong|well[- ]\w+|helpful|unhelpful|relevant|irrelevant|high|medium|low"
+    r"|pass|fail)\b"
 )
 """What a number is explained by in a word or two."""
 
@@ -41,7 +42,8 @@ _SUBJECT = (
 )
 _SURELY = r"(?:(?:clearly|completely|fully|entirely|factually|indeed|therefore|thus|also|definitely|and) ){0,4}"
 _I_SAY = (
-    r"i(?: would|['’]d| will| am|['’]m)? (?:going with|say|judge|rate|find|consider|deem|call|mark|grade|score"
+    r"i(?: would|['’]d| will|['’]ll| am|['’]m)? (?:going with|giving|rating|scoring|say|judge|rate|find"
+    r"|consider|deem|call|mark|grade|score"
     r"|give|choose|conclude"
     r"|assign|award|assess|evaluate|classify|label|select|pick|vote|settle on|go with)"
     rf"(?: that|,|:)?(?: {_SUBJECT})?(?: (?:is|to be|at|as|an?|of|score|rating|grade)){{0,5}} "
@@ -49,16 +51,15 @@ _I_SAY = (
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _GLOSS = (
     r"(?:(?: ?\(| ?[-–—:,] )"
-    r"(?!.*\b(?:tentativ|provision|condition|borderlin|may|perhaps|prob|possib|lik|guess|unsure|uncertain"
-    r"|unclear|about|approx"
-    r"|rough|estimat|confiden|draft|initial|prelim|pending|max|min|at|up|cap|if|or|not|never|w[ae]s|were|would"
-    r"|should|could"
-    r"|might|for|by|per|from|plus|before|after|instead|than|bare|almost|near|caveat|issue|reserv|respon|student"
-    r"|model|claim"
-    r"|previous|out|of))"
-    rf"(?:{QUALITY}|(?-i:[A-Z])[a-z]+)(?:[ -][a-z]+){{0,3}}\)?)?"
+    r"(?!.*\b(?:tentativ|provision|condition|borderlin|may|perhaps|prob|possib|lik|guess|un\w*sure|uncertain"
+    r"|about|approx"
+    r"|rough|estimat|confiden|draft|initial|prelim|pending|max|min|at|up|cap|if|or|no[tr]?|never|w[ae]s|were"
+    r"|would|should"
+    r"|could|might|for|by|per|from|plus|before|after|instead|than|bare|almost|near|caveat|issue|reserv|respon|student"
+    r"|model|claim|previous|out|of|wait|actual))"
+    rf"(?:(?:meets|exceeds|needs|below|above) )?(?:{QUALITY}|improvement|expectations?)(?: [a-z]+){{0,3}}\)?)?"
 )
-"""A word or some in brackets or after a dash that say a number again: `4 (Good)`. None that doubts or limits it."""
+"""A few words in brackets or after a dash that say a number again: `4 (Good)`. None that doubts or limits it."""
 
 _NEGATION = re.compile(
     r"(?:\b(?:not|never|nor|neither|no|without|cannot)|n['’]t)(?: [\w'’-]+){0,3}\W*\Z", re.IGNORECASE

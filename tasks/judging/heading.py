@@ -43,7 +43,7 @@ SO: Final = (
 
 HEADING: Final = (
     rf"{OWN}(?:(?:final|overall|own|total|evaluation) |最[终終后]|总体|総合|최종 ?){{0,3}}"
-    r"(?:%s|final)(?: \((?:out of |from )?\d[^()]{0,20}\))?"
+    r"(?:%s|final)(?:结果|結果)?(?: \((?:out of |from )?\d[^()]{0,20}\))?"
     r"(?:,? (?:is|as follows|in json|object|for (?:the|this) (?:answer|response))){0,2}"
 )
 

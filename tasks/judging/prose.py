@@ -37,7 +37,7 @@ class Stated(NamedTuple, Generic[T]):
     end: int
 
 
-_NO_WORDS = re.compile(r"(?m)^[ \t]*\d{1,2}[.)][ \t]+(?=\S)|<\|[^|>\n]{1,30}\|>|</?s>|\[/?INST\]|\ufeff")
+_NO_WORDS = re.compile(r"(?m)^[ \t]*(?P<number>\d{1,2}[.)])[ \t]+(?=\S)|<\|[^|>\n]{1,30}\|>|</?s>|\[/?INST\]|\ufeff")
 _ONE_FENCE = re.compile(r"(?s)(\s*)(```+|~~~+)[^\n`~]*\n(.*?)\2\s*")
 _FENCED = re.compile(r"(?m)^([^\n]{1,100})(\n(?:[ \t]*\n)?[ \t]*```\w*)(\n[^\n`]+\n)([ \t]*```[ \t]*)$")
 """One line between fences, and the line above."""
@@ -62,7 +62,8 @@ _I_EXPLAIN = (
     r"[\w'’]+(?= (?!so\b)\w+ \w)"
 )
 _EXPLAINS = re.compile(
-    rf"\s*[-•*] |\W*(?:{_STARTS}|here|{QUALITY}|(?:while|although|in|from|for|with|when|compared|given)(?: \S+){{4}}"
+    rf"\s*[-•*] |\W*(?:{_STARTS}|here|let me know|feel free|i hope this helps|{QUALITY}|(?:while|although|in"
+    rf"|from|for|with|when|compared|given)(?: \S+){{4}}"
     r"|[^\x00-\x7f])",
     re.IGNORECASE,
 )
@@ -159,7 +160,13 @@ def _own_words(text: str, names: str) -> str:
         text = _blank(text[: fence.start(3)]) + fence[3]
     text = _FENCED.sub(lambda found: _unfenced(found, names), text)
     text = re.sub(rf"[ \t](?=\[(?:{names}|result)\])", "\n", text, flags=re.IGNORECASE)
-    return without_shown(_NO_WORDS.sub(lambda found: _blank(found[0]), text), names)
+    return without_shown(_NO_WORDS.sub(_unnumbered, text), names)
+
+
+def _unnumbered(found: re.Match[str]) -> str:
+    """Blank what is no words; of the number of an item a bullet is left."""
+    number = found["number"]
+    return _blank(found[0]) if number is None else found[0].replace(number, "-" + " " * (len(number) - 1))
 
 
 def _unfenced(found: re.Match[str], names: str) -> str:

@@ -50,7 +50,7 @@ _SHORT_AND_OPEN = re.compile(
 )
 _TITLE = re.compile(
     rf"\A\W*(?:the |an? )?(?:(?:(?:{PEOPLE}(?:['’]?s)?|final|full|raw|last|given|original|under"
-    rf"|\w+ed) ){{0,3}}{TEXTS}s?(?: (?:[AB]|\d+))?|{PEOPLE}['’]s(?: \w+){{1,3}})\W*\Z",
+    rf"|\w+ed) ){{0,3}}{TEXTS}s?(?: (?:[AB]|\d+))?|{PEOPLE}['’]s(?: (?!is\b|was\b|are\b|were\b|has\b)\w+){{1,3}})\W*\Z",
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"\W*(?:does|do|did|is|are|was|has|have|can)\b.*\?\W*\Z", re.IGNORECASE)
@@ -61,7 +61,8 @@ _COLON_END = re.compile(r"[:：][*_ ]*\Z")
 _FENCE = re.compile(r"\s*(```+|~~~+)")
 _ENDS = re.compile(r"(?<!\.)(?:\.|[!?。！？:：])[\s*_\"'”’»)\]`]*\Z")
 _NO_PROSE = re.compile(
-    r"[-*•+#|<>`~=]|\d+[.)]|[^\w]*\Z|(?:[\w'’/]+ ){0,3}[\w'’/()]+\s*[:：=]|.*(?:</?\w+>|\|)\Z|[^.!?]*\*\*\Z"
+    r"[-*•+#|<>`~=]|\d+[.)]|[^\w]*\Z|(?!(?:\w+ )+(?:says?|said|tells?|told|wrote|writes?|\w*instruct\w*|asks?"
+    r"|wants?|demands?|insists?)\s*:)(?:[\w'’/]+ ){0,3}[\w'’/()]+\s*[:：=]|.*(?:</?\w+>|\|)\Z|[^.!?]*\*\*\Z"
 )
 """A line that ends without a full stop: of a list, a heading, a table, a tag, a name with a value."""
 
