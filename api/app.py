@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from starlette.responses import JSONResponse
 
 from api.http.aside import Aside
 from api.http.body import BodyLimit, QueryLimit
+from api.http.described import describe
 from api.http.door import OwnPages
 from api.http.errors import ERROR_REFUSALS, REFUSALS, add_error_answers
 from api.http.keys import RequireKey
@@ -53,6 +55,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
     for native in (native_jobs, native_samples, native_comparisons, native_files):
         app.include_router(native.router, responses=REFUSALS)
     app.mount("/static", STATIC)
+    describe(app, version("assay-evals"))
     return app
 
 

@@ -17,6 +17,7 @@ ROUTES = {
     "/api/assay/v1/jobs/{job_id}/samples/{task}/{number}": {"get"},
     "/api/assay/v1/jobs/{job_id}/statistics": {"get"},
     "/api/assay/v1/jobs/{job_id}/summaries": {"get"},
+    "/api/assay/v1/jobs/{job_id}/usage": {"get"},
     "/api/v3/benchmark/list": {"get"},
     "/api/v3/benchmark/status/{benchmark_id}": {"get"},
     "/api/v3/benchmark/upload": {"post"},
@@ -106,6 +107,20 @@ def test_an_unknown_path_or_method_has_a_detail(service):
     assert service.http.get("/v3/evaluation/jobs").json() == {"detail": "Not Found"}
     response = service.http.delete("/health")
     assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
+
+
+def test_the_schema_says_what_this_is_and_how_lists_are_narrowed(service):
+    schema = service.http.get("/openapi.json").json()
+    assert "by changing the base URL" in schema["info"]["description"]
+    used = {
+        tag for each in schema["paths"].values() for operation in each.values() for tag in operation.get("tags", ())
+    }
+    assert schema["tags"][0]["name"] == "Assay"
+    assert used == {tag["name"] for tag in schema["tags"]}
+    assert schema["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path in ("/api/assay/v1/jobs", "/api/assay/v1/jobs/{job_id}/samples", "/v1/evaluation/jobs"):
+        parameters = {each["name"]: each for each in schema["paths"][path]["get"]["parameters"]}
+        assert parameters["filter"]["style"] == parameters["search"]["style"] == "deepObject"
 
 
 def test_the_schema_shows_every_route_of_the_faces(service):
