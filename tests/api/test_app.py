@@ -17,7 +17,6 @@ ROUTES = {
     "/api/assay/v1/jobs/{job_id}/samples/{task}/{number}": {"get"},
     "/api/assay/v1/jobs/{job_id}/statistics": {"get"},
     "/api/assay/v1/jobs/{job_id}/summaries": {"get"},
-    "/api/assay/v1/jobs/{job_id}/usage": {"get"},
     "/api/v3/benchmark/list": {"get"},
     "/api/v3/benchmark/status/{benchmark_id}": {"get"},
     "/api/v3/benchmark/upload": {"post"},

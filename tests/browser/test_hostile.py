@@ -1,6 +1,7 @@
 """What models, judges and rows say is text: of 100 payloads none runs, in whatever place it stands."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -45,7 +46,7 @@ PAYLOADS = [form.format(run=RUN) + end for form in FORMS for end in ENDS]
 
 
 @pytest.fixture(scope="module")
-def hostile(state) -> str:
+def hostile(state) -> Iterator[str]:
     """The id of a job in which every text of a stranger is a payload."""
     spec = EvaluationSpec(
         targets=(RecordedTarget(name="t"),), tasks=(TaskSpec(name=PAYLOADS[0], dataset=RowsDataset(rows=[])),)
@@ -81,7 +82,8 @@ def hostile(state) -> str:
             updated_at=utcnow(),
         )
     )
-    return job.id
+    yield job.id
+    state.jobs.remove(job.id)
 
 
 def test_of_a_hundred_payloads_none_runs(browser, hostile):
