@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from core.errors import AssayError, InvalidInput, Misconfigured, RecordDamaged, StorageFailed, StorageFull
+from core.setting_origin import origin
 from core.settings import make_folder
 
 BUSY_S = 30
@@ -47,9 +48,10 @@ def reaching(engine: sa.Engine) -> Iterator[None]:
         yield
     except (sa.exc.DatabaseError, StorageFailed) as error:
         cause = error if isinstance(error, sa.exc.DatabaseError) else error.__cause__
-        reason = " ".join(str(cause.orig if isinstance(cause, sa.exc.DBAPIError) else error).split())
-        place = engine.url.render_as_string()  # without the password
-        raise Misconfigured(f"The job tables at {place} cannot be opened, see ASSAY_DATABASE_URL: {reason}") from error
+        reason = str(cause.orig if isinstance(cause, sa.exc.DBAPIError) else error).strip().partition("\n")[0]
+        place = engine.url.set(drivername=engine.url.get_backend_name()).render_as_string()  # without the password
+        said_by = origin(["database_url"]) or "the default of ASSAY_DATABASE_URL"
+        raise Misconfigured(f"The job tables at {place} ({said_by}) cannot be opened: {reason}") from error
 
 
 @contextmanager

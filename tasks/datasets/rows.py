@@ -52,8 +52,8 @@ def first_row(path: Path, said: FileFormat | None) -> Row:
     Raises DatasetUnreadable, with what to do, for what is no file of rows.
     """
     if not path.is_file():
-        what = "is a folder: name a file in it" if path.is_dir() else "is not there"
-        raise DatasetUnreadable(f"{path} {what}")
+        there = "is a folder: name a file in it" if path.is_dir() else "is no file"
+        raise DatasetUnreadable(f"{path} {there if path.exists() else 'is not there'}")
     file = DataFile(path, path.name, Bounds(), lambda _: None, Findings())
     with closing(read_file(file, said or format_of(path.name))) as rows:
         row = next(rows, None)
