@@ -29,10 +29,12 @@ WIDEST: Final = 40
 def job_view(jobs: Sequence[JsonDict]) -> View:
     """Return one row a job; in the table ids are as short as they can be, and names that are ids left out."""
     columns = ("id", "status", "name", "project", "model", "created")
-    rows = [[job[name] for name in columns[:-1]] + [job["created_at"]] for job in jobs]
+    rows = [[*(job[name] for name in columns[:-1]), job["created_at"]] for job in jobs]
     length = _telling([job["id"] for job in jobs])
     table = Table(
-        *(Column(name, no_wrap=True) for name in columns[:2]), *columns[2:-1], Column("created", no_wrap=True)
+        *(Column(name, no_wrap=True) for name in columns[:2]),
+        *(Column(name, overflow="fold") for name in columns[2:-1]),
+        Column("created (UTC)", no_wrap=True),
     )
     for job in jobs:
         name = None if job["name"] == job["id"] else job["name"]
