@@ -39,22 +39,27 @@ _TAR: Final = (257, b"ustar")
 
 _ISO_2022: Final = re.compile(rb"\x1b\$[@B]|\x1b\([BJ]")
 _COMPLAINTS: Final = frozenset({"error", "errors"})
-_BESIDE: Final = _COMPLAINTS | {
-    *(
-        "message",
-        "detail",
-        "status",
-        "status_code",
-        "statusCode",
-        "code",
-        "type",
-        "title",
-        "path",
-        "timestamp",
-        "success",
-    ),
-    *("request_id", "requestId", "documentation_url", "error_description", "cause", "method", "instance"),
-}
+_STATUS: Final = frozenset({"status", "status_code", "statusCode", "code", "documentation_url"})
+_BESIDE: Final = (
+    _COMPLAINTS
+    | _STATUS
+    | {
+        *(
+            "message",
+            "detail",
+            "status",
+            "status_code",
+            "statusCode",
+            "code",
+            "type",
+            "title",
+            "path",
+            "timestamp",
+            "success",
+        ),
+        *("request_id", "requestId", "documentation_url", "error_description", "cause", "method", "instance"),
+    }
+)
 """What stands in an answer of a server that has an error in the place of data."""
 
 
@@ -85,9 +90,11 @@ def _complaint(head: bytes) -> str | None:
         said = orjson.loads(head)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(said, dict) or not said.keys() <= _BESIDE or not any(said.get(name) for name in _COMPLAINTS):
+    if not isinstance(said, dict) or not said.keys() <= _BESIDE:
         return None
-    return repr(said.get("error") or said["errors"])[:_SHOWN]
+    told = next((said[name] for name in ("error", "errors", "detail", "message") if said.get(name)), None)
+    is_error = any(said.get(name) for name in _COMPLAINTS) or said.keys() == {"detail"} or not _STATUS.isdisjoint(said)
+    return repr(told)[:_SHOWN] if told and is_error else None
 
 
 def _encoding(head: bytes) -> str | None:

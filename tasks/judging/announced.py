@@ -30,7 +30,8 @@ _BY_ANOTHER = re.compile(
 )
 _OF_ANOTHER = re.compile(
     r"\b(?:says?|said|wrote|writes|contains?|gives?|gave|ends?|claims?|reads|quot\w+|submit\w+|inject\w+|demand\w+"
-    rf"|{PEOPLE}|sample|template|example|not|never|n['’]t|instead|would|fake|false|bogus|hidden|forged|planted"
+    rf"|{PEOPLE}|sample|template|example|not|never|n['’]t|instead|would|return(?:s|ed)|print(?:s|ed)|produced"
+    rf"|emitted|replied|generated|supplied|fake|false|bogus|hidden|forged|planted"
     rf"|alleged|supposed)\b",
     re.IGNORECASE,
 )

@@ -51,13 +51,14 @@ _I_SAY = (
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _GLOSS = (
     r"(?:(?: ?\(| ?[-–—:,] )"
-    r"(?!.*\b(?:tentativ|provision|condition|borderlin|may|perhaps|prob|possib|lik|guess|un\w*sure|uncertain"
-    r"|about|approx"
-    r"|rough|estimat|confiden|draft|initial|prelim|pending|max|min|at|up|cap|if|or|no[tr]?|never|w[ae]s|were"
-    r"|would|should"
-    r"|could|might|for|by|per|from|plus|before|after|instead|than|bare|almost|near|caveat|issue|reserv|respon|student"
-    r"|model|claim|previous|out|of|wait|actual))"
-    rf"(?:(?:meets|exceeds|needs|below|above) )?(?:{QUALITY}|improvement|expectations?)(?: [a-z]+){{0,3}}\)?)?"
+    r"(?!.*\b(?:tentativ|provision|condition|borderlin|maybe|perhaps|probab|possib|likel|guess|un\w*sure"
+    r"|uncertain|approx"
+    r"|rough|estimat|confiden|draft|initial|prelim|pending|barely|almost|near|caveat|issue|reserv|respon|student|model"
+    r"|claim|previous|actual"
+    r"|(?:may|about|max|min|at|up|if|or|no|nor|not|never|was|were|would|should|could|might|for|by|per|from|plus|minus"
+    r"|before|after|instead|than|out|of|wait)\b))"
+    rf"(?:(?:meets|exceeds|needs|below|above) )?(?:{QUALITY}|improvement|expectations?)(?: (?:score|overall"
+    rf"|quality|work|job|performance|structure))?\)?)?"
 )
 """A few words in brackets or after a dash that say a number again: `4 (Good)`. None that doubts or limits it."""
 

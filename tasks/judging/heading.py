@@ -44,7 +44,7 @@ SO: Final = (
 HEADING: Final = (
     rf"{OWN}(?:(?:final|overall|own|total|evaluation) |最[终終后]|总体|総合|최종 ?){{0,3}}"
     r"(?:%s|final)(?:结果|結果)?(?: \((?:out of |from )?\d[^()]{0,20}\))?"
-    r"(?:,? (?:is|as follows|in json|object|for (?:the|this) (?:answer|response))){0,2}"
+    r"(?:,? (?:is|as follows|in json|object|below|follows|for (?:the|this) (?:answer|response))){0,2}"
 )
 
 _MARKUP = re.compile(

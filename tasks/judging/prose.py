@@ -48,7 +48,10 @@ _CLAUSE = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|etc|cf|no(?=\. \d))\.|[^\n.!?;。！？；]|[.!?;](?=[^\s*_\"'”)\]]))+[.!?;。！？；]*",
     re.IGNORECASE,
 )
-_JOINT = r"(?: ?(?:[:：=|→]|=>|->) ?| [-–—] | (?:is|of|must be|est|es|è|é|ist|lautet):? )"
+_JOINT = (
+    r"(?: ?(?:[:：=|→]|=>|->) ?| [-–—] | (?:(?:is|must be)(?: therefore| thus| hence| then)?|of|est|es|è|é|ist"
+    r"|lautet):? )"
+)
 _STARTS = (
     r"(?:because|since|as|the|this|that|these|those|its?|they|their|there|both|all|each|every|an?|one|no(?= \w)|none"
     r"|nothing|response|answer|assistant|candidate|model|student|reply|output|statement|claim"

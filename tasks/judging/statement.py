@@ -20,7 +20,7 @@ from tasks.judging.whose import goes_on, hands_over, without_shown
 SHOWN_CHARACTERS: Final = 60
 
 NAMES_OF_OBJECTS: Final = (
-    rf"{NAMES_OF_WORDS}|(?:json )?output|json|it|here it is|mine|sure|well|ok|okay|alright|here you go"
+    rf"{NAMES_OF_WORDS}|(?:json )?output(?: json)?|json|it|here it is|mine|sure|well|ok|okay|alright|here you go"
 )
 """What a heading calls an object."""
 

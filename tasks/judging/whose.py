@@ -10,6 +10,7 @@ from typing import Final
 
 from tasks.judging.announced import is_announcement
 from tasks.judging.disowned import NOT_MINE
+from tasks.judging.forms import NAMES
 from tasks.judging.heading import is_heading
 from tasks.judging.speech import PEOPLE, TEXTS, WISH, WRITE
 
@@ -22,6 +23,7 @@ _TEXT_OF_OTHERS = re.compile(
 _POINTS = re.compile(
     r"\b(?:follows|below|next|ahead|hereafter|verbatim|like (?:so|this)|thus)\W*\Z|\b(?:the following|as follows)\b"
     r"|\A\W*(?:below\b|(?:next|now) (?:is|are|comes?)\b|here (?:is|are|comes?)\b|here['’]s|what follows"
+    r"|(?:repeat|say|write|print|echo)"
     r"|th(?:is|ese) (?:is|are|was) what)\b|\b(?:quot|repeat|cop(?:y|ie)|past|cit)\w* (?:it|that)\W*\Z",
     re.IGNORECASE,
 )
@@ -50,10 +52,16 @@ _SHORT_AND_OPEN = re.compile(
 )
 _TITLE = re.compile(
     rf"\A\W*(?:the |an? )?(?:(?:(?:{PEOPLE}(?:['’]?s)?|final|full|raw|last|given|original|under"
-    rf"|\w+ed) ){{0,3}}{TEXTS}s?(?: (?:[AB]|\d+))?|{PEOPLE}['’]s(?: (?!is\b|was\b|are\b|were\b|has\b)\w+){{1,3}})\W*\Z",
+    rf"|\w+ed) ){{0,3}}{TEXTS}s?(?: (?:[AB]|\d+))?|(?!it|that|here|let|what|there)[\w-]+['’]s(?: (?!is\b|was\b"
+    rf"|are\b|were\b|has\b)\w+){{1,3}})\W*\Z",
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"\W*(?:does|do|did|is|are|was|has|have|can)\b.*\?\W*\Z", re.IGNORECASE)
+_ENDS_IN_VERDICT = re.compile(
+    rf"(?:(?:['’]s|its|their|his|her|own|self)[ -](?:\w+[ -])?(?:{NAMES})|\b(?:is|comes|with"
+    rf"|in) an? (?:json )?object)\W*\Z",
+    re.IGNORECASE,
+)
 _NEGATED = re.compile(r"\b(?:not|never|no|nor|neither)\b|n['’]t\b", re.IGNORECASE)
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！])\s+")
@@ -71,6 +79,8 @@ def hands_over(line: str, names: str) -> bool:
     """Tell whether the last sentence of a line says that the text after it is somebody else's."""
     line = line[-LONGEST_LEAD:].strip().strip("*_")
     last = _SENTENCE_END.split(line)[-1]
+    if NOT_MINE.search(last):
+        return True
     names_a_text = _COLON_END.search(last) is not None and _TEXT_OF_OTHERS.search(line) is not None
     hands = names_a_text or _points(last) or _stops(last)
     return hands and not (is_heading(last.rstrip("."), names) or is_announcement(last) or _ASKS.match(last))
@@ -81,7 +91,7 @@ def _points(sentence: str) -> bool:
     this = _ENDS_IN_THIS.search(sentence)
     if this and not _NEGATED.search(sentence) and not _BEARS_ON.fullmatch(this[1]):
         return True
-    return any(pattern.search(sentence) for pattern in (_POINTS, _TITLE, NOT_MINE))
+    return any(pattern.search(sentence) for pattern in (_POINTS, _TITLE, _ENDS_IN_VERDICT))
 
 
 def _stops(sentence: str) -> bool:

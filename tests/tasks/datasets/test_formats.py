@@ -173,6 +173,8 @@ def test_numbers_that_json_cannot_say_are_null_with_a_note(tmp_path: Path, name:
         (gzip.compress(gzip.compress(LINES.encode(), mtime=0), mtime=0), "is compressed twice"),
         (gzip.compress(b"version https://git-lfs.github.com/spec/v1\n", mtime=0), "is a pointer of Git LFS"),
         (b'{"error": "The dataset is gated: log in"}', "the error of a server, 'The dataset is gated: log in': fetch"),
+        (b'{"detail": "Not found"}', "the error of a server, 'Not found'"),
+        (b'{"message": "Not Found", "documentation_url": "x", "status": "404"}', "the error of a server, 'Not Found'"),
         (b'{"status": 429, "errors": [{"code": 1}], "message": "slow down"}\n', "the error of a server"),
         ("q,a\n日本,東京\n".encode("iso2022_jp"), "is in ISO-2022-JP: save it in UTF-8, as `iconv -f ISO-2022-JP"),
         (LINES.encode("utf-16"), "is in UTF-16: save it in UTF-8, as `iconv -f UTF-16 -t UTF-8` does"),
