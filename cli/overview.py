@@ -42,7 +42,18 @@ def usage_view(usage: Sequence[JsonDict]) -> View:
         counts = (calls, calls - each["answered"], each["retries"], each["prompt_tokens"], each["completion_tokens"])
         per_call = f"{each['seconds'] / calls:.2f}" if calls else "-"
         others = [f"{each['taken_over']:,}" for _ in taken_over]
-        table.add_row(*map(cell, (each["model"], each["role"], *(f"{count:,}" for count in counts), per_call, *others)))
+        table.add_row(
+            *map(
+                cell,
+                (
+                    each["model"],
+                    each["role"],
+                    *("-" if count is None else f"{count:,}" for count in counts),
+                    per_call,
+                    *others,
+                ),
+            )
+        )
     return View(columns, [[each[name] for name in columns] for each in usage], table)
 
 

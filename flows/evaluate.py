@@ -52,7 +52,7 @@ from flows.register import completed, job_id_of, register
 from flows.runner import RUNNER_OF_SETTINGS
 from flows.spec_file import UNBOUNDED, FileBounds
 from flows.worker.wake import worker_name
-from store.results.tokens import paid_tokens
+from store.results.usage import usage_by_role
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
 from tasks.calls import ShardIncomplete
@@ -212,7 +212,7 @@ def findings(engine: Engine, summaries: Sequence[Summary], began_at: datetime) -
         manifest=engine.manifest,
         seconds=(utcnow() - began_at).total_seconds(),
         url=f"{engine.workspace.settings.url}/jobs/{job.id}",
-        tokens=paid_tokens(folder),
+        tokens=usage_by_role(folder),
         worst=worst_samples(folder, engine.manifest, summaries, MOST_SHOWN),
         compared=compared,
     )

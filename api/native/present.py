@@ -83,7 +83,8 @@ def to_log(page: LogPage) -> wire.LogLines:
 
 def to_usage(usages: list[ModelUsage]) -> wire.Usage:
     """Return what a job has paid, by model and role."""
-    return wire.Usage(data=[wire.ModelUsage(**asdict(usage)) for usage in usages])
+    flat = [{**asdict(usage), **asdict(usage.tokens)} for usage in usages]
+    return wire.Usage(data=[wire.ModelUsage(**each) for each in flat])
 
 
 def to_file(record: FileRecord) -> wire.File:

@@ -298,7 +298,8 @@ class LogLines(BaseModel):
 class ModelUsage(BaseModel):
     """What calls to a model in a role came to; `taken_over` ones were paid for by another job, and are in that alone.
 
-    `retries` are the attempts after the first at a call; `seconds` is the time of all calls together.
+    `retries` are the attempts after the first at a call; `seconds` is the time of all calls together. A count that
+    no endpoint gave is null.
     """
 
     model: str
@@ -308,11 +309,11 @@ class ModelUsage(BaseModel):
     taken_over: int
     retries: int
     seconds: float
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    cached_tokens: int
-    reasoning_tokens: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
 
 
 class Usage(BaseModel):

@@ -1,7 +1,7 @@
 """What a job's calls came to, by model and role: finished shards and journals together, so also while it runs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from core.metric import Judge
 from core.plan import Manifest
-from core.result import CallOutcome, Role
+from core.result import CallOutcome, Role, Usage
 from core.spec import ModelTarget
 from store.results import schemas
 from store.results.folder import JobFolder
@@ -19,7 +19,7 @@ from store.results.parquet import read_parquet
 from store.results.schemas import SCHEMAS
 
 KEYS: Final = ["role", "task", "target", "metric", "outcome", "paid_by"]
-TOKENS: Final = ["prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens"]
+TOKENS: Final = [each.name for each in fields(Usage)]
 
 
 @dataclass(slots=True)
@@ -36,11 +36,7 @@ class ModelUsage:
     taken_over: int = 0
     retries: int = 0
     seconds: float = 0.0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
+    tokens: Usage = field(default_factory=Usage)
 
 
 class _Group(NamedTuple):
@@ -56,11 +52,7 @@ class _Group(NamedTuple):
     made: int
     attempts: int
     seconds: float
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    cached_tokens: int
-    reasoning_tokens: int
+    tokens: Usage
 
 
 def usage_by_model(folder: JobFolder) -> list[ModelUsage]:
@@ -77,6 +69,18 @@ def usage_by_model(folder: JobFolder) -> list[ModelUsage]:
         model = models[group.task, group.metric] if group.role == "judge" else models["", group.target]
         _count(found.setdefault((group.role, model), ModelUsage(model, group.role)), group)
     return sorted(found.values(), key=lambda usage: (usage.role != "target", usage.model))
+
+
+def usage_by_role(folder: JobFolder) -> dict[Role, Usage]:
+    """Return the tokens that a job has paid for, targets' first; nothing of a role that was not asked.
+
+    Raises as `usage_by_model` does.
+    """
+    tokens: dict[Role, Usage] = {}
+    for each in usage_by_model(folder):
+        if each.calls:
+            tokens[each.role] = tokens.get(each.role, Usage()) + each.tokens
+    return tokens
 
 
 def _models(manifest: Manifest) -> dict[tuple[str, str], str]:
@@ -99,8 +103,7 @@ def _count(usage: ModelUsage, group: _Group) -> None:
     usage.answered += group.number if group.outcome == "answered" else 0
     usage.retries += group.attempts - group.made
     usage.seconds += group.seconds
-    for name in TOKENS:
-        setattr(usage, name, getattr(usage, name) + getattr(group, name))
+    usage.tokens += group.tokens
 
 
 def _finished(folder: JobFolder) -> Iterator[_Group]:
@@ -124,4 +127,5 @@ def _groups(table: pa.Table) -> Iterator[_Group]:
     counts = counted.aggregate([("role", "count"), *((name, "sum") for name in sums)])
     for row in counts.to_pylist():
         keys = [row[name] for name in KEYS]
-        yield _Group._make([*keys, row["role_count"], *(row[f"{name}_sum"] or 0 for name in sums)])
+        asked, attempts, seconds, *tokens = (row[f"{name}_sum"] for name in sums)
+        yield _Group._make([*keys, row["role_count"], asked, attempts, seconds, Usage(*tokens)])

@@ -32,7 +32,7 @@ EXAMPLES: Final = (
         "How long models took, and how many tokens",
         "SELECT job_id, role, target, metric, count(*) AS calls, round(quantile_cont(seconds, 0.5), 2) AS p50_s,\n"
         "       round(quantile_cont(seconds, 0.95), 2) AS p95_s, sum(total_tokens) AS tokens\n"
-        "FROM calls GROUP BY ALL ORDER BY tokens DESC LIMIT 50",
+        "FROM calls WHERE paid_by IS NULL GROUP BY ALL ORDER BY tokens DESC LIMIT 50",
     ),
     (
         "What was not scored, and why",
