@@ -62,8 +62,10 @@ def _facts(found: Findings) -> Iterator[tuple[str, str]]:
     if named:
         yield "target, config", ", ".join(named)
     yield "models", ", ".join(spec.models) or "none: recorded outputs"
-    for task, digest in zip(spec.tasks, found.manifest.datasets, strict=True):
-        yield f"dataset of {task.name}", f"{digest.rows:,} rows of {_source(task.dataset)}, sha256 {digest.sha256[:12]}"
+    datasets = {task.name: task.dataset for task in spec.tasks}
+    for digest in found.manifest.datasets:
+        source = _source(datasets[digest.task])
+        yield f"dataset of {digest.task}", f"{digest.rows:,} rows of {source}, sha256 {digest.sha256[:12]}"
     yield "duration", f"{found.seconds:,.1f} s"
     for role, usage in found.tokens.items():
         yield f"tokens, {role}", f"{_count(usage.prompt_tokens)} in, {_count(usage.completion_tokens)} out"
