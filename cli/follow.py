@@ -36,9 +36,9 @@ def samples_of(job: JsonDict) -> Samples:
 def state_of(job: JsonDict) -> str:
     """Say what a job does, and what waits."""
     samples = samples_of(job)
-    if job["status"] == "running" and samples.total:
+    if job["status"] == "running":
         waiting = {"to generate": samples.to_generate, "to judge": samples.to_judge}
-        return ", ".join([job["status"], *(f"{count} {stage}" for stage, count in waiting.items() if count)])
+        return ", ".join(f"{count} {stage}" for stage, count in waiting.items() if count) or "running"
     return f"{job['status']}{': ' + job['note'] if job['note'] else ''}"
 
 
@@ -46,7 +46,7 @@ def follow(client: Client, job_id: str, tend: Callable[[], None]) -> JsonDict:
     """Show a job's progress until it has ended, and return it; `tend` is called meanwhile."""
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),

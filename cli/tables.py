@@ -23,7 +23,7 @@ MOST_SCORES: Final = 2
 """Scores of samples that have a column each."""
 
 WIDEST: Final = 40
-"""Of so many characters the column that scores share is not made narrower for the sake of the output."""
+"""Up to so many characters the column that scores share is not made narrower for the sake of the output."""
 
 
 def job_view(jobs: Sequence[JsonDict]) -> View:
@@ -95,7 +95,7 @@ def _sample_table(samples: Sequence[JsonDict], scores: Sequence[str]) -> Table:
     if len(scores) > MOST_SCORES:
         figures = [[_named(scores, values)] for values in figures]
         width = max((line.cell_len for [text] in figures for line in text.split()), default=0)
-        headings = [Column("scores", overflow="fold", min_width=min(width, WIDEST))]
+        headings = [Column("scores", overflow="fold", no_wrap=width <= WIDEST)]
     table = Table("sample", *told, Column("output", overflow="fold"), *headings)
     for sample, values in zip(samples, figures, strict=True):
         output = sample["output"] if sample["output"] is not None else sample["error"] or sample["outcome"]

@@ -17,7 +17,7 @@ def test_a_sample_counts_once_when_it_has_passed_all_stages() -> None:
 
 
 def test_it_is_said_what_waits_and_why() -> None:
-    assert state_of(job(a=(7, 3, 10))) == "running, 3 to generate, 4 to judge"
+    assert state_of(job(a=(7, 3, 10))) == "3 to generate, 4 to judge"
     assert state_of(job(a=(10, 10, 10))) == "running"
     assert state_of(job("created", "8 jobs run already")) == "created: 8 jobs run already"
     assert state_of(job("completed", a=(10, 10, 10))) == "completed"

@@ -106,5 +106,6 @@ def test_a_table_fits_eighty_columns(
     monkeypatch.setenv("COLUMNS", "80")
     table = printed(capsys, view, "table")
     assert max(map(len, table.splitlines())) <= 80
+    assert {line[-1] for line in table.splitlines()} <= set("┓┃┩│┤┘")  # its right side is there too
     assert [each for each in whole if each not in table] == []
     assert "…" not in table or "long" in table  # nothing is cut off but outputs
