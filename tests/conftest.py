@@ -183,6 +183,18 @@ def serving(home: Path, **environment: str) -> Iterator[Served]:
         assert (process.wait(WAIT_S), served.printed[-1]) == (0, "Stopped\n")
 
 
+@contextmanager
+def read_only(*files: Path) -> Iterator[None]:
+    """Have nobody write to some files, or skip the test where that is not permitted."""
+    protected = subprocess.run(["chattr", "+i", *files], capture_output=True, text=True, check=False)
+    try:
+        if protected.returncode:
+            pytest.skip(f"no file can be protected: {protected.stderr.strip()}")
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", *files], check=not protected.returncode)
+
+
 @pytest.fixture(scope="session")
 def default_endpoint() -> Iterator[ScriptedEndpoint]:
     """What is behind the names of models that come without a URL; a test gives it its script."""

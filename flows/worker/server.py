@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.exc import OperationalError
 
 import flows.worker.worker  # noqa: F401 - Prefect loads it too, at a moment when it looks in the working directory first
@@ -23,6 +23,8 @@ from flows.serving import serve
 from flows.worker.garbage import collect_seldom
 
 WAIT_S: Final = 60.0  # as long as Prefect lets SQLite wait
+PRIMARY_CODE: Final = 0xFF
+"""The bits of SQLite's codes that say the kind of an error."""
 
 
 class Turns:
@@ -100,6 +102,16 @@ def _yield_when_closed(dialect: Any, _record: Any, _arguments: Any, parameters: 
         parameters["factory"] = Yielding
 
 
+def _drop_if_read_only(context: ExceptionContext) -> None:
+    """Have connections opened anew once one cannot write.
+
+    SQLite opens for reading alone a file that cannot be written to at that moment, and the connection stays so.
+    """
+    code = getattr(context.original_exception, "sqlite_errorcode", 0)
+    if code & PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+        context.is_disconnect = True
+
+
 def take_turns() -> None:
     """Let every transaction of Prefect's on SQLite begin in its turn, by taking the write lock.
 
@@ -109,6 +121,7 @@ def take_turns() -> None:
     """
     AioSqliteConfiguration.begin_transaction = Turns().begin  # type: ignore[assignment, method-assign]
     event.listen(Engine, "do_connect", _yield_when_closed)
+    event.listen(Engine, "handle_error", _drop_if_read_only)
 
 
 class OwnPages:

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from nemo_microservices import NeMoMicroservices
 
-from tests.conftest import PACKAGES, WAIT_S, Served, assay, until
+from bench.victims import kill_child
+from tests.conftest import PACKAGES, WAIT_S, Served, assay, read_only, until
 from tests.scripted import ScriptedEndpoint, text
 from tests.service.bodies import chat_task, job, model
 
@@ -86,6 +87,27 @@ def test_a_full_disk_ends_a_job_naming_the_file_and_nothing_else(served):
         after = served.wait(served.create(job(model(brief.url), qa=chat_task(questions))))
     assert after.status == "completed"
     assert len(brief.calls) == 40
+
+
+def cannot_write(served: Served) -> bool:
+    try:
+        return served.ask_prefect("POST", "/variables/", {"name": "v", "value": 1}).is_server_error
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.slow
+def test_jobs_go_on_after_prefects_home_was_read_only_for_a_while_in_which_its_server_died(served, endpoint):
+    rows = "".join(f'{{"question": "ANSWER: {n}", "answer": "{n}"}}\n' for n in range(20))
+    body = job(model(endpoint.url), qa=chat_task(served.dataset("protected.jsonl", rows)))
+    ids = [served.create(body) for _ in range(5)]
+    database = served.home / "prefect" / "prefect.db"
+    with read_only(database, database.with_name("prefect.db-wal")):
+        ids += [served.create(body) for _ in range(5)]
+        kill_child(served.process.pid, "prefect")
+        until("a server that cannot write", lambda: cannot_write(served))
+    assert [served.wait(job_id).status for job_id in ids] == ["completed"] * 10
+    assert len(endpoint.calls) == 10 * 20
 
 
 def test_a_service_whose_output_takes_nothing_does_its_work_and_takes_its_processes_with_it(served, tmp_path):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.settings import Settings
 from flows.worker import server
+from tests.conftest import read_only
 
 Body = Callable[["Database"], Awaitable[None]]
 Run = Callable[[Body], None]
@@ -181,3 +182,17 @@ def test_pages_of_other_sites_reach_neither_the_server_nor_its_sockets(kind: str
     for headers in (other, [(b"host", b"evil.example:4200")]):
         first, *_ = asyncio.run(_answer({"type": kind, "method": "POST", "headers": headers}))
         assert first.get("status", first.get("code")) in (403, 1008)
+
+
+def test_a_server_that_began_when_nothing_could_be_written_writes_later(run: Run, tmp_path: Path) -> None:
+    async def body(database: Database) -> None:
+        path = tmp_path / "prefect.db"
+        sqlite3.connect(path).execute("PRAGMA journal_mode = WAL").connection.close()
+        with read_only(path):
+            assert await database.written() == []
+            with pytest.raises(OperationalError, match="readonly"):
+                await database.write(1)
+        await database.write(2)
+        assert await database.written() == [2]
+
+    run(body)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from core.errors import InvalidInput, Misconfigured, StorageFailed, StorageFull
 from store.db.connect import connect, reading, writing
+from tests.conftest import read_only
 
 
 def columns_of(engine: sa.Engine, table: str) -> int:
@@ -190,3 +191,18 @@ def test_a_value_that_cannot_be_read_keeps_no_later_writer_out(tmp_path: Path) -
     engine.dispose()
     other.dispose()
     assert len(kept) == 2
+
+
+def test_a_database_that_could_not_be_written_to_when_it_was_opened_can_be_later(tmp_path: Path) -> None:
+    path = tmp_path / "assay.db"
+    with writing(connect(f"sqlite:///{path}")) as connection:
+        connection.exec_driver_sql("CREATE TABLE counter (n INTEGER)")
+    late = connect(f"sqlite:///{path}")
+    with read_only(path):
+        assert columns_of(late, "counter") == 1
+        with pytest.raises(StorageFailed, match="readonly"), writing(late) as connection:
+            connection.exec_driver_sql("INSERT INTO counter VALUES (1)")
+    with writing(late) as connection:
+        connection.exec_driver_sql("INSERT INTO counter VALUES (2)")
+    assert count(late) == 2
+    late.dispose()
