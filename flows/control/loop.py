@@ -92,7 +92,7 @@ class Control:
             await asyncio.sleep(BACKOFF_S)
 
     async def _carry_on(self) -> None:
-        await asyncio.to_thread(wait_for_server)
+        await asyncio.to_thread(partial(wait_for_server, stopped=lambda: self._stopping))
         async with get_client() as client:
             self._deployed = await set_up(client, self._workspace.settings)
             while not self._stopping:

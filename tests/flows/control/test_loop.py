@@ -1,6 +1,8 @@
 """The thread of the control loop over a real store; what it has of Prefect is the model of it."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
@@ -20,7 +22,7 @@ from flows.control.troubles import LONGEST_PAUSE_S
 from flows.deploy import Deployed
 from flows.form import Asked
 from flows.register import job_id_of, register
-from tests.conftest import until
+from tests.conftest import WAIT_S, until
 from tests.flows.control.service import Service
 from tests.flows.model import DEPLOYMENT, Prefect
 
@@ -91,7 +93,7 @@ def controlling(
 
     for each in (get_client, set_up, our_deployments, close_form):
         monkeypatch.setattr(loop, each.__name__, each)
-    monkeypatch.setattr(loop, "wait_for_server", lambda: None)
+    monkeypatch.setattr(loop, "wait_for_server", lambda **_: None)
     for name in ("INTERVAL_S", "BACKOFF_S", "ADOPTION_INTERVAL_S"):
         monkeypatch.setattr(loop, name, 0.01)
     control = Control(service.workspace, complete=complete, publish=lambda _: None)
@@ -180,3 +182,14 @@ def job_from_prefect(service: Service, client: Client) -> Job:
     job = register(service.workspace, run_id, Asked(target="ns/t", config="ns/c"))
     client.runs[run_id], client.jobs[run_id] = Scheduled(), job.id
     return job
+
+
+def test_the_loop_ends_while_prefect_does_not_answer(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and nothing more
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/api")
+        control = Control(service.workspace, complete=lambda _: None, publish=lambda _: None)
+        control.start()
+        stopping = threading.Thread(target=control.stop)
+        stopping.start()
+        stopping.join(WAIT_S)
+    assert not control._thread.is_alive()
