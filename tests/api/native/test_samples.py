@@ -99,6 +99,19 @@ def test_filters_searches_and_sorts_as_they_are_written(service, samples):
     assert numbers(service, samples, **{"filter[outcome]": "judge_error"}) == []
 
 
+def test_scores_are_summed_up_by_a_column_and_values_counted(service, samples):
+    job = samples.removesuffix("/samples")
+    slices = service.http.get(f"{job}/summaries", params={"slice": "item.topic"}).json()["slices"]
+    assert [(each["value"], each["count"], each["mean"]) for each in slices] == [("a", 3, 2.0), ("b", 3, 3.0)]
+    assert service.http.get(f"{job}/summaries", params={"slice": "topic"}).status_code == 422
+    found = service.http.get(f"{job}/statistics").json()
+    assert [(each["low"], each["number"]) for each in found["histograms"][0]["bins"]] == [
+        (float(n), 1) for n in range(6)
+    ]
+    assert found["outputs"] == [{"task": "qa", "target": "t", "outputs": 6, "truncated": 0, "empty": 0}]
+    assert found["calls"] == found["rate"] == []
+
+
 @pytest.mark.parametrize("sort", ["sample", "-sample", "-score.grade"])
 def test_cursors_lead_through_the_list(service, samples, sort):
     whole, paged, cursor = numbers(service, samples, sort=sort), [], ""
