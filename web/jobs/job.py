@@ -9,7 +9,8 @@ from urllib.parse import quote
 import orjson
 
 from core import shown
-from core.job import TERMINAL, Intent, Job, JobStatus, ListedJob
+from core.job import Intent, Job, JobStatus, ListedJob
+from core.metric import Judge
 from core.plan import Manifest
 from core.result import Summary
 from store.db.jobs import CAN_PAUSE, CAN_RESUME
@@ -146,14 +147,14 @@ def facts(job: ListedJob, manifest: Manifest | None) -> list[tuple[str, str]]:
     return [(name, value) for name, value in told if value]
 
 
+def is_judged(job: Job) -> bool:
+    """Tell whether models judge what the job's targets said."""
+    return job.spec is not None and any(isinstance(each, Judge) for task in job.spec.tasks for each in task.metrics)
+
+
 def samples_url(job: ListedJob) -> str:
     """Return where the samples of a job are."""
     return f"/jobs/{quote(job.id)}/samples"
-
-
-def is_open(job: ListedJob) -> bool:
-    """Tell whether a job still goes on."""
-    return job.status not in TERMINAL
 
 
 def _of_manifest(manifest: Manifest | None) -> list[tuple[str, str | None]]:

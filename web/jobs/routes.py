@@ -93,6 +93,7 @@ def show_job(
         **_live(state, job),
         prefect_url=flow_run_url(job.flow_run_id) if job.flow_run_id else None,
         counted=views.counted(count_results(folder)),
+        is_judged=views.is_judged(job),
         columns=first_columns(folder),
         by=by,
         slices=views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))) if by else [],
