@@ -1,7 +1,7 @@
 """Two results on the same samples, score by score: which is better, and whether that is more than chance."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum
@@ -179,12 +179,7 @@ def _comparison(
             unpaired=unpaired,
             changed=about.doubts,
         )
-    failures, noise = mcnemar(excluded.baseline_only, excluded.candidate_only)[1], _noise(about)
-    met: dict[Remark, bool] = {
-        "unequal_failures": failures <= UNEQUAL,
-        "negligible": said is not None and said.negligible,
-        "within_noise": noise is not None and difference is not None and abs(difference.value) <= noise.difference,
-    }
+    noise = _noise(about)
     deviation = difference.deviation if difference else None
     return ScoreComparison(
         about,
@@ -199,8 +194,20 @@ def _comparison(
         said,
         samples_needed(deviation, margin, alpha=alpha) if deviation and margin else None,
         noise,
-        (*about.remarks, *(remark for remark, holds in met.items() if holds)),
+        (*about.remarks, *_remarks(excluded, difference, said, noise)),
     )
+
+
+def _remarks(
+    excluded: Excluded, difference: Difference | None, said: Verdict | None, noise: NoiseFloor | None
+) -> Iterator[Remark]:
+    """Yield what is to be said of a score besides what is to be said of its samples."""
+    if mcnemar(excluded.baseline_only, excluded.candidate_only)[1] <= UNEQUAL:
+        yield "unequal_failures"
+    if said is not None and said.negligible:
+        yield "negligible"
+    if noise is not None and difference is not None and abs(difference.value) <= noise.difference:
+        yield "within_noise"
 
 
 def _difference(about: ScoredPairs, margin: float | None, alpha: float) -> Difference | None:

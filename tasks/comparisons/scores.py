@@ -64,9 +64,10 @@ def paired_scores(
 def _found(baseline: Side, candidate: Side, task: PairedTask, changed: Sequence[Changed]) -> Iterator[Found]:
     first, second = baseline.values(task.baseline), candidate.values(task.candidate)
     others = {metric.name: metric for metric in task.candidate.metrics}
+    are_rivals = baseline.folder.job_id == candidate.folder.job_id and baseline.target != candidate.target
     for metric in task.baseline.metrics:
         other = others.get(metric.name)
-        if is_preference(metric) and baseline.folder.job_id == candidate.folder.job_id:
+        if is_preference(metric) and are_rivals:
             yield from _choices(metric, first, second)
         elif other is not None and (again := _again(baseline, task, metric, other, changed)):
             for name, values in again.items():

@@ -166,6 +166,9 @@ def test_a_preference_is_itself_the_comparison_of_the_two_targets(lab: Lab) -> N
     assert (there.difference.up, there.difference.down, there.difference.interval.method) == (16, 4, "tango")
     assert there.difference.value == -back.difference.value == 12 / 24
     assert there.means == (0.25, 0.75)  # win rates: ties count half
+    [alone] = compared(lab, job, job, "x", "x").scores  # no rival: what it won against the other, once and again
+    assert alone.difference is not None
+    assert (alone.means, alone.difference.same) == ((0.25, 0.25), 24)
     assert there.verdict is not None
     assert back.verdict is not None
     assert (there.verdict.word, back.verdict.word) == ("better", "worse")
