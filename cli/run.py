@@ -43,7 +43,8 @@ def run(
     request = read_request(file, name=name, project=project)
     with heeding(signal.default_int_handler), _some_service(settings) as (client, tend):
         job = submit(client, request, file.parent, gate)
-        note(f"Job {job['id']}{_called(job, name)}, seen at {client.url}/jobs/{job['id']}")
+        note(f"Job {job['id']}{_called(job, name)}")
+        note(f"Page {client.url}/jobs/{job['id']}")
         try:
             job = follow_or_cancel(client, job["id"], tend)
         except KeyboardInterrupt:
