@@ -74,6 +74,6 @@ def test_ctrl_c_cancels_the_job(assay, served, tmp_path):
         until("a call", lambda: slow.calls)
         process.send_signal(signal.SIGINT)
         code, _, errors = ended(process)
-    job_id = errors.split()[1]
+    job_id = errors.split()[1].rstrip(",")
     assert code == 130
     assert served.wait(job_id).status == "cancelled"

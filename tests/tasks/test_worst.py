@@ -24,6 +24,18 @@ def test_the_worst_samples_come_with_their_rows_and_outputs_and_the_best_are_non
     assert len(worst_samples(folder, manifest, summaries, 1).samples) == 1  # type: ignore[union-attr]
 
 
+def test_where_lower_is_better_the_highest_are_the_worst(lab: Lab) -> None:
+    lab.model.script = first_wrong
+    mistaken = CORRECT.model_copy(update={"lower_is_better": True})
+    job = lab.add(spec(model(lab.model.url), rows(4), mistaken))
+    summaries, folder = lab.carry_out(job), lab.workspace.folder(job.id)
+    manifest = folder.read_manifest()
+    assert manifest is not None
+    worst = worst_samples(folder, manifest, summaries, 5)
+    assert worst is not None
+    assert [(bad.sample, bad.value) for bad in worst.samples] == [(1, 1.0), (3, 1.0)]
+
+
 def test_where_all_samples_are_alike_none_is_the_worst(lab: Lab) -> None:
     job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
     summaries, folder = lab.carry_out(job), lab.workspace.folder(job.id)
