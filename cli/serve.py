@@ -149,7 +149,7 @@ class Service:
         say(f"Prefect    {self.prefect_url.removesuffix('/api')}")
         if "prefect" in {name for name, *_ in commands}:
             say(f"  sign in  with what is in {sign_in_file(settings.home)}")
-        say(f"API        {self.url}/docs")
+        say(f"API        {self.url} (its routes: /docs)")
         say(f"Data       {settings.home}")
 
     @property

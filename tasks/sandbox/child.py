@@ -282,22 +282,68 @@ def _parsed(source: str) -> ast.Module | None:
 
 
 def _with_modules(source: str) -> tuple[str, str]:
-    """Return a source whose imports of our modules are assignments, each in its line, and what makes these modules."""
+    """Return a source whose imports of our modules are assignments, each in its line, and what makes these modules.
+
+    So are its enumerations of plain values, since classes that inherit are not run.
+    """
     read = _parsed(source)
     lines = source.encode(errors="surrogatepass").split(b"\n")  # the places in a tree are in bytes
     wanted: set[str] = set()
-    for node in sorted(_imports(read), key=lambda node: node.lineno, reverse=True) if read else ():
-        names = {node.module or ""} if isinstance(node, ast.ImportFrom) else {alias.name for alias in node.names}
-        if ours := names & MODULES.keys():
+    nodes = [*_imports(read), *_enumerations(read)] if read else []
+    for node in sorted(nodes, key=lambda node: node.lineno, reverse=True):
+        if isinstance(node, ast.ClassDef):
+            instead = _called(node)
+        elif ours := _modules_of(node) & MODULES.keys():
             wanted |= ours
-            first, last = node.lineno - 1, node.end_lineno or node.lineno
-            before, after = lines[first][: node.col_offset], lines[last - 1][node.end_col_offset :]
-            lines[first:last] = [before + "; ".join(_assigned(node)).encode() + after, *[b""] * (last - first - 1)]
+            instead = "; ".join(_assigned(node))
+        else:
+            continue
+        first, last = node.lineno - 1, node.end_lineno or node.lineno
+        before, after = lines[first][: node.col_offset], lines[last - 1][node.end_col_offset :]
+        lines[first:last] = [before + instead.encode() + after, *[b""] * (last - first - 1)]
     return b"\n".join(lines).decode(errors="surrogatepass"), "".join(_module(name) for name in sorted(wanted))
 
 
 def _imports(read: ast.Module) -> list[ast.Import | ast.ImportFrom]:
     return [node for node in ast.walk(read) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _modules_of(node: ast.Import | ast.ImportFrom) -> set[str]:
+    return {node.module or ""} if isinstance(node, ast.ImportFrom) else {alias.name for alias in node.names}
+
+
+def _enumerations(read: ast.Module) -> list[ast.ClassDef]:
+    """Return the classes that inherit from Enum alone and have plain values alone, which a call makes as well."""
+    classes = (node for node in ast.walk(read) if isinstance(node, ast.ClassDef))
+    return [
+        node
+        for node in classes
+        if [ast.unparse(base) for base in node.bases] in (["Enum"], ["enum.Enum"])
+        and not (node.keywords or node.decorator_list)
+        and all(_is_member(each) or isinstance(each, ast.Pass) or _is_text(each) for each in node.body)
+    ]
+
+
+def _is_member(node: ast.stmt) -> bool:
+    """Tell whether a statement gives one name a value in which nothing is looked up or called."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
+        return False
+    return not any(isinstance(each, ast.Name | ast.Call) for each in ast.walk(node.value))
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _called(node: ast.ClassDef) -> str:
+    """Return the statement that makes an enumeration by a call."""
+    members = [
+        f"({name!r}, {ast.unparse(each.value)})"
+        for each in node.body
+        if isinstance(each, ast.Assign)
+        for name in _targets(each)
+    ]
+    return f"{node.name} = {ast.unparse(node.bases[0])}({node.name!r}, [{', '.join(members)}])"
 
 
 def _assigned(node: ast.Import | ast.ImportFrom) -> Iterator[str]:

@@ -137,6 +137,23 @@ def test_lines_are_counted_as_they_are_written(pool: Pool) -> None:
     assert failed.error.startswith("line 5: ZeroDivisionError")
 
 
+def test_a_class_of_plain_values_that_inherits_from_enum_is_one(pool: Pool) -> None:
+    source = (
+        "import enum\nfrom enum import Enum\n"
+        'class Grade(Enum):\n    """How good."""\n    GOOD = 1\n    BAD = -0.5\n'
+        "class Word(enum.Enum): YES = 'yes'\n"
+        "def run_evaluation(item):\n"
+        "    class Inner(Enum):\n        A = (1, 2)\n"
+        "    assert Word('yes') is Word.YES and Inner.A.value == (1, 2)\n"
+        "    assert [grade.name for grade in Grade] == ['GOOD', 'BAD']\n"
+        "    return Grade[item['grade']].value\n"
+    )
+    assert pool.run(source, {"grade": "BAD"}) == Evaluated(-0.5)
+    failed = pool.run(source, {"grade": "UGLY"})
+    assert isinstance(failed, Failed)
+    assert failed.error.startswith("line 13: KeyError")
+
+
 NAMES = ["RED GREEN", "RED, GREEN", ["RED", "GREEN"], [("RED", 1), ("GREEN", 2)], {"RED": 1, "GREEN": 2}]
 
 
@@ -158,7 +175,10 @@ def test_an_enumeration_is_made_by_a_call(names: Any) -> None:
     ("source", "error"),
     [
         ("import heapq", "No module named 'heapq'"),
-        ("from enum import Enum\nclass Colour(Enum):\n    RED = 1", "class inheritance"),
+        ("from enum import Enum\nclass Colour(Enum):\n    def f(self): return 1", "class inheritance"),
+        ("from enum import Enum\nclass Colour(str, Enum):\n    RED = 'r'", "class inheritance"),
+        ("from enum import Enum\nclass Colour(Enum):\n    RED = f()", "class inheritance"),
+        ("class Colour(Enum):\n    RED = 1", "Enum"),
     ],
 )
 def test_what_is_not_there_is_named(pool: Pool, source: str, error: str) -> None:
