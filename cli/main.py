@@ -227,6 +227,31 @@ def compare_results(
     return compare(baseline, candidate, question, demand, "json" if as_json else format)
 
 
+@app.command
+def report(
+    job: str,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    against: str | None = None,
+    target: str | None = None,
+    samples: int = 100,
+) -> int:
+    """Write a job as one HTML file, which any browser opens without the service: its figures and telling samples.
+
+    Of a job that runs, it has what there is by now.
+
+    Args:
+        job: The job: its id or an unambiguous start of it, or its name.
+        output: The file, which is replaced if it is there.
+        against: The baseline that it is compared with, as for `assay compare`.
+        target: Which of the job's targets is compared, where there are several.
+        samples: How many samples at most, up to 1000: those that regressed, failed or have no score come first.
+    """
+    from cli.report import write_report
+
+    return write_report(job, output, against=against, target=target, samples=samples)
+
+
 @app.command(name="plan")
 def plan_samples(
     *sides: str,

@@ -16,6 +16,7 @@ from web.docs import routes as docs
 from web.jobs import routes as jobs
 from web.judges import routes as judges
 from web.render import page
+from web.report import routes as report
 from web.samples import routes as samples
 from web.session import routes as session
 from web.sql import routes as sql
@@ -26,6 +27,7 @@ PAGES: Final = Face(
     paths=re.compile(r"/$|/(jobs|compare|trends|judges|sql|login|logout|static)(/|$)"),
     routers=(
         samples.router,
+        report.router,
         jobs.router,
         compare.router,
         trends.router,

@@ -227,3 +227,35 @@ def test_the_commands_of_the_document_do_what_it_says(
         asked.append(sorted(lab.asked))
     judged = ["grade q0", "grade q2", "grade q3"]
     assert asked == [["grade q2", "q1"], ["grade q2"], judged, judged, []]
+
+
+def test_a_report_is_written_whole_and_its_path_and_size_are_said(job, tmp_path, capsys):
+    file = tmp_path / "report.html"
+    assert answer(["report", job.id, "-o", str(file), "--samples", "2"]) == 0
+    page = file.read_text()
+    assert capsys.readouterr().out == f"{file} ({len(page.encode()) / 1e6:.1f} MB)\n"
+    assert page.count('<section class="sample"') == 2
+    assert ESCAPE not in page
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (["nothing"], "no job has the id or the name 'nothing'"),
+        (["{job}", "--against", "nothing"], "no job has the id or the name 'nothing'"),
+        (["{job}", "--samples", "1001"], "samples: Input should be less than or equal to 1000"),
+    ],
+)
+def test_a_report_that_cannot_be_made_leaves_the_file_that_was_there(job, tmp_path, capsys, asked, why):
+    file = tmp_path / "report.html"
+    file.write_text("of yesterday")
+    assert answer(["report", *(each.format(job=job.id) for each in asked), "-o", str(file)]) == 2
+    assert why in " ".join(capsys.readouterr().err.split())
+    assert (file.read_text(), list(tmp_path.iterdir())) == ("of yesterday", [file])
+
+
+def test_a_file_that_cannot_be_written_is_named_with_the_reason(job, tmp_path, capsys):
+    for output, why in ((tmp_path, "Is a directory"), (tmp_path / "no" / "x.html", "No such file or directory")):
+        assert answer(["report", job.id, "-o", str(output)]) == 2
+        assert " ".join(capsys.readouterr().err.split()) == f"{output} cannot be written: {why}"

@@ -1,6 +1,7 @@
 """The page that holds two results against each other."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -38,7 +39,7 @@ def show_comparison(request: Request, state: CurrentState) -> Response:
     query = request.query_params.multi_items()
     if any(not value for _, value in query):
         return RedirectResponse(url("/compare", [(name, value) for name, value in query if value]), 303)
-    question = _question(dict(query))
+    question = read_question(dict(query))
     if not (question.a and question.b):
         return _form(request, state, question)
     try:
@@ -57,23 +58,39 @@ class Changes(NamedTuple):
     next_url: str | None
 
 
-def _comparison(request: Request, state: State, question: Question, sides: tuple[Side, Side]) -> Response:
-    paired = pair_results(*sides, question.match and question.asked.match)
+def read_question(query: dict[str, str]) -> Question:
+    """Read what a query asks of a comparison; raises RequestValidationError, which names the field."""
+    try:
+        return Question.of(query)
+    except ValidationError as error:
+        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from None
+
+
+def compared(state: State, question: Question, sides: tuple[Side, Side], paired: Paired) -> dict[str, Any]:
+    """Return what is shown of a comparison of two results."""
     found = compare_paired(paired, sides, question.asked, alike(state, sides))
     shown = to_comparison(*sides, question.asked, found)
+    return {
+        "question": question,
+        "found": shown,
+        "names": _names(state, sides),
+        "verdicts": view.headline(shown.scores),
+        "scores": view.score_views(shown.scores),
+        "forests": view.forests(found, shown.scores),
+        "slices": view.slice_views(shown.slices),
+        "changes": _changes(question, sides, paired),
+        "pretty": view.pretty,
+    }
+
+
+def _comparison(request: Request, state: State, question: Question, sides: tuple[Side, Side]) -> Response:
+    paired = pair_results(*sides, question.match and question.asked.match)
     return page(
         request,
         "compare/comparison.html",
-        question=question,
-        found=shown,
-        names=_names(state, sides),
-        verdicts=view.headline(shown.scores),
-        scores=view.score_views(shown.scores),
-        forests=view.forests(found, shown.scores),
-        slices=view.slice_views(shown.slices),
-        changes=_changes(question, sides, paired),
+        **compared(state, question, sides, paired),
         link=lambda **other: url("/compare", question.query(**other)),
-        pretty=view.pretty,
+        report_url=_report_url(question, sides),
         suggested=[],
         problem=None,
     )
@@ -114,8 +131,9 @@ def _names(state: State, sides: tuple[Side, Side]) -> list[str]:
     return [state.jobs.listed(side.folder.job_id).name for side in sides]
 
 
-def _question(query: dict[str, str]) -> Question:
-    try:
-        return Question.of(query)
-    except ValidationError as error:
-        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from None
+def _report_url(question: Question, sides: tuple[Side, Side]) -> str:
+    """Return where the candidate's report has the same comparison."""
+    baseline, candidate = sides
+    own = {"a": None, "b": None, "cursor": None, "against": f"{baseline.folder.job_id}/{baseline.target}"}
+    path = f"/jobs/{quote(candidate.folder.job_id)}/report"
+    return url(path, question.query(**own, target=candidate.target))

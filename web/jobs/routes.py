@@ -134,11 +134,11 @@ def _live(state: State, job: ListedJob) -> dict[str, Any]:
     return {
         "row": lists.job_row(job, progress, ()),
         "actions": views.actions(job.status),
-        "figures": _figures(state.folder(job.id)),
+        "figures": read_figures(state.folder(job.id)),
     }
 
 
-def _figures(folder: JobFolder) -> views.Figures:
+def read_figures(folder: JobFolder) -> views.Figures:
     """Return a job's scores; of one that runs what is judged by now."""
     summaries = complete_summaries(folder)
     if summaries is not None:

@@ -20,10 +20,15 @@ LONGEST_VALUE: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as it is shown; `left_out` says how much of a long one is not."""
+    """A text as it is shown; of a long one so many characters are `left_out`."""
 
     shown: str
-    left_out: str | None = None
+    left_out: int = 0
+
+    def cut(self, longest: int) -> "Text":
+        """Return what is shown of it where less is."""
+        over = max(0, len(self.shown) - longest)
+        return Text(self.shown[:longest], self.left_out + over) if over else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +186,7 @@ def _image(image: Image) -> str:
 
 
 def _text(whole: str | None, longest: int = LONGEST) -> Text:
-    whole = whole or ""
-    if len(whole) <= longest:
-        return Text(whole)
-    return Text(whole[:longest], f"{text.count(len(whole) - longest)} characters more")
+    return Text(whole or "").cut(longest)
 
 
 def _written(value: Any) -> str:
