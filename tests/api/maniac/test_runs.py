@@ -214,11 +214,11 @@ class TestResults:
             "launch_count": 2,
         }
         assert run["metrics"][f"{judge}.avg_accuracy"] == run["metrics"][f"{same}.avg_score"] == 0.5
-        generated = next(call for call in model.calls if call["body"]["model"] == "good")
+        generated = next(call for call in model.calls if call["body"]["model"] == "good" and contents(call)[1] == "q0")
         assert contents(generated) == ['Be "kind" {{ always }} 😀', "q0"]
         assert generated["body"]["seed"] == 1
-        judged = next(call for call in model.calls if call["body"]["model"] == "judge")
-        system, shown = contents(judged)
+        judged = [contents(call) for call in model.calls if call["body"]["model"] == "judge"]
+        system, shown = next(each for each in judged if "Response A:\na0" in each[1])
         assert system == JUDGE["prompt"]
         assert shown == "Conversation:\nuser:\nq0\n\nResponse A:\na0\n\nResponse B:\na0"
 
