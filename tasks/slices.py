@@ -60,18 +60,16 @@ def slice_summaries(folder: JobFolder, column: str) -> list[Slice]:
     return [Slice(orjson.loads(value), slices[value].summaries()) for value in sorted(slices)]
 
 
-def count_results(folder: JobFolder) -> Statistics:
-    """Return what can be counted of a job by now."""
+def count_results(folder: JobFolder) -> tuple[Statistics, list[str]]:
+    """Return what can be counted of a job by now, and the columns of its rows."""
     summaries = complete_summaries(folder) or summaries_so_far(folder)
     with Samples.open(folder) as samples:
-        return read_statistics(samples, summaries)
+        return read_statistics(samples, summaries), first_columns(samples)
 
 
-def first_columns(folder: JobFolder) -> list[str]:
+def first_columns(samples: Samples) -> list[str]:
     """Return the columns of a job's rows, as the first of each task has them; none before there are any."""
-    with Samples.open(folder) as samples:
-        firsts = samples.ask("SELECT first(item ORDER BY sample) AS item FROM samples GROUP BY task", kinds=["samples"])
-    return list(dict.fromkeys(name for row in firsts.to_pylist() for name in orjson.loads(row["item"])))
+    return list(dict.fromkeys(name for item in samples.first_items() for name in orjson.loads(item)))
 
 
 def _valued(folder: JobFolder, shard: Shard, column: str) -> Iterator[tuple[bytes, Score]]:

@@ -115,6 +115,13 @@ class Samples:
         rows = self._answer(holding, statement, bindings.values).to_pylist() if holding else []
         return Position(*rows[-1].values()) if rows else None
 
+    def first_items(self) -> list[str]:
+        """Return the first row of each task, as JSON text."""
+        first = {shard.task: shard for shard in reversed(self.generated)}
+        statement = "SELECT arg_min(item, sample) AS item FROM samples GROUP BY task ORDER BY task"
+        rows = self._answer(list(first.values()), statement, kinds=["samples"]) if first else None
+        return [] if rows is None else [str(item) for item in rows["item"].to_pylist()]
+
     def ask(self, statement: str, values: object = None, *, kinds: Sequence[Kind]) -> pa.Table:
         """Answer a statement over the rows of some kinds, of all shards that are generated."""
         return self._answer(self.generated, statement, values, kinds=kinds)

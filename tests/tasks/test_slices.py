@@ -1,7 +1,7 @@
 import pytest
 
 from core.errors import Conflict, InvalidInput
-from tasks.slices import count_results, first_columns, slice_summaries, summaries_so_far
+from tasks.slices import count_results, slice_summaries, summaries_so_far
 from tests.tasks.specs import CORRECT, recorded, spec
 
 ROWS = [
@@ -27,18 +27,18 @@ def test_each_value_of_a_column_has_figures_of_its_own(lab, job):
 def test_what_is_counted_agrees_with_what_there_is(lab, job):
     lab.carry_out(job)
     folder = lab.workspace.folder(job.id)
-    found = count_results(folder)
+    found, columns = count_results(folder)
     assert [(each.low, each.high, each.number) for each in found.histograms[0].bins] == [(0, 0, 1), (1, 1, 3)]
     assert [(each.outputs, each.truncated, each.empty) for each in found.outputs] == [(4, 0, 0)]
     assert found.calls == ()
-    assert first_columns(folder) == ["said", "answer", "topic"]
+    assert columns == ["said", "answer", "topic"]
     assert [each.mean for each in summaries_so_far(folder)] == [0.75]
 
 
 def test_before_there_is_anything_nothing_is_counted(lab, job):
     folder = lab.workspace.folder(job.id)
-    assert count_results(folder).histograms == ()
-    assert first_columns(folder) == []
+    found, columns = count_results(folder)
+    assert (found.histograms, columns) == ((), [])
     assert summaries_so_far(folder) == []
     with pytest.raises(Conflict):
         slice_summaries(folder, "topic")

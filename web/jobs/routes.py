@@ -21,7 +21,8 @@ from core.result import Summary
 from flows.links import flow_run_url
 from store.results.folder import JobFolder
 from store.results.log import read_log
-from tasks.slices import count_results, first_columns, slice_summaries, summaries_so_far
+from store.results.statistics import Statistics
+from tasks.slices import count_results, slice_summaries, summaries_so_far
 from tasks.summaries import complete_summaries
 from web.jobs import job as views
 from web.jobs import listing as lists
@@ -86,15 +87,16 @@ def show_job(
     """Show how a job did, and how it goes while it runs."""
     job = state.jobs.get(find(state, job_id).id)
     folder = state.folder(job.id)
+    counted, columns = _counted(folder.path, job.id, job.finished_at) if job.finished_at else count_results(folder)
     log = read_log(folder.log_path, start=0, limit=LOG_LINES)
     return page(
         request,
         "jobs/job.html",
         **_live(state, job),
         prefect_url=flow_run_url(job.flow_run_id) if job.flow_run_id else None,
-        counted=views.counted(count_results(folder)),
+        counted=views.counted(counted),
         is_judged=views.is_judged(job),
-        columns=first_columns(folder),
+        columns=columns,
         by=by,
         slices=views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))) if by else [],
         facts=views.facts(job, folder.read_manifest()),
@@ -144,6 +146,12 @@ def read_figures(folder: JobFolder) -> views.Figures:
     if summaries is not None:
         return views.figures(summaries)
     return views.figures(_so_far(folder.path, folder.job_id, folder.count_judged()), is_part=True)
+
+
+@lru_cache(maxsize=64)
+def _counted(path: Path, job_id: str, _ended: datetime) -> tuple[Statistics, list[str]]:
+    """Return what is counted once of a job that has ended, whose results change no more."""
+    return count_results(JobFolder(path.parent, job_id))
 
 
 @lru_cache(maxsize=64)

@@ -54,14 +54,13 @@ def show_samples(
         return RedirectResponse(queries.url(path, clean), 303)
     asked = asked_samples(request, sort, cursor or None)
     folder = state.folder(job.id)
-    names = first_columns(folder)
     with Samples.open(folder) as samples:
         try:
             found = samples.find(asked.selection, limit=PAGE + 1, after=asked.after)
         except InvalidInput as error:
             raise refusal("sort" if "score" in sort else "filter", error.message) from None
         rows = list(records(samples.load(found[:PAGE], cut=CUT)))
-        scores, coverage = samples.names.scores, samples.coverage
+        names, scores, coverage = first_columns(samples), samples.names.scores, samples.coverage
     kept = queries.asked(items)
     chosen = [("column", each) for each in column or ()]
     columns = table.columns(path, kept, names, scores, column or ())

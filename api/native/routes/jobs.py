@@ -108,7 +108,7 @@ def list_summaries(
 @router.get("/{job_id}/statistics")
 def get_statistics(job_id: JobId, state: CurrentState) -> wire.Statistics:
     """Return how often which values came, what calls took and how outputs ended, of what is there by now."""
-    return present.to_statistics(count_results(state.folder(find(state, job_id).id)))
+    return present.to_statistics(count_results(state.folder(find(state, job_id).id))[0])
 
 
 @router.get("/{job_id}/usage")
