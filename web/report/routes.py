@@ -91,7 +91,7 @@ def _job(state: State, job: ListedJob, folder: JobFolder) -> dict[str, Any]:
     return {
         "row": lists.job_row(whole, state.jobs.progress([job.id]).get(job.id), ()),
         "figures": read_figures(folder),
-        "counted": views.counted(count_results(folder)),
+        "counted": views.counted(count_results(folder)[0]),
         "facts": views.facts(whole, folder.read_manifest()),
         "specification": views.specification(whole),
         "made_at": utcnow(),
