@@ -183,7 +183,7 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
         return Cancelled(message="Cancelled by the user.")
     began_at = job.started_at or utcnow()
     engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=get_run_logger().info)
-    with engine.engaged(), engine.failing():
+    with engine.engaged(), engine.failing(), suppress(Stopped):
         await patiently(resolve_job, engine)
         await asyncio.to_thread(generate_and_judge, engine)
         if not engine.stop:

@@ -1,7 +1,7 @@
 """The first stage: from a specification to frozen rows, checked templates and a manifest."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate, islice
 from typing import Any
@@ -44,6 +44,7 @@ def resolve_job(engine: Engine) -> None:
         ),
         code_version=version("assay-evals"),
         report=engine.say,
+        heed=engine.heed,
     )
     for shard in engine.manifest.shards:
         engine.folder.check_intact(shard)
@@ -62,8 +63,11 @@ def resolve(
     *,
     code_version: str,
     report: Callable[[str], None],
+    heed: Callable[[], None] = lambda: None,
 ) -> Manifest:
     """Freeze a job's input and return its manifest; one that exists is returned as it is.
+
+    `heed` is called at each row, and may raise.
 
     Every template is checked against every row first. Raises DatasetUnreadable, TemplateInvalid or SpecInvalid.
     """
@@ -72,7 +76,7 @@ def resolve(
         return existing
     stages = 1 + any(isinstance(target, ModelTarget) for target in spec.targets)
     with spooling(folder.path.parent) as spool:
-        digests = [_freeze_task(task, spec, sources, spool, report) for task in spec.tasks]
+        digests = [_freeze_task(task, spec, sources, spool, report, heed) for task in spec.tasks]
         rows, sizes = {each.task: each.rows for each in digests}, _sizes(digests, spool.sizes)
         shards = cut_shards(rows, stages, sizes, trials=spec.params.trials)
         texts = spool.texts()
@@ -84,7 +88,12 @@ def resolve(
 
 
 def _freeze_task(
-    task: TaskSpec, spec: EvaluationSpec, sources: Sources, spool: Spool, report: Callable[[str], None]
+    task: TaskSpec,
+    spec: EvaluationSpec,
+    sources: Sources,
+    spool: Spool,
+    report: Callable[[str], None],
+    heed: Callable[[], None],
 ) -> DatasetDigest:
     limits = [limit for limit in (spec.params.limit_samples, task.limit) if limit is not None]
     rows = read_rows(
@@ -95,11 +104,17 @@ def _freeze_task(
         note=lambda sentence: report(f"task {task.name!r}: {sentence}"),
     )
     checked = check_templates(
-        task, spec.targets, rows, reference=spec.reference, strict_columns=spec.params.strict_columns
+        task, spec.targets, _heeding(rows, heed), reference=spec.reference, strict_columns=spec.params.strict_columns
     )
     digest = freeze(task.name, of_some_weight(task, checked), spool.add)
     report(f"task {task.name!r}: {digest.rows} rows, templates checked")
     return digest
+
+
+def _heeding(rows: Iterable[Mapping[str, Any]], heed: Callable[[], None]) -> Iterator[Mapping[str, Any]]:
+    for row in rows:
+        heed()
+        yield row
 
 
 def _sizes(digests: Sequence[DatasetDigest], sizes: Sequence[int]) -> dict[str, Sequence[int]]:

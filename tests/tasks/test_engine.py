@@ -19,6 +19,7 @@ from store.workspace import Workspace
 from tasks.engine import Engine, Stopped
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
+from tasks.resolve import resolve_job
 from tests.conftest import WAIT_S, until
 from tests.scripted import Answer, Received, failure, last_content, silence, text
 from tests.tasks.conftest import Lab
@@ -111,8 +112,9 @@ def test_a_cancellation_does_not_wait_for_the_calls_in_flight(lab: Lab, intent: 
 def test_a_job_that_is_cancelled_before_it_begins_asks_nothing(lab: Lab) -> None:
     job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
     lab.workspace.jobs.want(job.id, "cancel")
-    with lab.engaged(job) as engine, pytest.raises(Stopped):
-        carrying_on(engine)()
+    engine = Engine(lab.workspace, job, attempt=1, worker="lab", tell=str)
+    with engine.engaged(), pytest.raises(Stopped):
+        resolve_job(engine)
     assert lab.model.calls == []
     assert engine.stop == "cancel"
 
@@ -153,7 +155,7 @@ def test_an_engine_whose_job_is_gone_stops(lab: Lab) -> None:
 def test_an_engine_that_comes_after_its_job_has_ended_asks_nothing(lab: Lab, ended: JobStatus) -> None:
     job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
     lab.workspace.jobs.settle(job.id, status=ended)
-    with lab.engaged(job) as engine, pytest.raises(Stopped):
+    with pytest.raises(Stopped), lab.engaged(job) as engine:
         carrying_on(engine)()
     assert lab.model.calls == []
     assert lab.workspace.jobs.progress([job.id]) == {}

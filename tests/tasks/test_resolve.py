@@ -15,6 +15,7 @@ from core.plan import Manifest
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from tasks.datasets.found import Sources
+from tasks.engine import Stopped
 from tasks.resolve import freeze, resolve
 from tests.tasks.datasets.given import no_upload
 
@@ -53,6 +54,20 @@ def test_the_rows_are_frozen_in_shards_before_the_manifest(folder: JobFolder) ->
     assert [(digest.task, digest.rows) for digest in manifest.datasets] == [("qa", 60), ("small", 3)]
     assert folder.read_manifest() == manifest
     assert said == ["task 'qa': 60 rows, templates checked", "task 'small': 3 rows, templates checked"]
+
+
+def test_a_job_that_is_to_stop_does_so_at_its_next_row(folder: JobFolder) -> None:
+    spec = EvaluationSpec(targets=(ALONE,), tasks=(rows_task(60),))
+    rows_left = iter(range(9))
+
+    def heed() -> None:
+        if next(rows_left, None) is None:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        resolve("job-1", spec, folder, Sources(None, no_upload, str), code_version="1.0", report=print, heed=heed)
+    assert folder.read_manifest() is None
+    assert [(digest.task, digest.rows) for digest in run(folder, spec).datasets] == [("qa", 60)]
 
 
 def test_a_manifest_that_exists_is_returned_as_it_is(folder: JobFolder, tmp_path: Path) -> None:
