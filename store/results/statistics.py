@@ -1,7 +1,7 @@
 """What can be counted of a job's results besides the means of scores: how often which values came, what calls took."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -115,10 +115,15 @@ def read_statistics(samples: Samples, summaries: Sequence[Summary]) -> Statistic
     rate = {row["span"]: row["number"] for row in samples.ask(RATE, {"spans": SPANS}, kinds=["calls"]).to_pylist()}
     return Statistics(
         histograms=tuple(_histograms(samples, summaries)),
-        calls=tuple(_call_figures(row) for row in samples.ask(CALLS, kinds=["calls"]).to_pylist()),
+        calls=tuple(call_figures(samples)),
         rate=tuple(rate.get(span, 0) for span in range(SPANS)) if rate else (),
         outputs=tuple(OutputFigures(*row.values()) for row in samples.ask(OUTPUTS, kinds=["outputs"]).to_pylist()),
     )
+
+
+def call_figures(samples: Samples) -> Iterator[CallFigures]:
+    """Yield what the calls to each target and judge have come to by now."""
+    yield from (_call_figures(row) for row in samples.ask(CALLS, kinds=["calls"]).to_pylist())
 
 
 def _histograms(samples: Samples, summaries: Sequence[Summary]) -> list[Histogram]:

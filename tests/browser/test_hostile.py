@@ -91,6 +91,7 @@ def test_of_a_hundred_payloads_none_runs(browser, hostile):
     browser.open(f"/jobs/{hostile}/samples")
     columns = "&".join(f"column={name}" for name in ("item.topic", "output", "score.grade", "error"))
     paths = ["/", "/?search[text]=script", f"/jobs/{hostile}", f"/jobs/{hostile}/samples?{columns}"]
+    paths += ["/sql?q=SELECT item, task FROM samples"]
     for path in paths:
         browser.open(path)
         assert "<script>" in browser.text

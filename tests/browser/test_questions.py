@@ -178,4 +178,9 @@ def pages(jobs: night.Night) -> dict[str, str]:
         "sample": f"{samples}/qa/44",
         "lost": f"{samples}/qa/74",
         "error": "/jobs/nothing",
+        "compare": f"/compare?a={jobs.small}&b={jobs.large}&slice=item.topic",
+        "comparing": "/compare",
+        "trends": "/trends?name=nightly-",
+        "judges": f"/judges/{jobs.small}",
+        "sql": "/sql?q=SELECT 1 AS one",
     }

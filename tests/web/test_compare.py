@@ -27,6 +27,7 @@ def test_it_says_which_is_better_and_by_how_much(site, night):
     assert "Is <em>nightly-large-2</em> better than <em>nightly-small-1</em>?" in page
     assert "One part differs, the <strong>model</strong>" in page
     assert page.count('class="chart forest"') == 2  # one for each width of scale
+    assert "<h2>What it takes</h2>" in page
 
 
 def test_a_column_slices_it(site, night):

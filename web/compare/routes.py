@@ -13,6 +13,8 @@ from api.native.comparisons import of_cursor, to_comparison, to_cursor
 from api.native.routes.comparisons import alike, named_side
 from core.errors import Conflict, InvalidInput, NotFound
 from core.queries.lists import Listing
+from store.results.samples import Samples
+from store.results.statistics import CallFigures, call_figures
 from tasks.comparisons.compare import compare_paired
 from tasks.comparisons.pairing import Paired, pair_results
 from tasks.comparisons.samples import changed_samples, chosen_score
@@ -78,6 +80,7 @@ def compared(state: State, question: Question, sides: tuple[Side, Side], paired:
         "scores": view.score_views(shown.scores),
         "forests": view.forests(found, shown.scores),
         "slices": view.slice_views(shown.slices),
+        "calls": [_calls(side) for side in sides],
         "changes": _changes(question, sides, paired),
         "pretty": view.pretty,
     }
@@ -118,6 +121,13 @@ def _changes(question: Question, sides: tuple[Side, Side], paired: Paired) -> Ch
         rows=[view.change_view(each, items[each.task][each.baseline.sample]) for each in rows],
         next_url=url("/compare", question.query(cursor=further)) if further else None,
     )
+
+
+def _calls(side: Side) -> CallFigures | None:
+    """Return what a side's calls to its model came to; None of recorded outputs."""
+    with Samples.open(side.folder) as samples:
+        own = (each for each in call_figures(samples) if (each.role, each.target) == ("target", side.target))
+        return next(own, None)
 
 
 def _form(
