@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 OWN: Final = frozenset({b"same-origin", b"none"})
 """What a browser says in Sec-Fetch-Site of a request of a page of ours, or of the user."""
@@ -45,16 +44,18 @@ class Door:
         return None
 
     def _is_own(self, host: str) -> bool:
-        match = _HOST.fullmatch(host)
-        if match is None:
-            return False
-        name = match[1].strip("[]").rstrip(".").lower()
-        return name in self.names | self.published or _is_address(name)
+        name = _name(host)
+        return name is not None and (name in self.names | self.published or _is_address(name))
 
     def _is_of(self, origin: str, host: str) -> bool:
         """Tell whether an origin is that of the host that is asked, or where the service is published."""
-        parts = urlsplit(origin) if re.match("https?://", origin) else None
-        return parts is not None and (parts.netloc == host or (parts.hostname or "") in self.published)
+        scheme, _, named = origin.partition("://")
+        return scheme in ("http", "https") and (named == host or _name(named) in self.published)
+
+
+def _name(host: str) -> str | None:
+    match = _HOST.fullmatch(host)
+    return match and match[1].strip("[]").rstrip(".").lower()
 
 
 def _is_address(name: str) -> bool:

@@ -29,7 +29,7 @@ class Sessions:
 
     def begin(self, key: str) -> str | None:
         """Return the cookie of a new session; None for what is no key."""
-        given = key.strip().encode()
+        given = _bytes(key.strip())
         matches = [compare_digest(given, known) for known in self._keys]  # all, so that the time tells nothing
         if not any(matches):
             return None
@@ -49,7 +49,9 @@ class Sessions:
 
     def allows(self, cookie: str | None, token: str) -> bool:
         """Tell whether a form is one of a page of this session; without keys all are."""
-        return not self.are_needed or (cookie is not None and compare_digest(token, self.form_token(cookie)))
+        return not self.are_needed or (
+            cookie is not None and compare_digest(_bytes(token), self.form_token(cookie).encode())
+        )
 
     def _knows(self, cookie: str) -> bool:
         named, _, signature = cookie.rpartition(".")
@@ -60,3 +62,7 @@ class Sessions:
 
     def _signature(self, key: bytes, named: str) -> str:
         return self._sign(b"\0session\0" + key + b"\0" + named.encode())
+
+
+def _bytes(given: str) -> bytes:
+    return given.encode(errors="surrogatepass")  # a form can be in a charset that makes any text of it

@@ -4,10 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import BoundedSemaphore, Timer
+from threading import BoundedSemaphore, Event, Lock, Timer
 from typing import Any, Final, Literal, NamedTuple
 
 from core.errors import Conflict, InvalidInput
@@ -21,9 +21,15 @@ MOST_ROWS: Final = 1_000_000
 
 PART: Final = 65_536
 
+WAITING: Final = 8
+"""Queries that wait at a time: each holds one of the threads that answer all other requests too."""
+
+BUSY: Final = "two queries are being answered already; ask again in a moment"
+
 Form = Literal["json", "csv", "parquet"]
 
 _turns = BoundedSemaphore(2)
+_places = BoundedSemaphore(WAITING)
 
 
 class Page(NamedTuple):
@@ -45,7 +51,7 @@ def ask(results: Path, sql: str, *, rows: int) -> Page:
 
 def parts(results: Path, sql: str, form: Form, *, rows: int = MOST_ROWS) -> Iterator[bytes]:
     """Yield an answer as a file while it is made. Raises as `ask` does."""
-    with _process(results, form, rows) as (process, timer):
+    with _process(results, form, rows) as (process, is_late):
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -57,20 +63,18 @@ def parts(results: Path, sql: str, form: Form, *, rows: int = MOST_ROWS) -> Iter
         said = process.stderr.read().decode(errors="replace")
         code = process.wait()
         if code:
-            raise InvalidInput(said if code == REFUSED else _ended(timer))
+            raise InvalidInput(said if code == REFUSED else _ended(is_late()))
 
 
-def _ended(timer: Timer) -> str:
-    if timer.finished.is_set():
+def _ended(is_late: bool) -> str:
+    if is_late:
         return f"the query took more than {SECONDS:g} s, and was ended; narrow it"
     return "the query took more memory than it may have, and was ended; narrow it"
 
 
 @contextmanager
-def _process(results: Path, form: Form, rows: int) -> Iterator[tuple["subprocess.Popen[bytes]", Timer]]:
-    if not _turns.acquire(timeout=SECONDS):
-        raise Conflict("two queries are being answered already; ask again in a moment")
-    try:
+def _process(results: Path, form: Form, rows: int) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], bool]]]:
+    with _turn() as give_back:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "store.results.answering", str(results.absolute()), form, str(rows)],
             env={"ARROW_DEFAULT_MEMORY_POOL": "system"},
@@ -79,13 +83,42 @@ def _process(results: Path, form: Form, rows: int) -> Iterator[tuple["subprocess
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        timer = Timer(SECONDS, process.kill)
+
+        late = Event()
+
+        def end() -> None:
+            late.set()
+            process.kill()
+            give_back()  # also where nobody reads the answer to its end
+
+        timer = Timer(SECONDS, end)
         timer.start()
         with process:
             try:
-                yield process, timer
+                yield process, late.is_set
             finally:
                 timer.cancel()
                 process.kill()
+
+
+@contextmanager
+def _turn() -> Iterator[Callable[[], None]]:
+    """Wait for a turn, and give what gives it back before its end."""
+    taken = Lock()
+    if not _places.acquire(blocking=False):
+        raise Conflict(BUSY)
+    try:
+        has_turn = _turns.acquire(timeout=SECONDS)
     finally:
-        _turns.release()
+        _places.release()
+    if not has_turn:
+        raise Conflict(BUSY)
+
+    def give_back() -> None:
+        if taken.acquire(blocking=False):
+            _turns.release()
+
+    try:
+        yield give_back
+    finally:
+        give_back()

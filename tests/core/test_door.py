@@ -82,3 +82,10 @@ def test_a_service_knows_its_own_names() -> None:
     door = settings.door
     assert {"localhost", "127.0.0.1"} <= door.names
     assert door.published == {"evals.example", "proxy.example"}
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://[", "http://[::1", "null", "", "ftp://localhost", "http://localhost@evil.example"]
+)
+def test_an_origin_that_cannot_be_read_is_refused(origin: str) -> None:
+    assert refused(("Host", "localhost"), ("Origin", origin))

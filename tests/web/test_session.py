@@ -93,3 +93,22 @@ def test_a_session_ends_with_its_key_and_its_time():
     _, nonce, signature = cookie.split(".")
     for other in (f"1.{nonce}.{signature}", f"9{cookie}", f"{cookie}0", "", "..", "x.y.z", "²." + nonce):
         assert Sessions([KEY], sign).of({"headers": [(b"cookie", f"{COOKIE}={other}".encode("latin-1"))]}) is None
+
+
+def test_a_header_of_a_proxy_is_no_token_of_a_form(locked):
+    sign_in(locked)
+    assert locked.http.post("/logout", headers={"authorization": "Basic YTpi"}).status_code == 403
+    locked.http.cookies.clear()
+    assert locked.http.post("/jobs/none/pause", headers={"authorization": f"Bearer {KEY}"}).status_code == 404
+
+
+@pytest.mark.parametrize("text", ["é", "\\ud800", "\x00"])
+def test_a_key_or_token_of_any_text_is_refused(locked, text):
+    def sent(field: str) -> dict:
+        head = f'--b\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'
+        kind = "multipart/form-data; boundary=b; charset=unicode_escape"
+        return {"content": f"{head}{text}\r\n--b--\r\n".encode(), "headers": {"content-type": kind}}
+
+    assert locked.http.post("/login", **sent("key")).status_code == 401
+    sign_in(locked)
+    assert locked.http.post("/logout", **sent("token")).status_code == 403

@@ -9,8 +9,9 @@ from api.http.state import CurrentState
 
 def check_form(request: Request, state: CurrentState, token: Annotated[str, Form()] = "") -> None:
     """Refuse a form that comes from no page of the same session; without keys, or with one shown, none need be."""
-    is_bearer = "authorization" in request.headers  # which no page of another site can send, and was checked before
-    if not is_bearer and not state.sessions.allows(state.sessions.of(request.scope), token):
+    cookie = state.sessions.of(request.scope)
+    is_bearer = cookie is None and "authorization" in request.headers  # without a session it was let in by its key
+    if not is_bearer and not state.sessions.allows(cookie, token):
         raise HTTPException(403, "This form is of another session: load the page again, and send it from there")
 
 

@@ -2,11 +2,12 @@
 
 from io import BytesIO
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pyarrow.parquet as pq
 import pytest
 
-from core.errors import InvalidInput
+from core.errors import Conflict, InvalidInput
 from store.results import asking
 from store.results.asking import ask, parts
 
@@ -57,3 +58,19 @@ def test_a_query_that_takes_too_long_is_ended(results, monkeypatch):
     monkeypatch.setattr(asking, "SECONDS", 0.5)
     with pytest.raises(InvalidInput, match=r"more than 0\.5 s"):
         ask(results, "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", rows=1)
+
+
+def test_queries_that_find_no_place_to_wait_are_refused_at_once(results, monkeypatch):
+    monkeypatch.setattr(asking, "_places", BoundedSemaphore(1))
+    with asking._places, pytest.raises(Conflict, match="being answered"):
+        ask(results, "SELECT 1", rows=1)
+
+
+def test_an_answer_that_nobody_reads_on_holds_up_no_other(results, monkeypatch):
+    monkeypatch.setattr(asking, "_turns", BoundedSemaphore(1))
+    monkeypatch.setattr(asking, "SECONDS", 5)
+    unread = parts(results, "SELECT repeat('x', 1000) FROM range(1000000)", "csv")
+    next(unread)
+    assert ask(results, "SELECT 1", rows=1).rows == [[1]]
+    with pytest.raises(InvalidInput, match="more than 5 s"):
+        list(unread)
