@@ -16,12 +16,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import AssayError, InvalidInput
-from store.results.exports import Sink, csv_text
+from store.results.exports import Sink, csv_text, plain
 from store.results.views import check_files, open_views
 
 MEMORY: Final = 700_000_000
 BLOCK: Final = 5_000
 BOUNDS: Final[dict[str, str | int]] = {"memory_limit": "256MB", "threads": 1}
+
+LONGEST_CELL: Final = 2_000
+"""Characters of a value that are shown; a file has the whole."""
+
+ROOM: Final = 60_000
+"""Bytes of values that are shown, after which an answer goes on in a file."""
+
+CELL: Final = 40
+"""Bytes that an empty value takes."""
 
 LONGEST: Final = 2_000
 """Characters of a sentence about what is wrong."""
@@ -44,7 +53,10 @@ def main(results: str, form: str, rows: str) -> int:
 
 
 def answer(results: Path, sql: str, form: str, rows: int) -> Iterator[bytes]:
-    """Yield the answer as JSON, CSV or Parquet. Raises InvalidInput with what is wrong with the query."""
+    """Yield the answer as CSV or Parquet, or its beginning as JSON, with whether it goes on.
+
+    Raises InvalidInput with what is wrong with the query.
+    """
     with open_views(results, BOUNDS) as connection:
         try:
             statements = connection.extract_statements(sql)
@@ -53,7 +65,7 @@ def answer(results: Path, sql: str, form: str, rows: int) -> Iterator[bytes]:
             found = connection.execute(statements[0])
             columns = [column[0] for column in found.description or ()]
             if form == "json":
-                yield json.dumps([columns, found.fetchmany(rows)], default=str, ensure_ascii=False).encode()
+                yield json.dumps([columns, *_beginning(found, rows)], ensure_ascii=False).encode()
             elif form == "csv":
                 yield csv_text([columns])
                 while block := found.fetchmany(min(BLOCK, rows)):
@@ -64,6 +76,28 @@ def answer(results: Path, sql: str, form: str, rows: int) -> Iterator[bytes]:
         except duckdb.Error as error:
             check_files(results, str(error))
             raise InvalidInput(f"the query failed: {error}") from error
+        except pa.ArrowNotImplementedError as error:
+            raise InvalidInput(f"a value of the answer has no form in {form}; cast it to text: {error}") from error
+
+
+def _beginning(found: duckdb.DuckDBPyConnection, most: int) -> tuple[list[list[object]], bool]:
+    rows: list[list[object]] = []
+    room = ROOM
+    while (row := found.fetchone()) is not None:
+        if len(rows) == most or room <= 0:
+            return rows, True
+        rows.append([_shown(value) for value in row])
+        room -= sum(CELL + len(str(value).encode()) for value in rows[-1])
+    return rows, False
+
+
+def _shown(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    if len(text) > LONGEST_CELL:
+        return f"{text[:LONGEST_CELL]}…"
+    return plain(value)
 
 
 def _parquet(blocks: pa.RecordBatchReader, rows: int) -> Iterator[bytes]:

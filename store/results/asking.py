@@ -41,12 +41,11 @@ class Page(NamedTuple):
 
 
 def ask(results: Path, sql: str, *, rows: int) -> Page:
-    """Answer a query with its first rows.
+    """Answer a query with at most so many of its first rows, whose values are cut where they are long.
 
     Raises InvalidInput, saying what is wrong with it or which bound it met, and Conflict while others are answered.
     """
-    columns, found = json.loads(b"".join(parts(results, sql, "json", rows=rows + 1)))
-    return Page(columns, found[:rows], len(found) > rows)
+    return Page(*json.loads(b"".join(parts(results, sql, "json", rows=rows))))
 
 
 def parts(results: Path, sql: str, form: Form, *, rows: int = MOST_ROWS) -> Iterator[bytes]:

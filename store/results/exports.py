@@ -75,6 +75,15 @@ def csv_text(rows: Iterable[Iterable[object]]) -> bytes:
     return text.getvalue().encode()
 
 
+def plain(value: object) -> object:
+    """Return a value as JSON has it: what names its parts is text, and what JSON has no form for is too."""
+    if isinstance(value, dict):
+        return {name if isinstance(name, str) else str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
 def parquet_file(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
     """Return rows of any values as a Parquet file; a column whose values have no type in common is text."""
     arrays = [_array([row[place] for row in rows]) for place in range(len(columns))]
@@ -92,7 +101,7 @@ def _array(values: Sequence[object]) -> pa.Array:
 
 def _cell(value: object) -> object:
     if isinstance(value, dict | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(plain(value), ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 

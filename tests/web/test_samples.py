@@ -128,6 +128,16 @@ def test_a_verdict_on_nothing_is_refused(site, jobs, samples, wrong):
     assert site.state.verdicts.of_job(jobs.large) == []
 
 
+def test_a_note_that_is_no_text_is_refused(site, jobs, samples):
+    said = {"target": "large-2", "trial": "0", "metric": "quality", "verdict": "correct", "note": r"\ud800"}
+    parts = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{each}\r\n' for name, each in said.items()
+    )
+    kind = {"content-type": "multipart/form-data; boundary=b; charset=unicode_escape"}
+    assert site.http.post(f"{samples}/qa/3", content=f"{parts}--b--\r\n", headers=kind).status_code == 422
+    assert site.state.verdicts.of_job(jobs.large) == []
+
+
 def test_no_text_of_a_stranger_becomes_markup(site, jobs):
     samples = f"/jobs/{jobs.hostile}/samples"
     for path in (samples, f"{samples}/qa/1", f"{samples}?search[output]=script"):

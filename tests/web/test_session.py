@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_a_header_of_a_proxy_is_no_token_of_a_form(locked):
 
 @pytest.mark.parametrize("text", ["é", "\\ud800", "\x00"])
 def test_a_key_or_token_of_any_text_is_refused(locked, text):
-    def sent(field: str) -> dict:
+    def sent(field: str) -> dict[str, Any]:
         head = f'--b\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'
         kind = "multipart/form-data; boundary=b; charset=unicode_escape"
         return {"content": f"{head}{text}\r\n--b--\r\n".encode(), "headers": {"content-type": kind}}

@@ -199,4 +199,7 @@ def read_verdict(form: Mapping[str, str]) -> tuple[bool | None, float | None, st
     value = float(form["score"]) if form.get("score", "").strip() else None
     if value is not None and not abs(value) < float("inf"):
         raise ValueError(f"{form['score']!r} is no finite number")
-    return passed, value, form.get("note", "").strip() or None
+    note = form.get("note", "").strip() or None
+    if note and note != note.encode(errors="replace").decode():
+        raise ValueError("its note is not text in UTF-8")
+    return passed, value, note

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import Conflict, InvalidInput
-from store.results import asking
+from store.results import answering, asking
 from store.results.asking import ask, parts
 
 
@@ -74,3 +74,22 @@ def test_an_answer_that_nobody_reads_on_holds_up_no_other(results, monkeypatch):
     assert ask(results, "SELECT 1", rows=1).rows == [[1]]
     with pytest.raises(InvalidInput, match="more than 5 s"):
         list(unread)
+
+
+def test_an_answer_that_is_shown_has_no_more_than_a_page_bears(results):
+    page = ask(results, "SELECT repeat('x', 10000) AS t FROM range(500)", rows=500)
+    assert [len(text) for (text,) in page.rows] == [answering.LONGEST_CELL + 1] * 30
+    assert page.is_cut
+    wide = f"SELECT {', '.join(f'range AS c{n}' for n in range(300))} FROM range(500)"
+    assert len(ask(results, wide, rows=500).rows) == 5
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_map_is_read_whatever_names_its_parts(results, form):
+    answer = b"".join(parts(results, "SELECT map([DATE '2026-01-02'], [[1]]) AS m", form)).decode()
+    assert "2026-01-02" in answer
+
+
+def test_what_a_form_of_file_does_not_have_is_said(results):
+    with pytest.raises(InvalidInput, match=r"no form in parquet.*interval"):
+        list(parts(results, "SELECT INTERVAL '5 years' AS i", "parquet"))
