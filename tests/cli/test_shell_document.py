@@ -1,4 +1,4 @@
-"""The commands of docs/shell.md are commands, with options that there are."""
+"""The commands of docs/shell.md and docs/recipes.md are commands, with options that there are."""
 
 import re
 import shlex
@@ -8,15 +8,18 @@ import pytest
 
 from cli.main import app
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "shell.md").read_text()
-COMMANDS = [
-    line.partition(" #")[0].strip()
-    for fence in re.findall(r"^```sh\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-    for line in fence.splitlines()
-]
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def commands(document: str) -> list[str]:
+    fences = re.findall(r"^```sh\n(.*?)^```$", (DOCS / document).read_text(), re.MULTILINE | re.DOTALL)
+    return [line.partition(" #")[0].strip() for fence in fences for line in fence.splitlines()]
+
+
+COMMANDS = commands("shell.md")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *commands("recipes.md")])
 def test_a_command_of_the_document_is_understood(command: str) -> None:
     program, *arguments = shlex.split(command)
     assert program == "assay"

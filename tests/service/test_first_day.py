@@ -200,6 +200,12 @@ def test_the_night_runs_the_same_file_from_a_folder_of_the_service(
     assert types("compare day-strong day-night").code == 0
 
 
+def test_a_report_is_one_file_that_says_which_is_better(types: Callable[[str], Told], day: Day) -> None:
+    assert types("report day-strong --against day-weak -o report.html").code == 0
+    told = (day.folder / "report.html").read_text()
+    assert ("better" in told, "<script" in told) == (True, False)
+
+
 def test_what_was_done_is_whole_and_can_be_queried(types: Callable[[str], Told]) -> None:
     assert types("fsck day-strong").code == 0
     told = types("sql \"SELECT count(*) AS n FROM jobs WHERE name LIKE 'day-strong%'\" --format csv")

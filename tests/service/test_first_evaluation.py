@@ -20,6 +20,7 @@ ROWS = [json.loads(line) for line in (DOCS / "examples/first/questions.jsonl").r
 BY_QUESTION = {row["question"]: (n, row) for n, row in enumerate(ROWS)}
 PAGE = (DOCS / "first-evaluation.md").read_text()
 STEPS = re.findall(r"^```console\n\$ (assay .*?)\n```\n\n```text\n(.*?)^```$", PAGE, re.M | re.S)
+OTHERS = [line for fence in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S) for line in fence.splitlines()]
 
 
 def models(call: Received) -> Answer:
@@ -62,6 +63,14 @@ def typed(command: str, folder: Path, **environment: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
+def carry_out(command: str, folder: Path, **environment: str) -> int:
+    """Carry out a command, and return its exit code."""
+    words = assay(*shlex.split(command.removeprefix("assay ")))
+    return subprocess.run(
+        words, cwd=folder, env=os.environ | environment, capture_output=True, timeout=WAIT_S
+    ).returncode
+
+
 def test_each_command_prints_what_is_shown(served: Served, folder: Path) -> None:
     with ScriptedEndpoint(models) as endpoint:
         spec = folder / "evaluation.yaml"
@@ -70,7 +79,9 @@ def test_each_command_prints_what_is_shown(served: Served, folder: Path) -> None
             typed(command.removeprefix("assay "), folder, ASSAY_URL=served.url, MODEL_KEY="sk-first")
             for command, _ in STEPS
         ]
-    assert len(STEPS) == 4
+        others = [carry_out(command, folder, ASSAY_URL=served.url, MODEL_KEY="sk-first") for command in OTHERS]
+    assert (len(STEPS), others) == (4, [0] * 5)
+    assert (folder / "first.html").stat().st_size > 10_000
     assert told == [shown for _, shown in STEPS]
     assert {call["headers"]["authorization"] for call in endpoint.calls} == {"Bearer sk-first"}
 
