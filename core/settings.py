@@ -51,8 +51,10 @@ BAD_SETTING = 2
 
 
 def _http(url: str) -> str:
-    if not re.match(r"https?://[^\s/]", url):
+    parts = urlsplit(url)
+    if not (re.match(r"https?://[^\s/]", url) and parts.hostname):
         raise ValueError("it must begin with http:// or https:// and a host")
+    _ = parts.port  # raises ValueError for what is none
     return url
 
 

@@ -120,8 +120,15 @@ def refuse_moved(new: Any, old: Any, field: str = "") -> None:
 def _origins(part: JsonDict) -> dict[str, tuple[str, str]]:
     """Return where the URLs of a part of a body lead, by field."""
     texts = {name: value for name, value in part.items() if isinstance(value, str) and is_url_field(name)}
-    urls = {name: urlsplit(value) for name, value in texts.items()}
-    return {name: (url.scheme.lower(), url.netloc.lower()) for name, url in urls.items()}
+    return {name: _origin(value) for name, value in texts.items()}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # it leads nowhere, and so not to where another does
+        return "", url
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def as_sent(entity: Entity) -> JsonDict:

@@ -1,6 +1,7 @@
 """Which hosts a server answers to, and whose pages may ask it."""
 
 import pytest
+from pydantic import ValidationError
 
 from core.door import Door
 from core.settings import Settings
@@ -89,3 +90,9 @@ def test_a_service_knows_its_own_names() -> None:
 )
 def test_an_origin_that_cannot_be_read_is_refused(origin: str) -> None:
     assert refused(("Host", "localhost"), ("Origin", origin))
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://:80", "http://evals.example:port", "http://evals.example:99999"])
+def test_an_address_that_cannot_be_read_is_refused_as_a_setting(url: str) -> None:
+    with pytest.raises(ValidationError, match="public_url"):
+        Settings(public_url=url)

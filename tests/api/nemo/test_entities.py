@@ -168,6 +168,7 @@ class TestPatch:
             "http://nim:81/v1",
             "http://nim.evil.example",
             "http://x@evil/v1",
+            "http://[",
             "",
         ],
     )
