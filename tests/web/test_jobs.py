@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from core.job import NewJob
+from core.job import Failure, NewJob, utcnow
 from core.result import Score
 from tasks.summaries import Aggregator
-from tests.tasks.specs import CORRECT, model, spec
+from tests.tasks.specs import CORRECT, model, recorded, spec
 from tests.web import night
 from web.jobs.figures import score_rows
 from web.render import ENVIRONMENT
@@ -155,3 +155,12 @@ def test_what_several_trials_tell_stands_below_the_mean():
     table = macro.render(scores=score_rows(aggregator.summaries()))
     assert "4 samples, pass@2 1.000, pass^2 0.750, flip rate 0.250" in table
     assert "8 of 8 trials" in table
+
+
+def test_a_long_reason_is_cut_in_the_list_and_whole_on_the_page(make_site):
+    site = make_site()
+    job_id = night.add(site.state, spec(recorded("said"), [{"said": "a"}]), name="long")
+    site.state.jobs.settle(job_id, status="running", started_at=utcnow())
+    failure = Failure(blame="user", code="unreachable", message="why " * 1000)
+    site.state.jobs.settle(job_id, status="failed", failure=failure, finished_at=utcnow())
+    assert site.get("/").count("why ") < 100 < site.get(f"/jobs/{job_id}").count("why ")

@@ -12,6 +12,7 @@ from tests.scripted import Script, ScriptedEndpoint, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import spec
 from tests.web.night import add
+from web.trends import routes
 from web.trends.view import stems
 
 EQUALS = StringCheck(name="correct", left="{{ sample.output_text }}", operator="equals", right="yes")
@@ -64,3 +65,10 @@ def test_names_that_recur_are_offered(site, jobs):
 def test_an_unknown_name_is_said(site):
     assert "No completed job" in site.get("/trends?name=<b>")
     assert "&lt;b&gt;" in site.get("/trends?name=<b>")
+
+
+def test_of_many_scores_fewer_runs_are_shown(site, jobs, monkeypatch):
+    monkeypatch.setattr(routes, "READINGS", 3)
+    page = site.get("/trends?name=trend-")
+    assert page.count('<circle class="point"') == 3
+    assert "3 newest of 4 completed runs" in page

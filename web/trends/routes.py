@@ -20,6 +20,9 @@ from web.render import page
 from web.trends import view
 
 MOST_RUNS: Final = 60
+READINGS: Final = 120
+"""Of so many means a page is made: of many scores fewer runs are shown, though two at least."""
+
 SUGGESTED: Final = 1_000
 """Of so many of the newest jobs the names are looked at that recur."""
 
@@ -43,7 +46,7 @@ def show_trend(
         jobs, _ = state.jobs.page(None, Listing((completed,), page_size=SUGGESTED))
         return page(request, "trends/names.html", stems=view.stems(job.name for job in jobs))
     jobs, total = state.jobs.page(None, Listing((completed, Begins(("name",), name)), page_size=MOST_RUNS))
-    runs = [_run(state, job) for job in reversed(jobs)]
+    runs = _shown([_run(state, job) for job in reversed(jobs)])
     return page(
         request,
         "trends/trend.html",
@@ -58,6 +61,11 @@ def show_trend(
 def _run(state: State, job: ListedJob) -> view.Run:
     folder = state.folder(job.id)
     return view.Run(job, listed(folder.read_manifest), listed(lambda: folder.read_summaries() or []) or [])
+
+
+def _shown(runs: list[view.Run]) -> list[view.Run]:
+    """Return the last runs, as many as a page bears with all their scores."""
+    return runs[-max(2, READINGS // max(1, len(view.keys_of(runs)))) :]
 
 
 def _compared(state: State, runs: Sequence[view.Run]) -> list[view.Run]:

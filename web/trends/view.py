@@ -89,11 +89,15 @@ def stems(names: Iterable[str]) -> list[tuple[str, int]]:
 
 def all_series(runs: Sequence[Run]) -> list[Series]:
     """Return each score that the runs have, which are given the oldest first."""
-    keys = dict.fromkeys(
-        run.key(each.task, each.target, each.metric, each.name) for run in runs for each in run.summaries
-    )
     changes = [""] + [changed(before, after) for before, after in pairwise(runs)]
-    return [_series(key, runs, changes) for key in keys]
+    return [_series(key, runs, changes) for key in keys_of(runs)]
+
+
+def keys_of(runs: Sequence[Run]) -> list[ScoreKey]:
+    """Return the scores that the runs have, in the order in which they come."""
+    return list(
+        dict.fromkeys(run.key(each.task, each.target, each.metric, each.name) for run in runs for each in run.summaries)
+    )
 
 
 def changed(before: Run, after: Run) -> str:
