@@ -114,7 +114,7 @@ def _reason(response: httpx.Response) -> str:
 
 def _problem(found: JsonDict) -> str:
     """Return what is wrong where; what is said of the request as a whole names its place itself."""
-    place = ".".join(map(str, found["loc"][1:]))
+    place, said = ".".join(map(str, found["loc"][1:])), str(found["msg"]).removeprefix("Value error, ")
     if place or found.get("type") != "value_error":
-        return f"{place or 'request'}: {found['msg']}"
-    return str(found["msg"])
+        return f"{place or 'request'}: {said}"
+    return said

@@ -114,7 +114,7 @@ def _excluded(summaries: Sequence[Summary], most: float | None) -> Iterator[Find
     many = [each for each in summaries if each.nan_count > most * (each.count + each.nan_count)]
     for each in many:
         yield Finding(
-            FAILED, f"{_title(each)}: {shown.scored(each)} scored, and a share of more than {most:g} excluded"
+            FAILED, f"{shown.title(each)}: {shown.scored(each)} scored, and a share of more than {most:g} excluded"
         )
     if not many:
         yield Finding(PASSED, f"of no score is a share of more than {most:g} excluded")
@@ -122,7 +122,7 @@ def _excluded(summaries: Sequence[Summary], most: float | None) -> Iterator[Find
 
 def _at_least(summary: Summary, least: float, by: By) -> Finding:
     low, high = (summary.mean, summary.mean) if by == "mean" else (summary.ci_low, summary.ci_high)
-    figure = f"{_title(summary)}: {shown.mean(summary)}"
+    figure = f"{shown.title(summary)}: {shown.mean(summary)}"
     if low is None or high is None:
         return Finding(INCONCLUSIVE, f"{figure} tells nothing about {least:g}")
     if low >= least:
@@ -130,10 +130,6 @@ def _at_least(summary: Summary, least: float, by: By) -> Finding:
     if high < least:
         return Finding(FAILED, f"{figure} is below {least:g}")
     return Finding(INCONCLUSIVE, f"{figure} may be below {least:g}, and may not")
-
-
-def _title(summary: Summary) -> str:
-    return " / ".join((summary.task, summary.target, summary.metric, summary.name))
 
 
 def _meets(score: JsonDict, require: Require) -> bool:

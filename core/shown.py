@@ -33,6 +33,11 @@ def figure(summary: Summary) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def title(summary: Summary) -> str:
+    """Return which score a summary is of: of what, by what."""
+    return " / ".join((summary.task, summary.target, summary.metric, summary.name))
+
+
 def mean(summary: Summary) -> str:
     """Return a mean with its interval, or with why there is none."""
     shown = "no mean" if summary.mean is None else f"{summary.mean:.3f}"
@@ -94,10 +99,7 @@ def shortfall(summaries: Sequence[Summary]) -> str | None:
     if not few:
         return None
     whole = "Nothing was scored" if not any(each.count for each in summaries) else "Less than half was scored"
-    named = [
-        f"{each.task} / {each.metric} / {each.name} {scored(each)} ({', '.join(excluded(each))})"
-        for each in few[:MOST_NAMED]
-    ]
+    named = [f"{title(each)} {scored(each)} ({', '.join(excluded(each))})" for each in few[:MOST_NAMED]]
     more = f"; and of {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
     return f"{whole}: {'; '.join(named)}{more}"
 

@@ -38,7 +38,7 @@ def aggregate(engine: Engine) -> list[Summary]:
     engine.folder.write_summaries(summaries)
     engine.keep_notes()
     for summary in summaries:
-        engine.say(f"{summary.task} / {summary.metric} / {summary.name}: {shown.figure(summary)}")
+        engine.say(f"{shown.title(summary)}: {shown.figure(summary)}")
     for error in silent_models(engine.folder.call_ends(), reference=engine.manifest.spec.reference):
         raise error
     failures.check()

@@ -190,11 +190,22 @@ def _answer_job_error(request: Request, error: Exception) -> Response:
 
 def _answer_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = error.errors()
+    errors = _without_echoes(error.errors())
     details = [_detail(each, error.body) for each in errors[:MOST_DETAILS]]
     if left := len(errors) - len(details):
         details.append({"loc": ["body"], "msg": f"and {left:,} more", "type": "too_many_errors"})
     return answer(request.scope, 422, details)
+
+
+def _without_echoes(errors: Sequence[Any]) -> list[Any]:
+    """Leave out that a list is too short where it is so because something in it was refused."""
+    places = [tuple(each["loc"]) for each in errors]
+    return [
+        each
+        for each, place in zip(errors, places, strict=True)
+        if each["type"] != "too_short"
+        or not any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    ]
 
 
 def _answer_http_error(request: Request, error: Exception) -> Response:

@@ -44,7 +44,11 @@ def named_keys(asked: SealedBody, settings: Settings) -> tuple[dict[str, SecretR
         kind, _, name = clear.partition(":")
         if kind != "env" or not settings.may_name(name):
             hint = "; ASSAY_KEY_VARIABLES does not list it" if kind == "env" and not settings.api_keys else ""
-            raise SpecInvalid(f"a key cannot be named by {kind}:… here{hint}; send the key itself", field="spec")
+            raise SpecInvalid(
+                f"a key cannot be named by {kind}:… here{hint}; send the key itself "
+                "(`assay run` does, if the variable is set in its shell)",
+                field="spec",
+            )
     keys = {key_id: clear for key_id, clear in asked.keys.items() if key_id not in named}
     return {f"{STORED}{key_id}": clear for key_id, clear in named.items()}, keys
 

@@ -77,11 +77,11 @@ def test_what_scored_next_to_nothing_is_named() -> None:
     assert shown.shortfall([]) is None
     assert shown.shortfall([replace(few, count=10, nan_count=10)]) is None
     none = replace(few, count=0, nan_count=20, outcomes={"judge_unparsable": 20})
-    assert shown.shortfall([none]) == "Nothing was scored: qa / graded / grade 0 of 20 (20 judge_unparsable)"
+    assert shown.shortfall([none]) == "Nothing was scored: qa / t / graded / grade 0 of 20 (20 judge_unparsable)"
     said = shown.shortfall([SURE, few, none, *[replace(few, metric=f"m{i}") for i in range(3)]])
     assert said == (
-        "Less than half was scored: qa / graded / grade 3 of 20 (17 judge_error); qa / graded / grade 0 of 20 "
-        "(20 judge_unparsable); qa / m0 / grade 3 of 20 (17 judge_error); and of 2 more"
+        "Less than half was scored: qa / t / graded / grade 3 of 20 (17 judge_error); qa / t / graded / grade 0 of 20 "
+        "(20 judge_unparsable); qa / t / m0 / grade 3 of 20 (17 judge_error); and of 2 more"
     )
 
 

@@ -76,7 +76,7 @@ def test_the_page_says_what_was_evaluated_on_what_how_long_it_took_and_what_came
 def test_a_job_that_scored_next_to_nothing_says_so_first() -> None:
     few = summary(count=0, nan_count=20, mean=None, ci_low=None, ci_high=None, ci_method=None, cautions=[])
     said = markdown(findings(replace(few, outcomes={"judge_unparsable": 20}))).splitlines()
-    assert said[2] == r"**Nothing was scored\: qa / f1 / n 0 of 20 \(20 judge_unparsable\)**"
+    assert said[2] == r"**Nothing was scored\: qa / target / f1 / n 0 of 20 \(20 judge_unparsable\)**"
     assert [line for line in said if r"| no mean \[nothing_scored\] | 0 of 20 | 20 judge_unparsable |" in line]
 
 

@@ -64,7 +64,7 @@ def test_what_it_says_stands_in_the_job_s_log_and_where_the_run_is_watched(lab: 
     assert [line["message"] for line in lines] == lab.said
     assert lab.said == [
         "task 'qa': 2 rows, templates checked",
-        "qa / correct / string-check: 1.000 [0.158, 1.000] · 2 of 2 scored · few_samples",
+        "qa / target / correct / string-check: 1.000 [0.158, 1.000] · 2 of 2 scored · few_samples",
     ]
     assert {line["level"] for line in lines} == {"INFO"}
 

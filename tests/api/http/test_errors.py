@@ -1,10 +1,11 @@
 import asyncio
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import BaseModel, Field
 
 from api.http.errors import add_error_answers, place
 from core.errors import (
@@ -105,3 +106,28 @@ def test_what_is_wrong_is_said_shortly_however_long_a_name_it_is_about(service):
     response = service.http.post("/v1/evaluation/jobs", json=body)
     assert response.is_client_error
     assert len(response.content) < 10_000
+
+
+def test_a_list_is_not_called_too_short_for_what_was_refused_in_it() -> None:
+    class Item(BaseModel, extra="forbid"):
+        name: str
+
+    class Body(BaseModel):
+        items: Annotated[tuple[Item, ...], Field(min_length=1)]
+
+    def refused(body: dict[str, Any]) -> list[str]:
+        app = FastAPI()
+        add_error_answers(app)
+
+        @app.post("/")
+        def take(body: Body) -> None:
+            return None
+
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://assay") as client:
+                return await client.post("/", json=body)
+
+        return [each["type"] for each in asyncio.run(ask()).json()["detail"]]
+
+    assert refused({"items": [{"name": "a", "nam": "b"}]}) == ["extra_forbidden"]
+    assert refused({"items": []}) == ["too_short"]

@@ -53,8 +53,8 @@ def test_a_job_that_ends_without_a_word_or_results_is_the_services_fault(
 @pytest.mark.parametrize(
     ("scored", "told"),
     [
-        (0, "Nothing was scored: qa / m / n 0 of 20 (20 judge_unparsable)"),
-        (9, "Less than half was scored: qa / m / n 9 of 20 (11 judge_unparsable)"),
+        (0, "Nothing was scored: qa / t / m / n 0 of 20 (20 judge_unparsable)"),
+        (9, "Less than half was scored: qa / t / m / n 9 of 20 (11 judge_unparsable)"),
         (10, None),
     ],
 )
