@@ -96,7 +96,9 @@ def comparison_table(scores: Sequence[JsonDict], title: str = "score") -> Table:
         if "value" in score:
             names = Text("\n").join([names, cell(json.dumps(score["value"], ensure_ascii=False))])
         means = f"{_number(score['mean_baseline'])} → {_number(score['mean_candidate'])}"
-        moved = f"{score['improved']} better, {score['regressed']} worse"
+        moved = (
+            "all together" if score["improved"] is None else f"{score['improved']} better, {score['regressed']} worse"
+        )
         interval = f"[{_number(score['ci_low'], '+')}, {_number(score['ci_high'], '+')}]"
         verdict = [score["verdict"] or "exploratory", *score["reasons"], *score["cautions"]]
         table.add_row(

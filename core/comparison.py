@@ -9,6 +9,7 @@ from typing import Final
 
 from core.stats.adjust import benjamini_hochberg, holm
 from core.stats.change import Change
+from core.stats.corpora import Corpora, compared_corpora
 from core.stats.difference import Difference, Pairs, compared
 from core.stats.interval import ScoreScale
 from core.stats.noise import NoiseFloor, noise_of_trials
@@ -34,6 +35,9 @@ class ScoredPairs:
     `doubts` say that the sides were not graded alike, `remarks` what is to be said of their samples, `change` what part
     other samples have in how the mean of all changed, `noise` what earlier runs of the same tell of chance. Values that
     are `choices` between the sides are 1 for the one that was chosen, 0 for the other, 1/2 for a tie.
+
+    A score that samples have `together`, as BLEU, is compared by what those at some places are worth together; what
+    each is worth alone is then in `baseline` and `candidate`, and `is_of_each` says if that goes by the same name.
     """
 
     task: str
@@ -50,6 +54,8 @@ class ScoredPairs:
     change: Change | None = None
     noise: NoiseFloor | None = None
     choices: bool = False
+    together: Callable[[Sequence[int]], Corpora] | None = None
+    is_of_each: bool = True
 
     @cached_property
     def means(self) -> tuple[list[float | None], list[float | None]]:
@@ -69,14 +75,21 @@ class ScoredPairs:
             return found
         return {at: values for at, values in found.items() if self.weights[at]}
 
+    @cached_property
+    def corpora(self) -> Corpora | None:
+        """What the samples that are compared are worth together, if the score is of that kind; None without any."""
+        return self.together(list(self.compared)) if self.together and self.compared else None
+
     def part(self, places: Sequence[int]) -> "ScoredPairs":
         """Return the same score on some of the matched samples."""
+        together = self.together
         return replace(
             self,
             baseline=[self.baseline[at] for at in places],
             candidate=[self.candidate[at] for at in places],
             clusters=None if self.clusters is None else [self.clusters[at] for at in places],
             weights=None if self.weights is None else [self.weights[at] for at in places],
+            together=together and (lambda own: together([places[at] for at in own])),
             change=None,
             noise=None,
         )
@@ -194,14 +207,20 @@ def _comparison(
         said,
         samples_needed(deviation, margin, alpha=alpha) if deviation and margin else None,
         noise,
-        (*about.remarks, *_remarks(excluded, difference, said, noise)),
+        (*about.remarks, *_remarks(about, excluded, difference, said, noise)),
     )
 
 
 def _remarks(
-    excluded: Excluded, difference: Difference | None, said: Verdict | None, noise: NoiseFloor | None
+    about: ScoredPairs,
+    excluded: Excluded,
+    difference: Difference | None,
+    said: Verdict | None,
+    noise: NoiseFloor | None,
 ) -> Iterator[Remark]:
     """Yield what is to be said of a score besides what is to be said of its samples."""
+    if not about.is_of_each:
+        yield "together"
     if mcnemar(excluded.baseline_only, excluded.candidate_only)[1] <= UNEQUAL:
         yield "unequal_failures"
     if said is not None and said.negligible:
@@ -221,23 +240,27 @@ def _difference(about: ScoredPairs, margin: float | None, alpha: float) -> Diffe
         choices=about.choices,
         single=all(len(about.baseline[at]) == len(about.candidate[at]) == 1 for at in kept),
     )
+    if about.corpora is not None:
+        return compared_corpora(about.corpora, pairs.changes.values, about.scale, margin=margin, alpha=alpha)
     return compared(pairs, about.scale, margin=margin, alpha=alpha)
 
 
 def _noise(about: ScoredPairs) -> NoiseFloor | None:
     """Return what a rerun alone may make of the score: as the trials tell, or earlier runs."""
     kept = about.compared
-    if not kept:
-        return None
+    if not kept or about.together:
+        return about.noise if kept else None
     first, second = ([side[at] for at in kept] for side in (about.baseline, about.candidate))
     return noise_of_trials(first, second, about.scale) or about.noise
 
 
 def _means(about: ScoredPairs) -> tuple[float, float] | None:
-    """Return both sides' means over the pairs."""
+    """Return both sides' means over the pairs, or what those are worth together."""
     kept = about.compared
     if not kept:
         return None
+    if about.corpora is not None:
+        return about.corpora.baseline, about.corpora.candidate
     own = None if about.weights is None else [about.weights[at] for at in kept]
     return _average([a for a, _ in kept.values()], own), _average([b for _, b in kept.values()], own)
 
@@ -245,7 +268,7 @@ def _means(about: ScoredPairs) -> tuple[float, float] | None:
 def _bounds(about: ScoredPairs) -> tuple[float, float] | None:
     """Return the difference over all matched samples if what was not scored made it least, or greatest."""
     matched = len(about.baseline)
-    if about.scale is None or not (matched if about.weights is None else fsum(about.weights)):
+    if about.scale is None or about.together or not (matched if about.weights is None else fsum(about.weights)):
         return None
     return _extreme(about, *about.scale), _extreme(about, about.scale.high, about.scale.low)
 

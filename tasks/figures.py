@@ -17,7 +17,7 @@ from core.stats.cautions import mean_cautions, skewness
 from core.stats.interval import ScoreScale, no_interval
 from core.stats.mean import Estimate, estimated_mean, missing_bounds, scaled_interval
 from core.stats.units import Rows, effective_units, jackknife_error
-from tasks.metrics.bleu import BleuCounts, corpus_bleu
+from tasks.metrics.bleu import BleuCounts, corpus_bleu, share_of
 from tasks.metrics.bleu_jackknife import bleu_without_each
 from tasks.units import Standing
 
@@ -68,7 +68,7 @@ def summary_of_rows(
 
 def summary_of_corpus(key: SummaryKey, scored: Scored, standing: Standing, metric: Bleu, said: Said) -> Summary:
     """Return the BLEU of all rows together, and how sure that is: by leaving out each sample, or cluster, in turn."""
-    scale, share = scale_of(metric, key[3]), 0.01 if metric.score else 1.0
+    scale, share = scale_of(metric, key[3]), share_of(metric)
     value = corpus_bleu(scored.counts) * share if scored.counts else None
     units = standing.units(scored.samples)
     estimate = Estimate(None, None, 0, no_interval("nothing_scored"))

@@ -91,8 +91,7 @@ def _to_side(side: Side) -> wire.ComparedSide:
 
 def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:
     about, difference, verdict = score.about, score.difference, score.verdict
-    up, down = (difference.up, difference.down) if difference else (0, 0)
-    improved, regressed = (down, up) if about.lower_is_better else (up, down)
+    improved, regressed, unchanged = _counted(score)
     means, bounds = score.means or (None, None), score.bounds or (None, None)
     excluded = score.excluded
     return wire.ComparedScore(
@@ -125,7 +124,7 @@ def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:
         effect_size_dz=difference and difference.effect,
         improved=improved,
         regressed=regressed,
-        unchanged=difference.same if difference else 0,
+        unchanged=unchanged,
         mde=difference and difference.detectable,
         samples_needed=score.samples_needed,
         noise_floor=score.noise and score.noise.difference,
@@ -136,3 +135,14 @@ def _to_score(score: ScoreComparison, asked: Asked) -> wire.ComparedScore:
         reasons=list(verdict.reasons) if verdict else [],
         cautions=list(score.remarks),
     )
+
+
+def _counted(score: ScoreComparison) -> tuple[int, int, int] | tuple[None, None, None]:
+    """Return how many samples improved, regressed and stayed; nothing of a score that single ones do not have."""
+    about, difference = score.about, score.difference
+    if not about.is_of_each:
+        return None, None, None
+    if difference is None:
+        return 0, 0, 0
+    up, down = difference.up, difference.down
+    return (*((down, up) if about.lower_is_better else (up, down)), difference.same)

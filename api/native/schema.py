@@ -394,9 +394,9 @@ class ComparedScore(BaseModel):
     p_equivalence_adjusted: float | None
     non_inferior: bool
     effect_size_dz: float | None
-    improved: int
-    regressed: int
-    unchanged: int
+    improved: int | None
+    regressed: int | None
+    unchanged: int | None
     mde: float | None
     samples_needed: int | None
     noise_floor: float | None

@@ -86,23 +86,46 @@ def compared(
     if not len(rows):
         return None
     value = rows.mean()
-    error, up = rows.standard_error(value), sum(change > 0 for change in rows.values)
-    down = sum(change < 0 for change in rows.values)
+    error = rows.standard_error(value)
     test, tested_error = _tested(pairs, rows, scale, value, error)
+    measured = Measured(value, error, rows.groups, _deviation(rows.values), tested_error)
+    return difference_by(test, measured, rows.values, margin=margin, alpha=alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A difference of two sides, its standard error over `groups` units, and the deviation of single samples.
+
+    The `tested_error` tells what the test can detect.
+    """
+
+    value: float
+    standard_error: float | None
+    groups: int
+    deviation: float | None
+    tested_error: float | None
+
+
+def difference_by(
+    test: Test, measured: Measured, changes: Sequence[float], *, margin: float | None, alpha: float
+) -> Difference:
+    """Return what a test says of a difference; the `changes` of single samples are counted."""
+    up, down = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
+    error = measured.tested_error
     return Difference(
-        n=len(rows),
-        groups=rows.groups,
-        value=value,
-        standard_error=error,
+        n=len(changes),
+        groups=measured.groups,
+        value=measured.value,
+        standard_error=measured.standard_error,
         interval=test.interval(1 - alpha),
         inner=test.interval(1 - 2 * alpha),
         p_value=test.p_value,
         p_equivalence=None if margin is None or test.p_equivalence is None else test.p_equivalence(margin),
-        deviation=_deviation(rows.values),
-        detectable=detectable(tested_error, rows.groups, alpha=alpha) if tested_error else None,
+        deviation=measured.deviation,
+        detectable=detectable(error, measured.groups, alpha=alpha) if error else None,
         up=up,
         down=down,
-        same=len(rows) - up - down,
+        same=len(changes) - up - down,
     )
 
 

@@ -36,6 +36,7 @@ Remark = Literal[
     "code_changed",
     "negligible",
     "within_noise",
+    "together",
 ]
 """What to be careful about in reading a comparison."""
 
@@ -48,6 +49,7 @@ REMARKS: Final[dict[Remark, str]] = {
     "code_changed": "the two sides were made by different releases of this service",
     "negligible": "the difference is sure, and smaller than the margin",
     "within_noise": "the difference is no larger than what asking the same model once more makes",
+    "together": "the score is of all samples together: none of them has it alone, so none is better or worse in it",
 }
 
 Word = Literal["better", "worse", "equivalent", "inconclusive"]

@@ -251,6 +251,10 @@ class JobFolder:
         """Yield sample, target, metric, name and value of each score of a judged shard, by trials or of one trial."""
         yield from self._read_columns("scores", shard, ["sample", "target", "metric", "name", "value"], trial)
 
+    def read_details(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str, str | None]]:
+        """Yield sample, target, metric and detail of each score of a judged shard, by trials or of one trial."""
+        yield from self._read_columns("scores", shard, ["sample", "target", "metric", "detail"], trial)
+
     def read_texts(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str | None]]:
         """Yield sample, target and text of each output of a generated shard, by trials or of one trial."""
         yield from self._read_columns("outputs", shard, ["sample", "target", "text"], trial)

@@ -56,6 +56,8 @@ def _floors(side: Side, rerun: Side) -> Iterator[tuple[str, str, str, NoiseFloor
 
 
 def _floor(pairs: ScoredPairs, job: str) -> NoiseFloor:
+    if pairs.corpora is not None:
+        return NoiseFloor(abs(pairs.corpora.difference), None, job)
     first, second = zip(*pairs.compared.values(), strict=True)
     return noise_of_pair(first, second, pairs.scale, job)
 

@@ -1,7 +1,8 @@
 """Outputs that are there, scored once more by another definition of their metric; no model is asked."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.metric import ComputedMetric
 from core.spec import TaskSpec
@@ -14,14 +15,19 @@ MOST_RESCORED: Final = 20_000
 """More samples take longer than one waits for an answer; their metrics are then just other metrics."""
 
 
-def rescored(side: Side, task: TaskSpec, metric: ComputedMetric) -> Mapping[str, Mapping[int, Sequence[float]]] | None:
-    """Return what each sample's trials are worth by another definition, by the names of its scores.
+class Rescored(NamedTuple):
+    """What each sample's trials are worth by the names of the scores, and what they have for the summary."""
 
-    None if there are too many samples.
-    """
+    values: Mapping[str, Mapping[int, Sequence[float]]]
+    details: Mapping[int, Sequence[str]]
+
+
+def rescored(side: Side, task: TaskSpec, metric: ComputedMetric) -> Rescored | None:
+    """Return the scores by another definition; None if there are too many samples."""
     if side.samples(task) > MOST_RESCORED:
         return None
     values: dict[str, dict[int, tuple[float, ...]]] = {name: {} for name in metric.scores}
+    details: defaultdict[int, list[str]] = defaultdict(list)
     reference = side.manifest.spec.reference
     for shard in side.shards(task):
         outputs = [
@@ -33,4 +39,6 @@ def rescored(side: Side, task: TaskSpec, metric: ComputedMetric) -> Mapping[str,
         for score in computed_scores(metric, list(about), Unwatched()):
             trials = values[score.name].get(score.sample, ())
             values[score.name][score.sample] = trials if score.value is None else (*trials, score.value)
-    return values
+            if score.detail is not None:
+                details[score.sample].append(score.detail)
+    return Rescored(values, details)

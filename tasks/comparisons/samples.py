@@ -1,7 +1,7 @@
 """The samples that changed between two results, the most changed first."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -58,14 +58,26 @@ class Moved(NamedTuple):
 def chosen_score(paired: Paired, named: str | None) -> ScoreName:
     """Return the score that is called `NAME` or `METRIC/NAME`; nothing need be named where there is one.
 
-    Raises InvalidInput, naming those that there are.
+    Raises InvalidInput, naming those that there are, also for a score that samples have together alone.
     """
-    known = sorted({(each.metric, each.name) for each in paired.scores})
+    known = sorted({(each.metric, each.name) for each in paired.scores if each.is_of_each})
+    together = {(each.metric, each.name) for each in paired.scores if not each.is_of_each}
     if named is not None:
+        if _called(named, together) and not _called(named, known):
+            told = f"{named!r} is of all samples together, and no single one has it"
+            raise InvalidInput(f"{told}; name one of: {_listed(known)}")
         return find_score(named, known) or known[0]
     if len(known) > 1:
-        raise InvalidInput(f"there are several scores; name one of: {', '.join(map('/'.join, known))}")
+        raise InvalidInput(f"there are several scores; name one of: {_listed(known)}")
     return known[0]
+
+
+def _called(name: str, scores: Iterable[ScoreName]) -> bool:
+    return any(name in (each[1], "/".join(each)) for each in scores)
+
+
+def _listed(scores: Sequence[ScoreName]) -> str:
+    return ", ".join(map("/".join, scores))
 
 
 def changed_samples(

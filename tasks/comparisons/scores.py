@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from core.comparison import ScoredPairs
 from core.components import Changed
-from core.metric import Computed, MetricSpec
+from core.metric import Bleu, Computed, MetricSpec
 from core.scale import scale_of
 from core.stats.change import Change, score_change
 from core.stats.units import mean_of
 from core.stats.words import Doubt, Remark
+from tasks.comparisons.corpora import Details, corpus_pairs
 from tasks.comparisons.matching import Matching, PairedTask
-from tasks.comparisons.rescoring import rescored
+from tasks.comparisons.rescoring import Rescored, rescored
 from tasks.comparisons.sides import Side, Values
 from tasks.figures import is_preference
 from tasks.units import Standing
@@ -22,7 +23,10 @@ Trials = Mapping[int, Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A score on both sides; if the baseline was scored again, `before` has what its scores were."""
+    """A score on both sides.
+
+    If the baseline was scored again, `before` has what its scores were, and `details` what they now have for a summary.
+    """
 
     metric: MetricSpec
     other: MetricSpec
@@ -30,6 +34,7 @@ class Found:
     baseline: Trials
     candidate: Trials
     before: Trials | None = None
+    details: Details | None = None
     choices: bool = False
 
 
@@ -44,7 +49,7 @@ def paired_scores(
     clusters = None if standing.clusters is None else [standing.clusters[sample] for sample in numbers]
     for each in _found(baseline, candidate, task, changed):
         scales = {scale_of(metric, each.name) for metric in (each.metric, each.other)}
-        yield ScoredPairs(
+        alone = ScoredPairs(
             task.name,
             each.metric.name,
             each.name,
@@ -59,6 +64,22 @@ def paired_scores(
             change=_change(each, matching) if standing.weights is None else None,
             choices=each.choices,
         )
+        corpus = _corpus(baseline, candidate, task, each, alone)
+        if corpus is None or corpus.name != alone.name:
+            yield alone
+        if corpus is not None:
+            yield corpus
+
+
+def _corpus(baseline: Side, candidate: Side, task: PairedTask, found: Found, alone: ScoredPairs) -> ScoredPairs | None:
+    """Return the score that the samples have together, if the metric has one on both sides."""
+    metric, other = found.metric, found.other
+    if not (isinstance(metric, Bleu) and isinstance(other, Bleu) and metric.score == other.score):
+        return None
+    own, others = baseline.details(task.baseline, metric.name), candidate.details(task.candidate, metric.name)
+    if found.details is None:
+        return corpus_pairs(alone, metric, task.matching.pairs, (own, others))
+    return corpus_pairs(alone, metric, task.matching.pairs, (found.details, others), before=own)
 
 
 def _found(baseline: Side, candidate: Side, task: PairedTask, changed: Sequence[Changed]) -> Iterator[Found]:
@@ -70,9 +91,10 @@ def _found(baseline: Side, candidate: Side, task: PairedTask, changed: Sequence[
         if is_preference(metric) and are_rivals:
             yield from _choices(metric, first, second)
         elif other is not None and (again := _again(baseline, task, metric, other, changed)):
-            for name, values in again.items():
+            for name, values in again.values.items():
                 if found := second.get((metric.name, name)):
-                    yield Found(other, other, name, values, found, before=first.get((metric.name, name), {}))
+                    before = first.get((metric.name, name), {})
+                    yield Found(other, other, name, values, found, before=before, details=again.details)
         elif other is not None:
             yield from _common(metric, other, first, second)
 
@@ -94,7 +116,7 @@ def _choices(metric: MetricSpec, first: Values, second: Values) -> Iterator[Foun
 
 def _again(
     baseline: Side, task: PairedTask, metric: MetricSpec, other: MetricSpec, changed: Sequence[Changed]
-) -> Mapping[str, Trials] | None:
+) -> Rescored | None:
     """Return the baseline's scores by the candidate's definition of a metric, if that was changed and needs no call."""
     is_changed = any((each.part, each.task, each.metric) == ("metric", task.name, metric.name) for each in changed)
     if is_changed and isinstance(metric, Computed) and isinstance(other, Computed):

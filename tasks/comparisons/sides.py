@@ -82,6 +82,15 @@ class Side:
                     trials[sample] = trials.get(sample, ()) + (() if value is None else (value,))
         return values
 
+    def details(self, task: TaskSpec, metric: str) -> dict[int, list[str]]:
+        """Return what a metric's scores of the finished samples have for the summary, by their trials."""
+        details: defaultdict[int, list[str]] = defaultdict(list)
+        for shard in self.shards(task):
+            for sample, target, of, detail in self.folder.read_details(shard, self.trial):
+                if detail is not None and (target, of) == (self.target, metric):
+                    details[sample].append(detail)
+        return details
+
     def outputs(self, task: TaskSpec, samples: Collection[int]) -> dict[int, list[str | None]]:
         """Return the texts of some finished samples, by their trials."""
         texts: dict[int, list[str | None]] = {sample: [] for sample in samples}

@@ -44,6 +44,11 @@ def measure(metric: Bleu, texts: Texts) -> list[Measure]:
     return [Measure(value / 100 if metric.score else value, detail=orjson.dumps(counts).decode())]
 
 
+def share_of(metric: Bleu) -> float:
+    """Return what a BLEU from 0 to 100 is multiplied by to be on a metric's scale."""
+    return 0.01 if metric.score else 1.0
+
+
 def corpus_bleu(sentences: Iterable[BleuCounts]) -> float:
     """Return the BLEU of a corpus from the counts of its sentences in any order, from 0 to 100."""
     rows = list(sentences)

@@ -79,7 +79,7 @@ def _question(request: Request, job: ListedJob, against: str | None, target: str
 
 def _regressed(sides: tuple[Side, Side], paired: Paired, most: int) -> Iterator[Chosen]:
     """Yield the candidate's samples that regressed, score by score."""
-    for metric, name in dict.fromkeys((each.metric, each.name) for each in paired.scores):
+    for metric, name in dict.fromkeys((each.metric, each.name) for each in paired.scores if each.is_of_each):
         title = metric if metric == name else f"{metric} / {name}"
         for each in changed_samples(sides, paired, (metric, name), "regressed", limit=most):
             yield Chosen(each.task, each.candidate.sample, f"regressed by {abs(each.difference):g} in {title}")

@@ -12,6 +12,7 @@ from api.native.lists import sealed
 from cli.main import answer
 from core.errors import AssayError
 from core.job import NewJob, random_id, utcnow
+from core.metric import Bleu, MetricSpec
 from core.planning import Aim, Noise, plan
 from core.spec import RecordedTarget
 from tasks.aggregate import aggregate
@@ -28,12 +29,19 @@ CHANGES = {f"{COMPARISONS}/samples": {"change": "improved"}}
 
 
 def done(
-    service: Any, *said: str, name: str | None = None, namespace: str = "default", start: int = 0, shards: int = 9
+    service: Any,
+    *said: str,
+    name: str | None = None,
+    namespace: str = "default",
+    start: int = 0,
+    shards: int = 9,
+    metric: MetricSpec = CORRECT,
+    answer: str = "yes",
 ) -> str:
-    """A job over recorded answers, of which `yes` is right, that has finished its first shards."""
+    """A job over recorded answers, of which one is right, that has finished its first shards."""
     job_id = random_id("job-")
-    rows = [{"id": i, "said": each, "answer": "yes"} for i, each in enumerate(said, start)]
-    asked = spec(RecordedTarget(column="said"), rows, CORRECT)
+    rows = [{"id": i, "said": each, "answer": answer} for i, each in enumerate(said, start)]
+    asked = spec(RecordedTarget(column="said"), rows, metric)
     new = NewJob(id=job_id, face="nemo-v2", spec=asked, request={}, name=name or job_id, namespace=namespace)
     job = service.state.jobs.add(new)
     engine = Engine(service.state, job, attempt=1, worker="w", tell=lambda _: None)
@@ -285,6 +293,33 @@ def test_what_no_changed_samples_are_is_refused_by_its_field(
     refused = service.http.get(f"{COMPARISONS}/samples", params=given)
     [problem] = refused.json()["detail"]
     assert (refused.status_code, problem["loc"], told in problem["msg"]) == (422, ["query", field], True)
+
+
+def test_a_score_of_all_samples_together_is_shown_without_counts_of_single_ones(
+    service: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metric = Bleu(name="bleu", references=("{{ item.answer }}",))
+    texts = [f"the {word} sat on a mat" for word in ("cat", "dog", "cow", "pig", "hen", "rat")] * 2
+    job = done(
+        service,
+        *texts,
+        *(text.replace("a mat", "the mat") for text in texts),
+        metric=metric,
+        answer="the cat sat on the mat",
+    )
+    asked = {"baseline": job, "candidate": job}
+    alone, whole = service.http.get(COMPARISONS, params=asked).json()["scores"]
+    assert [(each["name"], each["unchanged"], each["cautions"]) for each in (alone, whole)] == [
+        *(("sentence", 24, []), ("corpus", None, ["together"])),
+    ]
+    assert (whole["improved"], whole["regressed"], whole["n"], whole["difference"]) == (None, None, 24, 0.0)
+    assert 0 < whole["mean_baseline"] == whole["mean_candidate"] != alone["mean_baseline"]
+    assert (whole["ci_method"], whole["worst_case"], whole["margin"]) == ("exact", None, 2.0)
+    refused = service.http.get(f"{COMPARISONS}/samples", params=asked | {"change": "improved", "score": "corpus"})
+    assert (refused.status_code, "name one of: bleu/sentence" in refused.text) == (422, True)
+    monkeypatch.setenv("ASSAY_URL", str(service.http.base_url))
+    answer(["compare", job, job, "--format", "table"])
+    assert "all together" in capsys.readouterr().out
 
 
 def test_the_command_says_the_same_and_ends_with_the_gate_s_code(
