@@ -1,7 +1,7 @@
 """`assay run`: submit a job, follow it to its end, and show its results."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,9 +13,10 @@ from cli.gates import INCONCLUSIVE, PASSED, Gate, check_summaries
 from cli.place import Unreachable
 from cli.serve import service
 from cli.signals import heeding
-from cli.specs import Request, read_request, with_sent_files
+from cli.specs import Request, check_request, read_request, with_sent_files
 from cli.summaries import read_summaries, show_end, show_summaries
 from cli.terminal import note, say_json
+from core.result import Summary
 from core.settings import Settings
 from core.shown import shortfall
 from core.text import visible
@@ -41,7 +42,7 @@ def run(
     That of a completed job is the gate's. Raises Refused for a score of the gate that the job would not have.
     """
     request = read_request(file, name=name, project=project)
-    with heeding(signal.default_int_handler), _some_service(settings) as (client, tend):
+    with heeding(signal.default_int_handler), _some_service(settings, request) as (client, tend):
         job = submit(client, request, file.parent, gate)
         note(f"Job {job['id']}{_called(job, name)}")
         note(f"Page {client.url}/jobs/{job['id']}")
@@ -106,6 +107,8 @@ def _end(client: Client, job: JsonDict, gate: Gate, *, as_json: bool) -> int:
     if few and why:
         note(visible(why))
     show_end(job, summaries)
+    if few:
+        note(_for_instance(client, job["id"], summaries))
     if why and not few:
         note(visible(why))
     if job["status"] != "completed":
@@ -113,12 +116,24 @@ def _end(client: Client, job: JsonDict, gate: Gate, *, as_json: bool) -> int:
     return code or (INCONCLUSIVE if few else PASSED)
 
 
+def _for_instance(client: Client, job_id: str, summaries: Sequence[Summary]) -> str:
+    """Say of one sample what became of it, of the score of which the least was scored, and how to see the others."""
+    worst = min(summaries, key=lambda each: each.count / max(1, each.count + each.nan_count))
+    outcome = next(iter(sorted(worst.outcomes, key=lambda word: (word in ("scored", "not_attempted"), word))))
+    asked = {f"filter[{name}]": getattr(worst, name) for name in ("task", "target", "metric")}
+    page = client.get(job_path(job_id, "samples"), **asked, **{"filter[outcome]": outcome, "limit": "1"})["data"]
+    errors = [score["error"] for row in page for score in row["scores"] if score["outcome"] == outcome]
+    told = f"for instance sample {page[0]['sample']}: {visible(errors[0])}; " if errors and errors[0] else ""
+    return f"{told}all of them: assay results {job_id} --outcome {outcome}"
+
+
 @contextmanager
-def _some_service(settings: Settings) -> Iterator[tuple[Client, Callable[[], None]]]:
-    """Give a client of the service that runs, or of one that runs only for this, and what keeps that up."""
+def _some_service(settings: Settings, request: Request) -> Iterator[tuple[Client, Callable[[], None]]]:
+    """Give a client of the service that runs, or of one that runs only for a request, and what keeps that up."""
     try:
         client = Client()
     except Unreachable:
+        check_request(request)
         note("No service runs here; starting one for this job")
     else:
         yield client, lambda: None

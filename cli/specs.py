@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
+from pydantic import ValidationError
+
 from cli.client import Client
 from cli.files import upload_dataset
-from core.errors import SpecInvalid
-from core.spec import FileFormat
+from core.errors import SpecInvalid, first_problem
+from core.spec import EvaluationSpec, FileFormat
 from flows.local_files import with_uploads
 from flows.spec_file import read_mapping
 from store.secrets import DATA_FIELDS, holds_key
@@ -51,6 +53,27 @@ def read_request(path: Path, *, name: str | None = None, project: str | None = N
         f"{path} has neither 'targets' and 'tasks' (see `assay schema`) nor NeMo's 'target' and 'config'; "
         f"it has: {', '.join(map(str, spec)) or 'nothing'}"
     )
+
+
+def check_request(request: Request) -> None:
+    """Refuse what no service would take, as far as that is seen without one. Raises SpecInvalid."""
+    if request.elsewhere is None:
+        try:
+            EvaluationSpec.model_validate(_with_named_keys(request.body["spec"]))
+        except ValidationError as error:
+            raise SpecInvalid(f"spec.{first_problem(error)}") from None
+
+
+def _with_named_keys(value: Any, name: str = "") -> Any:
+    """Return a specification with a name in the place of each key, which is what it has where it is kept."""
+    match value:
+        case dict():
+            return {key: _with_named_keys(part, key) for key, part in value.items()}
+        case list() if name not in DATA_FIELDS:
+            return [_with_named_keys(part) for part in value]
+        case str() if holds_key(name):
+            return "env:GIVEN"
+    return value
 
 
 def _checked(path: Path, said: str | None) -> str:

@@ -3,12 +3,13 @@ import os
 import signal
 import socket
 import subprocess
+from functools import partial
 
 import pytest
 
 from cli.main import answer
 from cli.results import BadCondition, conditions
-from cli.specs import read_request
+from cli.specs import check_request, read_request
 from core.errors import SpecInvalid
 from core.job import random_id
 from core.result import Summary
@@ -102,12 +103,31 @@ def test_outside_a_home_it_says_so(monkeypatch, tmp_path, capsys, command):
 def test_ctrl_c_ends_a_command_without_a_traceback():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment = os.environ | {"ASSAY_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
-        process = subprocess.Popen(assay("jobs", "list"), env=environment, stderr=subprocess.PIPE, text=True)
+        hearing = partial(
+            signal.signal, signal.SIGINT, signal.SIG_DFL
+        )  # which this process may have been begun without
         silent.settimeout(WAIT_S)
-        with silent.accept()[0]:  # it waits for an answer now
+        with (
+            subprocess.Popen(
+                assay("jobs", "list"), env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=hearing
+            ) as process,
+            silent.accept()[0],  # it waits for an answer now
+        ):
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=WAIT_S)
     assert (process.returncode, errors) == (130, "")
+
+
+def test_a_specification_that_no_service_takes_starts_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ASSAY_URL", "http://127.0.0.1:1")
+    body = BODY["spec"] | {"targets": [{**BODY["spec"]["targets"][0], "nmae": "x"}]}
+    (tmp_path / "spec.json").write_text(json.dumps(body))
+    with pytest.raises(SpecInvalid, match=r"^spec\.targets\.0\.model\.nmae: "):
+        check_request(read_request(tmp_path / "spec.json"))
+    given = json.loads(json.dumps(BODY["spec"]))
+    given["targets"][0]["endpoint"]["api_key"] = "sk-in-clear"
+    (tmp_path / "spec.json").write_text(json.dumps(given))
+    check_request(read_request(tmp_path / "spec.json"))
 
 
 def test_the_schema_is_that_of_a_specification(capsys):

@@ -153,6 +153,22 @@ def test_a_gate_holds_fails_or_is_undecided(types: Callable[[str], Told]) -> Non
     assert types("run --follow day-weak --max-excluded 0.05").code == 1
 
 
+def test_a_run_that_scored_little_says_why_and_how_to_see_more(types: Callable[[str], Told], day: Day) -> None:
+    day.weak.script = lambda call: (
+        by_default(call) if "q1" in last_content(call["body"]) else failure(400, "no such tool")
+    )
+    try:
+        code, _, err = types("run weak.yaml --name day-lost")
+    finally:
+        day.weak.script = weakly
+    *_, few, instance = err.splitlines()
+    assert (code, few.startswith("completed: Less than half was scored")) == (3, True)
+    assert re.fullmatch(
+        r"for instance sample \d+: .*no such tool.*; all of them: assay results job-\w+ --outcome target_error",
+        instance,
+    )
+
+
 def test_the_worst_samples_are_found_in_the_file_s_own_columns(types: Callable[[str], Told]) -> None:
     wrong = types("results day-weak --where score.correct/string-check<1 --where item.odd=0 --format jsonl")
     assert wrong.code == 0

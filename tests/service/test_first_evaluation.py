@@ -45,9 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def typed(command: str, folder: Path, **environment: str) -> str:
-    """Carry out a command in a terminal of 100 columns, and return what it shows."""
+    """Carry out a command in a terminal of 80 columns, and return what it shows."""
     ours, theirs = pty.openpty()
-    settings = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"} | environment
+    settings = os.environ | {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"} | environment
     with (
         open(ours, "rb", buffering=0) as terminal,
         subprocess.Popen(

@@ -84,7 +84,7 @@ def test_the_flow_run_is_named_by_the_job_and_shows_its_shards(served, spec):
     spec["config"] |= {"name": "sums", "namespace": "org"}
     job_id = served.create(spec, namespace="team")
     assert served.wait(job_id).status == "completed"
-    by_name = {"flow_runs": {"name": {"any_": [job_id]}}}
+    by_name = {"flow_runs": {"name": {"any_": [f"org/sums-{job_id[-6:]}"]}}}
 
     def task_runs() -> dict[str, str]:
         found = served.ask_prefect("POST", "/task_runs/filter", by_name).json()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
+from core import shown
 from core.job import TERMINAL, ListedJob, Progress, utcnow
 from core.queries.lists import Listing, Within
 from core.result import Summary
@@ -38,7 +39,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job in the list: `headline` is its first score, of how many; `why` is why it failed, waits, or says little."""
+    """A job in the list: `headline` is one of its scores; `why` says why it failed, waits, or says little."""
 
     job: ListedJob
     is_open: bool
@@ -47,6 +48,7 @@ class JobRow:
     others: int
     why: str | None
     seconds: float | None
+    targets: list[str]
 
 
 class Place(NamedTuple):
@@ -79,11 +81,18 @@ def job_row(job: ListedJob, progress: Progress | None, summaries: Sequence[Summa
         job=job,
         is_open=is_open,
         progress=shown_progress(progress) if is_open else None,
-        headline=rows[0] if rows else None,
+        headline=rows[_telling(summaries)] if rows else None,
         others=max(0, len(rows) - 1),
         why=job.failure.message if job.failure else job.note,
         seconds=seconds(job),
+        targets=list(dict.fromkeys(each.target for each in summaries)),
     )
+
+
+def _telling(summaries: Sequence[Summary]) -> int:
+    """Return which score stands for the job: the first, but where little was scored that of which the least was."""
+    shares = [each.count / max(1, each.count + each.nan_count) for each in summaries]
+    return shares.index(min(shares)) if min(shares) < shown.ENOUGH else 0
 
 
 def seconds(job: ListedJob) -> float | None:
