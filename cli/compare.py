@@ -14,7 +14,7 @@ from cli.client import Client, JsonDict
 from cli.gates import Demand, check_comparison
 from cli.output import Format, View, is_for_people, put
 from cli.tables import cell
-from core.stats.words import DOUBTS, REMARKS
+from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
 
 COLUMNS: Final = (
     *("task", "metric", "name", "verdict", "mean_baseline", "mean_candidate", "difference", "ci_low", "ci_high"),
@@ -111,7 +111,7 @@ def comparison_table(scores: Sequence[JsonDict], title: str = "score") -> Table:
 
 
 def _told(found: JsonDict) -> Iterator[str]:
-    """Yield how the samples were matched where some have no counterpart, what differs, and what chance makes."""
+    """Yield which samples have no counterpart, what differs, what chance makes, and what settles another judge."""
     for task in found["tasks"]:
         if task["only_baseline"] or task["only_candidate"]:
             alone = f"{task['only_baseline']} of the baseline and {task['only_candidate']} of the candidate"
@@ -124,6 +124,8 @@ def _told(found: JsonDict) -> Iterator[str]:
     if change["noise_floor"] is not None:
         by = "their trials" if change["noise_from"] == "trials" else f"job {change['noise_from']}"
         yield f"Asking the same once more makes a difference of up to {change['noise_floor']:.3f}, by {by}"
+    if any("judge_changed" in score["reasons"] for score in found["scores"]):
+        yield JUDGED_ALIKE.format(baseline=found["baseline"]["job"])
 
 
 def _legend(scores: Sequence[JsonDict]) -> list[str]:

@@ -77,3 +77,9 @@ DOUBTS: Final[dict[Doubt, str]] = {
     "not_enough_evidence": "the samples are too few to tell the sides apart, or to call them equivalent",
     "excluded_could_reverse": "samples that were not scored on both sides could turn the answer around",
 }
+
+JUDGED_ALIKE: Final = (
+    "to have both graded alike: assay retry {baseline} --metrics FILE, with the candidate's metrics in it, which asks "
+    "only their judge, about the baseline's outputs; then compare the job that this makes"
+)
+"""What makes a verdict possible where the judge was changed; `baseline` is the id of its job."""

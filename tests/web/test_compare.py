@@ -5,8 +5,10 @@ from html import unescape
 
 import pytest
 
+from api.native.schema import ComparedScore
 from tests.web.night import Night, make_night
 from web.compare.diff import LONGEST, MOST_WORDS, Span, diff
+from web.compare.view import score_views
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,13 @@ def test_it_says_which_is_better_and_by_how_much(site, night):
     assert "One part differs, the <strong>model</strong>" in page
     assert page.count('class="chart forest"') == 2  # one for each width of scale
     assert "<h2>What it takes</h2>" in page
+
+
+def test_where_the_judge_was_changed_it_says_how_both_are_graded_alike(site, night):
+    found = site.http.get(f"/api/assay/v1/comparisons?baseline={night.small}&candidate={night.large}").json()
+    changed = ComparedScore(**found["scores"][0] | {"verdict": "inconclusive", "reasons": ["judge_changed"]})
+    [shown] = score_views([changed], night.small)
+    assert f"assay retry {night.small} --metrics FILE" in shown.advice
 
 
 def test_a_column_slices_it(site, night):

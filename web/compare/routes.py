@@ -77,7 +77,7 @@ def compared(state: State, question: Question, sides: tuple[Side, Side], paired:
         "found": shown,
         "names": _names(state, sides),
         "verdicts": view.headline(shown.scores),
-        "scores": view.score_views(shown.scores),
+        "scores": view.score_views(shown.scores, shown.baseline.job),
         "forests": view.forests(found, shown.scores),
         "slices": view.slice_views(shown.slices),
         "calls": [_calls(side) for side in sides],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.native import schema as wire
-from core.stats.words import DOUBTS, REMARKS
+from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
 from tasks.comparisons.compare import Comparison
 from tasks.comparisons.samples import Answered, ChangedSample
 from web.charts import Effect, Forest, forest
@@ -55,15 +55,10 @@ class ChangeView:
     texts: Diff
 
 
-def score_views(scores: Sequence[wire.ComparedScore]) -> list[ScoreView]:
-    """Return a row for each score, those that decide first."""
+def score_views(scores: Sequence[wire.ComparedScore], baseline: str) -> list[ScoreView]:
+    """Return a row for each score, those that decide first; `baseline` is a job's id."""
     ordered = sorted(scores, key=lambda score: not score.primary)
-    return [
-        ScoreView(
-            score, label(score), _advice(score), [(word, MEANINGS[word]) for word in (*score.reasons, *score.cautions)]
-        )
-        for score in ordered
-    ]
+    return [ScoreView(score, label(score), _advice(score, baseline), _words(score)) for score in ordered]
 
 
 def label(score: wire.ComparedScore) -> str:
@@ -140,8 +135,15 @@ def _effect(name: str, score: wire.ComparedScore) -> Effect:
     return Effect(name, text, score.difference, score.ci_low, score.ci_high, score.verdict or "")
 
 
-def _advice(score: wire.ComparedScore) -> str:
+def _words(score: wire.ComparedScore) -> list[tuple[str, str]]:
+    """Return what stands beside the verdict, and what it means."""
+    return [(word, MEANINGS[word]) for word in (*score.reasons, *score.cautions)]
+
+
+def _advice(score: wire.ComparedScore, baseline: str) -> str:
     """Say what would turn an inconclusive verdict into one."""
+    if "judge_changed" in score.reasons:
+        return JUDGED_ALIKE.format(baseline=baseline)
     if score.verdict != "inconclusive" or "not_enough_evidence" not in score.reasons:
         return ""
     told = f"{score.n:,} samples would have shown a difference of {number(score.mde)}" if score.mde is not None else ""

@@ -16,6 +16,7 @@ from tests.scripted import Answer, Received, last_content, text
 from tests.tasks.comparisons.test_compare import compared, done, given, of_rows
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, chat, judge, model, preferring, recorded, spec
+from tests.tasks.test_takeover import retried
 
 QUESTIONS = [{"question": f"q{i} ANSWER: {'yes' if i % 3 else 'no'}", "answer": "yes"} for i in range(30)]
 CONTAINS = StringCheck(name="correct", left="{{ sample.output_text }}", operator="contains", right="e")
@@ -61,6 +62,13 @@ def test_another_judge_is_no_comparison(lab: Lab) -> None:
     assert found.attribution == "judge.prompt"
     assert found.scores[0].verdict is not None
     assert found.scores[0].verdict.reasons == ("judge_changed",)
+    first, other = (lab.workspace.jobs.get(side) for side in sides)
+    again = retried(lab, first, other.spec, targets=False, judges=("graded",))
+    lab.carry_out(again)
+    settled = compared(lab, again.id, sides[1])
+    assert (settled.attribution, settled.changed) == ("noise", [])
+    assert settled.scores[0].verdict is not None
+    assert settled.scores[0].verdict.reasons == ("not_enough_evidence",)
 
 
 def test_too_many_samples_are_not_scored_again_while_one_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
