@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from api.native import schema as wire
+from api.native import comparison_schema as wire
 from api.native.lists import opened, sealed
 from core.comparison import ScoreComparison
 from store.results.sample_sql import ScoreName

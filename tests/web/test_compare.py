@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from api.native.schema import ComparedScore
+from api.native.comparison_schema import ComparedScore
 from tests.web.night import Night, make_night
 from web.compare.diff import LONGEST, MOST_WORDS, Span, diff
 from web.compare.view import score_views

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.native import schema as wire
+from api.native import comparison_schema as wire
 from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
 from tasks.comparisons.compare import Comparison
 from tasks.comparisons.samples import Answered, ChangedSample

@@ -6,7 +6,7 @@ from typing import Annotated, Final, NamedTuple
 from fastapi import APIRouter, Depends, Query, Request
 
 from api.http.state import CurrentState, State
-from api.native import schema as wire
+from api.native import comparison_schema as wire
 from api.native.comparisons import of_cursor, to_changed_sample, to_comparison, to_cursor
 from api.native.lists import refusal
 from core.errors import InvalidInput
