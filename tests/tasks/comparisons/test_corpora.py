@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 import sacrebleu
 
@@ -17,8 +18,8 @@ from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.pairing import pair_results
 from tasks.comparisons.samples import changed_samples, chosen_score
 from tasks.comparisons.sides import open_side
-from tasks.metrics.bleu import BleuCounts, sentence_bleu
-from tasks.metrics.bleu_jackknife import paired_bleu
+from tasks.metrics.bleu import sentence_bleu
+from tasks.metrics.bleu_jackknife import Table, counted, paired_bleu
 from tests.scripted import Answer, Received, last_content, text
 from tests.tasks.comparisons.test_compare import compared, done
 from tests.tasks.conftest import Lab
@@ -230,6 +231,13 @@ def answering(said: list[str]) -> Callable[[Received], Answer]:
     return lambda call: text(said[int(last_content(call["body"]))])
 
 
+def test_a_side_of_which_nothing_is_scored_has_no_corpus_but_a_reason(lab: Lab) -> None:
+    _, whole = held(lab, asked(ROWS, Bleu(name="bleu", references=("{{ item[sample.output_text] }}",))))
+    assert (whole.means, whole.difference, whole.excluded.neither) == (None, None, 12)
+    assert whole.verdict is not None
+    assert whole.verdict.reasons == ("no_common_samples",)
+
+
 def test_what_an_earlier_run_of_the_same_makes_of_a_corpus_is_its_noise(lab: Lab) -> None:
     folders = []
     for said in (FIRST, SECOND, REFERENCES):
@@ -246,20 +254,17 @@ def test_what_an_earlier_run_of_the_same_makes_of_a_corpus_is_its_noise(lab: Lab
 
 
 def test_all_trials_of_a_sample_are_left_out_with_it() -> None:
-    def trials(*texts: str) -> list[BleuCounts]:
-        return [sentence_bleu(text, ["a b c d e f"])[1] for text in texts]
+    def stored(*texts: str, times: int = 1) -> Table:
+        details = [orjson.dumps(sentence_bleu(text, ["a b c d e f"])[1]).decode() for text in texts]
+        return counted({sample: [each] * times for sample, each in enumerate(details)}).of(range(len(texts)))
 
-    once = paired_bleu("xy", [trials("a b c d e x"), trials("a b c d x")], [trials("a b c d e f"), trials("a b c d e")])
-    assert [*once.without] == near(
-        [
-            sacrebleu.corpus_bleu([there], [["a b c d e f"]]).score
-            - sacrebleu.corpus_bleu([here], [["a b c d e f"]]).score
-            for here, there in (("a b c d x", "a b c d e"), ("a b c d e x", "a b c d e f"))
-        ]
-    )
-    twice = paired_bleu(
-        "xy",
-        [trials("a b c d e x") * 2, trials("a b c d x") * 2],
-        [trials("a b c d e f"), trials("a b c d e")],
-    )
-    assert (twice.baseline, [*twice.without]) == (near(once.baseline), near(once.without))
+    def alone(said: str) -> float:
+        return sacrebleu.corpus_bleu([said], [["a b c d e f"]]).score
+
+    first, second = ("a b c d e x", "a b c d x"), ("a b c d e f", "a b c d e")
+    once = paired_bleu("xy", stored(*first), stored(*second))
+    assert [*once.without] == near([alone(second[1]) - alone(first[1]), alone(second[0]) - alone(first[0])])
+    twice = paired_bleu("xy", stored(*first, times=2), stored(*second))
+    assert (twice.baseline, twice.candidate) == (near(once.baseline), near(once.candidate))
+    assert [*twice.without] == near([*once.without])
+    assert (once.changed, paired_bleu("xy", stored(*first), stored(*first)).changed) == ([True] * 2, [False] * 2)
