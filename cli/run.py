@@ -18,7 +18,7 @@ from cli.summaries import read_summaries, show_end, show_summaries
 from cli.terminal import note, say_json
 from core.result import Summary
 from core.settings import Settings
-from core.shown import shortfall
+from core.shown import least_scored, shortfall
 from core.text import visible
 
 RENAMING: Final = "Assay-Rename"
@@ -118,8 +118,9 @@ def _end(client: Client, job: JsonDict, gate: Gate, *, as_json: bool) -> int:
 
 def _for_instance(client: Client, job_id: str, summaries: Sequence[Summary]) -> str:
     """Say of one sample what became of it, of the score of which the least was scored, and how to see the others."""
-    worst = min(summaries, key=lambda each: each.count / max(1, each.count + each.nan_count))
-    outcome = next(iter(sorted(worst.outcomes, key=lambda word: (word in ("scored", "not_attempted"), word))))
+    worst = least_scored(summaries)
+    lost = {word: count for word, count in worst.outcomes.items() if word != "scored"}
+    outcome = max(lost, key=lambda word: (word != "not_attempted", lost[word]))  # what was not tried has no reason
     asked = {f"filter[{name}]": getattr(worst, name) for name in ("task", "target", "metric")}
     page = client.get(job_path(job_id, "samples"), **asked, **{"filter[outcome]": outcome, "limit": "1"})["data"]
     errors = [score["error"] for row in page for score in row["scores"] if score["outcome"] == outcome]

@@ -104,5 +104,10 @@ def shortfall(summaries: Sequence[Summary]) -> str | None:
     return f"{whole}: {'; '.join(named)}{more}"
 
 
+def least_scored(summaries: Sequence[Summary]) -> Summary:
+    """Return the score of which the smallest share of samples was scored, the first of several."""
+    return min(summaries, key=lambda each: each.count / max(1, _total(each)))
+
+
 def _total(summary: Summary) -> int:
     return summary.count + summary.nan_count

@@ -88,3 +88,9 @@ def test_what_scored_next_to_nothing_is_named() -> None:
 def test_many_excluded_samples_meet_the_eye() -> None:
     assert shown.many_are_excluded(SURE)
     assert not shown.many_are_excluded(replace(SURE, count=96, nan_count=4))
+
+
+def test_the_score_of_which_the_least_was_scored_is_the_first_with_the_smallest_share() -> None:
+    few, fewer = replace(MADE, count=3, nan_count=7), replace(MADE, count=20, nan_count=80)
+    assert shown.least_scored([MADE, few, fewer, replace(fewer, name="other")]) is fewer
+    assert shown.least_scored([replace(MADE, count=0, nan_count=0), MADE]).count == 0

@@ -75,10 +75,6 @@ def is_broken(call: Received) -> bool:
     return re.match(r"q[048] ", last_content(call["body"])) is not None
 
 
-def is_early(call: Received) -> bool:
-    return re.match(r"q\d ", last_content(call["body"])) is not None
-
-
 def weakly(call: Received) -> Answer:
     """Answer every other question wrongly, and three with an error."""
     number = int(re.findall(r"q(\d+)", last_content(call["body"]))[0])
@@ -160,7 +156,10 @@ def test_a_gate_holds_fails_or_is_undecided(types: Callable[[str], Told]) -> Non
 def test_a_run_that_scored_little_says_why_and_how_to_see_more(types: Callable[[str], Told], day: Day) -> None:
     one_by_one = (day.folder / "weak.yaml").read_text().replace("max_retries: 0", "max_retries: 0, parallelism: 1")
     (day.folder / "lost.yaml").write_text(one_by_one)
-    day.weak.script = lambda call: by_default(call) if is_early(call) else failure(400, "no such tool")
+    paid = len(day.weak.calls)
+    day.weak.script = lambda call: (
+        by_default(call) if len(day.weak.calls) <= paid + 10 else failure(400, "no such tool")
+    )
     try:
         code, _, err = types("run lost.yaml --name day-lost")
     finally:

@@ -14,10 +14,6 @@ from web.compare.diff import Diff, diff
 from web.text import number, signed
 
 MEANINGS: Final[Mapping[str, str]] = dict((*DOUBTS.items(), *REMARKS.items()))
-SHORT: Final = 300
-"""Characters of a value that stands in a table."""
-
-NO_TEXT: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +118,7 @@ def change_view(changed: ChangedSample, item: Mapping[str, Any]) -> ChangeView:
 
 
 def _text(answered: Answered) -> str:
-    texts = [text or NO_TEXT for text in answered.outputs]
+    texts = [text or "" for text in answered.outputs]
     return texts[0] if len(texts) == 1 else "\n\n".join(f"Trial {n}:\n{text}" for n, text in enumerate(texts))
 
 

@@ -76,23 +76,18 @@ def next_place(jobs: Sequence[ListedJob], place: Place | None) -> Place:
 def job_row(job: ListedJob, progress: Progress | None, summaries: Sequence[Summary]) -> JobRow:
     """Return a job as the list shows it."""
     rows = score_rows(summaries)
+    telling = summaries.index(shown.least_scored(summaries)) if shown.shortfall(summaries) else 0
     is_open = job.status not in TERMINAL
     return JobRow(
         job=job,
         is_open=is_open,
         progress=shown_progress(progress) if is_open else None,
-        headline=rows[_telling(summaries)] if rows else None,
+        headline=rows[telling] if rows else None,
         others=max(0, len(rows) - 1),
         why=job.failure.message if job.failure else job.note,
         seconds=seconds(job),
         targets=list(dict.fromkeys(each.target for each in summaries)),
     )
-
-
-def _telling(summaries: Sequence[Summary]) -> int:
-    """Return which score stands for the job: the first, but where little was scored that of which the least was."""
-    shares = [each.count / max(1, each.count + each.nan_count) for each in summaries]
-    return shares.index(min(shares)) if min(shares) < shown.ENOUGH else 0
 
 
 def seconds(job: ListedJob) -> float | None:

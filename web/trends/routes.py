@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
 from core.comparison import ScoreComparison
-from core.errors import AssayError
+from core.errors import Conflict, InvalidInput, NotFound, ResultsMissing, SchemaMismatch
 from core.job import ListedJob
 from core.queries.lists import Begins, Listing, OneOf
 from tasks.comparisons.compare import Asked, compare
@@ -31,6 +31,9 @@ COMPARED: Final = 12
 
 LARGEST: Final = 5_000
 """Samples of a run that is, if it is not to take long."""
+
+NOT_COMPARED: Final = (InvalidInput, Conflict, NotFound, ResultsMissing, SchemaMismatch)
+"""Two runs that have nothing in common, or whose results are damaged, stand in the table without a difference."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -91,7 +94,7 @@ def _against(state: State, before: view.Run, run: view.Run) -> dict[view.ScoreKe
         try:
             sides = open_side(state.folder(before.job.id), first), open_side(state.folder(run.job.id), second)
             scores = compare(*sides, Asked()).scores
-        except AssayError:  # they have nothing in common, or results are damaged: the table has no difference then
+        except NOT_COMPARED:
             continue
         found.update((run.key(each.about.task, second, each.about.metric, each.about.name), each) for each in scores)
     return found
