@@ -61,22 +61,47 @@ class Browser:
         """What can be read on the page."""
         return str(self.driver.execute_script("return document.body.innerText"))
 
-    def find(self, css: str) -> Any:
-        return self.driver.find_element("css selector", css)
+    def texts(self, css: str) -> list[str]:
+        """Return what can be read in each such element, of one moment."""
+        found = self.run("return [...document.querySelectorAll(arguments[0])].map(each => each.innerText.trim())", css)
+        return [str(each) for each in found]
 
-    def all(self, css: str) -> list[Any]:
-        return list(self.driver.find_elements("css selector", css))
+    def count(self, css: str) -> int:
+        return int(self.run("return document.querySelectorAll(arguments[0]).length", css))
 
-    def follow(self, text: str) -> None:
-        """Click on a link, and wait for what it leads to."""
-        before = self.driver.current_url
+    def value(self, css: str, name: str) -> Any:
+        """Return a property of the first such element."""
+        return self.run("return document.querySelector(arguments[0])[arguments[1]]", css, name)
 
-        def leads_on() -> bool:
-            self.driver.find_element("link text", text).click()
+    def click(self, css: str, nth: int = 0) -> None:
+        """Click on one of such elements; nothing is loaded by it."""
+        self.until(f"{css!r} to be clicked on", lambda: self._click("css selector", css, nth))
+
+    def type(self, css: str, text: str) -> None:
+        """Write into a field, or press keys in it."""
+
+        def typed() -> bool:
+            self.driver.find_element("css selector", css).send_keys(text)
             return True
 
-        self.until(f"the link {text!r}", leads_on)
-        self.until(f"what {text!r} leads to", lambda: self.driver.current_url != before or None)
+        self.until(f"{text!r} to be typed into {css!r}", typed)
+
+    def send(self, css: str) -> None:
+        """Click on what leads to another page, and wait for that."""
+        self._lead(lambda: self._click("css selector", css, 0), css)
+
+    def follow(self, text: str) -> None:
+        """Click on a link, and wait for the page that it leads to."""
+        self._lead(lambda: self._click("link text", text, 0), text)
+
+    def press(self, key: str) -> None:
+        """Press a key that leads to another page, and wait for that."""
+
+        def pressed() -> bool:
+            self.driver.find_element("css selector", "body").send_keys(key)
+            return True
+
+        self._lead(pressed, key)
 
     def run(self, script: str, *values: Any) -> Any:
         return self.driver.execute_script(script, *values)
@@ -91,7 +116,35 @@ class Browser:
             except WebDriverException:
                 return None
 
-        return until(what, checked, timeout_s=20)
+        return until(what, checked)
+
+    def see(self, *texts: str) -> None:
+        """Wait until all of that can be read on the page."""
+        for text in texts:
+            self.until(f"{text!r}", lambda text=text: text in self.text)
+
+    def hold(self) -> None:
+        """Have the page ask for nothing more, as one that nobody sees, and wait for what it has asked for."""
+        self.run("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+        self.until("the page's last request", lambda: self.count(".htmx-request") == 0)
+
+    def _click(self, by: str, what: str, nth: int) -> bool:
+        self.driver.find_elements(by, what)[nth].click()
+        return True
+
+    def _lead(self, does: Callable[[], bool], what: str) -> None:
+        """Do once what leads to another page, and wait until that is loaded.
+
+        What failed is done again only while the old page is there: the next one may well have such a link too.
+        """
+        before = self._document()
+        self.until(f"{what!r} to lead on", lambda: self._document() != before or does())
+        self.until(f"what {what!r} leads to", lambda: self._document() not in (None, before))
+
+    def _document(self) -> float | None:
+        """Return what tells the page that is loaded from all others; None while one is loading."""
+        found = self.run("return document.readyState === 'complete' ? performance.timeOrigin : null")
+        return None if found is None else float(found)
 
     def dark(self, is_dark: bool) -> None:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
@@ -102,7 +155,8 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def violations(self) -> list[str]:
-        """Return what axe finds that is serious."""
+        """Return what axe finds that is serious, on a page that stays as it is meanwhile."""
+        self.hold()
         self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE})  # as the page's own policy forbids
         found = self.driver.execute_async_script(
             "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations))"

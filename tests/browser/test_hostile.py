@@ -96,8 +96,8 @@ def test_of_a_hundred_payloads_none_runs(browser, hostile):
         browser.open(path)
         assert "<script>" in browser.text, path
         assert browser.run("return window.hacked") is None, path
-    while browser.all("a[rel=next]"):
-        browser.open(browser.find("a[rel=next]").get_attribute("href").removeprefix(browser.url))
+    while browser.count("a[rel=next]"):
+        browser.open(browser.value("a[rel=next]", "href").removeprefix(browser.url))
         assert browser.run("return window.hacked") is None
     assert browser.url in browser.driver.current_url
 

@@ -6,6 +6,15 @@ import pytest
 
 from tests.web import night
 
+NEWS_FIRST = """
+const send = XMLHttpRequest.prototype.send, filter = document.getElementById("filter");
+XMLHttpRequest.prototype.send = function (...sent) {
+  if (window.isHeld || !filter.classList.contains("htmx-request")) return send.apply(this, sent);
+  window.isHeld = true;
+  document.addEventListener("htmx:afterRequest", () => send.apply(this, sent), {once: true});
+};"""
+"""Sends what the filter asks for only once something else was answered."""
+
 
 def test_what_ran_what_runs_and_is_anything_wrong(browser, jobs):
     browser.open("/")
@@ -22,8 +31,8 @@ def test_how_did_it_do_and_can_i_believe_it(browser, jobs):
     assert re.search(r"correct / string-check\s+qa / large-2.*?0\.751 \[0\.686, 0\.806\]", browser.text, re.S)
     assert "2.885 to 3.025" in browser.text
     browser.run("document.getElementById('slice').value = 'item.topic'")
-    browser.find("form[action$='#slices'] button").click()
-    browser.until("the slices", lambda: "slice=item.topic" in browser.path)
+    browser.send("form[action$='#slices'] button")
+    assert "slice=item.topic" in browser.path
     assert re.search(r"geography\s+large-2\s+0\.791", browser.text)
     browser.open(browser.path)
     browser.picture("job", height=1400)
@@ -33,34 +42,34 @@ def test_which_ones_and_why(browser, jobs):
     browser.open(f"/jobs/{jobs.large}")
     browser.follow("Samples")
     browser.follow("failed")
-    assert len(browser.all("tbody tr")) == 49
+    assert browser.count("tbody tr") == 49
     browser.follow("lowest quality/score")
-    assert len(browser.all("tbody tr")) == 50
+    assert browser.count("tbody tr") == 50
     browser.follow("next")
-    assert len(browser.all("tbody tr")) == 50
+    assert browser.count("tbody tr") == 50
     browser.picture("samples", height=900)
 
 
 def test_what_happened_here_and_a_person_says_so(browser, jobs):
     browser.open(f"/jobs/{jobs.large}/samples?filter[passed]=false")
-    browser.find("tbody a").click()
+    browser.send("tbody a")
     assert "user" in browser.text
     assert "assistant" in browser.text
-    browser.all("summary")[-1].click()
+    browser.click("summary", -1)
     assert "How good is the answer" in browser.text
     browser.picture("sample", height=1300)
-    browser.find("input[value=incorrect]").click()
-    browser.find("textarea[name=note]").send_keys("the judge is right")
-    browser.find("form.opinion button").click()
-    browser.until("the verdict", lambda: "incorrect on quality" in browser.text)
+    browser.click("input[value=incorrect]")
+    browser.type("textarea[name=note]", "the judge is right")
+    browser.send("form.opinion button")
+    assert "incorrect on quality" in browser.text
     assert "the judge is right" in browser.text
     assert "filter[passed]=false" in browser.path or "filter%5Bpassed%5D=false" in browser.path
 
 
 def test_the_api_can_be_read_and_tried(browser):
     browser.open("/docs")
-    browser.until("Swagger's list", lambda: browser.all(".opblock-tag"))
-    assert browser.find("#swagger-ui .title").text.startswith("Assay")
+    browser.until("Swagger's list", lambda: browser.count(".opblock-tag"))
+    browser.until("the API's name", lambda: browser.texts("#swagger-ui .title")[0].startswith("Assay"))
 
 
 def test_a_job_that_runs_moves_without_a_reload_and_shows_its_end(browser, state, jobs):
@@ -70,19 +79,18 @@ def test_a_job_that_runs_moves_without_a_reload_and_shows_its_end(browser, state
     browser.run("window.same = true")
     assert "3 of 200 samples" in browser.text
     night.tell(state, job_id, 80)
-    browser.until("80 of 200", lambda: "80 of 200 samples" in browser.text or None)
+    browser.see("80 of 200 samples")
     assert browser.run("return window.same")
     state.jobs.settle(job_id, status="cancelled")
-    browser.until("the end", lambda: "cancelled" in browser.find("#live").text or None)
-    assert browser.all("[data-live]") == []
+    browser.until("the end", lambda: "cancelled" in browser.texts("#live")[0] and browser.count("[data-live]") == 0)
 
 
 def test_the_list_moves_and_keeps_what_is_ticked(browser, state, jobs):
     browser.open("/")
-    browser.find(f"#pick-{jobs.large}").click()
+    browser.click(f"#pick-{jobs.large}")
     job_id = night.start(state, state.jobs.get(jobs.large).spec, name="just-begun")
-    browser.until("the new job", lambda: browser.all(f"#pick-{job_id}"))
-    assert browser.find(f"#pick-{jobs.large}").is_selected()
+    browser.until("the new job", lambda: browser.count(f"#pick-{job_id}"))
+    assert browser.value(f"#pick-{jobs.large}", "checked")
     state.jobs.settle(job_id, status="cancelled")
 
 
@@ -99,39 +107,48 @@ def test_while_nobody_looks_nothing_is_asked(browser, jobs):
         """Object.defineProperty(document, "hidden", {value: false, configurable: true});
         document.dispatchEvent(new Event("visibilitychange"));"""
     )
-    browser.until("a request", lambda: browser.run("return window.sent > 0") or None)
+    browser.until("a request", lambda: browser.run("return window.sent > 0"))
 
 
 def test_the_filter_narrows_the_list_as_it_is_typed_and_stands_in_the_url(browser, jobs):
     browser.open("/")
-    browser.find("body").send_keys("/")
-    browser.driver.switch_to.active_element.send_keys("small-1")
-    browser.until("the narrowed list", lambda: len(browser.all("tbody tr")) == 2 or None)
-    assert "small-1" in browser.path
-    assert not [row for row in browser.all("tbody tr") if "small-1" not in row.text]
+    browser.type("body", "/")
+    browser.until("the filter to be written in", lambda: browser.run("return document.activeElement.id") == "filter")
+    browser.type("#filter", "small-1")
+    browser.until("the narrowed list", lambda: browser.count("tbody tr") == 2 and "small-1" in browser.path)
+    assert all("small-1" in row for row in browser.texts("tbody tr"))
+
+
+def test_news_of_all_jobs_that_come_first_do_not_take_the_place_of_the_narrowed_list(browser, jobs):
+    browser.open("/")
+    browser.run(NEWS_FIRST)
+    browser.type("#filter", "small-1")
+    browser.until("the filter's request", lambda: browser.run("return window.isHeld"))
+    browser.run("htmx.trigger('#jobs', 'seen')")
+    browser.until("the narrowed list", lambda: browser.count("tbody tr") == 2)
 
 
 def test_keys_lead_from_sample_to_sample_and_say_which_there_are(browser, jobs):
     browser.open(f"/jobs/{jobs.large}/samples/qa/5")
-    browser.find("body").send_keys("j")
-    browser.until("the next sample", lambda: browser.path.endswith("/6") or None)
-    browser.find("body").send_keys("k")
-    browser.until("the one before", lambda: browser.path.endswith("/5") or None)
-    browser.find("body").send_keys("?")
-    assert browser.find("#help").is_displayed()
+    browser.press("j")
+    assert browser.path.endswith("/6")
+    browser.press("k")
+    assert browser.path.endswith("/5")
+    browser.type("body", "?")
+    browser.until("the keys that there are", lambda: browser.value("#help", "open"))
 
 
 def test_a_person_signs_in_looks_around_and_signs_out(locked):
     locked.open("/?filter[status]=failed")
-    locked.find("input[name=key]").send_keys("wrong")
-    locked.find("form.login button").click()
-    locked.until("the refusal", lambda: "none of the service's keys" in locked.text or None)
-    locked.find("input[name=key]").send_keys("a-key-0123456789")
-    locked.find("form.login button").click()
-    locked.until("the jobs", lambda: "No job is like that" in locked.text or None)
+    locked.type("input[name=key]", "wrong")
+    locked.send("form.login button")
+    assert "none of the service's keys" in locked.text
+    locked.type("input[name=key]", "a-key-0123456789")
+    locked.send("form.login button")
+    assert "No job is like that" in locked.text
     assert locked.run("return document.cookie") == ""
-    locked.find("form[action='/logout'] button").click()
-    locked.until("the login", lambda: locked.all("input[name=key]") or None)
+    locked.send("form[action='/logout'] button")
+    assert locked.count("input[name=key]") == 1
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -157,12 +174,12 @@ def test_without_a_script_all_is_there(browser, jobs):
     try:
         browser.open(f"/jobs/{jobs.large}/samples?sort=score.score")
         browser.follow("next")
-        assert len(browser.all("tbody tr")) == 50
+        assert browser.count("tbody tr") == 50
         browser.open("/")
-        browser.find("#filter").send_keys("large-2")
-        browser.find("form[role=search] button").click()
-        assert "nightly-large-2" in [each.text for each in browser.all("td.name a")]
-        assert "nightly-small-1" not in [each.text for each in browser.all("td.name a")]
+        browser.type("#filter", "large-2")
+        browser.send("form[role=search] button")
+        assert "nightly-large-2" in browser.texts("td.name a")
+        assert "nightly-small-1" not in browser.texts("td.name a")
     finally:
         browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 

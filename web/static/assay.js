@@ -5,6 +5,12 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden && event.target.closest("[data-live]")) event.preventDefault();
 });
 
+// What was asked for before the filter changed may come while the narrowed list is on its way, whose place it would take.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const isNarrowing = document.querySelector("[data-filter].htmx-request");
+  if (isNarrowing && event.detail.requestConfig.elt.closest("[data-live]")) event.detail.shouldSwap = false;
+});
+
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) document.querySelectorAll("[data-live]").forEach((part) => htmx.trigger(part, "seen"));
 });
