@@ -25,8 +25,6 @@ SCORE_COLUMNS: Final = {name: name for name in OF_SCORES} | {"score": "name"}
 OUTPUTS_ALONE: Final = frozenset({"truncated", "empty", "finish_reason", "output", "error", "outcome"})
 """The fields for which the scores of a row do not tell enough."""
 
-SAME_ROW: Final = " AND ".join(f"c.{name} = o.{name}" for name in KEY)
-
 
 class Position(NamedTuple):
     """Where a row stands in a list: its value if that is sorted by a score, and its key."""
@@ -62,17 +60,28 @@ class Bindings:
 
 
 def positions(
-    selection: Selection, names: Names, bindings: Bindings, *, limit: int, after: Position | None = None
+    selection: Selection,
+    names: Names,
+    bindings: Bindings,
+    *,
+    limit: int,
+    after: Position | None = None,
+    is_beyond: bool = False,
 ) -> str:
     """Return the statement that finds the positions of the first rows of a selection, or of the first after one.
+
+    Where a score sorts, those after a position are either of its value or, if they are to lie beyond, of others: the
+    former are in a few shards, which the latter are not.
 
     Raises InvalidInput for a score that the job does not have.
     """
     value, source = _source(selection, names, bindings)
     if any(each.field[0] == "item" for each in selection.conditions):
         source += " JOIN samples s USING (task, sample)"
-    conditions = _conditions(selection.conditions, names.scores, bindings)
-    if after:
+    conditions = _conditions(selection.conditions, names, bindings)
+    if after and is_beyond:
+        conditions.append(_is_beyond(selection, bindings, value, after.value))
+    elif after:
         conditions.append(_follows(selection, names, bindings, value, after))
     return f"""
         SELECT {value} AS value, {", ".join(f"o.{name}" for name in KEY)} FROM {source}
@@ -124,10 +133,10 @@ def _source(selection: Selection, names: Names, bindings: Bindings) -> tuple[str
     return "o.value", f"{scores} o"
 
 
-def _conditions(asked: Sequence[Condition], known: Sequence[ScoreName], bindings: Bindings) -> list[str]:
+def _conditions(asked: Sequence[Condition], names: Names, bindings: Bindings) -> list[str]:
     of_one_score = [each for each in asked if each.field[0] in OF_SCORES and len(each.field) == 1]
-    conditions = [_condition(each, known, bindings) for each in asked if each not in of_one_score]
-    return [*conditions, _of_one_score(of_one_score, bindings)] if of_one_score else conditions
+    conditions = [_condition(each, names, bindings) for each in asked if each not in of_one_score]
+    return [*conditions, _of_one_score(of_one_score, names, bindings)] if of_one_score else conditions
 
 
 def _ranks(names: Names, bindings: Bindings) -> list[str]:
@@ -147,7 +156,7 @@ def _order(selection: Selection, names: Names, bindings: Bindings, value: str) -
 
 
 def _follows(selection: Selection, names: Names, bindings: Bindings, value: str, after: Position) -> str:
-    """Return the condition that a row comes after a position."""
+    """Return the condition that a row comes after a position, and has its value where rows are sorted by one."""
     if after.task not in names.tasks or after.target not in names.targets:
         raise InvalidInput("the cursor is of another job")
     task = [names.tasks.index(after.task) + 1] if len(names.tasks) > 1 else []
@@ -158,45 +167,55 @@ def _follows(selection: Selection, names: Names, bindings: Bindings, value: str,
     if selection.sort == ("sample",):
         return further.format(sign)
     further = further.format("<" if selection.backwards else ">")
-    if after.value is None:
-        return f"{value} IS NULL AND {further}" + (f" OR {value} IS NOT NULL" if selection.backwards else "")
-    last = bindings.bind(after.value)
-    rest = "" if selection.backwards else f" OR {value} IS NULL"
-    return f"{value} {sign} {last}{rest} OR ({value} = {last} AND {further})"
+    return f"{value} {'IS NULL' if after.value is None else f'= {bindings.bind(after.value)}'} AND {further}"
 
 
-def _condition(asked: Condition, known: Sequence[ScoreName], bindings: Bindings) -> str:
+def _is_beyond(selection: Selection, bindings: Bindings, value: str, last: float | None) -> str:
+    """Return the condition that a row's value comes after a value; those without one come last."""
+    if last is None:
+        return f"{value} IS NOT NULL" if selection.backwards else "false"
+    sign = "<" if selection.descending != selection.backwards else ">"
+    return f"{value} {sign} {bindings.bind(last)}" + ("" if selection.backwards else f" OR {value} IS NULL")
+
+
+def _condition(asked: Condition, names: Names, bindings: Bindings) -> str:
     match asked.field:
         case ["score", name]:
-            score = find_score(name, known)
+            score = find_score(name, names.scores)
             if score is None:
                 return "false"
             named = f"c.metric = {bindings.bind(score[0])} AND c.name = {bindings.bind(score[1])}"
-            return _some_score(f"{named} AND {_compare('c.value', asked, bindings)}")
+            return _some_score(names, f"{named} AND {_compare('c.value', asked, bindings)}")
         case ["item", column]:
             return _of_item(column, asked, bindings)
         case ["feedback"]:
-            return _some_score(_compare("c.feedback", asked, bindings))
+            return _some_score(names, _compare("c.feedback", asked, bindings))
         case ["error"]:
-            of_score = _some_score(_compare("c.error", asked, bindings))
+            of_score = _some_score(names, _compare("c.error", asked, bindings))
             return f"{_compare('o.error', asked, bindings)} OR {of_score}"
     return _compare(COLUMNS[asked.field[0]], asked, bindings)
 
 
-def _of_one_score(conditions: Sequence[Condition], bindings: Bindings) -> str:
+def _of_one_score(conditions: Sequence[Condition], names: Names, bindings: Bindings) -> str:
     parts = [_compare(f"c.{SCORE_COLUMNS[each.field[0]]}", each, bindings) for each in conditions]
     if any(each.field != ("outcome",) for each in conditions):
-        return _some_score(" AND ".join(parts))
+        return _some_score(names, " AND ".join(parts))
     # An output that could not be had, and is not judged yet, has its outcome too. (A union, since DuckDB makes
     # a semi-join of it; of an OR it does not.)
     keys = ", ".join(KEY)
     lost = f"SELECT {keys}, outcome FROM outputs WHERE outcome <> 'scored'"
     either = f"(SELECT {keys}, outcome FROM scores UNION ALL {lost})"
-    return f"EXISTS (SELECT 1 FROM {either} c WHERE {SAME_ROW} AND {' AND '.join(parts)})"
+    return f"EXISTS (SELECT 1 FROM {either} c WHERE {_same_row(names)} AND {' AND '.join(parts)})"
 
 
-def _some_score(condition: str) -> str:
-    return f"EXISTS (SELECT 1 FROM scores c WHERE {SAME_ROW} AND {condition})"
+def _some_score(names: Names, condition: str) -> str:
+    return f"EXISTS (SELECT 1 FROM scores c WHERE {_same_row(names)} AND {condition})"
+
+
+def _same_row(names: Names) -> str:
+    """Return the condition that a score is of a row, by as much of its key as is not the same in all rows."""
+    same = {"task": len(names.tasks) == 1, "target": len(names.targets) == 1}
+    return " AND ".join(f"c.{name} = o.{name}" for name in KEY if not same.get(name))
 
 
 def _of_item(column: str, asked: Condition, bindings: Bindings) -> str:

@@ -98,9 +98,9 @@ class Samples:
         if after is None:
             self._check(selection)
         found: list[Position] = []
-        for shards in self._in_turn(selection, after):
-            bindings = Bindings()
-            statement = positions(selection, self.names, bindings, limit=limit - len(found), after=after)
+        for shards, is_beyond in self._in_turn(selection, after):
+            bindings, rest = Bindings(), limit - len(found)
+            statement = positions(selection, self.names, bindings, limit=rest, after=after, is_beyond=is_beyond)
             found += [Position(*row.values()) for row in self._answer(shards, statement, bindings.values).to_pylist()]
             if len(found) >= limit:
                 break
@@ -153,17 +153,24 @@ class Samples:
             after = found[-1]
             left = None if left is None else left - len(found)
 
-    def _in_turn(self, selection: Selection, after: Position | None) -> Iterator[Sequence[Shard]]:
-        """Yield the shards that a page may come from: ever more at a time in their order, else all at once."""
-        if selection.sort != ("sample",):
-            yield self.generated
+    def _in_turn(self, selection: Selection, after: Position | None) -> Iterator[tuple[Sequence[Shard], bool]]:
+        """Yield the shards that a page may come from, and whether they are to lie beyond the value where it begins.
+
+        Those come first, ever more at a time, that are in the page's order, as all rows of one value are.
+        """
+        by_score = selection.sort != ("sample",)
+        if by_score and after is None:
+            yield self.generated, False
             return
-        shards = self.generated[::-1] if selection.descending != selection.backwards else self.generated
+        is_reversed = selection.backwards if by_score else selection.descending != selection.backwards
+        shards = self.generated[::-1] if is_reversed else self.generated
         start = next((n for n, shard in enumerate(shards) if after and _holds(shard, [after])), 0)
         size = 1
         while start < len(shards):
-            yield shards[start : start + size]
+            yield shards[start : start + size], False
             start, size = start + size, GROWTH * size
+        if by_score:
+            yield self.generated, True
 
     def _check(self, selection: Selection) -> None:
         for each in selection.conditions:

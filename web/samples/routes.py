@@ -18,6 +18,7 @@ from core.queries.samples import Selection
 from core.verdict import LONGEST_NOTE, Verdict
 from store.results.exports import records
 from store.results.folder import JobFolder
+from store.results.sample_sql import Position
 from store.results.samples import Samples
 from tasks.sample import SampleDetail, sample_detail
 from tasks.slices import first_columns
@@ -166,18 +167,19 @@ def _beside(folder: JobFolder, selection: Selection, detail: SampleDetail) -> tu
     """Return the samples before and after one in a list, each as its task and number."""
     with Samples.open(folder) as samples:
         try:
+            place = samples.place(selection, detail.task, detail.sample)
+            if place is None:
+                return None, None
             return (
-                _next(samples, replace(selection, backwards=True), detail),
-                _next(samples, selection, detail),
+                _next(samples, replace(selection, backwards=True), place, detail),
+                _next(samples, selection, place, detail),
             )
         except InvalidInput as error:
             raise refusal("filter", error.message) from None
 
 
-def _next(samples: Samples, selection: Selection, detail: SampleDetail) -> Neighbour:
-    rows = len(detail.outputs)
-    place = samples.place(selection, detail.task, detail.sample)
-    found = samples.find(selection, limit=rows + 1, after=place) if place else []
+def _next(samples: Samples, selection: Selection, place: Position, detail: SampleDetail) -> Neighbour:
+    found = samples.find(selection, limit=len(detail.outputs) + 1, after=place)
     here = (detail.task, detail.sample)
     return next(((each.task, str(each.sample)) for each in found if (each.task, each.sample) != here), None)
 
