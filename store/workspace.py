@@ -12,6 +12,7 @@ from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
 from store.db.migrations import check_version, migrate
+from store.db.sessions import EndedSessions
 from store.db.verdicts import Verdicts
 from store.files.atomic import storing
 from store.files.contents import Files
@@ -40,6 +41,7 @@ class Workspace:
     datasets: Datasets
     benchmarks: Benchmarks
     verdicts: Verdicts
+    ended_sessions: EndedSessions
     results: Path
 
     @classmethod
@@ -71,6 +73,7 @@ class Workspace:
             results_table=Results(engine),
             benchmarks=Benchmarks(engine),
             verdicts=Verdicts(engine),
+            ended_sessions=EndedSessions(engine),
             evaluators=Entities(engine, "evaluator"),
             containers=Entities(engine, "container"),
             completions=Completions(engine),

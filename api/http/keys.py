@@ -5,6 +5,7 @@ from hmac import compare_digest
 from typing import Final
 from urllib.parse import quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,18 +36,19 @@ class RequireKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request that may be made."""
-        if scope["type"] != "http" or not self.keys or _is_open(scope["path"]) or self._knows(scope):
+        if scope["type"] != "http" or not self.keys or _is_open(scope["path"]) or await self._knows(scope):
             await self.app(scope, receive, send)
             return
         await _refusal(scope)(scope, receive, send)
 
-    def _knows(self, scope: Scope) -> bool:
+    async def _knows(self, scope: Scope) -> bool:
         scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
         given = key.strip().encode("latin-1", "replace")
         matches = [compare_digest(given, known) for known in self.keys]  # all, so that the time tells nothing
         if scheme.lower() == "bearer" and any(matches):
             return True
-        return (scope["method"] in READING or face_of(scope).errors == "page") and bool(self.sessions.of(scope))
+        is_for_sessions = scope["method"] in READING or face_of(scope).errors == "page"
+        return is_for_sessions and bool(await run_in_threadpool(self.sessions.of, scope))
 
 
 def _refusal(scope: Scope) -> Response:

@@ -8,6 +8,7 @@ from typing import Annotated, Self, cast
 from fastapi import Depends, Request
 
 from api.http.sessions import Sessions
+from api.http.wrong_keys import WrongKeys
 from store.workspace import Workspace
 from tasks.endpoint.forward import Forwarder
 
@@ -33,7 +34,12 @@ class State(Workspace):
     def sessions(self) -> Sessions:
         """Who has come in by a browser."""
         keys = [key.get_secret_value() for key in self.settings.api_keys]
-        return Sessions(keys, self.vault.fingerprint)
+        return Sessions(keys, self.vault.fingerprint, self.ended_sessions)
+
+    @cached_property
+    def wrong_keys(self) -> WrongKeys:
+        """From where wrong keys came to the login."""
+        return WrongKeys()
 
 
 def current_state(request: Request) -> State:

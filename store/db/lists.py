@@ -49,9 +49,14 @@ def page_of(
     skipped = listing.offset + (listing.page - 1) * listing.page_size
     # The ids first: an index alone tells them, where it holds all that is asked; rows are long.
     ids = sa.select(table.c.id).where(*conditions).order_by(*order).limit(listing.page_size).offset(skipped)
-    total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions))
-    rows = connection.execute(sa.select(*(columns or table.c)).where(table.c.id.in_(ids)).order_by(*order))
-    return list(rows), total or 0
+    count = sa.select(sa.func.count()).select_from(table).where(*conditions)
+    shown_rows = sa.select(*(columns or table.c)).order_by(*order)
+    if any(isinstance(term, Contains) for term in listing.terms):  # all rows are looked through, and only once
+        found = connection.execute(ids.add_columns(sa.func.count().over())).all()
+        total = found[0][1] if found else connection.scalar(count) if skipped else 0
+        return list(connection.execute(shown_rows.where(table.c.id.in_([row.id for row in found])))), total or 0
+    rows = connection.execute(shown_rows.where(table.c.id.in_(ids)))
+    return list(rows), connection.scalar(count) or 0
 
 
 def columns_of(table: sa.Table, *names: str) -> dict[Field, Kept]:

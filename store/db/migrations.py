@@ -284,6 +284,8 @@ VERDICTS: Migration = (
     """,
 )
 
+SESSIONS: Migration = ("CREATE TABLE ended_sessions (id TEXT NOT NULL PRIMARY KEY, expires_at TIMESTAMP NOT NULL)",)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -297,6 +299,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     DEATHS,
     RETRIES,
     VERDICTS,
+    SESSIONS,
 )
 
 

@@ -265,6 +265,13 @@ datasets = sa.Table(
     sa.Index("datasets_container", "container", "created_at", "id"),
 )
 
+ended_sessions = sa.Table(
+    "ended_sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+)
+
 verdicts = sa.Table(
     "verdicts",
     metadata,

@@ -1,4 +1,4 @@
-from bench.printed import PRINTED, report, slowest_filtered_ms
+from bench.printed import PRINTED, report
 
 OUTPUT = """\
 1000 samples, pages of 50
@@ -13,8 +13,15 @@ in the text of items and outputs
 
 
 def test_the_goal_is_about_filters_of_typed_columns_only() -> None:
-    assert slowest_filtered_ms(OUTPUT) == 301.0
-    assert slowest_filtered_ms("started in 0.1 s\n") is None
+    assert [goal.figure for goal in PRINTED["samples"].goals(OUTPUT)] == [301.0]
+    assert [goal.verdict for goal in PRINTED["samples"].goals("started in 0.1 s\n")] == ["not measured"]
+
+
+def test_pages_of_many_jobs_and_of_a_large_one_have_goals_of_their_own() -> None:
+    output = (
+        "  first   median\nof many jobs\n 200.0 90.0 91 9 /\n 900.0 149.0 1 1 /?x\nof one large job\n 9 8 7 6 /jobs\n"
+    )
+    assert [goal.figure for goal in PRINTED["pages"].goals(output)] == [149.0, 8.0]
 
 
 def test_what_was_printed_is_kept_as_it_is_below_the_goal() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from api.http.sessions import COOKIE, Sessions
+from api.http.wrong_keys import FREE, WrongKeys
 from tests.web.conftest import KEY
 
 
@@ -47,7 +48,7 @@ def test_the_login_leads_to_no_other_site(locked, path):
 def test_what_is_no_key_is_refused_in_words(locked):
     answer = sign_in(locked, "another")
     assert answer.status_code == 401
-    assert "none of the service's keys" in answer.text
+    assert "no key of the service" in answer.text
     assert COOKIE not in answer.cookies
 
 
@@ -69,6 +70,46 @@ def test_a_form_needs_the_token_of_its_session(locked):
     assert locked.http.get("/").status_code == 303
 
 
+def test_a_copied_cookie_opens_nothing_once_its_session_was_ended(locked):
+    sign_in(locked)
+    copied = locked.http.cookies[COOKIE]
+    (token,) = re.findall(r'action="/logout"><input type="hidden" name="token" value="([0-9a-f]+)"', locked.get("/"))
+    locked.http.post("/logout", data={"token": token})
+    locked.http.cookies.set(COOKIE, copied)
+    assert locked.http.get("/").headers["location"] == "/login?next=%2F"
+    assert locked.http.get("/openapi.json").status_code == 401
+    locked.http.cookies.clear()
+    sign_in(locked)
+    assert locked.http.get("/").status_code == 200
+
+
+def test_after_a_few_wrong_keys_not_even_the_right_one_is_looked_at_for_a_while(make_site):
+    site = make_site(key=KEY)
+    for _ in range(FREE + 1):
+        assert sign_in(site, "another").status_code == 401
+    answer = sign_in(site)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    assert "try again in 1 s" in answer.text
+
+
+def test_an_address_waits_ever_longer_and_no_other_does():
+    now = 0.0
+    wrong = WrongKeys(clock=lambda: now)
+    for _ in range(FREE):
+        wrong.add("a")
+    assert wrong.wait_s("a") == 0
+    waits = []
+    for _ in range(8):
+        wrong.add("a")
+        waits.append(wrong.wait_s("a"))
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert wrong.wait_s("b") == 0
+    now = 59.0
+    assert wrong.wait_s("a") == 1
+    now = 900.0
+    assert wrong.wait_s("a") == 0
+
+
 def test_static_files_and_the_login_are_for_all(locked):
     assert locked.http.get("/static/assay.css").status_code == 200
     assert locked.http.get("/login").status_code == 200
@@ -86,14 +127,15 @@ def test_a_session_ends_with_its_key_and_its_time():
     def scope(cookie: str):
         return {"headers": [(b"cookie", f"{COOKIE}={cookie}".encode())]}
 
-    cookie = Sessions([KEY], sign).begin(KEY)
+    cookie = Sessions([KEY], sign, ()).begin(KEY)
     assert cookie is not None
-    assert Sessions(["b", KEY], sign).of(scope(cookie)) == cookie
-    assert Sessions(["b"], sign).of(scope(cookie)) is None
-    assert Sessions([KEY], lambda data: sign(data + b"!")).of(scope(cookie)) is None
+    assert Sessions(["b", KEY], sign, ()).of(scope(cookie)) == cookie
+    assert Sessions(["b"], sign, ()).of(scope(cookie)) is None
+    assert Sessions([KEY], lambda data: sign(data + b"!"), ()).of(scope(cookie)) is None
+    assert Sessions([KEY], sign, {Sessions.named(cookie)[0]}).of(scope(cookie)) is None
     _, nonce, signature = cookie.split(".")
     for other in (f"1.{nonce}.{signature}", f"9{cookie}", f"{cookie}0", "", "..", "x.y.z", "²." + nonce):
-        assert Sessions([KEY], sign).of({"headers": [(b"cookie", f"{COOKIE}={other}".encode("latin-1"))]}) is None
+        assert Sessions([KEY], sign, ()).of({"headers": [(b"cookie", f"{COOKIE}={other}".encode("latin-1"))]}) is None
 
 
 def test_a_header_of_a_proxy_is_no_token_of_a_form(locked):
