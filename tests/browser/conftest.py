@@ -120,8 +120,7 @@ class Browser:
 
     def see(self, *texts: str) -> None:
         """Wait until all of that can be read on the page."""
-        for text in texts:
-            self.until(f"{text!r}", lambda text=text: text in self.text)
+        self.until(f"{texts!r} to be read", lambda: all(text in self.text for text in texts))
 
     def hold(self) -> None:
         """Have the page ask for nothing more, as one that nobody sees, and wait for what it has asked for."""
