@@ -23,8 +23,8 @@ class Recovered(NamedTuple):
 
 def unrecorded(workspace: Workspace) -> list[str]:
     """Return the ids of the finished jobs that have results and no record."""
-    lost = workspace.jobs.unknown(job_ids(workspace.results))
-    return [job_id for job_id in lost if workspace.folder(job_id).job_path.exists()]
+    lost = workspace.jobs.unknown(job_ids(workspace.results, workspace.objects))
+    return [job_id for job_id in lost if workspace.objects.exists(workspace.folder(job_id).job_path)]
 
 
 def losses(workspace: Workspace) -> Iterator[str]:

@@ -17,6 +17,8 @@ from store.db.verdicts import Verdicts
 from store.files.atomic import storing
 from store.files.contents import Files
 from store.files.uploads import Uploads
+from store.objects.disk import DISK
+from store.objects.objects import Objects
 from store.private import close_to_others
 from store.results.folder import JobFolder
 from store.secrets import Vault, any_kept, load_key
@@ -43,6 +45,7 @@ class Workspace:
     verdicts: Verdicts
     ended_sessions: EndedSessions
     results: Path
+    objects: Objects
 
     @classmethod
     def open(cls, settings: Settings, *, migrating: bool = False) -> "Workspace":
@@ -60,14 +63,15 @@ class Workspace:
         with storing(settings.home):
             close_to_others(settings.home)
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
-        files = Files(engine, settings.home / "files")
+        objects = DISK
+        files = Files(engine, settings.home / "files", objects)
         return cls(
             settings=settings,
             close=engine.dispose,
             jobs=Jobs(engine, files),
             vault=Vault(engine, load_key(secret, settings.home, needed=any_kept(engine))),
             files=files,
-            uploads=Uploads(engine, files, settings.home / "files" / "parts"),
+            uploads=Uploads(engine, files, settings.home / "files" / "parts", objects),
             targets=Entities(engine, "target"),
             configs=Entities(engine, "config"),
             results_table=Results(engine),
@@ -79,8 +83,9 @@ class Workspace:
             completions=Completions(engine),
             datasets=Datasets(engine, files),
             results=settings.home / "results",
+            objects=objects,
         )
 
     def folder(self, job_id: str) -> JobFolder:
         """Return the folder of a job's results."""
-        return JobFolder(self.results, job_id)
+        return JobFolder(self.results, job_id, self.objects)

@@ -12,7 +12,8 @@ from core.errors import StorageFailed
 from core.job import Stage
 from core.plan import Shard
 from core.result import Call, CallKey, CallOutcome
-from store.results.journal import Journal, read_journal
+from store.results.journal import Journal
+from store.results.segments import SegmentedJournal
 from tasks.endpoint.adjust import SCHEMA
 from tasks.endpoint.loop import JobStopped, Reply, Route
 from tasks.endpoint.waits import TOO_MANY_REQUESTS
@@ -108,7 +109,7 @@ def _record_kept(engine: Engine, stage: Stage, shard: Shard) -> None:
 
 def _recorded(engine: Engine, stage: Stage, shard: Shard, asks: Mapping[CallKey, Ask]) -> dict[CallKey, Call]:
     """Return those of the calls that the shard's journal holds already."""
-    calls, damaged = read_journal(engine.folder.journal(stage, shard))
+    calls, damaged = engine.folder.read_journal(engine.folder.journal(stage, shard))
     if damaged:
         engine.say(f"{stage} of shard {shard.index}: {damaged} records of calls are damaged; those are made again")
     paid = {call.key: call for call in calls if call.key in asks}
@@ -136,7 +137,9 @@ def _may_pass(call: Call, window_s: float) -> bool:
 class _Round:
     """One round of asking for the missing calls of a shard, carried out on the I/O loop."""
 
-    def __init__(self, engine: Engine, stage: Stage, shard: Shard, missing: Sequence[Ask], journal: Journal) -> None:
+    def __init__(
+        self, engine: Engine, stage: Stage, shard: Shard, missing: Sequence[Ask], journal: Journal | SegmentedJournal
+    ) -> None:
         self._engine, self._stage, self._shard = engine, stage, shard
         self._missing, self._journal = missing, journal
         self._unwritten: StorageFailed | None = None

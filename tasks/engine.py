@@ -20,6 +20,7 @@ from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.results.folder import JobFolder
 from store.results.journal import Journal
 from store.results.log import JobLog
+from store.results.segments import SegmentedJournal
 from store.secrets import MASK
 from store.workspace import Workspace
 from tasks.endpoint.access import route_to
@@ -75,7 +76,7 @@ class Engine:
         self._tell = tell
         self._keys: dict[str, str] = {}
         self._manifest: Manifest | None = None
-        self._journals: set[Journal] = set()
+        self._journals: set[Journal | SegmentedJournal] = set()
         self._running: set[asyncio.Task[Any]] = set()
         self._ceased = False
         self._lock = threading.Lock()
@@ -91,7 +92,7 @@ class Engine:
 
         What the user wants is heard before the first call, and the folder is let go after the last.
         """
-        with self.folder.held(), closing(JobLog(self.folder.log_path)) as self.log:
+        with self.folder.held(), closing(self.folder.open_log()) as self.log:
             self._began_at = utcnow()
             self._report_first()
             reporter = threading.Thread(target=self._keep_reporting, name=f"report-{self.job.id}", daemon=True)
@@ -114,7 +115,7 @@ class Engine:
         if manifest is None:
             raise ResultsMissing(f"job {self.job.id} has no manifest for its shards")
         self.manifest = manifest
-        self.log = JobLog(self.folder.log_path)
+        self.log = self.folder.open_log()
         self._visits = True
         threading.Thread(target=self._keep_reporting, name=f"heed-{self.job.id}", daemon=True).start()
 
@@ -158,9 +159,9 @@ class Engine:
     def manifest(self, manifest: Manifest) -> None:
         self._passed = {
             (stage, shard): len(shard)
-            for stage in STAGES
+            for stage, finished in {stage: self.folder.finished(stage) for stage in STAGES}.items()
             for shard in manifest.shards
-            if self.folder.is_finished(stage, shard)
+            if shard.index in finished
         }
         self._manifest = manifest
 
@@ -227,9 +228,12 @@ class Engine:
             self._running.discard(task)
 
     @contextmanager
-    def journal(self, stage: Stage, shard: Shard) -> Iterator[Journal]:
-        """Open a shard's journal, synced to disk once a second while it is open."""
-        journal = Journal(self.folder.journal(stage, shard))
+    def journal(self, stage: Stage, shard: Shard) -> Iterator[Journal | SegmentedJournal]:
+        """Open a shard's journal, synced once a second while it is open.
+
+        Raises StorageFailed if calls could not be written down in the end: they are kept for the next attempt.
+        """
+        journal = self.folder.open_journal(stage, shard)
         with self._lock:
             self._journals.add(journal)
         try:
@@ -237,7 +241,11 @@ class Engine:
         finally:
             with self._lock:
                 self._journals.discard(journal)
-                journal.close()
+                try:
+                    journal.close()
+                except StorageFailed:
+                    self.unrecorded[stage, shard] += journal.unkept()
+                    raise
 
     # Reports.
 
@@ -295,6 +303,7 @@ class Engine:
         with self._lock:
             for journal in self._journals:
                 journal.sync()
+        self.log.sync()
 
     def _report(self) -> None:
         """Write the progress, unless another engine does, and heed the user's intent."""

@@ -29,9 +29,11 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
     end = ShardEnd(len(shard))
     if not engine.folder.is_finished("generate", shard):
         spec, rows = engine.manifest.spec, engine.folder.read_samples(shard)
-        models = [target for target in spec.targets if isinstance(target, ModelTarget)]
-        wanted = (call for target in models for call in _wanted(engine, shard, target, rows))
-        calls = list(fulfil(engine, "generate", shard, wanted, final=final).values())
+        calls = engine.folder.published_calls("generate", shard)
+        if calls is None:
+            models = [target for target in spec.targets if isinstance(target, ModelTarget)]
+            wanted = (call for target in models for call in _wanted(engine, shard, target, rows))
+            calls = list(fulfil(engine, "generate", shard, wanted, final=final).values())
         outputs = derived_outputs(spec, shard, rows, calls)
         engine.folder.finish_generate(shard, outputs, calls)
         end = ShardEnd.of(len(shard), calls)

@@ -39,10 +39,13 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
             if isinstance(metric, Judge)
             for call in judge_calls(engine, shard, metric, about)
         )
-        calls = fulfil(engine, "judge", shard, wanted, final=final)
-        scores = [score for metric, about in scored for score in _scores(engine, metric, about, calls)]
-        engine.folder.finish_judge(shard, scores, list(calls.values()))
-        end = ShardEnd.of(len(shard), calls.values(), scores)
+        calls = engine.folder.published_calls("judge", shard)
+        if calls is None:
+            calls = list(fulfil(engine, "judge", shard, wanted, final=final).values())
+        by_key = {call.key: call for call in calls}
+        scores = [score for metric, about in scored for score in _scores(engine, metric, about, by_key)]
+        engine.folder.finish_judge(shard, scores, calls)
+        end = ShardEnd.of(len(shard), calls, scores)
     engine.passed("judge", shard, len(shard))
     return end
 

@@ -15,7 +15,6 @@ from core.result import Call
 from core.retry import Retry
 from core.spec import EvaluationSpec
 from store.results.folder import JobFolder
-from store.results.journal import Journal, read_journal
 from store.results.parquet import missing
 from tasks.check import check_templates
 from tasks.engine import Engine
@@ -77,10 +76,10 @@ def read_past(folder: JobFolder, spec: EvaluationSpec, shard: Shard) -> Past:
 def _calls(folder: JobFolder, stage: Stage, shard: Shard) -> list[Call]:
     if folder.is_finished(stage, shard):
         path = folder.calls_file(stage, shard)
-        if not path.exists():
+        if not folder.objects.exists(path):
             raise missing(path)
         return folder.read_calls(stage, shard)
-    return list({call.key: call for call in read_journal(folder.journal(stage, shard)).calls}.values())
+    return list({call.key: call for call in folder.read_journal(folder.journal(stage, shard)).calls}.values())
 
 
 def _taken(call: Call, job_id: str) -> Call:
@@ -89,8 +88,8 @@ def _taken(call: Call, job_id: str) -> Call:
 
 
 def _journal(folder: JobFolder, stage: Stage, shard: Shard, calls: Iterable[Call]) -> None:
-    folder.journal(stage, shard).unlink(missing_ok=True)  # of an attempt that was cut short before there was a plan
-    with Journal(folder.journal(stage, shard)) as journal:
+    folder.objects.delete(folder.journal(stage, shard))  # of an attempt that was cut short before there was a plan
+    with folder.open_journal(stage, shard) as journal:
         for call in calls:
             journal.append(call)
 

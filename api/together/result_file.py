@@ -19,7 +19,6 @@ from core.job import ListedJob
 from core.metric import Judge
 from core.plan import Manifest
 from core.text import json_line
-from store.files.atomic import publish as put
 from store.results.folder import JobFolder
 from store.results.parquet import damaged
 from store.workspace import Workspace
@@ -43,7 +42,7 @@ def publish(workspace: Workspace, job: ListedJob, *, again: bool = False) -> Non
     It may be done again, and changes nothing then, not even its record is looked for unless `again`.
     Raises ResultsMissing.
     """
-    if job.face == FACE and (again or not _counters(workspace, job).exists()):
+    if job.face == FACE and (again or not workspace.objects.exists(_counters(workspace, job))):
         _publish(workspace, job)
 
 
@@ -52,7 +51,7 @@ def results_of(workspace: Workspace, job: ListedJob) -> wire.Results:
     publish(workspace, job)
     counters = _counters(workspace, job)
     try:
-        return _RESULTS.validate_json(counters.read_bytes())
+        return _RESULTS.validate_json(workspace.objects.file(counters).read_bytes())
     except ValidationError as error:
         raise damaged(counters) from error
 
@@ -71,7 +70,7 @@ def _publish(workspace: Workspace, job: ListedJob) -> None:
         file_id=file_id(job.id),
     )
     text = to_results(judge.scale, tally, summaries[0], file_id(job.id)).model_dump_json()
-    put(_counters(workspace, job), lambda path: _write(path, text))
+    workspace.objects.put(_counters(workspace, job), lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _lines(judge: Judge, folder: JobFolder, manifest: Manifest, tally: Tally) -> Iterator[bytes]:
@@ -98,7 +97,3 @@ def _judge(manifest: Manifest) -> Judge:
 
 def _counters(workspace: Workspace, job: ListedJob) -> Path:
     return workspace.folder(job.id).path / COUNTERS
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

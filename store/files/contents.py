@@ -1,7 +1,7 @@
 """Uploaded files: records in a table, contents once each under the name of their sha256."""
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,6 +15,8 @@ from store.db.connect import reading, writing
 from store.db.tables import files
 from store.files.atomic import storing, sync
 from store.files.drafts import PATTERN, Draft
+from store.objects.disk import DISK
+from store.objects.objects import Objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,10 @@ class FileRecord:
 class Files:
     """The uploads of a database, whose contents lie at `root/ab/<sha256 beginning with ab>`."""
 
-    def __init__(self, engine: sa.Engine, root: Path) -> None:
+    def __init__(self, engine: sa.Engine, root: Path, objects: Objects = DISK) -> None:
         self._engine = engine
         self._root = root
+        self._objects = objects
 
     def draft(self) -> Draft:
         """Return an empty file, to be filled and then given to `keep`."""
@@ -86,18 +89,20 @@ class Files:
             created_at=utcnow(),
             job=job,
         )
-        with self.placing([record]), writing(self._engine) as connection:
+        with self.placing([(record, draft)]), writing(self._engine) as connection:
             return self.add(connection, record, draft)
 
     @contextmanager
-    def placing(self, records: Iterable[FileRecord]) -> Iterator[None]:
-        """Surround the transaction that adds records: the disk is waited for outside of it."""
-        folders = {self.path(record).parent for record in records}
+    def placing(self, files: Sequence[tuple[FileRecord, Draft]]) -> Iterator[None]:
+        """Surround the transaction that adds records and drafts: the disk is waited for outside of it."""
+        folders = {self._place(record).parent for record, _ in files}
         with storing(self._root):
             for folder in folders:
                 if not folder.exists():
                     folder.mkdir(exist_ok=True)
                     sync(self._root)
+            for record, draft in files:
+                self._objects.offer(draft.path, self._place(record))
             yield
             for folder in folders:
                 sync(folder)
@@ -109,7 +114,7 @@ class Files:
         if taken is not None:
             return FileRecord(**taken._mapping)
         connection.execute(sa.insert(files).values(asdict(record)))
-        draft.move(self.path(record))
+        self._objects.move(draft.path, self._place(record))
         return record
 
     def get(self, file_id: str) -> FileRecord:
@@ -145,8 +150,8 @@ class Files:
             return [FileRecord(**row._mapping) for row in connection.execute(query)]
 
     def path(self, record: FileRecord) -> Path:
-        """Return where an upload's content lies."""
-        return self._root / record.sha256[:2] / record.sha256
+        """Return a file with an upload's content."""
+        return self._objects.file(self._place(record))
 
     def delete(self, file_id: str) -> None:
         """Delete an upload, and its content if no other has the same. Raises NotFound."""
@@ -170,7 +175,10 @@ class Files:
             for record in records:
                 same = sa.select(sa.func.count()).select_from(files).where(files.c.sha256 == record.sha256)
                 if connection.scalar(same) == 0:
-                    self.path(record).unlink(missing_ok=True)
+                    self._objects.delete(self._place(record))
+
+    def _place(self, record: FileRecord) -> Path:
+        return self._root / record.sha256[:2] / record.sha256
 
     def drop_drafts(self) -> None:
         """Delete the drafts that a process has left behind; no other may be writing any."""

@@ -36,13 +36,13 @@ class Draft:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / f".{uuid.uuid4().hex}.tmp"
+        self.path = folder / f".{uuid.uuid4().hex}.tmp"
         self._digest = hashlib.sha256()
         self._bytes = self._breaks = 0
         self._last = b"\n"
         with storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = open(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
+            self._file = open(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +52,7 @@ class Draft:
 
     def write(self, chunk: bytes) -> None:
         """Append a piece of any length."""
-        with storing(self._path.parent):
+        with storing(self.path.parent):
             self._file.write(chunk)
         self._digest.update(chunk)
         self._bytes += len(chunk)
@@ -61,19 +61,15 @@ class Draft:
 
     def finish(self) -> Content:
         """Wait until the disk holds what was written, and return its measures."""
-        with storing(self._path.parent):
+        with storing(self.path.parent):
             self._file.flush()
             os.fsync(self._file.fileno())
         return Content(self._bytes, self._breaks + (self._last != b"\n"), self._digest.hexdigest())
 
-    def move(self, path: Path) -> None:
-        """Put the file in the place of `path`, on the same disk."""
-        self._path.replace(path)
-
     def discard(self) -> None:
         """Close the file, and delete it unless it was moved."""
         try:
-            with storing(self._path.parent):
+            with storing(self.path.parent):
                 self._file.close()
         finally:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)

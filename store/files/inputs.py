@@ -54,7 +54,7 @@ class Intake:
 
     def placing(self) -> AbstractContextManager[None]:
         """Surround the transaction that is to keep the files."""
-        return self._files.placing([record for record, _ in self._written.values()])
+        return self._files.placing(list(self._written.values()))
 
     def keep(self, connection: sa.Connection) -> None:
         """Keep the files, as the last part of the transaction that records their job."""

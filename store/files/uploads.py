@@ -6,7 +6,6 @@ Nobody is asked for a key there, so its token is all that lets one in; the table
 import hashlib
 import re
 import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
@@ -22,6 +21,8 @@ from store.db.tables import uploads
 from store.files.atomic import storing, sync
 from store.files.contents import FileRecord, Files, new_id
 from store.files.drafts import Content, Draft
+from store.objects.disk import DISK
+from store.objects.objects import Objects
 
 LIFETIME: Final = timedelta(hours=24)
 """For so long an upload may come; slow lines need hours for the largest ones."""
@@ -55,10 +56,11 @@ class Upload:
 class Uploads:
     """The uploads that a database awaits; their files go to `files`, by way of `parts`, a folder on the same disk."""
 
-    def __init__(self, engine: sa.Engine, files: Files, parts: Path) -> None:
+    def __init__(self, engine: sa.Engine, files: Files, parts: Path, objects: Objects = DISK) -> None:
         self._engine = engine
         self._files = files
         self._parts = parts
+        self._objects = objects
 
     def begin(self, announced: Announcement) -> tuple[Upload, str]:
         """Await a file; return the upload and the token by which the file may come.
@@ -104,7 +106,7 @@ class Uploads:
             **asdict(content),
             created_at=utcnow(),
         )
-        with self._files.placing([record]), writing(self._engine) as connection:
+        with self._files.placing([(record, draft)]), writing(self._engine) as connection:
             taken = connection.execute(sa.delete(uploads).where(uploads.c.file_id == upload.file_id))
             if not taken.rowcount:
                 raise _gone()
@@ -123,11 +125,11 @@ class Uploads:
         path = self._part(upload, number, content.sha256)
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft.move(path)
+            self._objects.move(draft.path, path)
             sync(path.parent)
-        for former in path.parent.glob(f"{number}-*"):
-            if former != path:
-                former.unlink(missing_ok=True)
+        for name in self._objects.names(path.parent):
+            if name.startswith(f"{number}-") and name != path.name:
+                self._objects.delete(path.with_name(name))
         return content.sha256
 
     def complete(self, upload: Upload, tags: Sequence[str]) -> FileRecord:
@@ -138,24 +140,24 @@ class Uploads:
             for number, tag in enumerate(tags, start=1):
                 self._append(draft, upload, number, tag)
             record = self.put(upload, draft)
-        shutil.rmtree(self._folder(upload.file_id), ignore_errors=True)
+        self._objects.delete_folder(self._folder(upload.file_id))
         return record
 
     def drop(self, upload: Upload) -> None:
         """Await a file no longer, and delete the parts that have come."""
         with writing(self._engine) as connection:
             connection.execute(sa.delete(uploads).where(uploads.c.file_id == upload.file_id))
-        shutil.rmtree(self._folder(upload.file_id), ignore_errors=True)
+        self._objects.delete_folder(self._folder(upload.file_id))
 
     def sweep(self) -> None:
         """Delete the uploads that have expired, and the parts of those that are awaited no longer."""
-        folders = list(self._parts.glob("*"))  # before the uploads: one that begins now has none yet
+        names = self._objects.names(self._parts)  # before the uploads: one that begins now has none yet
         with writing(self._engine) as connection:
             connection.execute(sa.delete(uploads).where(uploads.c.expires_at <= utcnow()))
             awaited = set(connection.scalars(sa.select(uploads.c.file_id)))
-        for folder in folders:
-            if folder.name not in awaited:
-                shutil.rmtree(folder, ignore_errors=True)
+        for name in names:
+            if name not in awaited:
+                self._objects.delete_folder(self._folder(name))
 
     def _select(self, condition: sa.ColumnElement[bool]) -> Upload | None:
         with reading(self._engine) as connection:
@@ -167,7 +169,7 @@ class Uploads:
         return Upload(row.file_id, announced, row.created_at, row.expires_at)
 
     def _append(self, draft: Draft, upload: Upload, number: int, tag: str) -> None:
-        path = self._part(upload, number, tag)
+        path = self._objects.file(self._part(upload, number, tag))
         if SHA256.fullmatch(tag) is None or not path.exists():
             raise SpecInvalid(f"part {number} has not come, or has another ETag", field="parts")
         with path.open("rb") as part:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,12 +18,16 @@ from core.errors import NotFound, ResultsMissing, SpecInvalid, first_problem
 from core.job import STAGES, Job, OpenJob, Stage
 from core.plan import MANIFEST_VERSION, Manifest, Shard
 from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
-from store.files.atomic import publish, storing
+from store.files.atomic import storing
+from store.objects.disk import DISK
+from store.objects.objects import Objects, overtaken
 from store.results import schemas
-from store.results.journal import count_records
-from store.results.parquet import JOB_FOLDER, damaged, missing, newer, place, read_parquet, version_of, write_parquet
+from store.results.journal import Journal, JournalRead, count_records, damage, read_journal
+from store.results.log import JobLog, LogPage, read_log
+from store.results.parquet import JOB_FOLDER, as_parquet, damaged, missing, newer, place, read_parquet, version_of
 from store.results.repeated import count_repeated, has_trials, of_trial
 from store.results.schemas import SCHEMAS, Kind
+from store.results.segments import SegmentedJournal
 
 
 class CallEnd(NamedTuple):
@@ -70,19 +74,33 @@ class JobFolder:
     crash in between leaves the journal to do it again from.
     """
 
-    def __init__(self, results: Path, job_id: str) -> None:
-        """Name the folder; raises SpecInvalid if `job_id` could lead elsewhere."""
+    def __init__(self, results: Path, job_id: str, objects: Objects = DISK) -> None:
+        """Name the folder, whose files are `objects`; raises SpecInvalid if `job_id` could lead elsewhere."""
         if not re.fullmatch(r"[A-Za-z0-9_-]+", job_id):
             raise SpecInvalid(f"{job_id!r} is not a job id: letters, digits, '_' and '-' only", field="job_id")
         self.job_id = job_id
+        self.objects = objects
         self.path = results / f"{JOB_FOLDER}{job_id}"
         self._tombstone = results / f".deleted-{job_id}"
         self._lock = self.path / ".lock"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same folder, by whomever it was named."""
+        return isinstance(other, JobFolder) and (self.path, self.objects) == (other.path, other.objects)
+
+    def __hash__(self) -> int:
+        """Hash as equality has it."""
+        return hash(self.path)
 
     @property
     def job_path(self) -> Path:
         """Where the job itself is written once it has ended."""
         return self.path / "job.parquet"
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the frozen plan lies."""
+        return self.path / "manifest.json"
 
     @property
     def log_path(self) -> Path:
@@ -138,9 +156,9 @@ class JobFolder:
 
     def read_manifest(self) -> Manifest | None:
         """Return the frozen plan; None if resolve has not finished."""
-        path = self.path / "manifest.json"
+        path = self.manifest_path
         try:
-            plan = orjson.loads(path.read_bytes())
+            plan = orjson.loads(self.objects.latest(path).read_bytes())
             version = plan["schema_version"]
         except FileNotFoundError:
             return None
@@ -156,7 +174,7 @@ class JobFolder:
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the frozen plan, after all samples: it says that they are whole."""
         text = manifest.model_dump_json(indent=2)
-        publish(self.path / "manifest.json", lambda file: file.write_text(text, encoding="utf-8"))
+        self.objects.put(self.manifest_path, lambda file: file.write_text(text, encoding="utf-8"))
 
     def write_samples(self, shard: Shard, items: Sequence[str]) -> None:
         """Write a shard's rows, given as JSON texts."""
@@ -164,8 +182,8 @@ class JobFolder:
 
     def copy_samples(self, other: "JobFolder", shard: Shard) -> None:
         """Have the rows of another job's shard as one's own, in the file as it was written."""
-        source = other.file("samples", shard.index)
-        publish(self.file("samples", shard.index), lambda file: shutil.copyfile(source, file))
+        source = other.objects.file(other.file("samples", shard.index))
+        self._publish(self.file("samples", shard.index), lambda file: shutil.copyfile(source, file))
 
     def read_samples(self, shard: Shard) -> list[dict[str, Any]]:
         """Return a shard's rows."""
@@ -187,22 +205,30 @@ class JobFolder:
 
     def count_judged(self) -> int:
         """Return how many shards are judged."""
-        return sum(1 for _ in self.path.glob("scores/*.parquet"))
+        return len(self.files("scores"))
 
     def is_finished(self, stage: Stage, shard: Shard) -> bool:
         """Whether a shard has passed a stage."""
-        return self.file(FINISHED_BY[stage], shard.index).exists()
+        return self.objects.exists(self.file(FINISHED_BY[stage], shard.index))
+
+    def finished(self, stage: Stage) -> frozenset[int]:
+        """Return the numbers of the shards that have passed a stage."""
+        return frozenset(int(file.stem) for file in self.files(FINISHED_BY[stage]))
 
     def finish_generate(self, shard: Shard, outputs: Sequence[Output], calls: Sequence[Call]) -> None:
         """Turn a generated shard into Parquet; its journal goes."""
         self._write_calls("generate", shard, calls)
         self._write("outputs", shard.index, schemas.outputs_table(outputs))
-        self.journal("generate", shard).unlink(missing_ok=True)
+        self.objects.delete(self.journal("generate", shard))
+
+    def published_calls(self, stage: Stage, shard: Shard) -> list[Call] | None:
+        """Return the calls of a shard's stage that an engine has published, whether it came to finish it; else None."""
+        table = self.read_rows(self.calls_file(stage, shard), "calls")
+        return None if table is None else schemas.calls_of(table)
 
     def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
         """Return the calls of a finished shard's stage."""
-        table = read_parquet(self.calls_file(stage, shard), SCHEMAS["calls"])
-        return [] if table is None else schemas.calls_of(table)
+        return self.published_calls(stage, shard) or []
 
     def check_intact(self, shard: Shard) -> None:
         """Check that the files that are there of a shard are as they were written.
@@ -211,20 +237,21 @@ class JobFolder:
         """
         kinds: tuple[Kind, ...] = ("samples", *FINISHED_BY.values())
         for kind in kinds:
-            version_of(self.file(kind, shard.index), SCHEMAS[kind])
+            version_of(self.objects.file(self.file(kind, shard.index)), SCHEMAS[kind])
         for stage in STAGES:
-            version_of(self.calls_file(stage, shard), SCHEMAS["calls"])
+            version_of(self.objects.file(self.calls_file(stage, shard)), SCHEMAS["calls"])
 
     def extent(self) -> tuple[int, int]:
         """Return how far the job has come: the stages that shards have finished, and the calls that others made."""
-        finished = {path.stem for path in self.path.glob("calls/*.parquet")}
-        return len(finished), sum(count_records(path) for path in self.journals() if path.stem not in finished)
+        finished = {path.stem for path in self.files("calls")}
+        return len(finished), sum(
+            count_records(path, self.objects) for path in self.journals() if path.stem not in finished
+        )
 
     def call_ends(self) -> list[CallEnd]:
         """Return the ways in which the calls to each model have ended, over all finished shards."""
         keys = ["task", "target", "metric", "outcome"]
-        files = sorted((self.path / "calls").glob("*.parquet"))
-        read = (read_parquet(file, SCHEMAS["calls"], [*keys, "error", "status"]) for file in files)
+        read = (self.read_rows(file, "calls", [*keys, "error", "status"]) for file in self.files("calls"))
         tables = [table for table in read if table is not None]
         if not tables:
             return []
@@ -240,7 +267,7 @@ class JobFolder:
         """Turn a judged shard into Parquet; its journal goes."""
         self._write_calls("judge", shard, calls)
         self._write("scores", shard.index, schemas.scores_table(scores))
-        self.journal("judge", shard).unlink(missing_ok=True)
+        self.objects.delete(self.journal("judge", shard))
 
     def read_scores(self, shard: Shard) -> list[Score] | None:
         """Return a shard's scores; None if it is not judged yet."""
@@ -261,7 +288,7 @@ class JobFolder:
 
     def read_responses(self, shard: Shard) -> Iterator[tuple[str, str]]:
         """Yield target and response of each answered call of a generated shard; none where nothing was asked."""
-        table = read_parquet(self.calls_file("generate", shard), SCHEMAS["calls"], ["target", "response"])
+        table = self.read_rows(self.calls_file("generate", shard), "calls", ["target", "response"])
         if table is not None:
             answered = table.filter(table["response"].is_valid())
             yield from zip(answered["target"].to_pylist(), answered["response"].to_pylist(), strict=True)
@@ -269,8 +296,8 @@ class JobFolder:
     def count_passed(self) -> Counter[ScoreOf]:
         """Count the scores that passed, over all finished shards."""
         passed = Counter[ScoreOf]()
-        for file in sorted((self.path / "scores").glob("*.parquet")):
-            table = read_parquet(file, SCHEMAS["scores"], [*ScoreOf._fields, "passed"])
+        for file in self.files("scores"):
+            table = self.read_rows(file, "scores", [*ScoreOf._fields, "passed"])
             if table is not None:
                 counts = table.group_by(list(ScoreOf._fields)).aggregate([("passed", "sum")])
                 passed.update({ScoreOf(*key): count or 0 for *key, count in map(dict.values, counts.to_pylist())})
@@ -279,8 +306,7 @@ class JobFolder:
     def unscored(self) -> dict[ScoreOf, dict[Outcome, str | None]]:
         """Return an error for each outcome of the scores that have no value, over all finished shards."""
         keys = [*ScoreOf._fields, "outcome"]
-        files = sorted((self.path / "scores").glob("*.parquet"))
-        read = (read_parquet(file, SCHEMAS["scores"], [*keys, "error"]) for file in files)
+        read = (self.read_rows(file, "scores", [*keys, "error"]) for file in self.files("scores"))
         errors: dict[ScoreOf, dict[Outcome, str | None]] = {}
         for table in read:
             ends = [] if table is None else table.group_by(keys).aggregate([("error", "min")]).to_pylist()
@@ -292,7 +318,7 @@ class JobFolder:
     def count_outputs(self) -> dict[tuple[str, str], OutputCount]:
         """Count the outputs, and those that were cut off, by task and target, over all finished shards."""
         keys = ["task", "target"]
-        files = sorted((self.path / "outputs").glob("*.parquet"))
+        files = map(self.objects.file, self.files("outputs"))
         read = ((file, read_parquet(file, SCHEMAS["outputs"], [*keys, "trial", "truncated"])) for file in files)
         tables = {file: table for file, table in read if table is not None}
         if not tables:
@@ -307,21 +333,21 @@ class JobFolder:
 
     def write_summaries(self, summaries: Sequence[Summary]) -> None:
         """Write the aggregates, those of an earlier attempt being replaced."""
-        self._write("summaries", 0, schemas.summaries_table(summaries))
+        self.objects.put(self.file("summaries", 0), as_parquet(schemas.summaries_table(summaries)))
 
     def read_summaries(self) -> list[Summary] | None:
         """Return the aggregates; None before they are written."""
-        table = self._read("summaries", 0)
+        table = read_parquet(self.objects.latest(self.file("summaries", 0)), SCHEMAS["summaries"])
         return None if table is None else schemas.summaries_of(table)
 
     def later_fields(self, kind: Kind, index: int) -> list[str]:
         """Return the fields that a file lacks since they came with a later release."""
-        version = version_of(self.file(kind, index), SCHEMAS[kind])
+        version = version_of(self.objects.file(self.file(kind, index)), SCHEMAS[kind])
         return [column.name for column in SCHEMAS[kind].columns if version is not None and column.since > version]
 
     def write_job(self, job: Job | OpenJob) -> None:
         """Write what the `jobs` view shows of the job."""
-        write_parquet(self.job_path, schemas.job_table(job))
+        self.objects.put(self.job_path, as_parquet(schemas.job_table(job)))
 
     def read_status(self) -> str | None:
         """Return the status that the job ended in; None before that."""
@@ -330,12 +356,21 @@ class JobFolder:
 
     def read_job(self) -> dict[str, Any] | None:
         """Return what was written of the job, by column; None before it has ended."""
-        table = read_parquet(self.job_path, schemas.JOB)
+        table = read_parquet(self.objects.latest(self.job_path), schemas.JOB)
         return None if table is None else dict(zip(schemas.JOB.arrow.names, next(schemas.JOB.rows(table)), strict=True))
 
     def parquet_files(self) -> list[Path]:
         """Return all Parquet files that are there."""
-        return sorted(self.path.rglob("*.parquet"))
+        kinds = (self.path / name for name in self.objects.names(self.path))
+        return sorted(file for folder in (self.path, *kinds) for file in self._parquet_in(folder))
+
+    def files(self, kind: Kind) -> list[Path]:
+        """Return the files of a kind that are there, in their order."""
+        return self._parquet_in(self.path / kind)
+
+    def read_rows(self, file: Path, kind: Kind, columns: list[str] | None = None) -> pa.Table | None:
+        """Return the columns of a file of rows that shards have finished, as `read_parquet` does."""
+        return read_parquet(self.objects.file(file), SCHEMAS[kind], columns)
 
     def check_files(self) -> None:
         """See that the plan and all result files can be read, before one begins to send what is in them.
@@ -344,12 +379,39 @@ class JobFolder:
         """
         self.read_manifest()
         for kind, schema in SCHEMAS.items():
-            for file in sorted((self.path / kind).glob("*.parquet")):
-                version_of(file, schema)
+            for file in self.files(kind):
+                version_of(self.objects.file(file), schema)
 
     def journals(self) -> list[Path]:
         """Return the journals that are there."""
-        return sorted(self.path.glob("journal/*.journal"))
+        folder = self.path / "journal"
+        return [folder / name for name in self.objects.names(folder) if name.endswith(".journal")]
+
+    def open_journal(self, stage: Stage, shard: Shard) -> Journal | SegmentedJournal:
+        """Open the journal of an unfinished shard for writing calls down."""
+        path = self.journal(stage, shard)
+        segments = self.objects.segments(path)
+        return Journal(path) if segments is None else SegmentedJournal(segments)
+
+    def open_log(self) -> JobLog:
+        """Open the job's log for writing."""
+        return JobLog(self.log_path, self.objects.segments(self.log_path))
+
+    def read_log(self, *, start: int = 0, limit: int | None = None) -> LogPage:
+        """Return a page of the job's log, as the function of this name does."""
+        return read_log(self.log_path, self.objects, start=start, limit=limit)
+
+    def read_journal(self, path: Path) -> JournalRead:
+        """Return what a journal holds, as the function of this name does."""
+        return read_journal(path, self.objects)
+
+    def damage_of_journal(self, path: Path) -> str | None:
+        """Return what is wrong first with a journal, besides an end that is torn."""
+        try:
+            with self.objects.appended(path) as file:
+                return damage(file.read(), may_be_torn=True)
+        except FileNotFoundError:
+            return None  # its shard was finished just now
 
     def remove(self) -> None:
         """Remove the folder, which is out of sight at once; may be repeated after a crash."""
@@ -358,19 +420,25 @@ class JobFolder:
         with suppress(FileNotFoundError):
             self.path.rename(self._tombstone)
             shutil.rmtree(self._tombstone)
+        self.objects.delete_folder(self.path)
 
     def _write(self, kind: Kind, index: int, table: pa.Table) -> None:
-        write_parquet(self.file(kind, index), table)
+        self._publish(self.file(kind, index), as_parquet(table))
 
     def _write_calls(self, stage: Stage, shard: Shard, calls: Sequence[Call]) -> None:
-        write_parquet(self.calls_file(stage, shard), schemas.calls_table(calls))
+        self._publish(self.calls_file(stage, shard), as_parquet(schemas.calls_table(calls)))
+
+    def _publish(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Write what is written once. Raises StorageFailed if another engine has written it otherwise."""
+        if not self.objects.publish(path, write):
+            raise overtaken(path)
 
     def _read(self, kind: Kind, index: int) -> pa.Table | None:
-        return read_parquet(self.file(kind, index), SCHEMAS[kind])
+        return self.read_rows(self.file(kind, index), kind)
 
     def _read_columns(self, kind: Kind, shard: Shard, names: list[str], trial: int | None) -> Iterator[tuple[Any, ...]]:
         read = names if trial is None else [*names, "trial"]
-        table = read_parquet(self.file(kind, shard.index), SCHEMAS[kind], read)
+        table = self.read_rows(self.file(kind, shard.index), kind, read)
         if table is None:
             raise missing(self.file(kind, shard.index))
         if trial is not None:
@@ -392,18 +460,21 @@ class JobFolder:
         """Remove what an engine left that was killed between two steps."""
         for temporary in (*self.path.glob("*/.*.tmp"), *self.path.glob(".manifest.json.*.tmp")):
             temporary.unlink(missing_ok=True)
-        if not (self.path / "manifest.json").exists():
-            shutil.rmtree(self.path / "samples", ignore_errors=True)  # of a plan that was never made
-        for stage, kind in FINISHED_BY.items():
-            for journal in self.path.glob(f"journal/{stage}-*.journal"):
-                index = journal.stem.removeprefix(f"{stage}-")
-                if (self.path / kind / f"{index}.parquet").exists():
-                    journal.unlink(missing_ok=True)
+        if not self.objects.exists(self.manifest_path):
+            self.objects.delete_folder(self.path / "samples")  # of a plan that was never made
+        finished = {f"{stage}-{index:05}" for stage in STAGES for index in self.finished(stage)}
+        for journal in self.journals():
+            if journal.stem in finished:
+                self.objects.delete(journal)
+
+    def _parquet_in(self, folder: Path) -> list[Path]:
+        return [folder / name for name in self.objects.names(folder) if name.endswith(".parquet")]
 
 
-def job_ids(results: Path) -> list[str]:
+def job_ids(results: Path, objects: Objects = DISK) -> list[str]:
     """Return the jobs that have a folder."""
-    return sorted(path.name.removeprefix(JOB_FOLDER) for path in results.glob(f"{JOB_FOLDER}*"))
+    names = objects.names(results)
+    return [name.removeprefix(JOB_FOLDER) for name in names if name.startswith(JOB_FOLDER)]
 
 
 def _locks_at_once(descriptor: int, kind: int) -> bool:

@@ -17,6 +17,8 @@ import orjson
 from core.errors import SchemaMismatch
 from core.result import Call
 from store.files.atomic import storing, sync
+from store.objects.disk import DISK
+from store.objects.objects import Objects
 from store.results.columns import well_formed
 from store.results.parquet import place
 from store.results.rows import call_of, call_row
@@ -85,6 +87,10 @@ class Journal:
                 os.fsync(self._descriptor)
             self._synced = end
 
+    def unkept(self) -> list[Call]:
+        """Return the calls that were appended and not written, of which there are none."""
+        return []
+
     def close(self) -> None:
         """Sync and close."""
         try:
@@ -103,7 +109,7 @@ class Journal:
         self.close()
 
 
-def read_journal(path: Path) -> JournalRead:
+def read_journal(path: Path, objects: Objects = DISK) -> JournalRead:
     """Read the whole records of a journal; one that does not exist is empty.
 
     A last record that was not written whole is dropped. Any other damaged record is skipped and
@@ -112,7 +118,8 @@ def read_journal(path: Path) -> JournalRead:
     Raises SchemaMismatch if that was a newer one.
     """
     try:
-        return parse_journal(path.read_bytes())
+        with objects.appended(path) as file:
+            return parse_journal(file.read())
     except FileNotFoundError:
         return JournalRead([], 0)
     except SchemaMismatch as error:
@@ -129,10 +136,11 @@ def parse_journal(data: bytes) -> JournalRead:
     return JournalRead(calls, len(payloads) - len(calls))
 
 
-def count_records(path: Path) -> int:
+def count_records(path: Path, objects: Objects = DISK) -> int:
     """Count the records of a journal, damaged ones among them; one that does not exist has none."""
     try:
-        return path.read_bytes().count(b"\n")
+        with objects.appended(path) as file:
+            return file.read().count(b"\n")
     except FileNotFoundError:
         return 0
 

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import threading
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Literal, NamedTuple
 
 import orjson
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, StorageFailed
 from core.job import utcnow
 from core.text import json_line
+from store.objects.disk import DISK
+from store.objects.objects import Objects, Segments
 
 logger = logging.getLogger("assay.results")
 
@@ -41,14 +44,14 @@ class LogPage(NamedTuple):
     end: int
 
 
-def read_log(path: Path, *, start: int = 0, limit: int | None = None) -> LogPage:
+def read_log(path: Path, objects: Objects = DISK, *, start: int = 0, limit: int | None = None) -> LogPage:
     """Read up to `limit` lines from the byte offset `start`; a log that does not exist is empty.
 
     A line that is still being written is left out, and so is one that a full disk has cut short.
     Raises InvalidInput if no line starts there.
     """
     try:
-        with path.open("rb") as file:
+        with objects.appended(path) as file:
             total = sum(line.endswith(b"\n") for line in file)
             if not 0 <= start <= file.tell():
                 raise InvalidInput("Invalid page cursor")
@@ -75,11 +78,12 @@ def _line(text: bytes) -> LogLine | None:
 
 
 class JobLog:
-    """Appends to `log.jsonl`; byte offsets into it are stable cursors."""
+    """Appends to `log.jsonl`, a file or its segments; byte offsets into it are stable cursors."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, segments: Segments | None = None) -> None:
         """Name the file; it is made with its first line."""
         self._path = path
+        self._segments = segments
         self._fd = -1
         self._torn = False
         self._lock = threading.Lock()
@@ -94,8 +98,8 @@ class JobLog:
         line = json_line(orjson.dumps({"time": utcnow(), "level": level, "step": step, "message": message}))
         with self._lock:
             try:
-                self._append(line)
-            except OSError as error:
+                self._segments.append(line) if self._segments else self._append(line)
+            except (OSError, StorageFailed) as error:
                 self.lost += 1
                 if self.lost == 1:
                     logger.warning("Lines of %s are lost: %s", self._path, error)
@@ -113,8 +117,15 @@ class JobLog:
         if self._torn:
             raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes were written")
 
+    def sync(self) -> None:
+        """Keep the lines that are held back where a file cannot be added to. Raises StorageFailed."""
+        if self._segments:
+            self._segments.sync()
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. Lines that cannot be kept by then are lost."""
+        with suppress(StorageFailed):
+            self.sync()
         with self._lock:
             descriptor, self._fd = self._fd, -1
             if descriptor >= 0:

@@ -14,7 +14,7 @@ from core.plan import Shard
 from core.result import Call, Output, Score
 from store.results import schemas
 from store.results.folder import JobFolder
-from store.results.parquet import missing, read_parquet
+from store.results.parquet import missing
 from store.results.schemas import SCHEMAS, Kind
 
 
@@ -30,25 +30,25 @@ class SampleRows:
 
 def read_sample(folder: JobFolder, shard: Shard, sample: int) -> SampleRows:
     """Return what the finished stages of a shard hold of a sample; raises as `read_parquet` does."""
-    items = _rows(folder.file("samples", shard.index), "samples", sample)
+    items = _rows(folder, folder.file("samples", shard.index), "samples", sample)
     if not len(items):
         raise missing(folder.file("samples", shard.index))
     calls = [
         call
         for stage in STAGES
         if folder.is_finished(stage, shard)
-        for call in schemas.calls_of(_rows(folder.calls_file(stage, shard), "calls", sample))
+        for call in schemas.calls_of(_rows(folder, folder.calls_file(stage, shard), "calls", sample))
     ]
     return SampleRows(
         orjson.loads(items["item"][0].as_py()),
-        schemas.outputs_of(_rows(folder.file("outputs", shard.index), "outputs", sample)),
-        schemas.scores_of(_rows(folder.file("scores", shard.index), "scores", sample)),
+        schemas.outputs_of(_rows(folder, folder.file("outputs", shard.index), "outputs", sample)),
+        schemas.scores_of(_rows(folder, folder.file("scores", shard.index), "scores", sample)),
         calls,
     )
 
 
-def _rows(path: Path, kind: Kind, sample: int) -> pa.Table:
-    table = read_parquet(path, SCHEMAS[kind])
+def _rows(folder: JobFolder, path: Path, kind: Kind, sample: int) -> pa.Table:
+    table = folder.read_rows(path, kind)
     if table is None:
         return SCHEMAS[kind].arrow.empty_table()
     return table.filter(pc.equal(table["sample"], sample))

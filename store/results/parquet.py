@@ -1,5 +1,6 @@
 """Result files as Parquet: written whole with checksum and version, and read only as they were written."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -8,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import ResultsMissing, SchemaMismatch
-from store.files.atomic import publish
 from store.results.checksum import is_intact, with_checksum
 from store.results.columns import VERSION_KEY, Schema
 
@@ -20,12 +20,12 @@ JOB_FOLDER: Final = "job_id="
 Signature = tuple[int, int, int]
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Put a table in the place of a file. Raises StorageFull."""
+def as_parquet(table: pa.Table) -> Callable[[Path], object]:
+    """Return what fills a file with a table."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     content = with_checksum(sink.getvalue().to_pybytes())
-    publish(path, lambda file: file.write_bytes(content))
+    return lambda file: file.write_bytes(content)
 
 
 def read_parquet(path: Path, schema: Schema, columns: list[str] | None = None) -> pa.Table | None:

@@ -75,8 +75,9 @@ class Samples:
         """Look at what there is; a job that is not resolved has nothing."""
         manifest = folder.read_manifest()
         shards = manifest.shards if manifest else ()
-        generated = tuple(shard for shard in shards if folder.is_finished("generate", shard))
-        judged = frozenset(shard.index for shard in generated if folder.is_finished("judge", shard))
+        finished = folder.finished("generate") if manifest else frozenset()
+        generated = tuple(shard for shard in shards if shard.index in finished)
+        judged = folder.finished("judge") & finished if manifest else frozenset()
         tasks = [task.name for task in manifest.spec.tasks] if manifest else []
         targets = [target.name for target in manifest.spec.targets] if manifest else []
         with duckdb.connect(":memory:", config=BOUNDS) as connection:
@@ -200,7 +201,7 @@ class Samples:
     ) -> pa.Table:
         """Answer a statement over some of the shards; raises ResultsMissing if a file is gone or damaged."""
         for kind in kinds:
-            self._view(kind, self._files(kind, shards))
+            self._view(kind, list(map(self.folder.objects.file, self._files(kind, shards))))
         try:
             return self.connection.sql(statement, params=values).to_arrow_table()
         except duckdb.IOException as error:  # a file went since it was looked at

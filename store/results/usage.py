@@ -14,9 +14,6 @@ from core.result import CallOutcome, Role, Usage
 from core.spec import ModelTarget
 from store.results import schemas
 from store.results.folder import JobFolder
-from store.results.journal import read_journal
-from store.results.parquet import read_parquet
-from store.results.schemas import SCHEMAS
 
 KEYS: Final = ["role", "task", "target", "metric", "outcome", "paid_by"]
 TOKENS: Final = [each.name for each in fields(Usage)]
@@ -107,16 +104,17 @@ def _count(usage: ModelUsage, group: _Group) -> None:
 
 
 def _finished(folder: JobFolder) -> Iterator[_Group]:
-    for file in sorted((folder.path / "calls").glob("*.parquet")):
-        table = read_parquet(file, SCHEMAS["calls"], [*KEYS, "attempts", "seconds", *TOKENS])
+    for file in folder.files("calls"):
+        table = folder.read_rows(file, "calls", [*KEYS, "attempts", "seconds", *TOKENS])
         if table is not None:
             yield from _groups(table)
 
 
 def _journalled(folder: JobFolder) -> Iterator[_Group]:
+    finished = {file.stem for file in folder.files("calls")}
     for path in folder.journals():
-        if not (folder.path / "calls" / f"{path.stem}.parquet").exists():
-            calls = {call.key: call for call in read_journal(path).calls}
+        if path.stem not in finished:
+            calls = {call.key: call for call in folder.read_journal(path).calls}
             yield from _groups(schemas.calls_table(calls.values()))
 
 

@@ -20,7 +20,6 @@ from core.plan import Manifest, Shard
 from core.result import Call, CallKey, Output, Score
 from store.results.checksum import is_intact
 from store.results.folder import JobFolder
-from store.results.journal import damage
 from tasks.fsck.rederive import (
     OUTPUT_KEY,
     SUMMARY_KEY,
@@ -95,7 +94,7 @@ def fsck(folder: JobFolder) -> Report:
 
     Raises NotFound if it has no results.
     """
-    if not folder.path.is_dir():
+    if not folder.objects.names(folder.path):
         raise NotFound(f"job {folder.job_id} has no results in {folder.path.parent}")
     report = Report(folder.job_id)
     try:
@@ -121,7 +120,7 @@ def _described(folder: JobFolder, found: Differs) -> Difference:
 
 def _check(folder: JobFolder, report: Report) -> None:
     for path in folder.parquet_files():
-        if not is_intact(path.read_bytes()):
+        if not is_intact(folder.objects.latest(path).read_bytes()):
             raise Differs(path, "the file is not as it was written")
     report.status = folder.read_status()
     completed = report.status == "completed"
@@ -138,11 +137,7 @@ def _check_journals(folder: JobFolder, *, completed: bool) -> None:
     for path in folder.journals():
         if completed:
             raise Differs(path, "the job is completed, and yet there is a journal")
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            continue  # its shard was finished just now
-        if problem := damage(content, may_be_torn=True):
+        if problem := folder.damage_of_journal(path):
             raise Differs(path, problem)
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
@@ -20,7 +19,6 @@ from core.job import ListedJob
 from core.result import Summary
 from flows.links import flow_run_url
 from store.results.folder import JobFolder
-from store.results.log import read_log
 from store.results.statistics import Statistics
 from tasks.slices import count_results, slice_summaries, summaries_so_far
 from tasks.summaries import complete_summaries
@@ -87,8 +85,8 @@ def show_job(
     """Show how a job did, and how it goes while it runs."""
     job = state.jobs.get(find(state, job_id).id)
     folder = state.folder(job.id)
-    counted, columns = _counted(folder.path, job.id, job.finished_at) if job.finished_at else count_results(folder)
-    log = read_log(folder.log_path, start=0, limit=LOG_LINES)
+    counted, columns = _counted(folder, job.finished_at) if job.finished_at else count_results(folder)
+    log = folder.read_log(start=0, limit=LOG_LINES)
     return page(
         request,
         "jobs/job.html",
@@ -145,19 +143,19 @@ def read_figures(folder: JobFolder) -> views.Figures:
     summaries = complete_summaries(folder)
     if summaries is not None:
         return views.figures(summaries)
-    return views.figures(_so_far(folder.path, folder.job_id, folder.count_judged()), is_part=True)
+    return views.figures(_so_far(folder, folder.count_judged()), is_part=True)
 
 
 @lru_cache(maxsize=64)
-def _counted(path: Path, job_id: str, _ended: datetime) -> tuple[Statistics, list[str]]:
+def _counted(folder: JobFolder, _ended: datetime) -> tuple[Statistics, list[str]]:
     """Return what is counted once of a job that has ended, whose results change no more."""
-    return count_results(JobFolder(path.parent, job_id))
+    return count_results(folder)
 
 
 @lru_cache(maxsize=64)
-def _so_far(path: Path, job_id: str, _judged: int) -> list[Summary]:
+def _so_far(folder: JobFolder, _judged: int) -> list[Summary]:
     """Return the scores of so many judged shards, which are summed up once."""
-    return summaries_so_far(JobFolder(path.parent, job_id), most=LIVE_SAMPLES)
+    return summaries_so_far(folder, most=LIVE_SAMPLES)
 
 
 def _summaries(state: State, job: ListedJob) -> list[Summary]:

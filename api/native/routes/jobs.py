@@ -15,7 +15,6 @@ from api.native.retry import to_retry
 from api.native.translate import to_new_job
 from core.errors import InvalidInput
 from core.job import Intent, Job, ListedJob
-from store.results.log import read_log
 from store.results.usage import usage_by_model
 from tasks.slices import count_results, slice_summaries
 from tasks.summaries import complete_summaries
@@ -127,7 +126,7 @@ def list_logs(
     """Return some lines of a job's log, also while it runs."""
     folder = state.folder(find(state, job_id).id)
     try:
-        return present.to_log(read_log(folder.log_path, start=cursor, limit=limit))
+        return present.to_log(folder.read_log(start=cursor, limit=limit))
     except InvalidInput as error:
         raise refusal("cursor", error.message) from None
 

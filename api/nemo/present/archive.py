@@ -22,7 +22,7 @@ from core.plan import Shard
 from core.result import Call, Output, Score
 from core.text import visible
 from store.results.folder import JobFolder
-from store.results.log import LogLine, read_log
+from store.results.log import LogLine
 
 CHUNK_BYTES: Final = 1 << 16
 TOP: Final = "artifacts/"
@@ -59,7 +59,7 @@ def entries(job: ListedJob, folder: JobFolder, shown: bytes, results: bytes) -> 
 
 def log_entry(job: ListedJob, folder: JobFolder) -> Entry:
     """Return a job's log as a text file."""
-    lines = read_log(folder.log_path).lines
+    lines = folder.read_log().lines
     return Entry(f"{job.id.lower()}.log", map(_log_line, lines))
 
 

@@ -21,7 +21,6 @@ from api.nemo.translate import references
 from core.errors import InvalidInput, NotFound
 from core.job import TERMINAL, Face, Intent, Job, ListedJob, random_id
 from core.result import Summary
-from store.results.log import read_log
 
 FACE: Face = "nemo-v2"
 NO_RESULT: Final = "Job result not found"
@@ -98,7 +97,7 @@ def list_logs(
     job = state.jobs.listed(job_id, FACE)
     try:
         start = present.of_cursor(page_cursor) if page_cursor else 0
-        lines = read_log(state.folder(job.id).log_path, start=start, limit=limit)
+        lines = state.folder(job.id).read_log(start=start, limit=limit)
     except (ValueError, InvalidInput):
         refusal = {"loc": ("query", "page_cursor"), "msg": "Invalid page cursor", "type": "value_error"}
         raise RequestValidationError([refusal]) from None

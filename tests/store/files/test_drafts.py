@@ -13,7 +13,7 @@ def test_a_draft_goes_unless_it_was_moved(tmp_path: Path) -> None:
     with Draft(folder) as draft:
         draft.write(b"kept")
         draft.finish()
-        draft.move(folder / "elsewhere")
+        draft.path.replace(folder / "elsewhere")
     with Draft(folder) as draft:
         draft.write(b"dropped")
         assert len(list(folder.glob(PATTERN))) == 1
