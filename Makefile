@@ -16,7 +16,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test attack-test
+.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
 install: .venv/installed
 
@@ -169,6 +169,17 @@ many-test: install
 # Pause, resume, cancel, delete, Prefect's suspend and resume, and deaths, in random order while calls are made.
 race-test: install
 	$(BIN)/python -m bench.races --sequences $(SEQUENCES) --seed $(SEED) --write RELIABILITY.md
+
+# Several workers, over a Postgres and an object store of their own: Debian's packages, and for the store an environment.
+scale-test: install .venv/objects/installed
+	-ls /usr/lib/postgresql/*/bin/pg_ctl || apt-get install -y -qq postgresql
+	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.objects \
+		$(BIN)/python -m bench.apart --seed $(SEED) --write RELIABILITY.md
+
+.venv/objects/installed: tests/object_server.txt .venv/installed
+	$(PYTHON) -m venv .venv/objects
+	.venv/objects/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 # Tries of every kind to get into a running service, or to stall it. Pages of other sites are tried in Debian's Chromium,
 # which is installed where that may be done.

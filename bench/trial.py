@@ -16,6 +16,8 @@ from core.endpoint import Endpoint, Prompt
 from core.metric import OUTPUT, Judge, Range, StringCheck
 from core.result import Score
 from core.spec import EvaluationSpec, ModelTarget, Params, RowsDataset, TaskSpec
+from store.objects.disk import DISK
+from store.objects.objects import Objects
 from store.results.folder import JobFolder
 from tasks.fsck.results import Report, fsck
 
@@ -79,8 +81,10 @@ class Trial:
         *,
         samples: int,
         trials: int = 1,
+        objects: Objects = DISK,
     ) -> None:
-        """Begin with no job; each will have so many samples, asked so often."""
+        """Begin with no job; each will have so many samples, asked so often. Its results are `objects`."""
+        self._objects = objects
         self._jobs_url = f"{url}/api/assay/v1/jobs"
         self._results = results
         self._endpoint = endpoint
@@ -96,7 +100,7 @@ class Trial:
         spec = asked.model_dump(mode="json", exclude_none=True)
         headers = {"idempotency-key": f"{self._endpoint} {number}"}
         job = self._ask("POST", self._jobs_url, json={"spec": spec}, headers=headers)
-        self._folders.append(JobFolder(self._results, job["id"]))
+        self._folders.append(JobFolder(self._results, job["id"], self._objects))
 
     def top_up(self) -> None:
         """Have several jobs open, so that there is work beyond the next death."""
@@ -246,10 +250,10 @@ def _scores(folder: JobFolder) -> list[Score]:
 
 def _is_promoting(folder: JobFolder) -> bool:
     """Whether a finished stage of a shard still has its journal."""
-    return any((folder.path / "calls" / f"{journal.stem}.parquet").exists() for journal in folder.journals())
+    finished = {file.stem for file in folder.files("calls")}
+    return any(journal.stem in finished for journal in folder.journals())
 
 
 def _is_aggregating(folder: JobFolder) -> bool:
     """Whether all shards are judged."""
-    samples, scores = (len(list((folder.path / kind).glob("*.parquet"))) for kind in ("samples", "scores"))
-    return 0 < samples == scores
+    return 0 < len(folder.files("samples")) == folder.count_judged()

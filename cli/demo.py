@@ -16,6 +16,7 @@ from cli.signals import stop_signals
 from cli.summaries import read_summaries, show_summaries
 from cli.tables import plain_view
 from core.settings import Settings, make_folder
+from store.objects.place import place_of
 from store.results.views import query
 
 JOB_TIMEOUT_S = 120.0
@@ -149,6 +150,6 @@ def show_results(url: str, job_id: str) -> None:
 
 def show_query(settings: Settings, job_id: str) -> None:
     """Print a DuckDB query over the results, and its answer."""
-    columns, rows = query(settings.home / "results", QUERY, [job_id])
+    columns, rows = query(settings.home / "results", QUERY, [job_id], place_of(settings.store, settings.home))
     terminal.say(QUERY.replace("?", f"'{job_id}'"))
     put(plain_view(columns, rows))

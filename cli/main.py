@@ -285,7 +285,8 @@ def sql(query: str, *, format: Format | None = None, as_json: AsJson = False) ->
     """
     from cli.results import sql as print_answer
 
-    return print_answer(results_of_home(read_settings()), query, "jsonl" if as_json else format)
+    settings = read_settings()
+    return print_answer(results_of_home(settings), query, "jsonl" if as_json else format, settings.store)
 
 
 @app.command
@@ -306,10 +307,13 @@ def fsck(
         as_json: Print lines of JSON, for a script to read.
     """
     from cli.fsck import check
+    from store.objects.place import place_of
 
     if (job is None) != all_jobs:
         return _refuse("name one job, or --all", BAD_INPUT)
-    return check(results_of_home(read_settings()), job, as_json=as_json)
+    settings = read_settings()
+    objects = place_of(settings.store, settings.home)
+    return check(results_of_home(settings), job, as_json=as_json, objects=objects)
 
 
 @app.command

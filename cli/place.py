@@ -55,8 +55,11 @@ def noted(home: Path, url: str) -> Iterator[None]:
 
 
 def results_of_home(settings: Settings) -> Path:
-    """Return the folder of the results in the home. Raises Misconfigured if there is no home."""
-    if not settings.home.is_dir():
+    """Return the folder of the results in the home. Raises Misconfigured if there is no home.
+
+    Where ASSAY_STORE has the results none need be there.
+    """
+    if settings.store is None and not settings.home.is_dir():
         said_by = origin(["home"]) or "the default of ASSAY_HOME"
         remedy = "set ASSAY_HOME to the data folder of a service, or stand in the folder in which `assay serve` runs"
         raise Misconfigured(f"{settings.home} ({said_by}) is not there: {remedy}")

@@ -70,11 +70,12 @@ def conditions(task: str | None, outcome: str | None, where: Sequence[str]) -> d
     return asked
 
 
-def sql(folder: Path, statement: str, form: Format | None) -> int:
+def sql(folder: Path, statement: str, form: Format | None, store: str | None = None) -> int:
     """Print the answer to a query over the results; return the exit code. Raises InvalidInput."""
+    from store.objects.place import place_of
     from store.results.views import query as ask
 
-    put(plain_view(*ask(folder, statement)), form)
+    put(plain_view(*ask(folder, statement, objects=place_of(store, folder.parent))), form)
     return 0
 
 

@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     public_url: HttpUrl | None = None
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     database_url: str | None = None
+    store: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/[\w.-]+)*/?$")] | None = None
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     secret_key: SecretStr | None = None
     default_endpoint: HttpUrl | None = None
@@ -198,6 +199,7 @@ class Settings(BaseSettings):
             "ASSAY_HOST": self.host,
             "ASSAY_PORT": self.port,
             "ASSAY_DATASETS": self.datasets,
+            "ASSAY_STORE": self.store,
         }
         return {name: str(value) for name, value in chosen.items() if value is not None}
 

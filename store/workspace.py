@@ -17,8 +17,8 @@ from store.db.verdicts import Verdicts
 from store.files.atomic import storing
 from store.files.contents import Files
 from store.files.uploads import Uploads
-from store.objects.disk import DISK
 from store.objects.objects import Objects
+from store.objects.place import open_objects
 from store.private import close_to_others
 from store.results.folder import JobFolder
 from store.secrets import Vault, any_kept, load_key
@@ -63,7 +63,7 @@ class Workspace:
         with storing(settings.home):
             close_to_others(settings.home)
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
-        objects = DISK
+        objects = open_objects(settings)
         files = Files(engine, settings.home / "files", objects)
         return cls(
             settings=settings,

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -37,6 +37,12 @@ class Disk:
             return sorted(os.listdir(folder))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def below(self, folder: Path) -> Iterator[str]:
+        """Yield the names of all files below a folder, relative to it."""
+        start = len(str(folder)) + 1
+        for parent, _, names in os.walk(folder):
+            yield from (f"{parent}/{name}"[start:] for name in names)
 
     def appended(self, path: Path) -> BinaryIO:
         """Open a file."""

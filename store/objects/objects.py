@@ -4,7 +4,7 @@ An object is named by its path below the home, wherever it lies. Those that are 
 copy of one is as good as it; `latest` is for the few others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -29,9 +29,8 @@ class Segments(Protocol):
 class Objects(Protocol):
     """A place for objects; what it cannot do raises StorageFailed, or StorageFull."""
 
-    @property
-    def filesystem(self) -> FileSystem:
-        """What Arrow reads the objects by, which calls each by its `name`."""
+    filesystem: FileSystem
+    """What Arrow reads the objects by, which calls each by its `name`."""
 
     def name(self, path: Path) -> str:
         """Return what `filesystem` calls an object."""
@@ -47,6 +46,9 @@ class Objects(Protocol):
 
     def names(self, folder: Path) -> list[str]:
         """Return the names of what lies in a folder, sorted; none of one that is not there."""
+
+    def below(self, folder: Path) -> Iterable[str]:
+        """Return the names of all objects below a folder, relative to it and in any order."""
 
     def appended(self, path: Path) -> BinaryIO:
         """Open all that was appended to an object. Raises FileNotFoundError."""

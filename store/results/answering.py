@@ -16,6 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import AssayError, InvalidInput
+from store.objects.disk import DISK
+from store.objects.objects import Objects
+from store.objects.place import place_of
 from store.results.exports import Sink, csv_text, plain
 from store.results.views import check_files, open_views
 
@@ -39,11 +42,11 @@ REFUSED: Final = 3
 """The exit code where the errors' output has a sentence for the user."""
 
 
-def main(results: str, form: str, rows: str) -> int:
-    """Write the answer in a form, at most so many rows of it."""
+def main(results: str, form: str, rows: str, store: str | None = None) -> int:
+    """Write the answer in a form, at most so many rows of it; `store` is where ASSAY_STORE says that results lie."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     try:
-        for part in answer(Path(results), sys.stdin.read(), form, int(rows)):
+        for part in answer(Path(results), sys.stdin.read(), form, int(rows), place_of(store, Path(results).parent)):
             sys.stdout.buffer.write(part)
             sys.stdout.buffer.flush()
     except AssayError as error:
@@ -52,12 +55,12 @@ def main(results: str, form: str, rows: str) -> int:
     return 0
 
 
-def answer(results: Path, sql: str, form: str, rows: int) -> Iterator[bytes]:
+def answer(results: Path, sql: str, form: str, rows: int, objects: Objects = DISK) -> Iterator[bytes]:
     """Yield the answer as CSV or Parquet, or its beginning as JSON, with whether it goes on.
 
     Raises InvalidInput with what is wrong with the query.
     """
-    with open_views(results, BOUNDS) as connection:
+    with open_views(results, BOUNDS, objects) as connection:
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1:
@@ -74,7 +77,7 @@ def answer(results: Path, sql: str, form: str, rows: int) -> Iterator[bytes]:
             else:
                 yield from _parquet(found.to_arrow_reader(BLOCK), rows)
         except duckdb.Error as error:
-            check_files(results, str(error))
+            check_files(results, str(error), objects)
             raise InvalidInput(f"the query failed: {error}") from error
         except pa.ArrowNotImplementedError as error:
             raise InvalidInput(f"a value of the answer has no form in {form}; cast it to text: {error}") from error

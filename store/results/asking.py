@@ -40,17 +40,17 @@ class Page(NamedTuple):
     is_cut: bool
 
 
-def ask(results: Path, sql: str, *, rows: int) -> Page:
+def ask(results: Path, sql: str, *, rows: int, store: str | None = None) -> Page:
     """Answer a query with at most so many of its first rows, whose values are cut where they are long.
 
     Raises InvalidInput, saying what is wrong with it or which bound it met, and Conflict while others are answered.
     """
-    return Page(*json.loads(b"".join(parts(results, sql, "json", rows=rows))))
+    return Page(*json.loads(b"".join(parts(results, sql, "json", rows=rows, store=store))))
 
 
-def parts(results: Path, sql: str, form: Form, *, rows: int = MOST_ROWS) -> Iterator[bytes]:
+def parts(results: Path, sql: str, form: Form, *, rows: int = MOST_ROWS, store: str | None = None) -> Iterator[bytes]:
     """Yield an answer as a file while it is made. Raises as `ask` does."""
-    with _process(results, form, rows) as (process, is_late):
+    with _process(results, form, rows, store) as (process, is_late):
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -72,11 +72,22 @@ def _ended(is_late: bool) -> str:
 
 
 @contextmanager
-def _process(results: Path, form: Form, rows: int) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], bool]]]:
+def _process(
+    results: Path, form: Form, rows: int, store: str | None
+) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], bool]]]:
     with _turn() as give_back:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "store.results.answering", str(results.absolute()), form, str(rows)],
-            env={"ARROW_DEFAULT_MEMORY_POOL": "system"},
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "store.results.answering",
+                str(results.absolute()),
+                form,
+                str(rows),
+                *([store] if store else []),
+            ],
+            env={"ARROW_DEFAULT_MEMORY_POOL": "system", **(_of_store() if store else {})},
             cwd="/",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -98,6 +109,11 @@ def _process(results: Path, form: Form, rows: int) -> Iterator[tuple["subprocess
             finally:
                 timer.cancel()
                 process.kill()
+
+
+def _of_store() -> dict[str, str]:
+    """Return the variables that say where a bucket is and who may read it; SQL reads no variables."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 @contextmanager

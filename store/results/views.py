@@ -4,8 +4,8 @@ The files are read by Arrow and handed to DuckDB, whose own access to files and 
 for good, so that SQL given by a user can neither read nor write any file.
 """
 
-import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
-from pyarrow.fs import LocalFileSystem
 
 from core.errors import InvalidInput
+from store.objects.disk import DISK
+from store.objects.objects import Objects
 from store.results.columns import Schema
 from store.results.parquet import JOB_FOLDER, version_of
 from store.results.schemas import JOB, SCHEMAS
@@ -32,21 +33,23 @@ class Answer(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def query(results: Path, sql: str, parameters: Sequence[object] = ()) -> Answer:
+def query(results: Path, sql: str, parameters: Sequence[object] = (), objects: Objects = DISK) -> Answer:
     """Answer one query over the views.
 
     Raises InvalidInput with DuckDB's message if it cannot be done, and ResultsMissing if a file is damaged.
     """
-    with open_views(results) as connection:
+    with open_views(results, objects=objects) as connection:
         try:
             cursor = connection.execute(sql, list(parameters))
             return Answer([column[0] for column in cursor.description or ()], cursor.fetchall())
         except duckdb.Error as error:
-            check_files(results, str(error))
+            check_files(results, str(error), objects)
             raise InvalidInput(f"the query failed: {error}") from error
 
 
-def open_views(results: Path, bounds: Mapping[str, str | int] = {}) -> duckdb.DuckDBPyConnection:
+def open_views(
+    results: Path, bounds: Mapping[str, str | int] = {}, objects: Objects = DISK
+) -> duckdb.DuckDBPyConnection:
     """Open the views jobs, samples, calls, outputs, scores and summaries, as the files are now.
 
     Each has the columns of `store.results.schemas` and `job_id`, and is empty where there are no files. `bounds` are
@@ -59,22 +62,20 @@ def open_views(results: Path, bounds: Mapping[str, str | int] = {}) -> duckdb.Du
         "autoload_known_extensions": False,
     }
     connection = duckdb.connect(":memory:", config=closed)
-    folders = list(_job_folders(results.absolute()))
+    files = _files(results.absolute(), objects)
     for view, schema in views():
-        files = [(job_id, file) for job_id, folder in folders for file in _files(view, folder)]
-        connection.register(view, _dataset(schema.arrow, files))
+        connection.register(view, _dataset(schema.arrow, files[view], objects.name(results.absolute()), objects))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def check_files(results: Path, message: str) -> None:
+def check_files(results: Path, message: str, objects: Objects = DISK) -> None:
     """Raise ResultsMissing if a message tells of a view whose files could not be read, and one of them is damaged."""
     for view in re.findall(r"the stream registered as '(\w+)' failed", message):
         schema = dict(views())[view]
-        for _, folder in _job_folders(results.absolute()):
-            for file in _files(view, folder):
-                version_of(Path(file), schema)
+        for _, file in _files(results.absolute(), objects)[view]:
+            version_of(objects.file(results.absolute() / file), schema)
 
 
 def views() -> Iterator[tuple[str, Schema]]:
@@ -83,31 +84,22 @@ def views() -> Iterator[tuple[str, Schema]]:
     yield from SCHEMAS.items()
 
 
-def _dataset(schema: pa.Schema, files: Sequence[tuple[str, str]]) -> ds.Dataset:
+def _dataset(schema: pa.Schema, files: Sequence[tuple[str, str]], root: str, objects: Objects) -> ds.Dataset:
     return ds.FileSystemDataset.from_paths(
-        [file for _, file in files],
+        [f"{root}/{name}" for _, name in files],
         schema=schema.append(pa.field("job_id", pa.string())),
         format=PARQUET,
-        filesystem=LocalFileSystem(),
+        filesystem=objects.filesystem,
         partitions=[ds.field("job_id") == job_id for job_id, _ in files],
     )
 
 
-def _job_folders(results: Path) -> Iterator[tuple[str, str]]:
-    for name in _names(str(results)):
-        if name.startswith(JOB_FOLDER):
-            yield name.removeprefix(JOB_FOLDER), f"{results}/{name}"
-
-
-def _files(view: str, folder: str) -> list[str]:
-    if view == "jobs":
-        file = f"{folder}/job.parquet"
-        return [file] if os.path.isfile(file) else []
-    return [f"{folder}/{view}/{name}" for name in _names(f"{folder}/{view}") if name.endswith(".parquet")]
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def _files(results: Path, objects: Objects) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Return the files of each view, by their names below the results, with their jobs."""
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name in sorted(objects.below(results)):
+        folder, *within = name.split("/")
+        if folder.startswith(JOB_FOLDER) and name.endswith(".parquet") and not within[-1].startswith("."):
+            view = "jobs" if len(within) == 1 else within[0]
+            found[view].append((folder.removeprefix(JOB_FOLDER), name))
+    return found

@@ -55,8 +55,8 @@ def show_answer(
     answer, problem, status = None, None, 200
     try:
         if q.strip() and form != "html":
-            return _file(parts(state.results, q, form), form)
-        answer = ask(state.results, q, rows=SHOWN) if q.strip() else None
+            return _file(parts(state.results, q, form, store=state.settings.store), form)
+        answer = ask(state.results, q, rows=SHOWN, store=state.settings.store) if q.strip() else None
     except (InvalidInput, Conflict) as error:
         problem, status = error.message, 422 if isinstance(error, InvalidInput) else 409
     return page(

@@ -1,0 +1,154 @@
+"""Two workers, each with a disk of its own, over an object store and Postgres: kill -9, and the disk goes too.
+
+`python -m bench.apart`, which finds both servers by `tests.postgres` and `tests.objects`. Exits with 1 if a sample is
+missing or there twice, if a call was paid again after it was recorded, or if a figure does not add up.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from bench.reliability import table, verdict, write_section
+from bench.report import machine
+from bench.trial import Findings, Trial
+from bench.victims import Service, Victim, endpoint_process, free_port, kill_child
+from store.objects.place import place_of
+from tests import objects, postgres
+
+HEADING: Final = "Workers with nothing in common: `make scale-test`"
+LATENCY_S: Final = 0.1
+SAMPLES: Final = 400
+LONGEST_WAIT_S: Final = 4.0
+SECRET_KEY: Final = "the same for all"
+AT_MOST: Final = {"ASSAY_MAX_JOBS": "2"}
+"""So that one worker does not take all jobs."""
+
+
+class Distant:
+    """A worker on a home of its own, which is empty whenever it starts."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._starts = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it on an empty disk."""
+        self._starts += 1
+        self._home = self._folder / f"distant-{self._starts}"
+        self._home.mkdir()
+        environment = os.environ | self._settings | {"ASSAY_HOME": str(self._home)}
+        with (self._folder / "distant.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "flows"], env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def kill(self) -> None:
+        """Kill it, and take its disk away."""
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+        self._process.kill()
+
+
+def main() -> None:
+    """Kill, print what came of it, and write it down."""
+    parser = argparse.ArgumentParser(prog="python -m bench.apart", description=__doc__)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the processes are stopped
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-apart-", ignore_cleanup_errors=True) as folder,
+        postgres.schema(os.environ[postgres.VARIABLE]) as database,
+        endpoint_process(LATENCY_S) as endpoint,
+    ):
+        found = torment(Path(folder), database, endpoint, options.kills, options.seed)
+    text = report(found, options.seed)
+    print(text)
+    if options.write:
+        write_section(options.write, HEADING, text)
+    sys.exit(bool(found.failures))
+
+
+def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -> Findings:
+    """Kill the two workers in turn while both are at work, then let the jobs come to their end."""
+    chance = random.Random(seed)
+    store = f"{os.environ[objects.VARIABLE]}/{folder.name}"
+    shared = {"ASSAY_DATABASE_URL": database, "ASSAY_STORE": store, "ASSAY_SECRET_KEY": SECRET_KEY, **AT_MOST}
+    home = folder / "service"
+    home.mkdir()
+    service = Service(home, free_port(), shared)
+    sign_in = (home / "prefect" / "sign-in").read_text().strip()
+    prefect = {"PREFECT_API_URL": f"{service.said('Prefect')}/api", "PREFECT_API_AUTH_STRING": sign_in}
+    distant = Distant(folder, shared | prefect)
+
+    def kill(_victim: Victim) -> None:
+        if len(trial.found.kills) % 2:
+            kill_child(service.pid, "worker")
+        else:
+            distant.kill()
+            distant.start()
+
+    # Read from a third disk, on which there is nothing at first.
+    reader = folder / "reader"
+    trial = Trial(service.url, reader / "results", endpoint, kill, samples=SAMPLES, objects=place_of(store, reader))
+    try:
+        while len(trial.found.kills) < kills:
+            trial.top_up()
+            trial.strike("worker", "any", chance.uniform(1.0, LONGEST_WAIT_S))
+            print(f"{len(trial.found.kills)}: {trial.found.kills[-1].resumed_s}", file=sys.stderr, flush=True)
+        return trial.finish()
+    finally:
+        distant.stop()
+        service.stop()
+
+
+def report(found: Findings, seed: int) -> str:
+    """Return what came of the deaths as Markdown."""
+    again = sum(each.calls for each in found.repaid)
+    in_flight = sum(len(kill.death.in_flight) for kill in found.kills)
+    back = [kill.resumed_s for kill in found.kills if kill.resumed_s is not None]
+    claims = [
+        ("samples without both of their scores, or with a score twice", found.missing + found.duplicated, "0"),
+        ("calls paid again after they were recorded", sum(len(each.wrong) for each in found.repaid), "0"),
+        ("calls that the endpoint was asked", f"{found.asked:,}", ""),
+        ("of these paid again, having been in flight or less than a second old at a death", again, f"<= {in_flight}"),
+        ("calls in the results", f"{sum(each.calls for each in found.reports):,}", f"{found.asked - again:,}"),
+        ("jobs in which `assay fsck` finds a difference", sum(bool(each.difference) for each in found.reports), "0"),
+        ("seconds from a death to the next request", f"{max(back):.1f} at most, median {median(back):.1f}", ""),
+    ]
+    return f"""
+{len(found.kills)} deaths by kill -9 (seed {seed}) of two workers in turn, in {len(found.reports)} jobs of
+{found.samples:,} samples, each generated and judged. The workers have the database and the object store in common, and
+no folder; with the one that is killed its disk goes too. What they left is read on a third disk.
+
+{table(("", "found", "should be"), claims)}
+
+{verdict(found.failures)}
+
+{machine()}, load average {os.getloadavg()[1]:.1f}, {time.strftime("%d %B %Y")}
+"""
+
+
+if __name__ == "__main__":
+    main()

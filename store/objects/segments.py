@@ -1,0 +1,55 @@
+"""What is appended where files cannot be added to: held back for a moment, then kept as one small object."""
+
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Lock
+from typing import Final
+
+from core.errors import StorageFailed
+
+MOST: Final = 256
+"""So many appended pieces are held back at most; from half of them on they are kept without being asked to."""
+
+_writers: Final = ThreadPoolExecutor(4, thread_name_prefix="segments")
+
+
+class Pending:
+    """Pieces on their way into segments, which `keep` keeps; whoever appends one too many waits for that."""
+
+    def __init__(self, keep: Callable[[bytes], object]) -> None:
+        """Begin with none."""
+        self._keep = keep
+        self._pieces: list[bytes] = []
+        self._keeping = Lock()
+
+    def append(self, data: bytes) -> None:
+        """Take a piece. Raises StorageFailed, and does not take it, if too many are held back and cannot be kept."""
+        if len(self._pieces) >= MOST:
+            self.sync()
+        self._pieces.append(data)
+        if len(self._pieces) == MOST // 2:
+            _writers.submit(self._sync_if_possible)
+
+    def sync(self) -> None:
+        """Keep all pieces in one segment. Raises StorageFailed; they are held back still, and it may be done again."""
+        with self._keeping:
+            taken = len(self._pieces)
+            if taken:
+                self._keep(b"".join(self._pieces[:taken]))
+                del self._pieces[:taken]
+
+    def unkept(self) -> bytes:
+        """Return the pieces that are held back."""
+        return b"".join(self._pieces)
+
+    def _sync_if_possible(self) -> None:
+        with suppress(StorageFailed):  # whoever syncs next hears of it
+            self.sync()
+
+
+def segment_name() -> str:
+    """Return a name for a segment that comes after those there were, and is nobody else's."""
+    return f"{time.time_ns() // 1000:016}-{secrets.token_hex(4)}"
