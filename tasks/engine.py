@@ -302,8 +302,8 @@ class Engine:
     def _sync(self) -> None:
         with self._lock:
             for journal in self._journals:
-                journal.sync()
-        self.log.sync()
+                journal.sync_soon()
+        self.log.sync_soon()
 
     def _report(self) -> None:
         """Write the progress, unless another engine does, and heed the user's intent."""

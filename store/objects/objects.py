@@ -19,6 +19,9 @@ class Segments(Protocol):
     def append(self, data: bytes) -> None:
         """Take what comes next; it is kept within a second, or once there is much of it."""
 
+    def sync_soon(self) -> None:
+        """Have all that was taken kept, and do not wait for that."""
+
     def sync(self) -> None:
         """Keep all that was taken. Raises StorageFailed; nothing is lost by that, and it may be done again."""
 

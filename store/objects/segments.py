@@ -1,10 +1,10 @@
 """What is appended where files cannot be added to: held back for a moment, then kept as one small object."""
 
+import logging
 import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from threading import Lock
 from typing import Final
 
@@ -12,6 +12,8 @@ from core.errors import StorageFailed
 
 MOST: Final = 256
 """So many appended pieces are held back at most; from half of them on they are kept without being asked to."""
+
+logger = logging.getLogger("assay.store")
 
 _writers: Final = ThreadPoolExecutor(4, thread_name_prefix="segments")
 
@@ -24,6 +26,7 @@ class Pending:
         self._keep = keep
         self._pieces: list[bytes] = []
         self._keeping = Lock()
+        self._is_due = False
 
     def append(self, data: bytes) -> None:
         """Take a piece. Raises StorageFailed, and does not take it, if too many are held back and cannot be kept."""
@@ -31,6 +34,12 @@ class Pending:
             self.sync()
         self._pieces.append(data)
         if len(self._pieces) == MOST // 2:
+            self.sync_soon()
+
+    def sync_soon(self) -> None:
+        """Have all pieces kept beside what the caller does, who may not wait for a store that is away."""
+        if self._pieces and not self._is_due:
+            self._is_due = True
             _writers.submit(self._sync_if_possible)
 
     def sync(self) -> None:
@@ -46,8 +55,12 @@ class Pending:
         return b"".join(self._pieces)
 
     def _sync_if_possible(self) -> None:
-        with suppress(StorageFailed):  # whoever syncs next hears of it
+        try:
             self.sync()
+        except StorageFailed as error:  # whoever waits for the next hears of it
+            logger.warning("%s; %s pieces are held back", error.message, len(self._pieces))
+        finally:
+            self._is_due = False
 
 
 def segment_name() -> str:

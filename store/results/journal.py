@@ -87,6 +87,8 @@ class Journal:
                 os.fsync(self._descriptor)
             self._synced = end
 
+    sync_soon = sync
+
     def unkept(self) -> list[Call]:
         """Return the calls that were appended and not written, of which there are none."""
         return []

@@ -117,15 +117,16 @@ class JobLog:
         if self._torn:
             raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes were written")
 
-    def sync(self) -> None:
-        """Keep the lines that are held back where a file cannot be added to. Raises StorageFailed."""
+    def sync_soon(self) -> None:
+        """Have the lines kept that are held back where a file cannot be added to."""
         if self._segments:
-            self._segments.sync()
+            self._segments.sync_soon()
 
     def close(self) -> None:
         """Close the file. Lines that cannot be kept by then are lost."""
         with suppress(StorageFailed):
-            self.sync()
+            if self._segments:
+                self._segments.sync()
         with self._lock:
             descriptor, self._fd = self._fd, -1
             if descriptor >= 0:

@@ -18,6 +18,10 @@ class SegmentedJournal:
         """Take a call to be written down. Raises StorageFailed if too many wait for that already."""
         self._segments.append(render_call(call))
 
+    def sync_soon(self) -> None:
+        """Have all calls written down that were appended."""
+        self._segments.sync_soon()
+
     def sync(self) -> None:
         """Write down all calls that were appended. Raises StorageFailed; they are kept for the next time."""
         self._segments.sync()

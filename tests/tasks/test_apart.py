@@ -1,0 +1,67 @@
+"""Engines on disks of their own, which have a bucket in common."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import StorageFailed
+from store.objects.objects import Objects
+from tasks.fsck.results import fsck
+from tasks.generate import generate_shard
+from tests.buckets import bucket
+from tests.scripted import text
+from tests.tasks.conftest import Lab
+from tests.tasks.test_calls import job_of, pay
+
+
+@pytest.fixture(autouse=True)
+def grades(lab: Lab) -> None:
+    lab.model.script = lambda _: text("a1")
+
+
+def apart(lab: Lab, folder: Path, name: str) -> Lab:
+    """Return a lab on a disk of its own, empty at first, over the bucket in a folder."""
+    home = folder / name
+    objects: Objects = bucket(folder / "kept", home)
+    return replace(lab, workspace=replace(lab.workspace, objects=objects, results=home / "results"))
+
+
+def test_a_job_that_one_machine_began_another_finishes_from_what_it_had_written_down(lab: Lab, tmp_path: Path) -> None:
+    first, second, third = (apart(lab, tmp_path, name) for name in ("first", "second", "third"))
+    job = job_of(lab)
+    pay(first, job)
+    shutil.rmtree(tmp_path / "first")
+    [summary] = second.carry_out(job)
+    assert summary.count == 6
+    assert len(lab.model.calls) == 6
+    second.workspace.folder(job.id).write_job(job)
+    report = fsck(third.workspace.folder(job.id))
+    assert (report.difference, report.calls, report.scores) == (None, 6, 6)
+
+
+def test_a_shard_whose_calls_are_published_is_finished_from_those(lab: Lab, tmp_path: Path) -> None:
+    first, second = (apart(lab, tmp_path, name) for name in ("first", "second"))
+    job = job_of(lab)
+    calls = pay(first, job)
+    folder, [shard] = first.workspace.folder(job.id), first.shards(job)
+    folder._write_calls("generate", shard, list(calls.values())[:6])
+    folder.objects.delete(folder.journal("generate", shard))
+    second.carry_out(job)
+    assert len(lab.model.calls) == 6
+    assert fsck(second.workspace.folder(job.id)).difference is None
+
+
+def test_calls_that_the_store_did_not_take_are_kept_for_the_next_attempt(lab: Lab, tmp_path: Path) -> None:
+    away = apart(lab, tmp_path, "first")
+    job = job_of(lab)
+    with away.engaged(job) as engine:
+        [shard] = engine.manifest.shards
+        (tmp_path / "kept" / "results" / f"job_id={job.id}" / "journal").write_text("in the way")
+        with pytest.raises(StorageFailed):
+            generate_shard(engine, shard, final=True)
+        (tmp_path / "kept" / "results" / f"job_id={job.id}" / "journal").unlink()
+        generate_shard(engine, shard, final=True)
+        assert engine.folder.is_finished("generate", shard)
+    assert len(lab.model.calls) == 6
