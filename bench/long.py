@@ -1,15 +1,18 @@
 """`python -m bench.long FORM`: a test of the suite in its long form, and its section of RELIABILITY.md.
 
-What a test counts comes by its `record_property`, failures with the first line of what they say.
+What a test counts comes by its `record_property`, failures with the first line of what they say. A form with seeds
+is run once for each; those that a ledger has without failures are not run again, so that it can be run in parts.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -20,12 +23,13 @@ from bench.report import machine
 
 @dataclass(frozen=True)
 class Form:
-    """A test, the variables that set its size, and what it shows."""
+    """A test, the variables that set its size, what it shows, and with how many seeds it is run."""
 
     heading: str
     test: str
     shows: str
     sizes: Mapping[str, int]
+    seeds: int = 1
 
 
 FORMS: Final = {
@@ -41,7 +45,8 @@ FORMS: Final = {
         "tests/api/test_openapi.py",
         "Valid and broken requests to every operation of every face; no answer is from 500 on (but 501, where that is "
         "documented), and each is as the schema says.",
-        {"ASSAY_CASES": 100},
+        {"ASSAY_CASES": 20},
+        seeds=17,
     ),
     "secrets": Form(
         "Keys",
@@ -51,6 +56,10 @@ FORMS: Final = {
         {},
     ),
 }
+
+
+FIXED: Final = frozenset({"operations"})
+"""What is counted alike whatever the seed."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +77,44 @@ def main() -> None:
     options = _options()
     form = FORMS[options.form]
     sizes = {name: int(os.environ.get(name, default)) for name, default in form.sizes.items()}
-    ran = run(form, sizes)
-    text = report(form, sizes, ran)
+    begun = time.monotonic()
+    done = read_ledger(options.ledger, sizes) if options.ledger else {}
+    for seed in range(1, form.seeds + 1):
+        if seed in done and not _failures(done[seed]):
+            continue
+        if options.minutes and time.monotonic() - begun > options.minutes * 60:
+            break
+        done[seed] = run(form, sizes, seed)
+        if options.ledger:
+            _append(options.ledger, sizes, seed, done[seed])
+    text = report(form, sizes, done)
     print(text)
     if options.write:
         write_section(options.write, form.heading, text)
-    sys.exit(any(each.failure for each in ran) or not ran)
+    sys.exit(any(_failures(ran) for ran in done.values()))
 
 
-def run(form: Form, sizes: Mapping[str, int]) -> list[Ran]:
-    """Run a form's tests at those sizes."""
+def read_ledger(file: Path, sizes: Mapping[str, int]) -> dict[int, list[Ran]]:
+    """Return what came of each seed that was run at those sizes, the last time that it was."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    notes = [note for note in map(json.loads, lines) if note["sizes"] == sizes]
+    return {note["seed"]: [Ran(**ran) for ran in note["ran"]] for note in notes}
+
+
+def _append(file: Path, sizes: Mapping[str, int], seed: int, ran: Iterable[Ran]) -> None:
+    note = {"seed": seed, "sizes": sizes, "ran": [asdict(each) for each in ran]}
+    with file.open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(note) + "\n")
+
+
+def run(form: Form, sizes: Mapping[str, int], seed: int) -> list[Ran]:
+    """Run a form's tests at those sizes, with that seed."""
     with tempfile.TemporaryDirectory(prefix="assay-long-") as folder:
         results = Path(folder) / "results.xml"
         command = [sys.executable, "-m", "pytest", form.test, "--timeout=0"]
         command += [f"--junitxml={results}", "-o", "junit_family=xunit1"]
-        subprocess.run(command, env=os.environ | {name: str(size) for name, size in sizes.items()}, check=False)
+        chosen = {name: str(size) for name, size in sizes.items()}
+        subprocess.run(command, env=os.environ | chosen | {"ASSAY_SEED": str(seed)}, check=False)
         return list(read(results.read_text(encoding="utf-8"))) if results.exists() else []
 
 
@@ -95,20 +127,44 @@ def read(results: str) -> Iterator[Ran]:
         yield Ran(case.get("name", "").replace("_", " "), float(case.get("time", "0")), counts, failure)
 
 
-def report(form: Form, sizes: Mapping[str, int], ran: list[Ran]) -> str:
-    """Return what came of a form as Markdown."""
-    named = ", ".join(f"{name}={size}" for name, size in sizes.items())
-    rows = [(each.name, _counted(each.counts), f"{each.seconds:.0f}") for each in ran]
-    failures = [f"{each.name}: {each.failure}" for each in ran if each.failure]
+def report(form: Form, sizes: Mapping[str, int], done: Mapping[int, Sequence[Ran]]) -> str:
+    """Return what came of a form as Markdown, all seeds together."""
+    named = [f"{name}={size}" for name, size in sizes.items()]
+    named += [f"seeds {', '.join(map(str, sorted(done)))}"] if form.seeds > 1 else []
+    rows = [(each.name, _counted(each.counts), f"{each.seconds:.0f}") for each in _summed(done.values())]
     return f"""
-{form.shows}{f" {named}." if named else ""}
+{form.shows}{f" {', '.join(named)}." if named else ""}
 
 {table(("test", "what it counted", "s"), rows)}
 
-{verdict(failures if ran else ["the tests could not be run"])}
+{verdict([failure for ran in done.values() for failure in _failures(ran)])}
 
 {machine()}
 """
+
+
+def _failures(ran: Sequence[Ran]) -> list[str]:
+    return [f"{each.name}: {each.failure}" for each in ran if each.failure] if ran else ["the tests could not be run"]
+
+
+def _summed(runs: Iterable[Sequence[Ran]]) -> list[Ran]:
+    """Return each test with what it counted and took in all runs; what all of them count alike is one and the same."""
+    by_name: dict[str, list[Ran]] = {}
+    for each in (each for ran in runs for each in ran):
+        by_name.setdefault(each.name, []).append(each)
+    return [
+        Ran(name, sum(each.seconds for each in same), _added([each.counts for each in same]), None)
+        for name, same in by_name.items()
+    ]
+
+
+def _added(counts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    names = sorted({name for each in counts for name in each}, key=lambda name: (name.startswith("answers"), name))
+    found = {name: [each.get(name, "0") for each in counts] for name in names}
+    return {
+        name: values[0] if name in FIXED or len(values) == 1 else str(sum(map(int, values)))
+        for name, values in found.items()
+    }
 
 
 def _counted(counts: Mapping[str, str]) -> str:
@@ -118,6 +174,8 @@ def _counted(counts: Mapping[str, str]) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.long", description=__doc__)
     parser.add_argument("form", choices=FORMS)
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="where what came of each seed is kept")
+    parser.add_argument("--minutes", type=float, help="after which no further seed is begun")
     parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
     return parser.parse_args()
 

@@ -17,7 +17,7 @@ from tasks.endpoint.breaker import Unwatched
 from tasks.judging.grade import call_keys, verdicts
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
-from tasks.templates.pool import STOPPED
+from tasks.templates.rendering import STOPPED
 
 Row = TypeVar("Row", Output, Score, Summary)
 Key = tuple[Hashable, ...]

@@ -104,11 +104,11 @@ def _body(template: BodyTemplate, row: Any, sample: Any) -> bytes:
     """Return a body as JSON, or as a list with outcome and reason why there is none."""
     body = rendered(template, row, sample)
     if isinstance(body, Unrendered):
-        return json.dumps([body.outcome, body.error]).encode()
+        return json.dumps([body.outcome, body.error, body.limit]).encode()
     try:
         written = orjson.dumps(body)
     except TypeError as error:  # such as half of a surrogate pair
-        return json.dumps(["error", f"{template.where}: what it gives is not JSON: {error}"]).encode()
+        return json.dumps(["error", f"{template.where}: what it gives is not JSON: {error}", None]).encode()
     if len(written) > LARGEST_BODY:
-        return json.dumps(["error", f"{template.where}: it gives more than {LARGEST_BODY:,} bytes"]).encode()
+        return json.dumps(["error", f"{template.where}: it gives more than {LARGEST_BODY:,} bytes", None]).encode()
     return written

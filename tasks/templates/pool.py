@@ -21,7 +21,7 @@ from tasks.endpoint.breaker import Fuse
 from tasks.sandbox.places import Places
 from tasks.sandbox.process import Lost, Process, Program
 from tasks.templates.child import NO_MEMORY
-from tasks.templates.rendering import Rendered, Unrendered, rendered
+from tasks.templates.rendering import Rendered, Unrendered, rendered, stopped
 from tasks.templates.template import BodyTemplate
 
 logger = logging.getLogger("assay.templates")
@@ -31,9 +31,6 @@ BLOCK_BYTES: Final = 1_000_000
 LARGEST_REPLY: Final = 64_000_000
 REQUESTS: Final = 1_000
 """After which a process, with all that it has kept, makes place for another."""
-
-STOPPED: Final = "its rendering was stopped: "
-"""Begins what is said of a rendering that was killed: the next one of the same may not be."""
 
 _ROOT: Final = str(Path(__file__).parents[2])
 
@@ -64,12 +61,29 @@ def render_each(
     """Yield what comes of each rendering, in turn; `heed` is called now and then, and may raise to end it all."""
     if template.only_reads or not _can_kill():
         for each in given:
-            try:
-                yield rendered(template, each.row, each.sample)
-            except MemoryError:
-                yield Unrendered("error", f"{template.where}: {STOPPED}there is not as much memory as it needs")
+            body = _blown(template, each.fuse) or _render_here(template, each)
+            _note(each.fuse, body)
+            yield body
     else:
         yield from _pool(LIMITS).render_each(template, given, heed)
+
+
+def _render_here(template: BodyTemplate, given: Given) -> Rendered:
+    try:
+        return rendered(template, given.row, given.sample)
+    except MemoryError:
+        return stopped(template.where, "there is not as much memory as it needs")
+
+
+def _blown(template: BodyTemplate, fuse: Fuse) -> Unrendered | None:
+    """Return what is said of what is not tried any more; None as long as it is."""
+    return Unrendered("not_attempted", f"{template.where}: {fuse.error}") if fuse.error else None
+
+
+def _note(fuse: Fuse, body: Rendered) -> None:
+    """Take note of a rendering, and of what stopped it."""
+    if not fuse.error:
+        fuse.note(body.limit if isinstance(body, Unrendered) else None)
 
 
 @cache
@@ -139,32 +153,29 @@ class Pool:
         together = True
         while block:
             heed()
-            fuse = block[0].fuse
-            if fuse.error:
-                yield Unrendered("not_attempted", f"{template.where}: {fuse.error}")
+            if blown := _blown(template, block[0].fuse):
+                yield blown
                 block = block[1:]
                 continue
             alone = len(block) == 1 or not together
             try:
                 bodies = self._ask_twice(template, block[:1]) if alone else self._ask(template, block)
-            except _Stopped as stopped:
+            except _Stopped as reason:
                 if not alone:
                     together = False
                     continue
-                bodies = [Unrendered("error", f"{template.where}: {STOPPED}{stopped}")]
-                fuse.note(f"{STOPPED}{stopped}")
-            else:
-                for each in block[: len(bodies)]:
-                    each.fuse.note(None)
-            yield from bodies
+                bodies = [stopped(template.where, str(reason))]
+            for each, body in zip(block, bodies, strict=False):
+                _note(each.fuse, body)
+                yield body
             block = block[len(bodies) :]
 
     def _ask_twice(self, template: BodyTemplate, block: Sequence[_Message]) -> list[Rendered]:
         """Render again if it may have been the process that was at fault."""
         try:
             return self._ask(template, block)
-        except _Stopped as stopped:
-            if not stopped.again:
+        except _Stopped as reason:
+            if not reason.again:
                 raise
             return self._ask(template, block)
 
@@ -216,6 +227,6 @@ def _body(read: object) -> Rendered:
     match read:
         case dict():
             return read
-        case ["missing_field" | "error" as outcome, str(error)]:
-            return Unrendered(outcome, error)
+        case ["missing_field" | "error" as outcome, str(error), str() | None as limit]:
+            return Unrendered(outcome, error, limit)
     raise ValueError("a reply with what is neither a body nor a reason")

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from core.endpoint import Prompt
 from core.errors import TemplateInvalid
 from tasks.templates import environment
-from tasks.templates.account import Work
+from tasks.templates.account import Runaway, Work
 from tasks.templates.images import image_urls, with_images
 from tasks.templates.plain import only_reads
 from tasks.templates.reads import SAMPLE_KEYS, Reads, find_reads, together
@@ -31,6 +31,14 @@ _SHOWN_CHARACTERS = 1_000
 
 class MissingField(Exception):
     """A template names a value that this sample does not have."""
+
+
+class TooMuch(TemplateInvalid):
+    """A rendering asked for more than its account has; `limit` is what it was beyond."""
+
+    def __init__(self, message: str, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class _Program(NamedTuple):
@@ -84,7 +92,8 @@ class Template(_Compiled):
     def render(self, context: Mapping[str, Any], work: Work | None = None) -> str:
         """Render with what `context` gave, within what the `work` done before leaves.
 
-        Raises MissingField for a value that is not there, TemplateInvalid for anything else that goes wrong with it.
+        Raises MissingField for a value that is not there, TooMuch beyond its account, TemplateInvalid for anything else
+        that goes wrong with it.
         """
         try:
             program = self.program
@@ -95,7 +104,8 @@ class Template(_Compiled):
             raise  # what there is of it is the process's affair
         except Exception as error:  # a template is a program: it may raise whatever its operators and filters do
             line = _failing_line(self.program.template, error)
-            raise TemplateInvalid(f"{self.where}, {line}cannot be rendered: {_cause(error)}") from error
+            message = f"{self.where}, {line}cannot be rendered: {_cause(error)}"
+            raise TooMuch(message, str(error)) if isinstance(error, Runaway) else TemplateInvalid(message) from error
 
     def render_value(self, context: Mapping[str, Any], work: Work | None = None) -> Any:
         """Render, and read the text as JSON if the template uses `tojson` and it is JSON."""

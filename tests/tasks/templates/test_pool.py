@@ -21,10 +21,11 @@ from tasks.engine import Stopped
 from tasks.fsck.results import fsck
 from tasks.sandbox.process import Program
 from tasks.templates import pool as pools
+from tasks.templates.account import MAX_OUTPUT
 from tasks.templates.child import NO_MEMORY
 from tasks.templates.costs import FILTERS
-from tasks.templates.pool import STOPPED, Given, Limits, Pool, render_each
-from tasks.templates.rendering import Rendered, Unrendered, rendered
+from tasks.templates.pool import Given, Limits, Pool, render_each
+from tasks.templates.rendering import STOPPED, Rendered, Unrendered, rendered, stopped
 from tasks.templates.template import BodyTemplate, compile_body
 from tests.conftest import WAIT_S
 from tests.tasks.conftest import Lab
@@ -39,9 +40,9 @@ LOOP = "{% for a in xs recursive %}{% if loop.depth < depth %}{{ loop(xs) }}{% e
 
 SLOW = {"xs": list(range(200)), "depth": 9}
 QUICK = {"xs": [], "depth": 0}
-TOO_SLOW = f"p: {STOPPED}it took more than 0.1 s of the processor"
+TOO_SLOW = stopped("p", "it took more than 0.1 s of the processor")
 DONE = '[{"x": "done"}]'
-ENDED = Unrendered("error", f"p: {STOPPED}its process ended (-9)")
+ENDED = stopped("p", "its process ended (-9)")
 
 
 @pytest.fixture(scope="module")
@@ -181,14 +182,15 @@ def test_what_is_no_json_is_an_error_of_its_sample(patient: Pool) -> None:
 
 def test_a_rendering_that_takes_too_long_is_stopped_and_the_others_are_not(hurried: Pool) -> None:
     found = render(hurried, looping(), [QUICK, SLOW, QUICK])
-    assert found == [{"x": "done"}, Unrendered("error", TOO_SLOW), {"x": "done"}]
+    assert found == [{"x": "done"}, TOO_SLOW, {"x": "done"}]
 
 
 def test_a_rendering_that_needs_too_much_memory_is_stopped_and_the_others_are_not() -> None:
     names = "".join(f"{{% set t{n} = 'é' * size %}}" for n in range(5))
     with closing(Pool(replace(PATIENT, memory=40_000_000))) as pool:
-        (stopped,) = render(pool, looping(f"{names}done"), [{"size": 9_000_000}])
-        assert stopped == Unrendered("error", f"p: {STOPPED}it needs more than 40 MB of memory")
+        assert render(pool, looping(f"{names}done"), [{"size": 9_000_000}]) == [
+            stopped("p", "it needs more than 40 MB of memory")
+        ]
         assert render(pool, looping(f"{names}done"), [{"size": 2}]) == [{"x": "done"}]
 
 
@@ -199,7 +201,7 @@ def test_another_template_goes_on_while_one_takes_its_time(monkeypatch: pytest.M
         assert not found
         kill()
         kill()
-    assert found == [Unrendered("error", f"p: {STOPPED}its process ended (-9)")]
+    assert found == [ENDED]
 
 
 def test_a_rendering_whose_process_is_killed_is_done_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -236,16 +238,33 @@ def test_a_process_makes_place_for_another_after_so_many_requests(answering: Ans
 
 
 def test_what_is_stopped_again_and_again_is_tried_no_more(hurried: Pool) -> None:
-    fuse, reason = Fuse(), TOO_SLOW.removeprefix("p: ")
+    fuse, reason = Fuse(), TOO_SLOW.limit
     for _ in range(STOPS_IN_A_ROW - 1):
         fuse.note(reason)
-    (stopped,) = hurried.render_each(looping(), [Given(SLOW, None, fuse)], lambda: None)
-    assert stopped == Unrendered("error", TOO_SLOW)
+    assert list(hurried.render_each(looping(), [Given(SLOW, None, fuse)], lambda: None)) == [TOO_SLOW]
     given = [Given(SLOW, None, fuse), Given(QUICK, None, Fuse()), Given(SLOW, None, fuse)]
     before, fine, after = hurried.render_each(looping(), given, lambda: None)
     assert fine == {"x": "done"}
     assert before == after
     assert before == Unrendered("not_attempted", f"p: it was stopped 10 times in a row and is run no more: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("source", "row"),
+    [
+        (f"{{{{ 'x' * {MAX_OUTPUT + 1} }}}}", {}),  # beside this process
+        ("{{ text }}{{ text }}", {"text": "x" * MAX_OUTPUT}),  # in it
+    ],
+)
+def test_what_its_account_stops_again_and_again_is_tried_no_more(source: str, row: dict[str, Any]) -> None:
+    fuse, template = Fuse(), compile_body({"x": source}, where="p")
+    given = Given(row, None, fuse)
+    found = [*render_each(template, [given] * STOPS_IN_A_ROW), *render_each(template, [given])]
+    limit = f"{STOPPED}it makes a text or list of more than {MAX_OUTPUT:,} characters"
+    assert {(each.outcome, each.limit) for each in found[:-1] if isinstance(each, Unrendered)} == {("error", limit)}
+    assert found[-1] == Unrendered(
+        "not_attempted", f"p: it was stopped {STOPS_IN_A_ROW} times in a row and is run no more: {limit}"
+    )
 
 
 def test_a_job_that_stops_waits_for_no_rendering_that_has_not_begun(patient: Pool) -> None:
