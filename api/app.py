@@ -16,6 +16,7 @@ from api.http.errors import ERROR_REFUSALS, REFUSALS, add_error_answers
 from api.http.keys import RequireKey
 from api.http.state import CurrentState, State
 from api.maniac.face import MANIAC
+from api.metrics import show_metrics
 from api.native.routes import comparisons as native_comparisons
 from api.native.routes import files as native_files
 from api.native.routes import jobs as native_jobs
@@ -46,6 +47,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
     app.add_middleware(OwnPages, door=state.settings.door)
     add_error_answers(app)
     app.get("/health")(health)
+    app.get("/metrics", include_in_schema=False)(show_metrics)
     for face in FACES:
         for router in face.routers:
             refusals = ERROR_REFUSALS if face.errors == "error" else REFUSALS

@@ -11,6 +11,7 @@ from store.db.connect import connect, reaching
 from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
+from store.db.measures import Measures
 from store.db.migrations import check_version, migrate
 from store.db.sessions import EndedSessions
 from store.db.verdicts import Verdicts
@@ -44,6 +45,7 @@ class Workspace:
     benchmarks: Benchmarks
     verdicts: Verdicts
     ended_sessions: EndedSessions
+    measures: Measures
     results: Path
     objects: Objects
 
@@ -78,6 +80,7 @@ class Workspace:
             benchmarks=Benchmarks(engine),
             verdicts=Verdicts(engine),
             ended_sessions=EndedSessions(engine),
+            measures=Measures(engine),
             evaluators=Entities(engine, "evaluator"),
             containers=Entities(engine, "container"),
             completions=Completions(engine),

@@ -187,6 +187,7 @@ class _Round:
         elif call.attempts and not (call.outcome == "transient" and call.status == TOO_MANY_REQUESTS):
             # one that is asked too often is there, and says to come back later
             breaker.failure(call.error or call.outcome, exhausted=reply.exhausted)
+        self._engine.tally.add(ask.route.model, call)
         if call.outcome not in ("transient", "not_attempted"):
             self._write_down(call)
         self._count(ask.key.sample)

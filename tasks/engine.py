@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args
 
+from core.counted import Tally
 from core.endpoint import Endpoint, Prompt
 from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed
 from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
@@ -70,6 +71,8 @@ class Engine:
         self._passed: dict[tuple[Stage, Shard], int] = {}
         self.tried = Counter[CallKey]()
         """The attempts at calls that failed for now, over all attempts at their shards."""
+        self.tally = Tally()
+        """What its calls came to, beside their records: it is reported for all jobs together."""
         self._notes: dict[tuple[str, ...], str] = {}
         self._attempt = attempt
         self._worker = worker
@@ -105,6 +108,7 @@ class Engine:
                 reporter.join()
                 with suppress(StorageFailed):  # what matters was reported as it came about
                     self._report()
+                    self._add_up()
 
     def visit(self) -> None:
         """Work beside the engine that holds the job, in another process; that one reports.
@@ -292,7 +296,7 @@ class Engine:
 
     def _keep_reporting(self) -> None:
         while not self._done.wait(REPORT_INTERVAL_S):
-            for step in (self._sync, self._report):
+            for step in (self._sync, self._report, self._add_up):
                 try:
                     step()
                 except Exception as error:
@@ -315,6 +319,15 @@ class Engine:
                 self._done.set()
         elif intent == "pause":
             self._halt("pause")
+
+    def _add_up(self) -> None:
+        """Add what the calls came to since the last time to the figures of all jobs."""
+        added = self.tally.take()
+        try:
+            self.workspace.measures.add(added)
+        except AssayError:
+            self.tally.give_back(added)
+            raise
 
     def _progress(self) -> Progress:
         return Progress(

@@ -286,6 +286,18 @@ VERDICTS: Migration = (
 
 SESSIONS: Migration = ("CREATE TABLE ended_sessions (id TEXT NOT NULL PRIMARY KEY, expires_at TIMESTAMP NOT NULL)",)
 
+CALL_COUNTS: Migration = (
+    """
+    CREATE TABLE call_counts (
+        name TEXT NOT NULL,
+        model TEXT NOT NULL,
+        label TEXT NOT NULL,
+        value DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (name, model, label)
+    )
+    """,
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -300,6 +312,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     RETRIES,
     VERDICTS,
     SESSIONS,
+    CALL_COUNTS,
 )
 
 

@@ -287,3 +287,12 @@ verdicts = sa.Table(
     sa.Column("note", sa.Text),
     sa.Column("updated_at", sa.DateTime, nullable=False),
 )
+
+call_counts = sa.Table(
+    "call_counts",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True),
+    sa.Column("value", sa.Double, nullable=False),
+)

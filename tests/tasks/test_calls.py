@@ -315,6 +315,19 @@ def test_an_account_that_is_empty_ends_the_calls_whatever_was_answered_before(la
     assert outcomes(lab, job) == ["scored"] * 4 + ["target_error"] * 5 + ["not_attempted"] * 11
 
 
+def test_what_calls_came_to_is_added_to_the_figures_of_all_jobs(lab: Lab) -> None:
+    before = lab.workspace.measures.read().counts
+    lab.model.script = failing_on("q2", how=failure(400, "no"))
+    generate(lab, job_of(lab, size=4))
+    after = lab.workspace.measures.read().counts
+    added = {count: number - before.get(count, 0) for count, number in after.items()}
+    assert {count.label: number for count, number in added.items() if count.name == "calls" and number} == {
+        "answered": 3,
+        "error": 1,
+    }
+    assert sum(number for count, number in added.items() if count.name == "seconds_up_to") == 4
+
+
 def test_a_field_that_a_model_refuses_is_noted_in_the_log_and_beside_the_plan(lab: Lab) -> None:
     refused = Answer(b'{"error": {"param": "temperature", "message": "temperature 0.3 is not supported"}}', 400)
     lab.model.script = lambda call: refused if "temperature" in call["body"] else text(last_content(call["body"])[-2:])
