@@ -22,7 +22,14 @@ from store.objects.place import place_of
 from store.results.exports import Sink, csv_text, plain
 from store.results.views import check_files, open_views
 
-MEMORY: Final = 700_000_000
+LIMITS: Final = {
+    resource.RLIMIT_DATA: 700_000_000,
+    resource.RLIMIT_CPU: 60,
+    resource.RLIMIT_FSIZE: 0,
+    resource.RLIMIT_CORE: 0,
+}
+"""Bytes of memory, seconds of the processor, and bytes that any file may have which it writes."""
+
 BLOCK: Final = 5_000
 BOUNDS: Final[dict[str, str | int]] = {"memory_limit": "256MB", "threads": 1}
 
@@ -41,10 +48,15 @@ LONGEST: Final = 2_000
 REFUSED: Final = 3
 """The exit code where the errors' output has a sentence for the user."""
 
+NO_MEMORY: Final = 97
+"""The exit code of a process that may have no more memory."""
+
 
 def main(results: str, form: str, rows: str, store: str | None = None) -> int:
     """Write the answer in a form, at most so many rows of it; `store` is where ASSAY_STORE says that results lie."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    for limit, bound in LIMITS.items():
+        if not (store and limit == resource.RLIMIT_FSIZE):  # what may be damaged is copied from there
+            resource.setrlimit(limit, (bound, bound))
     try:
         for part in answer(Path(results), sys.stdin.read(), form, int(rows), place_of(store, Path(results).parent)):
             sys.stdout.buffer.write(part)
@@ -52,6 +64,8 @@ def main(results: str, form: str, rows: str, store: str | None = None) -> int:
     except AssayError as error:
         sys.stderr.write(error.message[:LONGEST])
         return REFUSED
+    except MemoryError:
+        return NO_MEMORY
     return 0
 
 

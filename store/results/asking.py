@@ -1,7 +1,9 @@
 """A person's query over the views while the service runs: in a process of its own, which is ended at its bounds."""
 
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +13,9 @@ from threading import BoundedSemaphore, Event, Lock, Timer
 from typing import Any, Final, Literal, NamedTuple
 
 from core.errors import Conflict, InvalidInput
-from store.results.answering import REFUSED
+from store.results.answering import LONGEST, NO_MEMORY, REFUSED
+
+logger = logging.getLogger("assay.sql")
 
 SECONDS: Final = 20.0
 """A query that takes longer is ended."""
@@ -62,13 +66,21 @@ def parts(results: Path, sql: str, form: Form, *, rows: int = MOST_ROWS, store: 
         said = process.stderr.read().decode(errors="replace")
         code = process.wait()
         if code:
-            raise InvalidInput(said if code == REFUSED else _ended(is_late()))
+            raise InvalidInput(said if code == REFUSED else why_ended(code, said, is_late=is_late()))
 
 
-def _ended(is_late: bool) -> str:
+def why_ended(code: int, said: str, *, is_late: bool) -> str:
+    """Say why a process ended before its answer: by a bound of its own, or by what nobody foresaw."""
     if is_late:
         return f"the query took more than {SECONDS:g} s, and was ended; narrow it"
-    return "the query took more memory than it may have, and was ended; narrow it"
+    if code == NO_MEMORY or "bad_alloc" in said:
+        return "the query took more memory than it may have, and was ended; narrow it"
+    if code == -signal.SIGKILL:
+        return "the query's process was killed from outside, as a system does that runs out of memory; ask again"
+    logger.error("A query's process ended with %s: %s", code, said)
+    how = signal.Signals(-code).name if -code in set(signal.Signals) else f"code {code}"
+    last = said.strip().rpartition("\n")[2][:LONGEST]
+    return f"the query's process ended with {how}, which nobody foresaw{f': {last}' if last else ''}"
 
 
 @contextmanager

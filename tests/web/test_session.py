@@ -1,8 +1,11 @@
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from api.app import create_app
 from api.http.sessions import COOKIE, Sessions
 from api.http.wrong_keys import FREE, WrongKeys
 from tests.web.conftest import KEY
@@ -33,6 +36,23 @@ def test_a_page_leads_to_the_login_and_back(locked):
     assert "samesite=strict" in cookie
     assert "secure" not in cookie
     assert "<h1>Jobs</h1>" in locked.get("/")
+
+
+def test_the_cookie_goes_over_https_alone_where_the_service_is_published_so(make_site):
+    site = make_site(key=KEY)
+    published = replace(site.state, settings=site.state.settings.model_copy(update={"public_url": "https://e.example"}))
+    with TestClient(create_app(published), "http://127.0.0.1", follow_redirects=False) as http:
+        assert "secure" in http.post("/login", data={"key": KEY}).headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/docs", "/docs/swagger-ui-bundle.js", "/sql", "/sql?q=SELECT+1&format=csv", "/metrics", "/jobs/none/report"],
+)
+def test_what_has_no_key_of_its_own_is_closed_without_a_session(locked, path):
+    assert locked.http.get(path).status_code in (303, 401)
+    sign_in(locked)
+    assert locked.http.get(path).status_code in (200, 404)
 
 
 def test_a_part_of_a_page_leads_the_whole_page_to_the_login(locked):

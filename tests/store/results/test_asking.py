@@ -1,5 +1,8 @@
 """Queries of a person, in a process that is ended at its bounds."""
 
+import os
+import signal
+from collections.abc import Generator
 from io import BytesIO
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -9,7 +12,8 @@ import pytest
 
 from core.errors import Conflict, InvalidInput
 from store.results import answering, asking
-from store.results.asking import ask, parts
+from store.results.asking import ask, parts, why_ended
+from tests.tasks.sandbox.conftest import started_by
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +75,9 @@ def test_an_answer_that_nobody_reads_on_holds_up_no_other(results, monkeypatch):
     monkeypatch.setattr(asking, "SECONDS", 5)
     unread = parts(results, "SELECT repeat('x', 1000) FROM range(1000000)", "csv")
     next(unread)
+    monkeypatch.setattr(asking, "SECONDS", 60)
     assert ask(results, "SELECT 1", rows=1).rows == [[1]]
-    with pytest.raises(InvalidInput, match="more than 5 s"):
+    with pytest.raises(InvalidInput, match="the query took more than"):
         list(unread)
 
 
@@ -93,3 +98,39 @@ def test_a_map_is_read_whatever_names_its_parts(results, form):
 def test_what_a_form_of_file_does_not_have_is_said(results):
     with pytest.raises(InvalidInput, match=r"no form in parquet.*interval"):
         list(parts(results, "SELECT INTERVAL '5 years' AS i", "parquet"))
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "why"),
+    [
+        (answering.NO_MEMORY, "", "more memory than it may have"),
+        (-signal.SIGABRT, "terminate called after throwing an instance of 'std::bad_alloc'", "more memory"),
+        (-signal.SIGKILL, "", "killed from outside"),
+        (-signal.SIGSEGV, "", "ended with SIGSEGV, which nobody foresaw"),
+        (1, "Traceback (most recent call last):\nOSError: no such device", "code 1, .*: OSError: no such device"),
+        (-99, "", "code -99"),
+    ],
+)
+def test_an_end_that_is_no_answer_is_told_for_what_it_was(code, said, why):
+    with pytest.raises(InvalidInput, match=why):
+        raise InvalidInput(why_ended(code, said, is_late=False))
+
+
+def test_a_process_that_is_killed_from_outside_is_told_as_such(results):
+    unread = parts(results, "SELECT repeat('x', 1000) FROM range(1000000)", "csv")
+    (pid,) = started_by(lambda: next(unread))
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(InvalidInput, match="killed from outside"):
+        list(unread)
+
+
+def test_the_process_has_no_variable_of_the_service_and_may_write_no_file(results, monkeypatch):
+    monkeypatch.setenv("ASSAY_SECRET_KEY", "sk-secret")
+    unread = parts(results, "SELECT repeat('x', 1000) FROM range(1000000)", "csv")
+    (pid,) = started_by(lambda: next(unread))
+    assert "sk-secret" not in Path(f"/proc/{pid}/environ").read_text()
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    for name, bound in (("file size", 0), ("core file size", 0), ("cpu time", 60), ("data size", 700_000_000)):
+        assert f"Max {name}".ljust(25) + f" {bound} " in limits
+    assert isinstance(unread, Generator)
+    unread.close()
