@@ -52,6 +52,14 @@ def scale_of(metric: MetricSpec, name: str) -> ScoreScale | None:
             assert_never(metric)
 
 
+def ends_of(metric: MetricSpec, name: str) -> tuple[float | None, float | None]:
+    """Return the least and the greatest value of a metric's score `name`, of which one may be known alone."""
+    if isinstance(metric, Judge) and isinstance(metric.scale, Parsed):
+        return _ends(metric.scale.scores[name])
+    scale = scale_of(metric, name)
+    return (scale.low, scale.high) if scale else (None, None)
+
+
 def _of_judge(scale: Scale, name: str) -> ScoreScale | None:
     match scale:
         case Labels() | Preference():
@@ -64,17 +72,18 @@ def _of_judge(scale: Scale, name: str) -> ScoreScale | None:
             assert_never(scale)
 
 
-def _ends(parser: Parser) -> list[float | None]:
-    """Return the values between which a parser's are; None among them if it may find others."""
+def _ends(parser: Parser) -> tuple[float | None, float | None]:
+    """Return the least and the greatest value that a parser finds; None for what has no end."""
     match parser:
         case JsonParser():
-            return [parser.minimum, parser.maximum]
+            return parser.minimum, parser.maximum
         case WordParser():
-            return [*parser.values.values()]
+            return min(parser.values.values()), max(parser.values.values())
         case RegexParser() | NumberParser():
-            return [None]
+            return None, None
         case FirstParser():
-            return [end for each in parser.parsers for end in _ends(each)]
+            lows, highs = zip(*map(_ends, parser.parsers), strict=True)
+            return (None if None in lows else min(lows)), (None if None in highs else max(highs))
         case _:
             assert_never(parser)
 

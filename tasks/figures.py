@@ -12,7 +12,7 @@ from typing import Final
 from core.errors import ResultsMissing
 from core.metric import Bleu, Judge, MetricSpec, Preference
 from core.result import Outcome, Summary
-from core.scale import scale_of
+from core.scale import ends_of, scale_of
 from core.stats.cautions import mean_cautions, skewness
 from core.stats.interval import ScoreScale, no_interval
 from core.stats.mean import Estimate, estimated_mean, missing_bounds, scaled_interval
@@ -59,6 +59,8 @@ def summary_of_rows(
     weights = standing.weigh(scored.samples)
     rows = Rows(scored.values, _units(scored, standing), weights, standing.clusters is not None).weighing()
     estimate = estimated_mean(rows, scale, is_preference=is_preference(metric), level=LEVEL)
+    if metric and not scale:
+        estimate = replace(estimate, interval=estimate.interval.within(*ends_of(metric, key[3])))
     skew = skewness(rows.values) if estimate.interval.method == "t" else None
     summary = summarise(key, scored.values, scored.outcomes, weights=weights)
     worst, best = _bounds(scored, standing, scale) if scale else (None, None)

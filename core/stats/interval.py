@@ -1,7 +1,7 @@
 """An interval, how it was made or why there is none, and the scale that a score is on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from core.stats.words import Method, Reason
@@ -43,6 +43,14 @@ class Interval:
     low: float | None = None
     high: float | None = None
     reason: Reason | None = None
+
+    def within(self, least: float | None, greatest: float | None) -> "Interval":
+        """Return it without what no value can be, where an end is known."""
+        if self.low is None or self.high is None:
+            return self
+        low = self.low if least is None else max(self.low, least)
+        high = self.high if greatest is None else min(self.high, greatest)
+        return replace(self, low=low, high=high)
 
 
 def no_interval(reason: Reason) -> Interval:

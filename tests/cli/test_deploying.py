@@ -80,7 +80,7 @@ def test_the_secret_that_the_page_makes_has_what_pods_and_settings_ask_for() -> 
 def test_services_lead_to_ports_and_probes_ask_for_them() -> None:
     ports = {
         each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0]
-        for each in OBJECTS[2:]
+        for each in OBJECTS
         if each["kind"] == "Deployment"
     }
     for service in (each for each in OBJECTS if each["kind"] == "Service"):

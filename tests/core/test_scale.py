@@ -29,7 +29,7 @@ from core.metric import (
     ToolCalling,
     WordParser,
 )
-from core.scale import scale_of
+from core.scale import ends_of, scale_of
 
 COMPUTED: list[ComputedMetric] = [
     StringCheck(name="m", left="a", operator="equals", right="b"),
@@ -99,3 +99,17 @@ def test_code_has_the_scale_that_it_says() -> None:
     for scale in ([1, 1], [2, 1], [0, float("inf")], [0], [0, 1, 2]):
         with pytest.raises(ValidationError, match="scale"):
             code(scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("parser", "expected"),
+    [
+        (JsonParser(path="s", minimum=0), (0, None)),
+        (JsonParser(path="s", maximum=10), (None, 10)),
+        (FirstParser(parsers=(JsonParser(path="s", minimum=0), WORDS)), (-1, None)),
+        (FirstParser(parsers=(BOUNDED, RegexParser(pattern="(.)"))), (None, None)),
+        (WORDS, (-1, 2)),
+    ],
+)
+def test_one_end_may_be_known_alone(parser: Parser, expected: object) -> None:
+    assert ends_of(judge(Parsed(scores={"s": parser})), "s") == expected

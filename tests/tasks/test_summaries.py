@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import ResultsMissing
-from core.metric import Bleu, Code, MetricSpec
+from core.metric import Bleu, Code, JsonParser, MetricSpec, Parsed
 from core.plan import Shard
 from core.result import SINCE, Outcome, Output, Score, Summary
 from core.spec import RecordedTarget, RowsDataset, TaskSpec
@@ -21,7 +21,7 @@ from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
 from tasks.summaries import Aggregator, complete_summaries
 from tests.tasks.conftest import Lab
-from tests.tasks.specs import CORRECT, preferring, spec
+from tests.tasks.specs import CORRECT, judge, preferring, spec
 
 UNKNOWN = Code(name="free", source="", item={})
 
@@ -169,3 +169,15 @@ def test_every_later_field_of_a_summary_is_known_to_what_is_made_from_rows() -> 
     later = {field.name for field in fields(Summary) if field.metadata.get(SINCE, 1) > 1}
     made = summary(CORRECT, "string-check", [1.0] * 30 + [0.0] * 10)
     assert {name for name in later if getattr(made, name) is None} == {"clusters", "repeats"}
+
+
+def test_an_interval_does_not_go_beyond_the_one_end_that_is_known() -> None:
+    # mean 3, standard error 3, t(0.975, 2) = 4.303: from -9.9 to 15.9
+    for parser, low, high in (
+        (JsonParser(path="s"), -9.908, 15.908),
+        (JsonParser(path="s", minimum=0), 0.0, 15.908),
+        (JsonParser(path="s", maximum=10), -9.908, 10.0),
+    ):
+        made = summary(judge("http://judge", scale=Parsed(scores={"s": parser})), "s", [0.0, 0.0, 9.0])
+        assert (made.ci_method, made.scale_min) == ("t", None)
+        assert [made.ci_low, made.ci_high] == pytest.approx([low, high], abs=1e-3)
