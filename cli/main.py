@@ -21,7 +21,7 @@ from cli.plan import Assumed, Wanted, show_plan
 from cli.results import BadCondition
 from cli.terminal import announce, note, say, say_json
 from core.errors import AssayError, Misconfigured
-from core.settings import read_settings
+from core.settings import Settings, read_settings, unknown_variables
 
 app = App(
     name="assay",
@@ -57,7 +57,9 @@ def serve(*, host: str | None = None, port: int | None = None, home: Path | None
     """
     from cli.serve import serve as run_service
 
-    return run_service(read_settings(host=host, port=port, home=home), announce)
+    settings = read_settings(host=host, port=port, home=home)
+    _warn(settings)
+    return run_service(settings, announce)
 
 
 @app.command
@@ -97,7 +99,9 @@ def run(
         return follow_again(follow, gate=gate, as_json=as_json)
     if spec is None or follow is not None:
         return _refuse("name a specification, with --name and --project if you like, or --follow a job", BAD_INPUT)
-    return run_file(read_settings(), spec, name=name, project=project, gate=gate, as_json=as_json)
+    settings = read_settings()
+    _warn(settings)
+    return run_file(settings, spec, name=name, project=project, gate=gate, as_json=as_json)
 
 
 @app.command
@@ -386,6 +390,11 @@ def answer(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush finds no pipe
         return 0
+
+
+def _warn(settings: Settings) -> None:
+    for sentence in unknown_variables(settings):
+        note(f"Warning    {sentence}")
 
 
 def _refuse(message: str, code: int) -> int:

@@ -1,7 +1,9 @@
 """`assay plan`: how many samples a question takes, or what so many can tell."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 
 from cyclopts import Parameter
 
@@ -60,15 +62,29 @@ class Assumed:
     icc: float | None = None
 
 
+_NAMES = re.compile(rf"\b({'|'.join(field.name for field in (*fields(Wanted), *fields(Assumed)))})(?=[,:]|$)")
+"""The names of what is wanted and assumed, where a sentence lists them or begins with one."""
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Have errors name options as they are typed."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(_NAMES.sub(lambda name: f"--{name[1].replace('_', '-')}", error.message)) from error
+
+
 def show_plan(sides: Sequence[str], score: str | None, wanted: Wanted, assumed: Assumed, *, as_json: bool) -> int:
     """Print the plan; from a stored comparison of two sides, or from what is assumed. Raises InvalidInput."""
-    aim = Aim(wanted.mde, wanted.half_width, wanted.samples, wanted.alpha, wanted.power)
-    noise, available = (_observed if sides else _assumed)(sides, score, assumed)
-    available = wanted.available or available
-    planned = plan(noise, aim)
-    beyond = None
-    if available is not None and available < planned.samples:
-        beyond = plan(noise, replace(aim, mde=None, half=None, samples=available))
+    with _naming_options():
+        aim = Aim(wanted.mde, wanted.half_width, wanted.samples, wanted.alpha, wanted.power)
+        noise, available = (_observed if sides else _assumed)(sides, score, assumed)
+        available = wanted.available or available
+        planned = plan(noise, aim)
+        beyond = None
+        if available is not None and available < planned.samples:
+            beyond = plan(noise, replace(aim, mde=None, half=None, samples=available))
     if as_json:
         within = {"available": available, "with_available": beyond and asdict(beyond)}
         say_json(asdict(planned) | within, indent=2)

@@ -13,7 +13,7 @@ from cli.gates import INCONCLUSIVE, PASSED, Gate, check_summaries
 from cli.place import Unreachable
 from cli.serve import service
 from cli.signals import heeding
-from cli.specs import Request, check_request, read_request, with_sent_files
+from cli.specs import Request, check_request, check_rows, read_request, with_sent_files
 from cli.summaries import read_summaries, show_end, show_summaries
 from cli.terminal import note, say_json
 from core.result import Summary
@@ -42,6 +42,7 @@ def run(
     That of a completed job is the gate's. Raises Refused for a score of the gate that the job would not have.
     """
     request = read_request(file, name=name, project=project)
+    check_rows(request, file.parent)
     with heeding(signal.default_int_handler), _some_service(settings, request) as (client, tend):
         job = submit(client, request, file.parent, gate)
         note(f"Job {job['id']}{_called(job, name)}")

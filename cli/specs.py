@@ -1,6 +1,7 @@
 """Specifications in files: YAML or JSON, in the core's words or NeMo's."""
 
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
@@ -9,13 +10,17 @@ from pydantic import ValidationError
 from cli.client import Client
 from cli.files import upload_dataset
 from core.errors import SpecInvalid, first_problem
-from core.spec import EvaluationSpec, FileFormat
+from core.spec import UPLOAD_SCHEME, EvaluationSpec, FileFormat, RowsDataset
 from flows.local_files import with_uploads
 from flows.spec_file import read_mapping
 from store.secrets import DATA_FIELDS, holds_key
-from tasks.datasets.rows import first_row
+from tasks.check import check_templates, columns_read
+from tasks.datasets.found import Sources, Upload
+from tasks.datasets.rows import first_row, read_rows
 
 NEMO_JOBS: Final = "/v2/evaluation/jobs"
+CHECKED_ROWS: Final = 100
+"""Rows that are looked at before there is a job, which looks at all of them."""
 
 
 class Request(NamedTuple):
@@ -62,6 +67,34 @@ def check_request(request: Request) -> None:
             EvaluationSpec.model_validate(_with_named_keys(request.body["spec"]))
         except ValidationError as error:
             raise SpecInvalid(f"spec.{first_problem(error)}") from None
+
+
+def check_rows(request: Request, folder: Path) -> None:
+    """Refuse a template or a column that does not fit the first rows, where these are in the file or beside it.
+
+    Raises what a job that was made of it would fail with.
+    """
+    if request.elsewhere is not None:
+        return
+    files: dict[str, Upload] = {}
+
+    def found(path: Path, said: str | None) -> str:
+        file_id = f"given-{len(files)}"
+        files[file_id] = Upload(path, path.name, said or "")
+        return file_id
+
+    try:
+        body = with_uploads(request.body["spec"], folder, found)
+        spec = EvaluationSpec.model_validate(_with_named_keys(body))
+    except ValidationError:
+        return  # the service says it, which may be of another release
+    sources = Sources(None, files.__getitem__, reveal=str)
+    for task in spec.tasks:
+        dataset = task.dataset
+        if isinstance(dataset, RowsDataset) or dataset.url.removeprefix(UPLOAD_SCHEME) in files:
+            needed = columns_read(task, spec.targets, spec.reference)
+            rows = read_rows(dataset, sources, limit=CHECKED_ROWS, needed=needed)
+            deque(check_templates(task, spec.targets, rows, reference=spec.reference), maxlen=0)
 
 
 def _with_named_keys(value: Any, name: str = "") -> Any:

@@ -46,7 +46,7 @@ class Tally:
 
     def give_back(self, taken: Mapping[Counted, float]) -> None:
         """Keep for the next time what could not be written down."""
-        self._kept = Counter(taken)  # type: ignore[arg-type]
+        self._kept = Counter(taken)
 
 
 def _added(

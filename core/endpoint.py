@@ -3,7 +3,9 @@
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, JsonValue, StringConstraints, field_validator, model_validator
+
+from core.fields import KnownFields
 
 SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|store|model):.+$")]
 """Where a key is kept: `env:NAME`, `store:ID` or `model:NAME`; never the key itself."""
@@ -11,7 +13,7 @@ SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|store|model):.+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
-class Frozen(BaseModel):
+class Frozen(KnownFields):
     """A value: immutable, strict about its fields, and silent in errors about what it was given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -258,6 +258,18 @@ def read_settings(**options: object) -> Settings:
         raise Misconfigured(f"{settings_file().absolute()} cannot be read: {reason}") from None
 
 
+def unknown_variables(settings: Settings) -> list[str]:
+    """Say of each variable that is called like a setting that it is none, and which may be meant."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _OTHERS
+    named = {*settings.key_variables, *(model.api_key_env for model in settings.models.values())}
+    found = []
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known and name not in named:
+            near = get_close_matches(name.upper(), known, n=1, cutoff=0.75)
+            found.append(f"{name} in the environment is no setting{f'; is {near[0]} meant?' if near else ''}")
+    return found
+
+
 @contextmanager
 def ending_if_misconfigured() -> Iterator[None]:
     """End this process with the one sentence, and code 2, if a setting is wrong."""
@@ -277,6 +289,8 @@ def make_folder(folder: Path, setting: str) -> None:
 
 
 _IN_JSON = {f"{PREFIX}MODELS"}
+_OTHERS = {"ASSAY_CONFIG", "ASSAY_URL", "ASSAY_API_KEY"}
+"""Variables that are no settings of the service: where these are read, and what the command line asks it by."""
 
 
 def _problem(problem: Mapping[str, Any], options: Mapping[str, object]) -> str:

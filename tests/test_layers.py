@@ -36,7 +36,7 @@ HOMES = {
 VALUES_ONLY = ["endpoint", "metrics", "sandbox", "templates"]
 """The rooms of tasks/ that are given what they need as values: they see neither the store nor the stages."""
 
-CORE_MAY_USE = {"pydantic", "pydantic_settings", "core"}
+CORE_MAY_USE = {"pydantic", "pydantic_core", "pydantic_settings", "core"}
 
 
 def sources() -> Iterator[Path]:

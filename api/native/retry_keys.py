@@ -49,7 +49,7 @@ class Keys:
         """
 
         def keyed(model: Keyed) -> Keyed:
-            key = self._key(model, needed=needs(model), job_id=job_id)
+            key = self._key(model, needed=needs(model))
             return model.model_copy(update={"endpoint": model.endpoint.model_copy(update={"api_key": key})})
 
         def of_task(task: TaskSpec) -> TaskSpec:
@@ -59,12 +59,27 @@ class Keys:
                 dataset = dataset.model_copy(update={"token": None})
             return task.model_copy(update={"metrics": metrics, "dataset": dataset})
 
+        self._refuse_gone(spec, needs, job_id)
         if unknown := sorted(self.given.keys() - {model.name for model in _models(spec)}):
             raise SpecInvalid(f"job {job_id} asks no target or judge {unknown[0]!r}", field="api_keys")
         targets = tuple(keyed(target) if isinstance(target, ModelTarget) else target for target in spec.targets)
         return spec.model_copy(update={"targets": targets, "tasks": tuple(map(of_task, spec.tasks))})
 
-    def _key(self, model: Model, *, needed: bool, job_id: str) -> SecretRef | None:
+    def _refuse_gone(self, spec: EvaluationSpec, needs: Callable[[Model], bool], job_id: str) -> None:
+        """Raise SpecInvalid naming all keys that are needed and not there."""
+        there = self.given.keys() | self.kept.keys()
+        gone = [each for each in _models(spec) if each.name not in there and self._is_gone(each) and needs(each)]
+        names = list(dict.fromkeys(each.name for each in gone))
+        if names:
+            named = ", ".join(map(repr, names))
+            keys, them = (f"key of {named} was", "it") if len(names) == 1 else (f"keys of {named} were", "them")
+            options = " ".join(f"--key {name}=env:VARIABLE" for name in names)
+            raise SpecInvalid(
+                f"the {keys} deleted as job {job_id} ended: send {them} again ({options}, or api_keys)",
+                field="api_keys",
+            )
+
+    def _key(self, model: Model, *, needed: bool) -> SecretRef | None:
         name, key = model.name, model.endpoint.api_key
         if name in self.given:
             return self.given[name]
@@ -72,15 +87,9 @@ class Keys:
             return key
         if not needed:
             return None
-        if name in self.kept:
-            key_id = random_id("")
-            self.copied[key_id] = self.kept[name]
-            return STORED + key_id
-        raise SpecInvalid(
-            f"the key of {name!r} was deleted as job {job_id} ended: send it again "
-            f"(--key {name}=env:VARIABLE, or api_keys)",
-            field="api_keys",
-        )
+        key_id = random_id("")
+        self.copied[key_id] = self.kept[name]
+        return STORED + key_id
 
     def _is_gone(self, model: Model) -> bool:
         """Tell whether a model had a key that was deleted; an earlier retry may have done without it."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.http.wire import SealedBody, Wire
 from core.endpoint import SecretRef
+from core.fields import KnownFields
 from core.job import LONGEST_NAME, Face, Failure, Intent, JobStatus
 from core.metric import MetricSpec
 from core.result import CallOutcome, Outcome, Role
@@ -19,7 +20,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Format = Literal["json", "jsonl", "csv", "parquet"]
 
 
-class JobRequest(SealedBody):
+class JobRequest(SealedBody, KnownFields):
     """The request for a job. An `api_key` in it is a key in clear; on this machine alone it may be `env:NAME`."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -31,7 +32,7 @@ class JobRequest(SealedBody):
     description: Text | None = None
 
 
-class KeyOf(Wire):
+class KeyOf(Wire, KnownFields):
     """The key of a target or a judge, by its name."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -40,7 +41,7 @@ class KeyOf(Wire):
     api_key: SecretRef
 
 
-class RetryRequest(SealedBody):
+class RetryRequest(SealedBody, KnownFields):
     """What of a job that has ended is made again: all that failed, or ended in one of the outcomes `only`.
 
     With `judge_only`, stored outputs are judged again: by all judges, those named in `judges`, or those whose scores

@@ -118,3 +118,24 @@ def test_a_config_names_the_upload_of_its_dataset(at: Service, capsys: Capture, 
 def test_a_name_that_is_none_is_refused(at: Service, capsys: Capture) -> None:
     assert answer(["configs", "show", "a/b/c"]) == 2
     assert "write NAMESPACE/NAME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("dataset", "row"),
+    [
+        ("{kind: rows, rows: [{said: a, reply: b}]}", None),
+        ("{kind: files, url: rows.jsonl}", '{"said": "a", "reply": "b"}'),
+    ],
+)
+def test_a_column_that_rows_at_hand_lack_is_refused_before_there_is_a_job(
+    at: Service, capsys: Capture, tmp_path: Path, dataset: str, row: str | None
+) -> None:
+    if row is not None:
+        (tmp_path / "rows.jsonl").write_text(f"{row}\n")
+    file = tmp_path / "spec.yaml"
+    file.write_text(SPEC.replace("{kind: files, url: DATASET}", dataset))
+    jobs = at.http.get("/api/assay/v1/jobs").json()["pagination"]
+    assert answer(["run", str(file)]) == 2
+    told = "task 'qa', metric 'correct' (right), row 1: no column 'answer'; columns: said, reply"
+    assert capsys.readouterr().err.splitlines()[-1] == told
+    assert at.http.get("/api/assay/v1/jobs").json()["pagination"] == jobs

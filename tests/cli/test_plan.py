@@ -25,7 +25,7 @@ def test_a_plan_is_told_and_is_json_for_scripts(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (["--mde", "0.1"], "by one of: deviation, changed, passing"),
+        (["--mde", "0.1"], "by one of: --deviation, --changed, --passing"),
         (["a", "--mde", "0.1"], "name both results of a comparison, BASELINE and CANDIDATE, or neither"),
         (["a", "b", "--mde", "0.1", "--changed", "0.3"], "name no assumptions beside it"),
         (["--mde", "0.1", "--changed", "0.3", "--score", "x"], "--score: there is no comparison"),
@@ -43,3 +43,10 @@ def test_what_is_no_plan_is_refused_by_name(asked: list[str], told: str, capsys:
     assert answer(["plan", *asked]) == 2
     said = capsys.readouterr()
     assert told in said.err + said.out
+
+
+def test_what_is_wanted_is_asked_for_as_it_is_typed(capsys):
+    assert answer(["plan"]) == 2
+    assert capsys.readouterr().err == "say what is wanted, by one of: --mde, --half-width, --samples\n"
+    assert answer(["plan", "--half-width", "-1", "--changed", "0.2"]) == 2
+    assert capsys.readouterr().err.startswith("--half-width: ")

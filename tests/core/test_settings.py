@@ -1,10 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from core.errors import Misconfigured
-from core.settings import ModelSettings, Settings, ending_if_misconfigured, read_settings
+from core.settings import ModelSettings, Settings, ending_if_misconfigured, read_settings, unknown_variables
 
 KEY = "key-0123456789"
 
@@ -176,3 +177,16 @@ def test_the_job_tables_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("ASSAY_DATABASE_URL", "postgresql://db/assay")
     assert Settings().jobs_url == "postgresql://db/assay"
     assert Settings(home=Path("/x"), database_url=None).jobs_url == "sqlite:////x/assay.db"
+
+
+def test_a_variable_that_is_called_like_a_setting_and_is_none_is_named_with_the_nearest(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.upper().startswith("ASSAY_")]:
+        monkeypatch.delenv(name)
+    for name in ("ASSAY_PARALELISM", "ASSAY_ZZZ", "ASSAY_PORT", "ASSAY_URL", "ASSAY_MY_KEY"):
+        monkeypatch.setenv(name, "1")
+    assert unknown_variables(Settings(key_variables=("ASSAY_MY_KEY",))) == [
+        "ASSAY_PARALELISM in the environment is no setting; is ASSAY_PARALLELISM meant?",
+        "ASSAY_ZZZ in the environment is no setting",
+    ]

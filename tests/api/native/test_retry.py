@@ -99,7 +99,7 @@ def test_what_cannot_be_retried_is_refused_in_a_sentence(service: Service, lab: 
         ({"judges": ["nobody"]}, "has no judge 'nobody'; judges: graded"),
         ({"api_keys": [{"name": "nobody", "api_key": CLEAR}]}, "asks no target or judge 'nobody'"),
         ({"metrics": [{"type": "f1", "name": "f", "reference": "x"}] * 2}, "metric 'f' stands 2 times"),
-        ({"everything": True}, "Extra inputs are not permitted"),
+        ({"everything": True}, "there is no such field"),
     ],
 )
 def test_what_is_wrong_with_the_request_is_named(service: Service, lab: Lab, asked: dict[str, Any], told: str) -> None:
@@ -163,6 +163,17 @@ def test_keys_that_went_with_the_job_come_again_where_they_are_needed(service: S
     lab.carry_out(second)
     refused = retry(service, settled(service.state, second, "completed"))
     assert "the key of 'target' was deleted" in refused.json()["detail"][0]["msg"]
+
+
+def test_all_keys_that_are_lacking_are_named_at_once(service: Service, lab: Lab) -> None:
+    asked = wanted(lab).model_dump(mode="json")
+    asked["targets"][0]["endpoint"]["api_key"] = "store:first"
+    asked["tasks"][0]["metrics"][1]["endpoint"]["api_key"] = "store:second"
+    first = ended(lab, EvaluationSpec.model_validate(asked), first=CLEAR, second=CLEAR)
+    assert retry(service, first).json()["detail"][0]["msg"] == (
+        f"the keys of 'target', 'graded' were deleted as job {first.id} ended: send them again "
+        "(--key target=env:VARIABLE --key graded=env:VARIABLE, or api_keys)"
+    )
 
 
 def test_the_key_of_a_stored_target_is_used_again_as_long_as_it_goes_where_it_went(service: Service, lab: Lab) -> None:
