@@ -17,6 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Final
+from urllib.parse import quote
+
+import httpx
 
 from bench.reliability import table, verdict, write_section
 from bench.report import machine
@@ -68,6 +71,38 @@ class Distant:
         self._process.kill()
 
 
+class SecondApi:
+    """Another API process on the same database, on a home of its own."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        environment = os.environ | settings | {"ASSAY_HOME": str(folder / "second"), "ASSAY_PORT": str(port)}
+        with (folder / "second.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "api"], env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+
+
+def answers(url: str, job_id: str) -> list[bytes]:
+    """Return what an API process says of a job that has ended: its scores, its samples, its log, and to SQL."""
+    job = f"{url}/api/assay/v1/jobs/{job_id}"
+    query = f"SELECT * FROM scores WHERE job_id = '{job_id}' ORDER BY ALL"
+    asked = (
+        f"{job}/summaries",
+        f"{job}/usage",
+        f"{job}/samples?format=csv",
+        f"{job}/logs",
+        f"{url}/sql?q={quote(query)}&format=csv",
+    )
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        return [client.get(each).raise_for_status().content for each in asked]
+
+
 def main() -> None:
     """Kill, print what came of it, and write it down."""
     parser = argparse.ArgumentParser(prog="python -m bench.apart", description=__doc__)
@@ -99,7 +134,7 @@ def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -
     service = Service(home, free_port(), shared)
     sign_in = (home / "prefect" / "sign-in").read_text().strip()
     prefect = {"PREFECT_API_URL": f"{service.said('Prefect')}/api", "PREFECT_API_AUTH_STRING": sign_in}
-    distant = Distant(folder, shared | prefect)
+    distant, second = Distant(folder, shared | prefect), SecondApi(folder, shared | prefect)
 
     def kill(_victim: Victim) -> None:
         if len(trial.found.kills) % 2:
@@ -116,8 +151,13 @@ def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -
             trial.top_up()
             trial.strike("worker", "any", chance.uniform(1.0, LONGEST_WAIT_S))
             print(f"{len(trial.found.kills)}: {trial.found.kills[-1].resumed_s}", file=sys.stderr, flush=True)
-        return trial.finish()
+        found = trial.finish()
+        for report in found.reports:
+            if answers(service.url, report.job_id) != answers(second.url, report.job_id):
+                found.failures.append(f"two API processes say otherwise of {report.job_id}")
+        return found
     finally:
+        second.stop()
         distant.stop()
         service.stop()
 
@@ -139,7 +179,8 @@ def report(found: Findings, seed: int) -> str:
     return f"""
 {len(found.kills)} deaths by kill -9 (seed {seed}) of two workers in turn, in {len(found.reports)} jobs of
 {found.samples:,} samples, each generated and judged. The workers have the database and the object store in common,
-and no folder; one of them starts on an empty disk after each death. What they left is read on a third disk.
+and no folder; one of them starts on an empty disk after each death. What they left is read on a third disk. A second
+API process, on a fourth, says the same of each job as the service's own: scores, samples, usage, log, and SQL.
 
 {table(("", "found", "should be"), claims)}
 

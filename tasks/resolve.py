@@ -46,6 +46,7 @@ def resolve_job(engine: Engine) -> None:
         report=engine.say,
         heed=engine.heed,
     )
+    engine.folder.objects.fetch(engine.folder.path)
     for shard in engine.manifest.shards:
         engine.folder.check_intact(shard)
 

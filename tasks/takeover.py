@@ -35,6 +35,7 @@ def take_over(engine: Engine) -> None:
     if plan is None:
         raise Conflict(f"job {retry.of} was deleted before this retry of it began: send its request again")
     _check_changed_metrics(engine.spec, plan, before)
+    before.objects.fetch(before.path)
     taken = again = 0
     for shard in plan.shards:
         before.check_intact(shard)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SCHEME: Final = "s3://"
 AT_A_TIME: Final = 8
-"""So many segments are read at once."""
+"""So many objects are read at once."""
 
 RETRY: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 
@@ -82,6 +82,13 @@ class Bucket:
             draft.write_bytes(content)
             draft.replace(path)
         return path
+
+    def fetch(self, folder: Path) -> None:
+        """Copy all Parquet files below a folder of which there is no copy."""
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            files = (folder / name for name in self.below(folder) if name.endswith(".parquet"))
+            for _ in pool.map(self.file, files):
+                pass
 
     def exists(self, path: Path) -> bool:
         """Whether an object is there."""

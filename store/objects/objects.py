@@ -44,6 +44,9 @@ class Objects(Protocol):
     def latest(self, path: Path) -> Path:
         """Return a file with what an object holds now, as `file` does."""
 
+    def fetch(self, folder: Path) -> None:
+        """Have the files below a folder at hand that `file` will be asked for, many at a time."""
+
     def exists(self, path: Path) -> bool:
         """Whether an object is there."""
 
