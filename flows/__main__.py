@@ -15,6 +15,7 @@ from flows.deploy import set_up_pool, wait_for_server
 from flows.worker.garbage import collect_seldom
 from flows.worker.wake import forget_stop, note_stop
 from flows.worker.worker import AssayWorker
+from store.objects.segments import keep_all
 
 logger = logging.getLogger("assay.worker")
 
@@ -27,6 +28,7 @@ def main() -> None:
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         note_stop(settings.home)
+        keep_all()
         os._exit(0)
 
     for number in (signal.SIGTERM, signal.SIGINT):

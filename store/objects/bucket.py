@@ -27,11 +27,15 @@ from store.objects.objects import Segments
 from store.objects.segments import Pending, segment_name
 
 if TYPE_CHECKING:
+    from obstore import Bytes
     from obstore.store import ClientConfig, RetryConfig
 
 SCHEME: Final = "s3://"
 AT_A_TIME: Final = 8
 """So many objects are read at once."""
+
+PART_BYTES: Final = 1 << 25
+"""Of a larger object so much is read with one request, each of which may take its time."""
 
 RETRY: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 
@@ -74,12 +78,17 @@ class Bucket:
         """Return a copy of an object as it is now, or where none is."""
         try:
             with self._asking(path):
-                content = obstore.get(self._store, self._key(path)).bytes()
+                found = obstore.get(self._store, self._key(path))
+                size = found.meta["size"]
+                first = found.bytes() if size <= PART_BYTES else self._range(path, 0, size)
         except FileNotFoundError:
             path.unlink(missing_ok=True)
             return path
         with _draft(path) as draft:
-            draft.write_bytes(content)
+            with draft.open("wb") as file, self._asking(path):
+                file.write(first)
+                for start in range(PART_BYTES, size, PART_BYTES):
+                    file.write(self._range(path, start, size))
             draft.replace(path)
         return path
 
@@ -166,13 +175,17 @@ class Bucket:
             with self._asking(path), suppress(FileNotFoundError):
                 obstore.delete(self._store, keys)
 
+    def _range(self, path: Path, start: int, size: int) -> "Bytes":
+        return obstore.get_range(self._store, self._key(path), start=start, end=min(start + PART_BYTES, size))
+
     def _create(self, path: Path, content: bytes) -> bool:
         try:
             with self._asking(path):
                 obstore.put(self._store, self._key(path), content, mode="create", use_multipart=False)
         except AlreadyExistsError:
             # Perhaps by this very request, whose first answer was lost.
-            return self.latest(path).read_bytes() == content
+            there = self.latest(path)
+            return there.exists() and there.read_bytes() == content
         return True
 
     def _upload(self, file: Path, path: Path) -> None:

@@ -5,16 +5,20 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
 from typing import Final
+from weakref import WeakSet
 
 from core.errors import StorageFailed
 
 MOST: Final = 256
-"""So many appended pieces are held back at most; from half of them on they are kept without being asked to."""
+MOST_BYTES: Final = 1 << 24
+"""So many appended pieces, and bytes of them, are held back; from half of that on they are kept unasked."""
 
 logger = logging.getLogger("assay.store")
 
+_all: Final["WeakSet[Pending]"] = WeakSet()
 _writers: Final = ThreadPoolExecutor(4, thread_name_prefix="segments")
 
 
@@ -25,15 +29,20 @@ class Pending:
         """Begin with none."""
         self._keep = keep
         self._pieces: list[bytes] = []
+        self._bytes = 0
+        self._counting = Lock()
         self._keeping = Lock()
         self._is_due = False
+        _all.add(self)
 
     def append(self, data: bytes) -> None:
         """Take a piece. Raises StorageFailed, and does not take it, if too many are held back and cannot be kept."""
-        if len(self._pieces) >= MOST:
+        if len(self._pieces) >= MOST or self._bytes >= MOST_BYTES:
             self.sync()
-        self._pieces.append(data)
-        if len(self._pieces) == MOST // 2:
+        with self._counting:
+            self._pieces.append(data)
+            self._bytes += len(data)
+        if len(self._pieces) >= MOST // 2 or self._bytes >= MOST_BYTES // 2:
             self.sync_soon()
 
     def sync_soon(self) -> None:
@@ -47,8 +56,11 @@ class Pending:
         with self._keeping:
             taken = len(self._pieces)
             if taken:
-                self._keep(b"".join(self._pieces[:taken]))
-                del self._pieces[:taken]
+                segment = b"".join(self._pieces[:taken])
+                self._keep(segment)
+                with self._counting:
+                    del self._pieces[:taken]
+                    self._bytes -= len(segment)
 
     def unkept(self) -> bytes:
         """Return the pieces that are held back."""
@@ -61,6 +73,13 @@ class Pending:
             logger.warning("%s; %s pieces are held back", error.message, len(self._pieces))
         finally:
             self._is_due = False
+
+
+def keep_all() -> None:
+    """Keep what all of this process hold back, before it ends."""
+    for pending in list(_all):
+        with suppress(StorageFailed):  # those calls are made again
+            pending.sync()
 
 
 def segment_name() -> str:

@@ -6,7 +6,7 @@ import pytest
 from core.errors import StorageFailed
 from core.plan import Shard
 from core.result import Call, CallKey, Output, Score
-from store.objects.segments import MOST, Pending
+from store.objects.segments import MOST, MOST_BYTES, Pending, keep_all
 from store.results.folder import JobFolder
 from store.results.views import query
 from tests.store.objects.conftest import Homes
@@ -160,3 +160,27 @@ def test_a_store_that_is_away_is_named_and_its_keys_are_not(tmp_path: Path, monk
     with pytest.raises(StorageFailed, match="s3://bucket/prefix/results/x cannot be asked for") as caught:
         bucket.exists(tmp_path / "results" / "x")
     assert "MARKER" not in caught.value.message
+
+
+def test_a_large_object_is_copied_in_parts(home: Homes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.objects.bucket.PART_BYTES", 1_000)
+    (one, here), (two, there) = home("first"), home("second")
+    content = bytes(range(256)) * 10
+    here.put(one / "files" / "large", lambda file: file.write_bytes(content))
+    assert there.file(two / "files" / "large").read_bytes() == content
+
+
+def test_large_pieces_are_kept_before_there_are_many() -> None:
+    kept: list[int] = []
+    pending = Pending(lambda data: kept.append(len(data)))
+    for _ in range(3):
+        pending.append(bytes(MOST_BYTES))
+    assert sum(kept) >= 2 * MOST_BYTES
+
+
+def test_what_is_held_back_is_kept_before_a_process_ends(home: Homes) -> None:
+    first, second = folder(home, "first"), folder(home, "second")
+    journal = first.open_journal("generate", SHARD)
+    journal.append(CALLS[0])
+    keep_all()
+    assert second.read_journal(second.journal("generate", SHARD)).calls == CALLS[:1]
