@@ -16,7 +16,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test scale-test attack-test
+.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
 install: .venv/installed
 
@@ -133,6 +133,10 @@ bench-0 bench-50 bench-300: bench-%: install
 
 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons: bench-%: install
 	$(BIN)/python -m bench.printed $* --write BENCHMARKS.md
+
+# What large texts and many rows cost in memory.
+bench-memory: install
+	$(BIN)/python -m bench.memory --write BENCHMARKS.md
 
 # Kill -9 of any process of the service at any moment; writes its section of RELIABILITY.md, as the next one does.
 crash-test: install

@@ -3,7 +3,7 @@
 Resolve writes it once as `manifest.json`; every later stage and every restart reads only that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Final
 
@@ -14,8 +14,8 @@ MANIFEST_VERSION: Final = 1
 """Of the plan alone: the specification in it has a version of its own."""
 
 MAX_TASK_RUNS = 180
-SHARD_BYTES = 64_000_000
-"""What the rows of a shard may have together, unless it is a single row: a shard is held in memory."""
+SHARD_BYTES = 32_000_000
+"""What the rows of a shard may have together, unless it is a single row."""
 
 
 class Shard(Frozen):
@@ -86,7 +86,10 @@ def _spans(samples: int, size: int, row_bytes: Sequence[int]) -> Iterator[tuple[
     yield start, samples
 
 
-def in_flight(shards: Sequence[Shard], parallelism: int, trials: int = 1) -> int:
-    """Return how many shards must be in flight to hold twice `parallelism` trials of samples."""
-    smallest = min((len(shard) for shard in shards), default=1) * trials
-    return min(len(shards), ceil(2 * parallelism / smallest) + 1)
+def has_room(in_flight: Iterable[int], parallelism: int, trials: int = 1) -> bool:
+    """Whether one more shard is to begin beside those of so many samples that are `in_flight`.
+
+    Without the largest, which may be at its last calls, they are to have twice `parallelism` trials of samples.
+    """
+    sizes = list(in_flight)
+    return (sum(sizes) - max(sizes, default=0)) * trials < 2 * parallelism or not sizes

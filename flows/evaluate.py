@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from threading import BoundedSemaphore
 from typing import Any, NoReturn, Protocol, TypeVar
 from uuid import UUID, uuid4
 
@@ -25,7 +24,7 @@ from pydantic.json_schema import SkipJsonSchema
 from core.errors import AssayError, Conflict, ServiceError, SpecInvalid, StorageFailed
 from core.job import TERMINAL, Job, utcnow
 from core.job import Stage as StageName
-from core.plan import Shard, in_flight
+from core.plan import Shard
 from core.result import Summary
 from core.settings import read_settings
 from core.spec import EvaluationSpec
@@ -46,6 +45,7 @@ from flows.form import (
     StoredTarget,
 )
 from flows.former import held_against_former, tell
+from flows.in_hand import InHand
 from flows.labels import run_name, tags
 from flows.page import Findings
 from flows.register import completed, job_id_of, register
@@ -295,17 +295,17 @@ def _has_ended(state: State[Any]) -> bool:
 
 def _submit_all(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
     """Submit the shards, each once there is room for it, and note what is submitted in `futures`."""
-    shards = engine.manifest.shards
-    free = BoundedSemaphore(in_flight(shards, engine.parallelism, engine.manifest.spec.params.trials))
-    for shard in shards:
-        free.acquire()
+    in_hand = InHand(engine.parallelism, engine.manifest.spec.params.trials)
+    for shard in engine.manifest.shards:
+        in_hand.wait_for_room()
         if engine.stop:
             break
+        in_hand.add(shard)
         generated = generate.submit(generate_shard, engine, shard)
         futures.append(generated)
         judged = judge.submit(judge_shard, engine, shard, wait_for=[allow_failure(generated)], return_state=False)
         futures.append(judged)
-        judged.add_done_callback(lambda _: free.release())
+        judged.add_done_callback(partial(in_hand.remove, shard))
         generated.add_done_callback(partial(_note_passed, engine, "generate", shard))
         judged.add_done_callback(partial(_note_passed, engine, "judge", shard))
 

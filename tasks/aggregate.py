@@ -33,7 +33,8 @@ def aggregate(engine: Engine) -> list[Summary]:
     aggregator = Aggregator(engine.manifest.spec.tasks, params.trials)
     for shard in engine.manifest.shards:
         engine.folder.check_intact(shard)
-        failures.add(aggregator.take(engine.folder, shard))
+        for part in engine.folder.parts(shard):
+            failures.add(aggregator.take(engine.folder, part))
     summaries = aggregator.summaries(engine.folder.count_outputs())
     engine.folder.write_summaries(summaries)
     engine.keep_notes()

@@ -66,8 +66,11 @@ class Engine:
         self.parallelism = self.spec.params.parallelism or settings.parallelism
         self._limit = JobLimit(self.parallelism)
         self._limits = own_limits(self.spec)
+        self.at_once = max(self.parallelism, *(limit.free for limit in self._limits.values()), 1)
+        """Calls that may be made at once to a model."""
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
         self._fuses: dict[tuple[str, str, str], Fuse] = {}
+        self._read: dict[str, int] = {}
         self._passed: dict[tuple[Stage, Shard], int] = {}
         self.tried = Counter[CallKey]()
         """The attempts at calls that failed for now, over all attempts at their shards."""
@@ -197,7 +200,8 @@ class Engine:
 
     def breaker(self, key: CallKey) -> Breaker:
         """Return the breaker of a task's target, or of one of its judges."""
-        return self._breakers.setdefault((key.task, key.target, key.metric), Breaker())
+        of = (key.task, key.target, key.metric)
+        return self._breakers.get(of) or self._breakers.setdefault(of, Breaker())
 
     def fuse(self, task: str, target: str, metric: str) -> Fuse:
         """Return the fuse of a metric's evaluator or templates, for the outputs of one target."""
@@ -211,6 +215,13 @@ class Engine:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the I/O loop and wait for its end; raises Stopped if the job stops first."""
         return self.loop.run(self._until_stopped(coroutine))
+
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a call, on the I/O loop; it is cancelled where the job is."""
+        task = asyncio.create_task(coroutine)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     async def _cease(self) -> None:
         """Make no call from now on, and wait for those in flight, of which there are none unless a stage broke off."""
@@ -272,6 +283,10 @@ class Engine:
         message = self._masked(message)
         self.log.write(message)
         self._tell(message)
+
+    def read(self, task: str, rows: int) -> None:
+        """Take note of how many rows of a task's dataset were read so far."""
+        self._read[task] = rows
 
     def passed(self, stage: Stage, shard: Shard, samples: int) -> None:
         """Take note that so many samples of a shard have passed a stage."""
@@ -343,7 +358,7 @@ class Engine:
 
     def _counts(self) -> dict[str, dict[Stage, Count]]:
         if self._manifest is None:
-            return {}
+            return {task: dict.fromkeys(STAGES, Count(0, rows)) for task, rows in list(self._read.items())}
         done = Counter[tuple[str, Stage]]()
         for (stage, shard), samples in list(self._passed.items()):
             done[shard.task, stage] += samples

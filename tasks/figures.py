@@ -3,10 +3,13 @@
 Sums are exact (`math.fsum`), so that the figures do not depend on the order of rows, shards or restarts.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import fsum, isfinite, sqrt
+from operator import lt
 from typing import Final
 
 from core.errors import ResultsMissing
@@ -35,11 +38,17 @@ class Scored:
     """
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    values: list[float] = field(default_factory=list)
-    samples: list[int] = field(default_factory=list)
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    samples: "array[int]" = field(default_factory=lambda: array("q"))
     passed: list[bool | None] = field(default_factory=list)
     counts: list[BleuCounts] = field(default_factory=list)
-    excluded: list[int] = field(default_factory=list)
+    excluded: "array[int]" = field(default_factory=lambda: array("q"))
+
+    @property
+    def is_of_one_trial(self) -> bool:
+        """Whether each sample has at most one value; those of a large job come in their order."""
+        follow = islice(self.samples, 1, None)
+        return all(map(lt, self.samples, follow)) or len(set(self.samples)) == len(self.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def summarise(
     if not weight:
         return Summary(*key, count, missing, None, None, None, None, None, None, None, None, dict(outcomes))
     mean = _total(values, weights) / weight
-    variance = _total([(value - mean) ** 2 for value in values], weights) / weight
+    variance = _total(((value - mean) ** 2 for value in values), weights) / weight
     stddev = sqrt(variance)
     return Summary(
         *key,
@@ -125,7 +134,7 @@ def summarise(
     )
 
 
-def _total(values: Sequence[float], weights: Sequence[float] | None) -> float:
+def _total(values: Iterable[float], weights: Sequence[float] | None) -> float:
     if weights is None:
         return fsum(values)
     return fsum(weight * value for weight, value in zip(weights, values, strict=True))
@@ -142,14 +151,15 @@ def _described(
     skew: float | None = None,
 ) -> Summary:
     """Return a summary with how sure its mean is, and what to be careful about."""
-    repeats, clusters = Counter(scored.samples), None
+    repeats = None if scored.is_of_one_trial else Counter(scored.samples)
+    samples, clusters = len(scored.samples) if repeats is None else len(repeats), None
     if standing.clusters is not None:
         clusters = Counter(standing.units(scored.samples))
     interval = estimate.interval
     return replace(
         summary,
-        samples=len(repeats),
-        trials=max(repeats.values(), default=0),
+        samples=samples,
+        trials=min(samples, 1) if repeats is None else max(repeats.values()),
         clusters=None if clusters is None else len(clusters),
         standard_error=estimate.standard_error,
         ci_low=interval.low,
@@ -159,7 +169,7 @@ def _described(
         scale_min=scale.low if scale else None,
         scale_max=scale.high if scale else None,
         cautions=mean_cautions(
-            samples=len(repeats),
+            samples=samples,
             excluded=summary.nan_count / max(1, scored.outcomes.total()),
             effective_clusters=effective_units([*clusters.values()]) if clusters else None,
             truncated=said.truncated,
@@ -171,7 +181,7 @@ def _described(
 
 def _units(scored: Scored, standing: Standing) -> Sequence[int] | Sequence[str] | None:
     """Return the unit of each value; None if each has one of its own."""
-    is_plain = standing.clusters is None and len(set(scored.samples)) == len(scored.samples)
+    is_plain = standing.clusters is None and scored.is_of_one_trial
     return None if is_plain else standing.units(scored.samples)
 
 

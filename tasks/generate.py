@@ -1,6 +1,7 @@
 """The second stage: each target's output on each sample of a shard."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,10 +11,12 @@ from core.endpoint import Reasoning
 from core.plan import Shard
 from core.result import Call, CallKey, Output
 from core.spec import EvaluationSpec, ModelTarget, RecordedTarget
-from tasks.calls import Ask, fulfil, prepare
+from tasks.calls import Ask, prepare
 from tasks.endpoint.message import read_message
 from tasks.endpoint.reply import to_output
 from tasks.engine import Engine
+from tasks.fulfil import fulfil
+from tasks.paid import Paid, Published
 from tasks.shard_end import ShardEnd
 from tasks.templates.pool import Given, render_each
 from tasks.templates.template import compile_prompt
@@ -28,17 +31,20 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
     """
     end = ShardEnd(len(shard))
     if not engine.folder.is_finished("generate", shard):
-        spec, rows = engine.manifest.spec, engine.folder.read_samples(shard)
-        calls = engine.folder.published_calls("generate", shard)
-        if calls is None:
-            models = [target for target in spec.targets if isinstance(target, ModelTarget)]
-            wanted = (call for target in models for call in _wanted(engine, shard, target, rows))
-            calls = list(fulfil(engine, "generate", shard, wanted, final=final).values())
-        outputs = derived_outputs(spec, shard, rows, calls)
-        engine.folder.finish_generate(shard, outputs, calls)
-        end = ShardEnd.of(len(shard), calls)
+        with fulfil(engine, "generate", shard, partial(_wanted, engine), final=final) as paid:
+            engine.folder.finish_generate(shard, _outputs(engine, shard, paid), paid.unpublished(shard))
+            end = ShardEnd(len(shard), paid.outcomes)
     engine.passed("generate", shard, len(shard))
     return end
+
+
+def _outputs(engine: Engine, shard: Shard, paid: Paid | Published) -> Iterator[Output]:
+    """Yield the outputs of a shard, part by part."""
+    spec, folder = engine.manifest.spec, engine.folder
+    reads_rows = any(isinstance(target, RecordedTarget) for target in spec.targets)
+    for part in paid.parts(folder.parts(shard)):
+        rows = folder.read_samples(part) if reads_rows else ()
+        yield from derived_outputs(spec, part, rows, paid.calls(part))
 
 
 def derived_outputs(spec: EvaluationSpec, shard: Shard, rows: Sequence[Row], calls: Iterable[Call]) -> list[Output]:
@@ -72,16 +78,23 @@ def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) 
         yield Output(shard.task, sample, target.name, text=text, empty=text is not None and not text.strip())
 
 
-def _wanted(engine: Engine, shard: Shard, target: ModelTarget, rows: Sequence[Row]) -> Iterator[Ask | Call]:
-    """Yield what to ask of a target for each trial of each row, or why it cannot be asked."""
-    prompt = engine.task(shard).prompts[target.name]
+def _wanted(engine: Engine, part: Shard) -> Iterator[Ask | Call]:
+    """Yield what to ask of each target for each trial of each row, or why it cannot be asked."""
+    models = [target for target in engine.manifest.spec.targets if isinstance(target, ModelTarget)]
+    rows = engine.folder.read_samples(part) if models else []
+    for target in models:
+        yield from _asked(engine, part, target, rows)
+
+
+def _asked(engine: Engine, part: Shard, target: ModelTarget, rows: Sequence[Row]) -> Iterator[Ask | Call]:
+    prompt = engine.task(part).prompts[target.name]
     route = engine.route(target.endpoint, prompt)
-    template = compile_prompt(prompt, where=f"task {shard.task!r}, prompt of {target.name!r}")
-    fuse = engine.fuse(shard.task, target.name, "")
+    template = compile_prompt(prompt, where=f"task {part.task!r}, prompt of {target.name!r}")
+    fuse = engine.fuse(part.task, target.name, "")
     bodies = render_each(template, (Given(row, None, fuse) for row in rows), heed=engine.heed)
-    for sample, body in enumerate(bodies, start=shard.start):
+    for sample, body in enumerate(bodies, start=part.start):
         for trial in range(engine.manifest.spec.params.trials):
-            key = CallKey(shard.task, sample, target.name, trial, "target", "", 0)
+            key = CallKey(part.task, sample, target.name, trial, "target", "", 0)
             yield prepare(key, route, body, defaults=of_trial(target.generation, trial))
 
 

@@ -1,17 +1,21 @@
 """The third stage: every metric's score on every output of a shard."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import assert_never
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar, assert_never
 
 from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
-from core.result import Call, CallKey, Score
-from tasks.calls import fulfil
+from core.result import Call, CallKey, Outcome, Score
+from tasks.calls import Ask
 from tasks.engine import Engine, Stopped
+from tasks.fulfil import fulfil
 from tasks.judging.grade import judge_calls, verdicts
 from tasks.metrics.code import code_scores
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject, subjects
+from tasks.paid import Paid, Published
 from tasks.sandbox import sandbox
 from tasks.shard_end import ShardEnd
 
@@ -24,33 +28,53 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
     """
     end = ShardEnd(len(shard))
     if not engine.folder.is_finished("judge", shard):
-        outputs = engine.folder.read_outputs(shard)
-        if outputs is None:
+        if not engine.folder.is_finished("generate", shard):
             raise Stopped
-        rows = engine.folder.read_samples(shard)
-        reference = engine.manifest.spec.reference
-        scored = [
-            (metric, list(subjects(metric, outputs, rows, shard.start, reference=reference)))
-            for metric in engine.task(shard).metrics
-        ]
-        wanted = (
-            call
-            for metric, about in scored
-            if isinstance(metric, Judge)
-            for call in judge_calls(engine, shard, metric, about)
-        )
-        calls = engine.folder.published_calls("judge", shard)
-        if calls is None:
-            calls = list(fulfil(engine, "judge", shard, wanted, final=final).values())
-        by_key = {call.key: call for call in calls}
-        scores = [score for metric, about in scored for score in _scores(engine, metric, about, by_key)]
-        engine.folder.finish_judge(shard, scores, calls)
-        end = ShardEnd.of(len(shard), calls, scores)
+        outcomes = Counter[Outcome]()
+        with fulfil(engine, "judge", shard, partial(_wanted, engine), final=final) as paid:
+            scores = _counted(_scores(engine, shard, paid), outcomes)
+            engine.folder.finish_judge(shard, scores, paid.unpublished(shard))
+            end = ShardEnd(len(shard), paid.outcomes, outcomes)
     engine.passed("judge", shard, len(shard))
     return end
 
 
-def _scores(
+def _wanted(engine: Engine, part: Shard) -> Iterator[Ask | Call]:
+    """Yield what to ask each judge about each output, or why it cannot be asked."""
+    judges = [metric for metric in engine.task(part).metrics if isinstance(metric, Judge)]
+    for metric, about in _subjects(engine, part, judges):
+        yield from judge_calls(engine, part, metric, about)
+
+
+def _scores(engine: Engine, shard: Shard, paid: Paid | Published) -> Iterator[Score]:
+    """Yield the scores of a shard, part by part."""
+    metrics = engine.task(shard).metrics
+    for part in paid.parts(engine.folder.parts(shard)):
+        calls = {call.key: call for call in paid.calls(part)}
+        for metric, about in _subjects(engine, part, metrics):
+            yield from _scores_of(engine, metric, about, calls)
+
+
+M = TypeVar("M", bound=MetricSpec)
+
+
+def _subjects(engine: Engine, part: Shard, metrics: Sequence[M]) -> Iterator[tuple[M, list[Subject]]]:
+    """Yield what each metric scores; nothing is read where there is none."""
+    if not metrics:
+        return
+    outputs, rows = engine.folder.read_outputs(part) or [], engine.folder.read_samples(part)
+    reference = engine.manifest.spec.reference
+    for metric in metrics:
+        yield metric, list(subjects(metric, outputs, rows, part.start, reference=reference))
+
+
+def _counted(scores: Iterable[Score], outcomes: Counter[Outcome]) -> Iterator[Score]:
+    for score in scores:
+        outcomes[score.outcome] += 1
+        yield score
+
+
+def _scores_of(
     engine: Engine, metric: MetricSpec, about: Sequence[Subject], calls: Mapping[CallKey, Call]
 ) -> Iterator[Score]:
     """Yield a metric's scores; a subject that could not be had passes on its outcome."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from itertools import accumulate, islice
 from typing import Any
@@ -22,6 +23,8 @@ from tasks.datasets.rows import read_rows
 from tasks.engine import Engine
 from tasks.takeover import take_over
 from tasks.units import of_some_weight
+
+Row = Mapping[str, Any]
 
 
 def resolve_job(engine: Engine) -> None:
@@ -45,6 +48,7 @@ def resolve_job(engine: Engine) -> None:
         code_version=version("assay-evals"),
         report=engine.say,
         heed=engine.heed,
+        read=engine.read,
     )
     engine.folder.objects.fetch(engine.folder.path)
     for shard in engine.manifest.shards:
@@ -65,10 +69,11 @@ def resolve(
     code_version: str,
     report: Callable[[str], None],
     heed: Callable[[], None] = lambda: None,
+    read: Callable[[str, int], object] = lambda _task, _rows: None,
 ) -> Manifest:
     """Freeze a job's input and return its manifest; one that exists is returned as it is.
 
-    `heed` is called at each row, and may raise.
+    `heed` is called at each row, and may raise; `read` is told how many a task has by then.
 
     Every template is checked against every row first. Raises DatasetUnreadable, TemplateInvalid or SpecInvalid.
     """
@@ -77,12 +82,16 @@ def resolve(
         return existing
     stages = 1 + any(isinstance(target, ModelTarget) for target in spec.targets)
     with spooling(folder.path.parent) as spool:
-        digests = [_freeze_task(task, spec, sources, spool, report, heed) for task in spec.tasks]
+        digests = [
+            _freeze_task(task, spec, sources, spool, report, partial(_heeding, heed, partial(read, task.name)))
+            for task in spec.tasks
+        ]
         rows, sizes = {each.task: each.rows for each in digests}, _sizes(digests, spool.sizes)
         shards = cut_shards(rows, stages, sizes, trials=spec.params.trials)
         texts = spool.texts()
         for shard in shards:
-            folder.write_samples(shard, list(islice(texts, len(shard))))
+            heed()
+            folder.write_samples(shard, islice(texts, len(shard)))
     manifest = Manifest(job_id=job_id, code_version=code_version, spec=spec, shards=shards, datasets=tuple(digests))
     folder.write_manifest(manifest)
     return manifest
@@ -94,7 +103,7 @@ def _freeze_task(
     sources: Sources,
     spool: Spool,
     report: Callable[[str], None],
-    heed: Callable[[], None],
+    heeding: Callable[[Iterable[Row]], Iterable[Row]],
 ) -> DatasetDigest:
     limits = [limit for limit in (spec.params.limit_samples, task.limit) if limit is not None]
     rows = read_rows(
@@ -105,16 +114,17 @@ def _freeze_task(
         note=lambda sentence: report(f"task {task.name!r}: {sentence}"),
     )
     checked = check_templates(
-        task, spec.targets, _heeding(rows, heed), reference=spec.reference, strict_columns=spec.params.strict_columns
+        task, spec.targets, heeding(rows), reference=spec.reference, strict_columns=spec.params.strict_columns
     )
     digest = freeze(task.name, of_some_weight(task, checked), spool.add)
     report(f"task {task.name!r}: {digest.rows} rows, templates checked")
     return digest
 
 
-def _heeding(rows: Iterable[Mapping[str, Any]], heed: Callable[[], None]) -> Iterator[Mapping[str, Any]]:
-    for row in rows:
+def _heeding(heed: Callable[[], None], read: Callable[[int], object], rows: Iterable[Row]) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=1):
         heed()
+        read(number)
         yield row
 
 
@@ -124,7 +134,7 @@ def _sizes(digests: Sequence[DatasetDigest], sizes: Sequence[int]) -> dict[str, 
     return {digest.task: sizes[stop - digest.rows : stop] for digest, stop in zip(digests, stops, strict=True)}
 
 
-def freeze(task: str, rows: Iterable[Mapping[str, Any]], keep: Callable[[bytes], object]) -> DatasetDigest:
+def freeze(task: str, rows: Iterable[Row], keep: Callable[[bytes], object]) -> DatasetDigest:
     """Keep the rows as JSON texts; return their digest, which does not depend on the order of a row's columns."""
     digest = hashlib.sha256()
     number = 0

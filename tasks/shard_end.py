@@ -1,10 +1,9 @@
 """What a stage came to on a shard, told where its Prefect task run is watched."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.result import Call, CallOutcome, Outcome, Score
+from core.result import CallOutcome, Outcome
 from tasks.calls import ANSWERS
 
 
@@ -15,11 +14,6 @@ class ShardEnd:
     samples: int
     calls: Mapping[CallOutcome, int] = field(default_factory=dict)
     scores: Mapping[Outcome, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, samples: int, calls: Iterable[Call], scores: Iterable[Score] = ()) -> "ShardEnd":
-        """Return what the calls and scores of a shard came to."""
-        return cls(samples, Counter(call.outcome for call in calls), Counter(score.outcome for score in scores))
 
     @property
     def is_unanswered(self) -> bool:

@@ -33,7 +33,8 @@ def summaries_so_far(folder: JobFolder, *, most: int = MOST_SAMPLES) -> list[Sum
     aggregator = _aggregator(manifest)
     for shard in manifest.shards:
         if (most := most - len(shard)) >= 0 and folder.is_finished("judge", shard):
-            aggregator.take(folder, shard)
+            for part in folder.parts(shard):
+                aggregator.take(folder, part)
     return aggregator.summaries()
 
 
@@ -74,12 +75,10 @@ def first_columns(samples: Samples) -> list[str]:
 
 def _valued(folder: JobFolder, shard: Shard, column: str) -> Iterator[tuple[bytes, Score]]:
     """Yield the scores of a shard, each with the value that its row has in a column."""
-    scores = folder.read_scores(shard)
-    if scores is None:
-        return
-    values = [orjson.dumps(row.get(column), option=orjson.OPT_SORT_KEYS) for row in folder.read_samples(shard)]
-    for score in scores:
-        yield values[score.sample - shard.start], score
+    for part in folder.parts(shard) if folder.is_finished("judge", shard) else ():
+        values = [orjson.dumps(row.get(column), option=orjson.OPT_SORT_KEYS) for row in folder.read_samples(part)]
+        for score in folder.read_scores(part) or ():
+            yield values[score.sample - part.start], score
 
 
 def _place(folder: JobFolder, manifest: Manifest, slices: dict[bytes, Aggregator]) -> None:
@@ -87,9 +86,10 @@ def _place(folder: JobFolder, manifest: Manifest, slices: dict[bytes, Aggregator
     reading = {task.name for task in manifest.spec.tasks if task.cluster or task.weight}
     for shard in manifest.shards:
         if shard.task in reading and folder.is_finished("judge", shard):
-            rows = folder.read_samples(shard)
-            for each in slices.values():
-                each.place(shard, rows)
+            for part in folder.parts(shard):
+                rows = folder.read_samples(part)
+                for each in slices.values():
+                    each.place(part, rows)
 
 
 def _aggregator(manifest: Manifest) -> Aggregator:

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from core.errors import ResultsMissing
 from core.metric import Bleu, MetricSpec
 from core.plan import Shard
 from core.result import Score, Summary
@@ -33,8 +32,8 @@ def complete_summaries(folder: JobFolder) -> list[Summary] | None:
     if stored is None or manifest is None:
         return stored
     aggregator = Aggregator(manifest.spec.tasks, manifest.spec.params.trials)
-    for shard in manifest.shards:
-        aggregator.take(folder, shard)
+    for part in (part for shard in manifest.shards for part in folder.parts(shard)):
+        aggregator.take(folder, part)
     made = {_key(summary): summary for summary in aggregator.summaries(folder.count_outputs())}
     return [
         replace(summary, **{name: getattr(made[_key(summary)], name) for name in later})
@@ -58,13 +57,11 @@ class Aggregator:
         self._standing = defaultdict(Standing, {task.name: Standing(task) for task in tasks})
         self._scored: defaultdict[SummaryKey, Scored] = defaultdict(Scored)
 
-    def take(self, folder: JobFolder, shard: Shard) -> list[Score]:
-        """Take a shard, and return its scores. Raises ResultsMissing if it has none."""
-        scores = folder.read_scores(shard)
-        if scores is None:
-            raise ResultsMissing(f"shard {shard.index} of job {folder.job_id} has no scores")
-        if self._standing[shard.task].reads_rows:
-            self.place(shard, folder.read_samples(shard))
+    def take(self, folder: JobFolder, part: Shard) -> list[Score]:
+        """Take a part of a shard, and return its scores, as far as they count. Raises ResultsMissing if it has none."""
+        if self._standing[part.task].reads_rows:
+            self.place(part, folder.read_samples(part))
+        scores = list(folder.read_figures(part))
         self.add(scores)
         return scores
 

@@ -4,7 +4,7 @@ What is taken over goes to the journals of the new job's shards, as if it had be
 retry is a job like any other. The plan is written last: until then nothing of it counts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -39,14 +39,18 @@ def take_over(engine: Engine) -> None:
     taken = again = 0
     for shard in plan.shards:
         before.check_intact(shard)
-        past = read_past(before, plan.spec, shard)
         engine.folder.copy_samples(before, shard)
-        redone = asked_again(past, retry)
-        for stage in STAGES:
-            kept = [_taken(call, retry.of) for call in past.calls(stage) if call.key not in redone]
-            _journal(engine.folder, stage, shard, kept)
-            taken += len(kept)
-        again += len(redone)
+        for stage in STAGES:  # of an attempt that was cut short before there was a plan
+            engine.folder.objects.delete(engine.folder.journal(stage, shard))
+        for part in before.parts(shard):
+            past = read_past(before, plan.spec, part)
+            redone = asked_again(past, retry)
+            for stage in STAGES:
+                kept = [_taken(call, retry.of) for call in past.calls(stage) if call.key not in redone]
+                with engine.folder.open_journal(stage, shard) as journal:
+                    journal.append(*kept)
+                taken += len(kept)
+            again += len(redone)
     engine.folder.write_manifest(
         Manifest(
             job_id=engine.job.id,
@@ -61,7 +65,7 @@ def take_over(engine: Engine) -> None:
 
 
 def read_past(folder: JobFolder, spec: EvaluationSpec, shard: Shard) -> Past:
-    """Return what a job has of a shard: what its files hold, or its journals as far as it came."""
+    """Return what a job has of a shard, or of a part of one: what its files hold, or its journals as far as it came."""
     is_judged = folder.is_finished("judge", shard)
     return Past(
         spec=spec,
@@ -80,19 +84,14 @@ def _calls(folder: JobFolder, stage: Stage, shard: Shard) -> list[Call]:
         if not folder.objects.exists(path):
             raise missing(path)
         return folder.read_calls(stage, shard)
-    return list({call.key: call for call in folder.read_journal(folder.journal(stage, shard)).calls}.values())
+    calls = (call for _, call in folder.recorded(folder.journal(stage, shard)) if call is not None)
+    own = (call for call in calls if shard.start <= call.key.sample < shard.stop)
+    return list({call.key: call for call in own}.values())
 
 
 def _taken(call: Call, job_id: str) -> Call:
     """Return a call that this job does not pay for: the one that did is named, over any number of retries."""
     return replace(call, paid_by=call.paid_by or job_id)
-
-
-def _journal(folder: JobFolder, stage: Stage, shard: Shard, calls: Iterable[Call]) -> None:
-    folder.objects.delete(folder.journal(stage, shard))  # of an attempt that was cut short before there was a plan
-    with folder.open_journal(stage, shard) as journal:
-        for call in calls:
-            journal.append(call)
 
 
 def _check_changed_metrics(spec: EvaluationSpec, plan: Manifest, before: JobFolder) -> None:
@@ -107,4 +106,5 @@ def _check_changed_metrics(spec: EvaluationSpec, plan: Manifest, before: JobFold
 def _rows(folder: JobFolder, plan: Manifest, task: str) -> Iterator[dict[str, object]]:
     for shard in plan.shards:
         if shard.task == task:
-            yield from folder.read_samples(shard)
+            for part in folder.parts(shard):
+                yield from folder.read_samples(part)

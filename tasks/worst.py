@@ -62,6 +62,7 @@ def _places(folder: JobFolder, shards: Sequence[Shard], about: Summary, sign: in
 
 def _loaded(folder: JobFolder, shards: Sequence[Shard], place: _Place, sign: int) -> BadSample:
     shard = next(each for each in shards if each.start <= place.sample < each.stop)
-    item = folder.read_samples(shard)[place.sample - shard.start]
-    texts = (text for sample, target, text in folder.read_texts(shard) if (sample, target) == place[1:])
+    own = shard.model_copy(update={"start": place.sample, "stop": place.sample + 1})
+    (item,) = folder.read_samples(own)
+    texts = (text for sample, target, text in folder.read_texts(own) if (sample, target) == place[1:])
     return BadSample(place.sample, place.target, sign * place.badness, item, next(texts, None))

@@ -74,19 +74,19 @@ def _publish(workspace: Workspace, job: ListedJob) -> None:
 
 
 def _lines(judge: Judge, folder: JobFolder, manifest: Manifest, tally: Tally) -> Iterator[bytes]:
-    """Yield the lines of the result file, a shard at a time, and count their rows."""
-    for rows in _shards(judge, folder, manifest):
+    """Yield the lines of the result file, a part of a shard at a time, and count their rows."""
+    for rows in _parts(judge, folder, manifest):
         for row in rows:
             tally.add(row)
         yield b"".join(json_line(orjson.dumps(columns(judge.scale, row))) for row in rows)
 
 
-def _shards(judge: Judge, folder: JobFolder, manifest: Manifest) -> Iterator[list[Graded]]:
-    for shard in manifest.shards:
-        items, outputs, scores = folder.read_samples(shard), folder.read_outputs(shard), folder.read_scores(shard)
+def _parts(judge: Judge, folder: JobFolder, manifest: Manifest) -> Iterator[list[Graded]]:
+    for part in (part for shard in manifest.shards for part in folder.parts(shard)):
+        items, outputs, scores = folder.read_samples(part), folder.read_outputs(part), folder.read_scores(part)
         if outputs is None or scores is None:
-            raise ResultsMissing(f"shard {shard.index} of job {folder.job_id} has no scores")
-        yield list(graded(judge, items, outputs, scores, folder.read_calls("judge", shard)))
+            raise ResultsMissing(f"shard {part.index} of job {folder.job_id} has no scores")
+        yield list(graded(judge, items, outputs, scores, folder.read_calls("judge", part)))
 
 
 def _judge(manifest: Manifest) -> Judge:

@@ -15,6 +15,12 @@ import pyarrow as pa
 
 from core.result import SINCE
 
+GROUP_BYTES: Final = 4_000_000
+"""What the texts of a row group may have together, unless it is a single row: it is read and written at once."""
+
+ROW_BYTES: Final = 200
+"""About what a row takes besides its texts."""
+
 VERSION_KEY: Final = b"assay.schema_version"
 
 TEXT: Final = pa.string()
@@ -91,6 +97,19 @@ class Schema:
         values = list(zip(*rows, strict=True)) or [()] * len(self.columns)
         arrays = [_array(column, each) for column, each in zip(self.columns, values, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self.arrow)
+
+    def tables(self, rows: Iterable[Sequence[Any]]) -> Iterator[pa.Table]:
+        """Yield rows in tables that are small enough to be held, at least one, of rows that are asked for only then."""
+        block: list[Sequence[Any]] = []
+        size = 0
+        for row in rows:
+            taken = ROW_BYTES + sum(len(value) for value in row if isinstance(value, str))
+            if block and size + taken > GROUP_BYTES:
+                yield self.table(block)
+                block, size = [], 0
+            block.append(row)
+            size += taken
+        yield self.table(block)
 
     def rows(self, table: pa.Table) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a table that has all columns."""

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,9 +22,22 @@ from store.files.atomic import storing
 from store.objects.disk import DISK
 from store.objects.objects import Objects, overtaken
 from store.results import schemas
-from store.results.journal import Journal, JournalRead, count_records, damage, read_journal
+from store.results.columns import Schema
+from store.results.journal import Journal, JournalRead, Place, count_records, damage, read_journal, recorded
 from store.results.log import JobLog, LogPage, read_log
-from store.results.parquet import JOB_FOLDER, as_parquet, damaged, missing, newer, place, read_parquet, version_of
+from store.results.parquet import (
+    JOB_FOLDER,
+    damaged,
+    drafted,
+    missing,
+    newer,
+    place,
+    read_parquet,
+    row_groups,
+    spans,
+    told_version,
+    version_of,
+)
 from store.results.repeated import count_repeated, has_trials, of_trial
 from store.results.schemas import SCHEMAS, Kind
 from store.results.segments import SegmentedJournal
@@ -62,6 +75,9 @@ class OutputCount(NamedTuple):
     varied: int = 0
 
 
+CHECKED_BYTES: Final = 200_000_000
+"""What is looked through before something is sent takes a fifth of a second."""
+
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
 """What a shard has once it has passed a stage; written last."""
 
@@ -72,6 +88,8 @@ class JobFolder:
     A shard's Parquet files are immutable: one that exists is finished. A finished stage writes
     its calls first, then what derives from them, and only then removes its journal, so that a
     crash in between leaves the journal to do it again from.
+
+    A shard's texts may be large: wherever its rows are read, it may be one of its `parts`, which are shards too.
     """
 
     def __init__(self, results: Path, job_id: str, objects: Objects = DISK) -> None:
@@ -176,9 +194,27 @@ class JobFolder:
         text = manifest.model_dump_json(indent=2)
         self.objects.put(self.manifest_path, lambda file: file.write_text(text, encoding="utf-8"))
 
-    def write_samples(self, shard: Shard, items: Sequence[str]) -> None:
+    def parts(self, shard: Shard) -> Iterator[Shard]:
+        """Yield a shard in parts that are small enough to be held, by what its files have of each now."""
+        groups = (group for file, schema in self._files_of(shard) for group in row_groups(file, schema))
+        for span in spans(groups, _samples(shard)):
+            yield shard.model_copy(update={"start": span.start, "stop": span.stop})
+
+    def extents(self, shard: Shard) -> Iterator[tuple[Path, range]]:
+        """Yield the files that there are of a shard, each with samples of which the first and the last have rows."""
+        for file, schema in self._files_of(shard):
+            for group in row_groups(file, schema):
+                yield file, range(group.start, group.stop)
+
+    def _files_of(self, shard: Shard) -> Iterator[tuple[Path, Schema]]:
+        """Yield where the rows of a shard lie, those that are not there yet among them."""
+        kinds: tuple[Kind, ...] = ("samples", *FINISHED_BY.values())
+        yield from ((self.objects.file(self.file(kind, shard.index)), SCHEMAS[kind]) for kind in kinds)
+        yield from ((self.objects.file(self.calls_file(stage, shard)), SCHEMAS["calls"]) for stage in STAGES)
+
+    def write_samples(self, shard: Shard, items: Iterable[str]) -> None:
         """Write a shard's rows, given as JSON texts."""
-        self._write("samples", shard.index, schemas.samples_table(shard.task, shard.start, items))
+        self._write("samples", shard.index, schemas.samples_tables(shard.task, shard.start, items))
 
     def copy_samples(self, other: "JobFolder", shard: Shard) -> None:
         """Have the rows of another job's shard as one's own, in the file as it was written."""
@@ -187,14 +223,14 @@ class JobFolder:
 
     def read_samples(self, shard: Shard) -> list[dict[str, Any]]:
         """Return a shard's rows."""
-        table = self._read("samples", shard.index)
+        table = self._read("samples", shard)
         if table is None:
             raise missing(self.file("samples", shard.index))
         return [orjson.loads(item) for item in table["item"].to_pylist()]
 
     def read_keys(self, shard: Shard) -> list[tuple[str, int]]:
         """Return the task and number of a shard's rows."""
-        table = self._read("samples", shard.index)
+        table = self._read("samples", shard)
         return (
             [] if table is None else list(zip(*(table[name].to_pylist() for name in ("task", "sample")), strict=True))
         )
@@ -202,6 +238,15 @@ class JobFolder:
     def journal(self, stage: Stage, shard: Shard) -> Path:
         """Return where the calls of an unfinished shard are written down."""
         return self.path / "journal" / f"{stage}-{shard.index:05}.journal"
+
+    def open_aside(self, stage: Stage, shard: Shard) -> Journal:
+        """Open a journal of calls that are not paid for, of which nothing is left once it is closed."""
+        return Journal.unnamed(self.journal(stage, shard))
+
+    def has_journal(self, stage: Stage, shard: Shard) -> bool:
+        """Whether calls of a shard's stage were written down."""
+        path = self.journal(stage, shard)
+        return self.objects.exists(path) or bool(self.objects.names(path))
 
     def count_judged(self) -> int:
         """Return how many shards are judged."""
@@ -215,31 +260,31 @@ class JobFolder:
         """Return the numbers of the shards that have passed a stage."""
         return frozenset(int(file.stem) for file in self.files(FINISHED_BY[stage]))
 
-    def finish_generate(self, shard: Shard, outputs: Sequence[Output], calls: Sequence[Call]) -> None:
-        """Turn a generated shard into Parquet; its journal goes."""
+    def finish_generate(self, shard: Shard, outputs: Iterable[Output], calls: Iterable[Call] | None) -> None:
+        """Turn a generated shard into Parquet, as many rows at a time as can be held; its journal goes.
+
+        Without calls, those that an engine has published stay.
+        """
         self._write_calls("generate", shard, calls)
-        self._write("outputs", shard.index, schemas.outputs_table(outputs))
+        self._write("outputs", shard.index, schemas.tables("outputs", outputs))
         self.objects.delete(self.journal("generate", shard))
 
-    def published_calls(self, stage: Stage, shard: Shard) -> list[Call] | None:
-        """Return the calls of a shard's stage that an engine has published, whether it came to finish it; else None."""
-        table = self.read_rows(self.calls_file(stage, shard), "calls")
-        return None if table is None else schemas.calls_of(table)
+    def has_calls(self, stage: Stage, shard: Shard) -> bool:
+        """Whether an engine has published the calls of a shard's stage, and perhaps nothing else of it."""
+        return self.objects.exists(self.calls_file(stage, shard))
 
     def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
         """Return the calls of a finished shard's stage."""
-        return self.published_calls(stage, shard) or []
+        table = self.read_rows(self.calls_file(stage, shard), "calls", samples=_samples(shard))
+        return [] if table is None else schemas.calls_of(table)
 
     def check_intact(self, shard: Shard) -> None:
         """Check that the files that are there of a shard are as they were written.
 
         Raises ResultsMissing, naming one that is not, and SchemaMismatch.
         """
-        kinds: tuple[Kind, ...] = ("samples", *FINISHED_BY.values())
-        for kind in kinds:
-            version_of(self.objects.file(self.file(kind, shard.index)), SCHEMAS[kind])
-        for stage in STAGES:
-            version_of(self.objects.file(self.calls_file(stage, shard)), SCHEMAS["calls"])
+        for file, schema in self._files_of(shard):
+            version_of(file, schema)
 
     def extent(self) -> tuple[int, int]:
         """Return how far the job has come: the stages that shards have finished, and the calls that others made."""
@@ -260,19 +305,28 @@ class JobFolder:
 
     def read_outputs(self, shard: Shard) -> list[Output] | None:
         """Return a shard's outputs; None if it is not generated yet."""
-        table = self._read("outputs", shard.index)
+        table = self._read("outputs", shard)
         return None if table is None else schemas.outputs_of(table)
 
-    def finish_judge(self, shard: Shard, scores: Sequence[Score], calls: Sequence[Call]) -> None:
-        """Turn a judged shard into Parquet; its journal goes."""
+    def finish_judge(self, shard: Shard, scores: Iterable[Score], calls: Iterable[Call] | None) -> None:
+        """Turn a judged shard into Parquet, as `finish_generate` does."""
         self._write_calls("judge", shard, calls)
-        self._write("scores", shard.index, schemas.scores_table(scores))
+        self._write("scores", shard.index, schemas.tables("scores", scores))
         self.objects.delete(self.journal("judge", shard))
 
     def read_scores(self, shard: Shard) -> list[Score] | None:
         """Return a shard's scores; None if it is not judged yet."""
-        table = self._read("scores", shard.index)
+        table = self._read("scores", shard)
         return None if table is None else schemas.scores_of(table)
+
+    def read_figures(self, shard: Shard) -> Iterator[Score]:
+        """Yield the scores of a judged shard, as far as they count: what was said of them is left out.
+
+        Raises ResultsMissing if it is not judged.
+        """
+        kept = [column.name for column in SCHEMAS["scores"].columns if column.name not in ("label", "feedback")]
+        for row in self._read_columns("scores", shard, kept, None):
+            yield Score(**dict(zip(kept, row, strict=True)))
 
     def read_values(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str, str, float | None]]:
         """Yield sample, target, metric, name and value of each score of a judged shard, by trials or of one trial."""
@@ -288,7 +342,8 @@ class JobFolder:
 
     def read_responses(self, shard: Shard) -> Iterator[tuple[str, str]]:
         """Yield target and response of each answered call of a generated shard; none where nothing was asked."""
-        table = self.read_rows(self.calls_file("generate", shard), "calls", ["target", "response"])
+        file = self.calls_file("generate", shard)
+        table = self.read_rows(file, "calls", ["target", "response"], _samples(shard))
         if table is not None:
             answered = table.filter(table["response"].is_valid())
             yield from zip(answered["target"].to_pylist(), answered["response"].to_pylist(), strict=True)
@@ -331,9 +386,9 @@ class JobFolder:
             for task, target, truncated, outputs in map(dict.values, counted)
         }
 
-    def write_summaries(self, summaries: Sequence[Summary]) -> None:
+    def write_summaries(self, summaries: Iterable[Summary]) -> None:
         """Write the aggregates, those of an earlier attempt being replaced."""
-        self.objects.put(self.file("summaries", 0), as_parquet(schemas.summaries_table(summaries)))
+        self._put(self.file("summaries", 0), schemas.tables("summaries", summaries), SCHEMAS["summaries"])
 
     def read_summaries(self) -> list[Summary] | None:
         """Return the aggregates; None before they are written."""
@@ -347,7 +402,7 @@ class JobFolder:
 
     def write_job(self, job: Job | OpenJob) -> None:
         """Write what the `jobs` view shows of the job."""
-        self.objects.put(self.job_path, as_parquet(schemas.job_table(job)))
+        self._put(self.job_path, [schemas.job_table(job)], schemas.JOB)
 
     def read_status(self) -> str | None:
         """Return the status that the job ended in; None before that."""
@@ -368,19 +423,24 @@ class JobFolder:
         """Return the files of a kind that are there, in their order."""
         return self._parquet_in(self.path / kind)
 
-    def read_rows(self, file: Path, kind: Kind, columns: list[str] | None = None) -> pa.Table | None:
+    def read_rows(
+        self, file: Path, kind: Kind, columns: list[str] | None = None, samples: range | None = None
+    ) -> pa.Table | None:
         """Return the columns of a file of rows that shards have finished, as `read_parquet` does."""
-        return read_parquet(self.objects.file(file), SCHEMAS[kind], columns)
+        return read_parquet(self.objects.file(file), SCHEMAS[kind], columns, samples)
 
     def check_files(self) -> None:
         """See that the plan and all result files can be read, before one begins to send what is in them.
 
-        Raises ResultsMissing or SchemaMismatch for the first that cannot be read.
+        Of files beyond the first `CHECKED_BYTES` only how they end is read, since somebody waits. Raises ResultsMissing
+        or SchemaMismatch for the first that cannot be read.
         """
         self.read_manifest()
+        size = 0
         for kind, schema in SCHEMAS.items():
-            for file in self.files(kind):
-                version_of(self.objects.file(file), schema)
+            for file in map(self.objects.file, self.files(kind)):
+                size += file.stat().st_size
+                (version_of if size <= CHECKED_BYTES else told_version)(file, schema)
 
     def journals(self) -> list[Path]:
         """Return the journals that are there."""
@@ -391,7 +451,7 @@ class JobFolder:
         """Open the journal of an unfinished shard for writing calls down."""
         path = self.journal(stage, shard)
         segments = self.objects.segments(path)
-        return Journal(path) if segments is None else SegmentedJournal(segments)
+        return Journal(path) if segments is None else SegmentedJournal(segments, path, self.objects)
 
     def open_log(self) -> JobLog:
         """Open the job's log for writing."""
@@ -400,6 +460,10 @@ class JobFolder:
     def read_log(self, *, start: int = 0, limit: int | None = None) -> LogPage:
         """Return a page of the job's log, as the function of this name does."""
         return read_log(self.log_path, self.objects, start=start, limit=limit)
+
+    def recorded(self, path: Path) -> Iterator[tuple[Place, Call | None]]:
+        """Yield what a journal holds, as the function of this name does."""
+        return recorded(path, self.objects)
 
     def read_journal(self, path: Path) -> JournalRead:
         """Return what a journal holds, as the function of this name does."""
@@ -422,23 +486,33 @@ class JobFolder:
             shutil.rmtree(self._tombstone)
         self.objects.delete_folder(self.path)
 
-    def _write(self, kind: Kind, index: int, table: pa.Table) -> None:
-        self._publish(self.file(kind, index), as_parquet(table))
+    def _write(self, kind: Kind, index: int, tables: Iterable[pa.Table]) -> None:
+        self._publish_rows(self.file(kind, index), tables, SCHEMAS[kind])
 
-    def _write_calls(self, stage: Stage, shard: Shard, calls: Sequence[Call]) -> None:
-        self._publish(self.calls_file(stage, shard), as_parquet(schemas.calls_table(calls)))
+    def _write_calls(self, stage: Stage, shard: Shard, calls: Iterable[Call] | None) -> None:
+        if calls is not None:
+            self._publish_rows(self.calls_file(stage, shard), schemas.calls_tables(calls), SCHEMAS["calls"])
+
+    def _publish_rows(self, path: Path, tables: Iterable[pa.Table], schema: Schema) -> None:
+        with drafted(path, tables, schema.arrow) as draft:
+            self._publish(path, draft.replace)
+
+    def _put(self, path: Path, tables: Iterable[pa.Table], schema: Schema) -> None:
+        """Write what may be written again."""
+        with drafted(path, tables, schema.arrow) as draft:
+            self.objects.put(path, draft.replace)
 
     def _publish(self, path: Path, write: Callable[[Path], object]) -> None:
         """Write what is written once. Raises StorageFailed if another engine has written it otherwise."""
         if not self.objects.publish(path, write):
             raise overtaken(path)
 
-    def _read(self, kind: Kind, index: int) -> pa.Table | None:
-        return self.read_rows(self.file(kind, index), kind)
+    def _read(self, kind: Kind, shard: Shard) -> pa.Table | None:
+        return self.read_rows(self.file(kind, shard.index), kind, samples=_samples(shard))
 
     def _read_columns(self, kind: Kind, shard: Shard, names: list[str], trial: int | None) -> Iterator[tuple[Any, ...]]:
         read = names if trial is None else [*names, "trial"]
-        table = self.read_rows(self.file(kind, shard.index), kind, read)
+        table = self.read_rows(self.file(kind, shard.index), kind, read, _samples(shard))
         if table is None:
             raise missing(self.file(kind, shard.index))
         if trial is not None:
@@ -475,6 +549,10 @@ def job_ids(results: Path, objects: Objects = DISK) -> list[str]:
     """Return the jobs that have a folder."""
     names = objects.names(results)
     return [name.removeprefix(JOB_FOLDER) for name in names if name.startswith(JOB_FOLDER)]
+
+
+def _samples(shard: Shard) -> range:
+    return range(shard.start, shard.stop)
 
 
 def _locks_at_once(descriptor: int, kind: int) -> bool:

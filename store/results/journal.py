@@ -7,6 +7,11 @@ line breaks, so a newline always ends a record, and what follows a damaged one c
 import mmap
 import os
 import re
+import secrets
+from collections.abc import Iterable, Iterator
+from functools import partial
+from io import BytesIO
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -14,19 +19,32 @@ from zlib import crc32
 
 import orjson
 
-from core.errors import SchemaMismatch
+from core.errors import SchemaMismatch, StorageFailed
 from core.result import Call
 from store.files.atomic import storing, sync
 from store.objects.disk import DISK
 from store.objects.objects import Objects
 from store.results.columns import well_formed
-from store.results.parquet import place
+from store.results.parquet import place as called
 from store.results.rows import call_of, call_row
 
 HEADER_BYTES = 18
+READ_BYTES: Final = 1 << 20
 
 _HEADER: Final = re.compile(rb"[0-9a-f]{8} [0-9a-f]{8} ")
 _NO_HEADER: Final = b"ffffffff ffffffff "
+
+
+class Place(NamedTuple):
+    """Where a record stands in a journal: from a byte up to another."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.stop - self.start
 
 
 class JournalRead(NamedTuple):
@@ -53,23 +71,51 @@ class Journal:
                 os.ftruncate(self._descriptor, self._end)
             sync(path.parent)
 
-    def append(self, call: Call) -> None:
-        """Write down one call, in one write; it survives the process, and after `sync` the machine."""
-        line = render_call(call)
+    @classmethod
+    def unnamed(cls, path: Path, begun: Iterable[bytes] = ()) -> "Journal":
+        """Open a journal beside `path` of which nothing is left once it is closed; it begins with some lines."""
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        with storing(path):
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            draft.touch(mode=0o600, exist_ok=False)
+            with draft.open("ab") as file:
+                file.writelines(begun)
+        journal = cls(draft)
+        with storing(path):
+            draft.unlink()
+        return journal
+
+    def append(self, *calls: Call) -> list[Place]:
+        """Write down calls, in one write, and return where they stand.
+
+        They survive the process, and after `sync` the machine. Of those of a write that fails none is recorded.
+        """
+        lines = [render_call(call) for call in calls]
+        data = b"".join(lines)
         with storing(self.path):
             if self._is_torn:
                 self._cut_off()
             if self._is_torn:  # the next record must not follow half of one unseparated
-                line = b"\n" + line
+                data = b"\n" + data
             try:
-                written = os.write(self._descriptor, line)
-                while written < len(line):
-                    written += os.write(self._descriptor, line[written:])
+                written = os.write(self._descriptor, data)
+                while written < len(data):
+                    written += os.write(self._descriptor, data[written:])
             except OSError:
                 self._cut_off()
                 raise
-        self._end = os.fstat(self._descriptor).st_size if self._is_torn else self._end + len(line)
+        self._end = os.fstat(self._descriptor).st_size if self._is_torn else self._end + len(data)
         self._is_torn = False
+        return _places(lines, self._end - sum(map(len, lines)))
+
+    def read(self, place: Place) -> Call:
+        """Return the call that was written down in a place; raises StorageFailed if it is not there as it was."""
+        with storing(self.path):
+            line = os.pread(self._descriptor, place.size, place.start)
+        payload = _payload(line[:-1])
+        if payload is None:
+            raise StorageFailed(f"a record of {called(self.path)} is not as it was written: see that the disk is sound")
+        return call_of(orjson.loads(payload))
 
     def _cut_off(self) -> None:
         """Cut off half a record, or take note that it is still there."""
@@ -78,6 +124,12 @@ class Journal:
             self._is_torn = False
         except OSError:
             self._is_torn = True
+
+    def recorded(self) -> Iterator[tuple[Place, Call | None]]:
+        """Yield what is in it, as the function of this name does."""
+        with storing(self.path), open(os.dup(self._descriptor), "rb") as file:
+            file.seek(0)
+            yield from _records(file)
 
     def sync(self) -> None:
         """Wait until the disk holds all that was appended."""
@@ -119,30 +171,38 @@ def read_journal(path: Path, objects: Objects = DISK) -> JournalRead:
     A record's version is told by its length: it has the columns of calls of the release that wrote it.
     Raises SchemaMismatch if that was a newer one.
     """
+    calls, damaged = [], 0
+    for _, call in recorded(path, objects):
+        if call is None:
+            damaged += 1
+        else:
+            calls.append(call)
+    return JournalRead(calls, damaged)
+
+
+def recorded(path: Path, objects: Objects = DISK) -> Iterator[tuple[Place, Call | None]]:
+    """Yield the places of the records of a journal, and the calls, None where damaged, as `read_journal` reads it."""
     try:
         with objects.appended(path) as file:
-            return parse_journal(file.read())
+            yield from _records(file)
     except FileNotFoundError:
-        return JournalRead([], 0)
+        return
     except SchemaMismatch as error:
-        raise SchemaMismatch(f"{place(path)}: {error.message}") from None
+        raise SchemaMismatch(f"{called(path)}: {error.message}") from None
 
 
 def parse_journal(data: bytes) -> JournalRead:
     """Read the whole records of a journal's content."""
-    *lines, tail = data.split(b"\n")
-    payloads = [_payload(line) for line in lines]
-    if not tail and payloads and payloads[-1] is None:
-        payloads.pop()
-    calls = [call_of(orjson.loads(payload)) for payload in payloads if payload is not None]
-    return JournalRead(calls, len(payloads) - len(calls))
+    read = [call for _, call in _records(BytesIO(data))]
+    calls = [call for call in read if call is not None]
+    return JournalRead(calls, len(read) - len(calls))
 
 
 def count_records(path: Path, objects: Objects = DISK) -> int:
     """Count the records of a journal, damaged ones among them; one that does not exist has none."""
     try:
         with objects.appended(path) as file:
-            return file.read().count(b"\n")
+            return sum(part.count(b"\n") for part in iter(partial(file.read, READ_BYTES), b""))
     except FileNotFoundError:
         return 0
 
@@ -166,6 +226,28 @@ def render_call(call: Call) -> bytes:
     except orjson.JSONEncodeError:
         payload = orjson.dumps([well_formed(value) for value in row])
     return b"%08x %08x %b\n" % (len(payload), crc32(payload), payload)
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[tuple[Place, Call | None]]:
+    """Yield what stands in the lines of a journal, besides a damaged end."""
+    stop = 0
+    damaged: Place | None = None
+    for line in lines:
+        where = Place(stop, stop := stop + len(line))
+        if damaged:
+            yield damaged, None
+        if not line.endswith(b"\n"):
+            return
+        payload = _payload(line[:-1])
+        damaged = where if payload is None else None
+        if payload is not None:
+            yield where, call_of(orjson.loads(payload))
+
+
+def _places(lines: Iterable[bytes], start: int) -> list[Place]:
+    """Return where lines stand of which the first begins at `start`."""
+    ends = list(accumulate(map(len, lines), initial=start))
+    return [Place(*span) for span in pairwise(ends)]
 
 
 def _payload(line: bytes) -> bytes | None:

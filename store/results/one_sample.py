@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from core.job import STAGES
 from core.plan import Shard
@@ -48,7 +47,5 @@ def read_sample(folder: JobFolder, shard: Shard, sample: int) -> SampleRows:
 
 
 def _rows(folder: JobFolder, path: Path, kind: Kind, sample: int) -> pa.Table:
-    table = folder.read_rows(path, kind)
-    if table is None:
-        return SCHEMAS[kind].arrow.empty_table()
-    return table.filter(pc.equal(table["sample"], sample))
+    table = folder.read_rows(path, kind, samples=range(sample, sample + 1))
+    return SCHEMAS[kind].arrow.empty_table() if table is None else table

@@ -1,37 +1,87 @@
 """Result files as Parquet: written whole with checksum and version, and read only as they were written."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import ResultsMissing, SchemaMismatch
-from store.results.checksum import is_intact, with_checksum
-from store.results.columns import VERSION_KEY, Schema
+from store.files.atomic import storing
+from store.results.checksum import Sealed, is_intact
+from store.results.columns import GROUP_BYTES, VERSION_KEY, Schema
 
 EXAMINED: Final = 4096
 """The versions of so many files are remembered; a file never changes while it keeps its signature."""
 
 JOB_FOLDER: Final = "job_id="
 
+TEXTS: Final = frozenset({"item", "request", "response", "text", "reasoning", "tool_calls", "feedback"})
+"""Columns whose texts are kept as they are, however often they come: a row group takes so much memory as it says."""
+
 Signature = tuple[int, int, int]
 
 
-def as_parquet(table: pa.Table) -> Callable[[Path], object]:
-    """Return what fills a file with a table."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    content = with_checksum(sink.getvalue().to_pybytes())
-    return lambda file: file.write_bytes(content)
+class RowGroup(NamedTuple):
+    """Rows of a file that are read together: of samples from one up to another, with so many bytes."""
+
+    start: int
+    stop: int
+    size: int
 
 
-def read_parquet(path: Path, schema: Schema, columns: list[str] | None = None) -> pa.Table | None:
+@contextmanager
+def drafted(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[Path]:
+    """Give a file beside `path` with tables, each a row group, of which one is made at a time; it may be moved.
+
+    Raises StorageFull for what cannot be written; what goes wrong in making a table is not of the storage.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch(mode=0o600, exist_ok=False)
+        file = draft.open("r+b")
+    try:
+        _write(path, file, tables, schema)
+        yield draft
+    finally:
+        with storing(path):
+            draft.unlink(missing_ok=True)
+
+
+def _write(path: Path, file: IO[bytes], tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables and their checksum to a file, and close it; errors call it `path`."""
+    sealed = Sealed(file)
+    packed = [name for name in schema.names if name not in TEXTS]
+    writer = pq.ParquetWriter(sealed, schema, compression="zstd", write_page_checksum=True, use_dictionary=packed)
+    try:
+        for table in tables:
+            with storing(path):
+                writer.write_table(table)
+        with storing(path):
+            writer.close()
+            sealed.seal()
+            file.close()
+    except BaseException:
+        sealed.give_up()
+        with suppress(pa.ArrowException, OSError):
+            writer.close()
+        with suppress(OSError):
+            file.close()
+        raise
+
+
+def read_parquet(
+    path: Path, schema: Schema, columns: list[str] | None = None, samples: range | None = None
+) -> pa.Table | None:
     """Return a file's columns, all or those named, with nulls where it is older than they are; None if it is not there.
 
-    Raises as `version_of` does.
+    Of `samples` alone if they are given: the others are not kept in memory. Raises as `version_of` does.
     """
     version = version_of(path, schema)
     if version is None:
@@ -40,12 +90,53 @@ def read_parquet(path: Path, schema: Schema, columns: list[str] | None = None) -
     wanted = kept if columns is None else [name for name in kept if name in columns]
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(wanted, use_threads=False)
+            table = file.read(wanted, use_threads=False) if samples is None else _of_samples(file, wanted, samples)
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path) from error
     return schema.filled(table, columns)
+
+
+def row_groups(path: Path, schema: Schema) -> list[RowGroup]:
+    """Return how a file of samples is divided; not at all if it is not there. Raises as `version_of` does."""
+    if version_of(path, schema) is None:
+        return []
+    try:
+        with pq.ParquetFile(path) as file:
+            return list(_row_groups(file))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged(path) from error
+
+
+def spans(groups: Iterable[RowGroup], samples: range) -> Iterator[range]:
+    """Yield samples in spans that are small enough to be held, whose rows are in `groups` of one file or of several."""
+    start, size = samples.start, 0
+    for group in sorted(groups):
+        if size + group.size > GROUP_BYTES and group.start > start:
+            yield range(start, group.start)
+            start, size = group.start, 0
+        size += group.size
+    yield range(start, samples.stop)
+
+
+def _of_samples(file: pq.ParquetFile, wanted: list[str], samples: range) -> pa.Table:
+    groups = list(_row_groups(file))
+    read = [n for n, group in enumerate(groups) if group.start < samples.stop and samples.start < group.stop]
+    if all(samples.start <= groups[n].start and groups[n].stop <= samples.stop for n in read):
+        return file.read_row_groups(read, wanted, use_threads=False)
+    table = file.read_row_groups(read, [*wanted, "sample"], use_threads=False)
+    number = table["sample"]
+    return table.filter(pc.and_(pc.greater_equal(number, samples.start), pc.less(number, samples.stop)))
+
+
+def _row_groups(file: pq.ParquetFile) -> Iterator[RowGroup]:
+    column = file.schema_arrow.names.index("sample")
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        if group.num_rows:
+            numbers = group.column(column).statistics
+            yield RowGroup(numbers.min, numbers.max + 1, group.total_byte_size)
 
 
 def version_of(path: Path, schema: Schema) -> int | None:
@@ -90,11 +181,16 @@ def _job_of(path: Path) -> str:
 
 @lru_cache(EXAMINED)
 def _version(path: Path, schema: Schema, _signature: Signature) -> int:
-    data = path.read_bytes()
-    if not is_intact(data):
-        raise damaged(path)
+    with path.open("rb") as file:
+        if not is_intact(file):
+            raise damaged(path)
+    return told_version(path, schema)
+
+
+def told_version(path: Path, schema: Schema) -> int:
+    """Return the version that a file says that it has; what else is in it is not looked at. Raises as `version_of`."""
     try:
-        kept = pq.read_schema(pa.BufferReader(data))
+        kept = pq.read_schema(path)
         version = int((kept.metadata or {})[VERSION_KEY])
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise damaged(path) from error

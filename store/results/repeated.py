@@ -1,14 +1,14 @@
 """The outputs of samples that were asked for more than once, and whether they differ."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store.results.parquet import read_parquet
+from store.results.parquet import read_parquet, row_groups, spans
 from store.results.schemas import SCHEMAS
 
 KEYS: Final = ["task", "target", "sample"]
@@ -30,11 +30,11 @@ def of_trial(rows: pa.Table, trial: int) -> pa.Table:
 
 
 def count_repeated(files: Iterable[Path]) -> tuple[Counts, Counts]:
-    """Count the samples that have several outputs, and those whose outputs differ, one file after the other."""
+    """Count the samples that have several outputs, and those whose outputs differ, a few of a file at a time."""
     repeated, varied = Counts(), Counts()
     distinct = [(part, "count_distinct", pc.CountOptions("all")) for part in PARTS]
-    for file in files:
-        outputs = read_parquet(file, SCHEMAS["outputs"], [*KEYS, *PARTS])
+    for path, samples in ((file, span) for file in files for span in _spans(file)):
+        outputs = read_parquet(path, SCHEMAS["outputs"], [*KEYS, *PARTS], samples)
         if outputs is not None:
             samples = outputs.filter(pc.is_valid(outputs["text"])).group_by(KEYS)
             for sample in samples.aggregate([("text", "count"), *distinct]).to_pylist():
@@ -42,3 +42,8 @@ def count_repeated(files: Iterable[Path]) -> tuple[Counts, Counts]:
                 repeated[of] += sample["text_count"] > 1
                 varied[of] += any(sample[f"{part}_count_distinct"] > 1 for part in PARTS)
     return repeated, varied
+
+
+def _spans(file: Path) -> Iterator[range]:
+    groups = row_groups(file, SCHEMAS["outputs"])
+    return spans(groups, range(min(groups).start, max(group.stop for group in groups)))

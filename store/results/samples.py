@@ -4,11 +4,13 @@ A page is found in two steps: which rows it has, by as few columns as that takes
 full, from the shards that hold them. What is read is what shards have finished, also while a job runs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -27,6 +29,12 @@ OF_OUTPUT: Final = ("reasoning", "tool_calls", "finish_reason", "truncated", "em
 OF_SCORE: Final = ("metric", "name", "outcome", "value", "label", "passed", "feedback", "error")
 MOST_ROWS: Final = 1_000
 """So many rows of one sample, of its targets and trials, are looked at."""
+
+MOST_BLOCKS: Final = 16
+"""So many blocks of a file's rows are looked for at a time."""
+
+PARTS_HELD: Final = 1.5
+"""So many parts of shards, of which each is small enough to be held, may rows that are loaded together make up."""
 
 GROWTH: Final = 16
 """So many times more shards are looked through next if a page is not full yet."""
@@ -68,6 +76,8 @@ class Samples:
     generated: tuple[Shard, ...]
     judged: frozenset[int]
     connection: duckdb.DuckDBPyConnection
+    shown: dict[Kind, Sequence[Path]] = field(default_factory=dict)
+    """The files that the views show now."""
 
     @classmethod
     @contextmanager
@@ -132,7 +142,8 @@ class Samples:
         if not rows:
             return ROWS.empty_table()
         holding = [shard for shard in self.generated if _holds(shard, rows)]
-        keys = {name: [getattr(row, name) for row in rows] for name in KEY}
+        keys: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in KEY}
+        keys |= {"low": min(keys["sample"]), "high": max(keys["sample"])}
         item, text = "item", "text"
         if cut is not None:
             item, text = f"if(strlen(item) > {10 * cut:d}, '{{}}', item)", f"left(text, {cut:d})"
@@ -141,18 +152,39 @@ class Samples:
     def blocks(
         self, selection: Selection, *, size: int, limit: int | None = None, after: Position | None = None
     ) -> Iterator[pa.Table]:
-        """Yield a selection in full, or what follows a position in it, in blocks of up to `size` rows.
+        """Yield a selection in full, or what follows a position in it, in blocks that are small enough to be held.
 
-        There are at most `limit` rows in all. Raises as `find` does.
+        At most `size` rows are looked for at a time, and there are at most `limit` in all. Raises as `find` does.
         """
+        parts = self._parts()
+        size = min(size, MOST_BLOCKS * min(map(len, parts), default=size))
         left = limit
         while left is None or left > 0:
             found = self.find(selection, limit=size if left is None else min(size, left), after=after)
             if not found:
                 return
-            yield self.load(found)
+            yield from self.load_each(found, parts)
             after = found[-1]
             left = None if left is None else left - len(found)
+
+    def load_each(self, rows: Sequence[Position], parts: Sequence[Shard] | None = None) -> Iterator[pa.Table]:
+        """Yield rows in full, as `load` returns them, in blocks that are small enough to be held."""
+        held: list[Position] = []
+        share = 0.0
+        size_of = _sizes(self._parts(rows) if parts is None else parts)
+        for row in rows:
+            own = 1 / size_of(row)
+            if held and share + own > PARTS_HELD:
+                yield self.load(held)
+                held, share = [], 0.0
+            held.append(row)
+            share += own
+        yield self.load(held)
+
+    def _parts(self, rows: Sequence[Position] | None = None) -> list[Shard]:
+        """Return what is generated, or holds some rows, in parts that are small enough to be held."""
+        holding = (shard for shard in self.generated if rows is None or _holds(shard, rows))
+        return [part for shard in holding for part in self.folder.parts(shard)]
 
     def _in_turn(self, selection: Selection, after: Position | None) -> Iterator[tuple[Sequence[Shard], bool]]:
         """Yield the shards that a page may come from, and whether they are to lie beyond the value where it begins.
@@ -201,7 +233,10 @@ class Samples:
     ) -> pa.Table:
         """Answer a statement over some of the shards; raises ResultsMissing if a file is gone or damaged."""
         for kind in kinds:
-            self._view(kind, list(map(self.folder.objects.file, self._files(kind, shards))))
+            files = self._files(kind, shards)
+            if self.shown.get(kind) != files:
+                self._view(kind, list(map(self.folder.objects.file, files)))
+                self.shown[kind] = files
         try:
             return self.connection.sql(statement, params=values).to_arrow_table()
         except duckdb.IOException as error:  # a file went since it was looked at
@@ -250,14 +285,28 @@ def _load(item: str, text: str) -> str:
     ), graded AS (
         SELECT {", ".join(KEY)},
                list({{{", ".join(f"'{name}': {name}" for name in OF_SCORE)}}} ORDER BY metric, name) AS scores
-        FROM scores SEMI JOIN keys USING ({", ".join(KEY)})
+        FROM {_near("scores")} SEMI JOIN keys USING ({", ".join(KEY)})
         GROUP BY {", ".join(KEY)}
     )
     SELECT {", ".join(KEY)}, {item} AS item, {text} AS output, {", ".join(OF_OUTPUT)},
            coalesce(scores, []) AS scores
-    FROM keys JOIN outputs USING ({", ".join(KEY)}) JOIN samples USING (task, sample)
+    FROM keys JOIN {_near("outputs")} USING ({", ".join(KEY)}) JOIN {_near("samples")} USING (task, sample)
     LEFT JOIN graded USING ({", ".join(KEY)})
     ORDER BY position"""
+
+
+def _near(kind: Kind) -> str:
+    """Return the rows of a kind among which those are that are read: row groups that have none of them are left out."""
+    return f"(FROM {kind} WHERE sample BETWEEN $low AND $high)"
+
+
+def _sizes(parts: Iterable[Shard]) -> Callable[[Position], int]:
+    """Return what tells of how many samples the part is that has a row."""
+    by_task: defaultdict[str, list[Shard]] = defaultdict(list)
+    for part in parts:
+        by_task[part.task].append(part)
+    starts = {task: [part.start for part in own] for task, own in by_task.items()}
+    return lambda row: len(by_task[row.task][bisect(starts[row.task], row.sample) - 1])
 
 
 def _holds(shard: Shard, rows: Iterable[Position]) -> bool:

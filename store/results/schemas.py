@@ -3,7 +3,7 @@
 The columns of calls, outputs, scores and summaries are the fields of `core.result`: a new one is a field there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Final, Literal
 
@@ -40,9 +40,9 @@ JOB: Final = Schema(
 )
 
 
-def samples_table(task: str, start: int, items: Sequence[str]) -> pa.Table:
-    """Return the samples from row `start` of a task; `items` are the rows as JSON texts."""
-    return SCHEMAS["samples"].table((task, sample, item) for sample, item in enumerate(items, start))
+def samples_tables(task: str, start: int, items: Iterable[str]) -> Iterator[pa.Table]:
+    """Yield the samples from row `start` of a task as row groups; `items` are the rows as JSON texts."""
+    return SCHEMAS["samples"].tables((task, sample, item) for sample, item in enumerate(items, start))
 
 
 def calls_table(calls: Iterable[Call]) -> pa.Table:
@@ -50,19 +50,15 @@ def calls_table(calls: Iterable[Call]) -> pa.Table:
     return SCHEMAS["calls"].table(map(call_row, calls))
 
 
-def outputs_table(outputs: Iterable[Output]) -> pa.Table:
-    """Return the outputs as a table."""
-    return _table(SCHEMAS["outputs"], outputs)
+def calls_tables(calls: Iterable[Call]) -> Iterator[pa.Table]:
+    """Yield the calls as row groups."""
+    return SCHEMAS["calls"].tables(map(call_row, calls))
 
 
-def scores_table(scores: Iterable[Score]) -> pa.Table:
-    """Return the scores as a table."""
-    return _table(SCHEMAS["scores"], scores)
-
-
-def summaries_table(summaries: Iterable[Summary]) -> pa.Table:
-    """Return the summaries, their outcome counts as JSON text."""
-    return _table(SCHEMAS["summaries"], summaries)
+def tables(kind: Kind, rows: Iterable[Output] | Iterable[Score] | Iterable[Summary]) -> Iterator[pa.Table]:
+    """Yield rows of a kind as row groups."""
+    schema = SCHEMAS[kind]
+    return schema.tables(map(attrgetter(*(column.path for column in schema.columns)), rows))
 
 
 def job_table(job: Job | OpenJob) -> pa.Table:
@@ -95,7 +91,3 @@ def scores_of(table: pa.Table) -> list[Score]:
 def summaries_of(table: pa.Table) -> list[Summary]:
     """Return the summaries of a table."""
     return [Summary(*row) for row in SCHEMAS["summaries"].rows(table)]
-
-
-def _table(schema: Schema, rows: Iterable[Output] | Iterable[Score] | Iterable[Summary]) -> pa.Table:
-    return schema.table(map(attrgetter(*(column.path for column in schema.columns)), rows))

@@ -1,7 +1,7 @@
 """What a job's calls came to, by model and role: finished shards and journals together, so also while it runs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -114,7 +114,11 @@ def _journalled(folder: JobFolder) -> Iterator[_Group]:
     finished = {file.stem for file in folder.files("calls")}
     for path in folder.journals():
         if path.stem not in finished:
-            calls = {call.key: call for call in folder.read_journal(path).calls}
+            calls = {
+                call.key: replace(call, request="", response=None, error=None)
+                for _, call in folder.recorded(path)
+                if call is not None
+            }
             yield from _groups(schemas.calls_table(calls.values()))
 
 

@@ -29,13 +29,13 @@ def rescored(side: Side, task: TaskSpec, metric: ComputedMetric) -> Rescored | N
     values: dict[str, dict[int, tuple[float, ...]]] = {name: {} for name in metric.scores}
     details: defaultdict[int, list[str]] = defaultdict(list)
     reference = side.manifest.spec.reference
-    for shard in side.shards(task):
+    for part in (part for shard in side.shards(task) for part in side.folder.parts(shard)):
         outputs = [
             each
-            for each in side.folder.read_outputs(shard) or ()
+            for each in side.folder.read_outputs(part) or ()
             if each.target == reference or (each.target == side.target and side.trial in (None, each.trial))
         ]
-        about = subjects(metric, outputs, side.folder.read_samples(shard), shard.start, reference=reference)
+        about = subjects(metric, outputs, side.folder.read_samples(part), part.start, reference=reference)
         for score in computed_scores(metric, list(about), Unwatched()):
             trials = values[score.name].get(score.sample, ())
             values[score.name][score.sample] = trials if score.value is None else (*trials, score.value)

@@ -40,7 +40,8 @@ def _spread(shards: Sequence[Shard]) -> Sequence[Shard]:
 
 
 def _named(side: Side, shard: Shard) -> Iterator[tuple[str, str]]:
-    for target, response in set(side.folder.read_responses(shard)):
+    parts = side.folder.parts(shard)
+    for target, response in (said for part in parts for said in set(side.folder.read_responses(part))):
         try:
             body = orjson.loads(response)
         except orjson.JSONDecodeError:

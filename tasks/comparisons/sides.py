@@ -60,16 +60,15 @@ class Side:
 
     def rows(self, task: TaskSpec) -> Iterator[dict[str, Any]]:
         """Yield the rows of the samples that are finished."""
-        for shard in self.shards(task):
-            yield from self.folder.read_samples(shard)
+        for part in self._parts(task):
+            yield from self.folder.read_samples(part)
 
     def items(self, task: TaskSpec, samples: Collection[int]) -> dict[int, dict[str, Any]]:
         """Return the rows of some finished samples."""
         found: dict[int, dict[str, Any]] = {}
-        for shard in self.shards(task):
-            own = [sample for sample in samples if shard.start <= sample < shard.stop]
-            rows = self.folder.read_samples(shard) if own else []
-            found.update((sample, rows[sample - shard.start]) for sample in own)
+        for part in self._parts(task, samples):
+            rows = self.folder.read_samples(part)
+            found.update((sample, rows[sample - part.start]) for sample in samples if part.start <= sample < part.stop)
         return found
 
     def values(self, task: TaskSpec) -> Values:
@@ -94,12 +93,21 @@ class Side:
     def outputs(self, task: TaskSpec, samples: Collection[int]) -> dict[int, list[str | None]]:
         """Return the texts of some finished samples, by their trials."""
         texts: dict[int, list[str | None]] = {sample: [] for sample in samples}
-        for shard in self.shards(task):
-            if any(shard.start <= sample < shard.stop for sample in samples):
-                for sample, target, text in self.folder.read_texts(shard, self.trial):
-                    if target == self.target and sample in texts:
-                        texts[sample].append(text)
+        for part in self._parts(task, samples):
+            for sample, target, text in self.folder.read_texts(part, self.trial):
+                if target == self.target and sample in texts:
+                    texts[sample].append(text)
         return texts
+
+    def _parts(self, task: TaskSpec, samples: Collection[int] | None = None) -> Iterator[Shard]:
+        """Yield the finished shards in parts, those alone that have any of some samples."""
+        for shard in self.shards(task):
+            if samples is None or _has_any(shard, samples):
+                yield from (part for part in self.folder.parts(shard) if samples is None or _has_any(part, samples))
+
+
+def _has_any(shard: Shard, samples: Collection[int]) -> bool:
+    return any(shard.start <= sample < shard.stop for sample in samples)
 
 
 def evaluated(spec: EvaluationSpec) -> list[str]:

@@ -103,7 +103,7 @@ def _of_harmony(text: str) -> Parts | None:
         thoughts = [content.strip() for channel, content in said if channel != "final"]
         answers = [content for channel, content in said if channel == "final"]
         return Parts("\n\n".join(thoughts) or None, "".join(answers).strip())
-    if bare := _BARE_CHANNELS.match(text):
+    if "assistantfinal" in text and (bare := _BARE_CHANNELS.match(text)):  # what is not there is looked for faster so
         return Parts(bare[1].strip() or None, bare[2].strip())
     return None
 

@@ -120,8 +120,9 @@ def _described(folder: JobFolder, found: Differs) -> Difference:
 
 def _check(folder: JobFolder, report: Report) -> None:
     for path in folder.parquet_files():
-        if not is_intact(folder.objects.latest(path).read_bytes()):
-            raise Differs(path, "the file is not as it was written")
+        with folder.objects.latest(path).open("rb") as file:
+            if not is_intact(file):
+                raise Differs(path, "the file is not as it was written")
     report.status = folder.read_status()
     completed = report.status == "completed"
     _check_journals(folder, completed=completed)
@@ -193,6 +194,15 @@ class _Rows:
 
     def _check_shard(self, shard: Shard) -> bool:
         """Check a shard as far as it has come; whether it is judged."""
+        for path, samples in self._folder.extents(shard):
+            for sample in (samples.start, samples.stop - 1):
+                if not shard.start <= sample < shard.stop:
+                    raise Differs(path, f"sample {sample} is not of this shard")
+        judged = [self._check_part(part) for part in self._folder.parts(shard)]
+        return all(judged)
+
+    def _check_part(self, shard: Shard) -> bool:
+        """Check a part of a shard as far as that has come; whether it is judged."""
         rows = self._read_samples(shard)
         # In the order opposite to that of writing: what is read first has the rest beside it.
         scores, outputs = self._folder.read_scores(shard), self._folder.read_outputs(shard)

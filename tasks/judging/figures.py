@@ -135,7 +135,8 @@ def judge_figures(folder: JobFolder, verdicts: Iterable[Verdict]) -> list[JudgeF
     left = MOST
     for shard in manifest.shards:
         if judges[shard.task] and (left := left - len(shard)) >= 0 and folder.is_finished("judge", shard):
-            _look(folder, shard, manifest.spec, judges[shard.task], found)
+            for part in folder.parts(shard):
+                _look(folder, part, manifest.spec, judges[shard.task], found)
     said = {(*_place(each), each.metric): each for each in verdicts}
     return [_figures(key, judges[key[0]][key[1]], seen, said) for key, seen in found.items()]
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.plan import MAX_TASK_RUNS, Shard, cut_shards, in_flight, shard_size
+from core.plan import MAX_TASK_RUNS, Shard, cut_shards, has_room, shard_size
 
 tasks = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(1, 100_000), min_size=1, max_size=3)
 
@@ -35,8 +35,17 @@ def test_sizes_of_small_middling_and_large_jobs() -> None:
 @given(st.integers(1, 100_000), st.integers(1, 512))
 def test_the_window_holds_samples_for_twice_the_parallelism(n: int, parallelism: int) -> None:
     shards = cut_shards({"task": n}, 2)
-    width = in_flight(shards, parallelism)
-    assert width == len(shards) or sum(len(shard) for shard in shards[:width]) >= 2 * parallelism
+    begun: list[int] = []
+    while len(begun) < len(shards) and has_room(begun, parallelism):
+        begun.append(len(shards[len(begun)]))
+    assert len(begun) == len(shards) or sum(begun) - max(begun) >= 2 * parallelism > sum(begun[:-1]) - max(begun[:-1])
+
+
+def test_one_small_shard_does_not_have_many_large_ones_begin() -> None:
+    assert has_room([], 8)
+    assert has_room([1], 8)
+    assert has_room([1, 15], 8)
+    assert not has_room([1, 250, 15], 8)
 
 
 def test_the_length_of_a_shard_is_its_number_of_samples() -> None:
@@ -44,7 +53,7 @@ def test_the_length_of_a_shard_is_its_number_of_samples() -> None:
 
 
 def test_shards_of_large_rows_have_fewer_of_them() -> None:
-    shards = cut_shards({"a": 4, "b": 60}, 2, {"a": [40_000_000, 30_000_000, 90_000_000, 1], "b": [1] * 60})
+    shards = cut_shards({"a": 4, "b": 60}, 2, {"a": [20_000_000, 15_000_000, 90_000_000, 1], "b": [1] * 60})
     assert [(shard.task, shard.start, shard.stop) for shard in shards] == [
         ("a", 0, 1),
         ("a", 1, 2),

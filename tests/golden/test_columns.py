@@ -12,7 +12,7 @@ from core.result import SINCE, Call, Output, Score, Summary, since
 from store.files.atomic import publish
 from store.results.columns import TEXT, Column, Schema, columns_of
 from store.results.folder import JobFolder
-from store.results.parquet import as_parquet, read_parquet
+from store.results.parquet import drafted, read_parquet
 from store.results.samples import Samples
 from store.results.schemas import SCHEMAS, Kind
 from store.results.views import query
@@ -73,10 +73,15 @@ def test_older_rows_have_none_in_the_fields_that_came_later(job: Job, newer: dic
     assert newer["summaries"].version == 9
 
 
+def put(path: Path, table: pa.Table, schema: Schema) -> None:
+    with drafted(path, [table], schema.arrow) as draft:
+        publish(path, draft.replace)
+
+
 def test_what_is_written_has_the_new_columns_and_the_new_version(tmp_path: Path, newer: dict[Kind, Schema]) -> None:
     schema, path = newer["summaries"], tmp_path / "job_id=j" / "summaries" / "0.parquet"
     own = [getattr(Summary("qa", "t", "m", "n", 1, 0, *alike(1.0)), field.name) for field in fields(Summary)]
-    publish(path, as_parquet(schema.table([(*own, 0.25, {"few": 2})])))
+    put(path, schema.table([(*own, 0.25, {"few": 2})]), schema)
     table = read_parquet(path, schema)
     assert table is not None
     [row] = schema.rows(table)
@@ -93,8 +98,8 @@ def test_views_and_samples_unite_old_files_and_new_ones(job: Job, newer: dict[Ki
     for index, tags in enumerate([[None] * len(old), [["a", "b"]] * len(old)]):
         column = schema.arrow.get_field_index("tags")
         table = old.set_column(column, schema.arrow.field("tags"), pa.array(tags, pa.list_(TEXT)))
-        publish(other.file("outputs", index), as_parquet(table.replace_schema_metadata(schema.arrow.metadata)))
-        publish(job.folder.file("outputs", 7 + index), as_parquet(table.replace_schema_metadata(schema.arrow.metadata)))
+        put(other.file("outputs", index), table, schema)
+        put(job.folder.file("outputs", 7 + index), table, schema)
     sql = "SELECT tags, count(*) FROM outputs WHERE job_id = ? GROUP BY tags ORDER BY tags NULLS FIRST"
     rows = len(old)
     assert query(job.results, sql, ["newer"]).rows == [(None, rows), (["a", "b"], rows)]

@@ -1,4 +1,5 @@
 import resource
+from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import count
 from typing import Any
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from core.errors import EndpointRefused, StorageFailed
 from core.job import Job
 from core.metric import JsonParser, Judge, Parsed, RegexParser
+from core.plan import Shard
 from core.result import Call, CallKey, Score
 from store.results.journal import parse_journal, read_journal
-from tasks.calls import Ask, ShardIncomplete, fulfil, prepare
+from tasks.calls import Ask, ShardIncomplete, prepare
 from tasks.endpoint.breaker import IDENTICAL_ERRORS
 from tasks.endpoint.loop import Route
+from tasks.fulfil import fulfil
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.templates.rendering import rendered
@@ -43,11 +46,14 @@ def pay(lab: Lab, job: Job) -> dict[CallKey, Call]:
         prompt = engine.manifest.spec.tasks[0].prompts["target"]
         template = compile_body(prompt.body, where="prompt")
         route = engine.route(target.endpoint, prompt)  # type: ignore[union-attr]  # it is a model
-        wanted = [
-            prepare(CallKey("qa", i, "target", 0, "target", "", 0), route, rendered(template, row, None), defaults={})
-            for i, row in enumerate(engine.folder.read_samples(shard))
-        ]
-        return fulfil(engine, "generate", shard, wanted, final=False)
+
+        def wanted(part: Shard) -> Iterator[Ask | Call]:
+            for i, row in enumerate(engine.folder.read_samples(part), start=part.start):
+                key = CallKey("qa", i, "target", 0, "target", "", 0)
+                yield prepare(key, route, rendered(template, row, None), defaults={})
+
+        with fulfil(engine, "generate", shard, wanted, final=False) as paid:
+            return {call.key: call for call in paid.calls(shard)}
 
 
 def outcomes(lab: Lab, job: Job) -> list[str]:

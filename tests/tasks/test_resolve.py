@@ -56,6 +56,22 @@ def test_the_rows_are_frozen_in_shards_before_the_manifest(folder: JobFolder) ->
     assert said == ["task 'qa': 60 rows, templates checked", "task 'small': 3 rows, templates checked"]
 
 
+def test_the_rows_that_are_read_are_told_as_they_come(folder: JobFolder) -> None:
+    told: list[tuple[str, int]] = []
+    spec = EvaluationSpec(targets=(ALONE,), tasks=(rows_task(3), rows_task(1, name="small")))
+    sources = Sources(None, no_upload, str)
+    resolve(
+        "job-1",
+        spec,
+        folder,
+        sources,
+        code_version="1.0",
+        report=lambda _: None,
+        read=lambda task, rows: told.append((task, rows)),
+    )
+    assert told == [("qa", 1), ("qa", 2), ("qa", 3), ("small", 1)]
+
+
 def test_a_job_that_is_to_stop_does_so_at_its_next_row(folder: JobFolder) -> None:
     spec = EvaluationSpec(targets=(ALONE,), tasks=(rows_task(60),))
     rows_left = iter(range(9))

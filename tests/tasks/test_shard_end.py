@@ -1,25 +1,18 @@
-from core.result import Call, CallKey, CallOutcome
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.shard_end import ShardEnd
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, model, rows, spec
 
-KEY = CallKey("qa", 0, "m", 0, "target", "", 0)
-
-
-def calls(*outcomes: CallOutcome) -> list[Call]:
-    return [Call(KEY, outcome, request="{}") for outcome in outcomes]
-
 
 def test_an_end_is_told_by_outcomes_and_what_there_was_none_of_is_left_out() -> None:
-    assert str(ShardEnd.of(3, calls("error", "answered", "answered"))) == "3 samples · calls: 2 answered, 1 error"
+    assert str(ShardEnd(3, {"error": 1, "answered": 2})) == "3 samples · calls: 2 answered, 1 error"
     assert str(ShardEnd(1)) == "1 sample"
 
 
 def test_a_shard_is_unanswered_if_it_asked_and_nothing_answered() -> None:
-    assert ShardEnd.of(2, calls("error", "not_attempted")).is_unanswered
-    assert not ShardEnd.of(2, calls("error", "refused")).is_unanswered
+    assert ShardEnd(2, {"error": 1, "not_attempted": 1}).is_unanswered
+    assert not ShardEnd(2, {"error": 1, "refused": 1}).is_unanswered
     assert not ShardEnd(2).is_unanswered
 
 

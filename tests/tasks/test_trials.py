@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from core.errors import EndpointFailed
 from core.job import Count
-from core.plan import Shard, cut_shards, in_flight
+from core.plan import cut_shards, has_room
 from core.result import Score, Summary
 from core.spec import EvaluationSpec, ModelTarget, Params, RecordedTarget
 from core.stats.proportion import wilson
@@ -273,4 +273,4 @@ def test_each_trial_counts_as_one_among_those_that_may_fail() -> None:
 
 def test_shards_are_the_smaller_the_more_often_each_sample_is_asked() -> None:
     assert [len(shard) for shard in cut_shards({"qa": 30}, 2, trials=5)] == [5] * 6
-    assert in_flight([Shard(index=i, task="qa", start=i, stop=i + 1) for i in range(20)], 8, trials=5) == 5
+    assert [has_room([1] * begun, 8, trials=5) for begun in (4, 5)] == [True, False]

@@ -72,15 +72,27 @@ def _page(folder: JobFolder, asked: SamplesQuery) -> Response:
     limit = asked.limit or PAGE_ROWS
     if limit > MAX_PAGE_ROWS:
         raise refusal("limit", f"a page has at most {MAX_PAGE_ROWS} rows; ask for format=jsonl, csv or parquet")
+    parts = _page_parts(folder, asked, limit)
+    first = list(islice(parts, 2))
+    return StreamingResponse(chain(first, parts), media_type=MEDIA_TYPES["json"])
+
+
+def _page_parts(folder: JobFolder, asked: SamplesQuery, limit: int) -> Iterator[bytes]:
+    """Yield a page, a block of rows at a time; what cannot be done shows before the second part."""
     with Samples.open(folder) as samples:
         found = samples.find(asked.selection, limit=limit + 1, after=asked.after)
         page = {
             "scores": list(map("/".join, samples.names.scores)),
-            "data": list(records(samples.load(found[:limit]))),
             "next_cursor": to_cursor(found[limit - 1], asked.sort) if len(found) > limit else None,
             "coverage": samples.coverage._asdict(),
         }
-    return Response(orjson.dumps(page), media_type=MEDIA_TYPES["json"])
+        yield orjson.dumps(page)[:-1] + b',"data":['
+        separator = b""
+        for block in samples.load_each(found[:limit]):
+            for row in records(block):
+                yield separator + orjson.dumps(row)
+                separator = b","
+        yield b"]}"
 
 
 def _file(folder: JobFolder, asked: SamplesQuery) -> Response:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, product
+from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final, NamedTuple, cast
 
@@ -70,7 +71,8 @@ def samples_json(folder: JobFolder) -> Iterator[bytes]:
     for place, (task, shards) in enumerate(groupby(manifest.shards if manifest else (), lambda shard: shard.task)):
         yield (b"," if place else b"") + orjson.dumps(task) + b":["
         separator = b""
-        for sample in (sample for shard in shards for sample in _samples(folder, shard)):
+        parts = (part for shard in shards for part in folder.parts(shard))
+        for sample in (sample for part in parts for sample in _samples(folder, part)):
             yield separator + sample
             separator = b","
         yield b"]"
@@ -93,14 +95,15 @@ def zip_stream(files: Iterable[Entry], time: datetime) -> Iterator[bytes]:
     yield sink.drain()
 
 
-def tar_stream(files: Iterable[Entry], time: datetime) -> Iterator[bytes]:
+def tar_stream(files: Iterable[Entry], time: datetime, disk: Path | None = None) -> Iterator[bytes]:
     """Yield the bytes of a gzipped tar archive; all its files are of that time.
 
-    A file's size stands before its content, so each waits in a temporary file until it is whole.
+    A file's size stands before its content, so each waits in a temporary file, on the disk of a folder, until it is
+    whole.
     """
     gzip = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     for name, content in files:
-        with SpooledTemporaryFile(max_size=CHUNK_BYTES) as spool:
+        with SpooledTemporaryFile(max_size=CHUNK_BYTES, dir=disk) as spool:
             for part in content:  # writelines would keep all of it in memory
                 spool.write(part)
             info = tarfile.TarInfo(TOP + name)
@@ -118,9 +121,9 @@ def as_zip(files: Iterable[Entry], job: ListedJob, name: str) -> StreamingRespon
     return _download(zip_stream(files, job.created_at), ZIP, f"{name}.zip")
 
 
-def as_tar(files: Iterable[Entry], job: ListedJob, name: str) -> StreamingResponse:
-    """Answer with a gzipped tar archive, called `name`."""
-    return _download(tar_stream(files, job.created_at), TAR, f"{name}.tar.gz")
+def as_tar(files: Iterable[Entry], job: ListedJob, name: str, disk: Path) -> StreamingResponse:
+    """Answer with a gzipped tar archive, called `name`, whose parts wait on the disk of a folder."""
+    return _download(tar_stream(files, job.created_at, disk), TAR, f"{name}.tar.gz")
 
 
 def _download(content: Iterator[bytes], media_type: str, filename: str) -> StreamingResponse:
@@ -155,18 +158,18 @@ def _log_line(line: LogLine) -> bytes:
     return f"{time} - {line.level} - {visible(line.message)}\n".encode()
 
 
-def _samples(folder: JobFolder, shard: Shard) -> Iterator[bytes]:
-    """Yield the samples of a shard as JSON, each of their trials, once it is judged."""
-    scores = folder.read_scores(shard)
+def _samples(folder: JobFolder, part: Shard) -> Iterator[bytes]:
+    """Yield the samples of a part of a shard as JSON, each of their trials, once it is judged."""
+    scores = folder.read_scores(part)
     if scores is None:
         return
-    outputs = {(output.sample, output.trial): output for output in folder.read_outputs(shard) or []}
+    outputs = {(output.sample, output.trial): output for output in folder.read_outputs(part) or []}
     trials = range(1 + max((trial for _, trial in outputs), default=0))
-    calls = _by_trial([call for stage in STAGES for call in folder.read_calls(stage, shard)])
+    calls = _by_trial([call for stage in STAGES for call in folder.read_calls(stage, part)])
     scored: defaultdict[Trial, list[Score]] = defaultdict(list)
     for score in scores:
         scored[score.sample, score.trial].append(score)
-    for (sample, item), trial in product(enumerate(folder.read_samples(shard), shard.start), trials):
+    for (sample, item), trial in product(enumerate(folder.read_samples(part), part.start), trials):
         yield orjson.dumps(
             {
                 "item": item,

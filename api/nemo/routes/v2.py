@@ -141,13 +141,14 @@ def download_artifacts(job_id: PathText, state: CurrentState) -> StreamingRespon
     if present.ARTIFACTS not in _result_names(state, job):
         raise NotFound(NO_RESULT)
     results = present.to_results(job, _summaries(state, job) or [])
+    folder = state.folder(job.id)
     files = archive.entries(
         job,
-        state.folder(job.id),
+        folder,
         shown=to_json(shown(state, job)),
         results=results.model_dump_json().encode(),
     )
-    return archive.as_tar(files, job, present.ARTIFACTS)
+    return archive.as_tar(files, job, present.ARTIFACTS, folder.path.parent)
 
 
 @router.get("/{job_id}/results/{result_name}/download", include_in_schema=False)

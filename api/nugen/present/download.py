@@ -38,13 +38,13 @@ def answered(folder: JobFolder, models: Mapping[str, str]) -> Iterator[Row]:
     Where there are several, an answer says whose it is.
     """
     manifest = folder.read_manifest()
-    for shard in manifest.shards if manifest else ():
-        scores = _by_answer(folder.read_scores(shard) or [])
-        items = folder.read_samples(shard)
-        for output in folder.read_outputs(shard) or []:
+    for part in (part for shard in (manifest.shards if manifest else ()) for part in folder.parts(shard)):
+        scores = _by_answer(folder.read_scores(part) or [])
+        items = folder.read_samples(part)
+        for output in folder.read_outputs(part) or []:
             whose = {"model_id": models[output.target]} if len(models) > 1 else {}
             graded = scores[output.sample, output.target]
-            yield whose | _row(items[output.sample - shard.start], output, graded)
+            yield whose | _row(items[output.sample - part.start], output, graded)
 
 
 def _row(item: Row, output: Output, scores: Mapping[str, Score]) -> Row:

@@ -1,3 +1,4 @@
+from io import BytesIO
 from pathlib import Path
 
 import duckdb
@@ -6,7 +7,8 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.results.checksum import is_intact, with_checksum
+from store.results import checksum
+from store.results.checksum import Sealed
 
 
 def parquet(rows: int = 300) -> bytes:
@@ -14,6 +16,19 @@ def parquet(rows: int = 300) -> bytes:
     table = pa.table({"n": list(range(rows)), "text": [f"text {n % 7}" for n in range(rows)]})
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue().to_pybytes()
+
+
+def with_checksum(data: bytes) -> bytes:
+    file = BytesIO()
+    sealed = Sealed(file)
+    for start in range(0, len(data), 1000):
+        sealed.write(data[start : start + 1000])
+    sealed.seal()
+    return file.getvalue()
+
+
+def is_intact(data: bytes) -> bool:
+    return checksum.is_intact(BytesIO(data))
 
 
 PLAIN = parquet()

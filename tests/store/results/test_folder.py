@@ -1,8 +1,11 @@
 import os
+import random
+import resource
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from core.job import Job, utcnow
 from core.plan import DatasetDigest, Manifest, Shard
 from core.result import Call, CallKey, Outcome, Output, Score, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
-from store.results.checksum import with_checksum
+from store.results.checksum import Sealed
 from store.results.columns import VERSION_KEY
 from store.results.folder import CallEnd, JobFolder, ScoreOf
 from store.results.journal import Journal, read_journal
@@ -88,6 +91,64 @@ def test_a_generated_shard_is_parquet_and_has_no_journal(folder: JobFolder) -> N
     folder.finish_generate(SHARD, OUTPUTS, CALLS)
     assert folder.read_outputs(SHARD) == OUTPUTS
     assert files(folder) == {"calls/generate-00003.parquet", "outputs/00003.parquet"}
+
+
+LONG = "x" * 1_500_000
+WIDE = Shard(index=3, task="qa", start=50, stop=56)
+
+
+def finish(folder: JobFolder) -> None:
+    """Have a shard of six samples whose outputs are so long that two of them make a row group, and calls by target."""
+    folder.write_samples(WIDE, [f'{{"q":{n}}}' for n in range(6)])
+    keys = [CallKey("qa", sample, target, 0, "target", "", 0) for target in "ab" for sample in range(50, 56)]
+    outputs = [Output("qa", sample, target, text=LONG) for sample in range(50, 56) for target in "ab"]
+    folder.finish_generate(WIDE, outputs, [Call(key, "answered", "{}") for key in keys])
+
+
+def test_a_shard_is_read_in_parts_that_cover_it_each_with_its_own_rows(folder: JobFolder) -> None:
+    finish(folder)
+    parts = list(folder.parts(WIDE))
+    assert [(part.index, part.start, part.stop) for part in parts] == [(3, n, n + 1) for n in range(50, 56)]
+    assert [folder.read_samples(part) for part in parts] == [[{"q": n}] for n in range(6)]
+    assert [[each.key.target for each in folder.read_calls("generate", part)] for part in parts] == [["a", "b"]] * 6
+    for part in parts:
+        assert [(each.sample, each.target) for each in folder.read_outputs(part) or []] == [
+            (part.start, "a"),
+            (part.start, "b"),
+        ]
+    assert len(folder.read_outputs(WIDE) or []) == 12
+
+
+def test_a_shard_of_which_nothing_is_long_or_there_is_one_part(folder: JobFolder) -> None:
+    assert list(folder.parts(WIDE)) == [WIDE]
+    folder.write_samples(SHARD, ["{}", "{}"])
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    assert list(folder.parts(SHARD)) == [SHARD]
+
+
+def test_what_stops_rows_from_being_made_leaves_no_file_and_is_no_failure_of_the_storage(folder: JobFolder) -> None:
+    def outputs() -> Iterator[Output]:
+        yield from (Output("qa", 50, "target", text=LONG) for _ in range(4))
+        raise BlockingIOError("no process could be started")
+
+    with pytest.raises(BlockingIOError):
+        folder.finish_generate(SHARD, outputs(), CALLS)
+    assert files(folder) == {"calls/generate-00003.parquet"}
+
+
+def test_a_file_that_grows_too_large_while_it_is_written_is_not_there(folder: JobFolder) -> None:
+    folder.finish_generate(SHARD, OUTPUTS, CALLS)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    chance = random.Random(1)
+    long = [replace(SCORES[0], feedback=chance.randbytes(1_000_000).hex()) for _ in range(9)]
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, limits[1]))
+        with pytest.raises(StorageFailed, match=r"scores/00003\.parquet was not written: File too large"):
+            folder.finish_judge(SHARD, long, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not folder.is_finished("judge", SHARD)
+    assert not list(folder.path.rglob("*.tmp"))
 
 
 def test_a_judged_shard_without_calls_still_has_a_typed_calls_file(folder: JobFolder) -> None:
@@ -209,8 +270,10 @@ def test_a_damaged_manifest_is_named(folder: JobFolder) -> None:
 
 def put(path: Path, table: pa.Table) -> None:
     """Put a table in a file, with a checksum that is right."""
-    pq.write_table(table, path)
-    path.write_bytes(with_checksum(path.read_bytes()))
+    with path.open("w+b") as file:
+        sealed = Sealed(file)
+        pq.write_table(table, sealed)
+        sealed.seal()
 
 
 def test_results_of_a_newer_release_are_refused_by_name(folder: JobFolder) -> None:

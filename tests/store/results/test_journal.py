@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import StorageFailed, StorageFull
 from core.result import Call, CallKey, Usage
-from store.results.journal import Journal, damage, parse_journal, read_journal, render_call
+from store.results.journal import Journal, damage, parse_journal, read_journal, recorded, render_call
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TIMES = st.floats(allow_nan=False, allow_infinity=False)
@@ -151,6 +151,39 @@ def test_repeated_calls_stay_in_the_order_of_writing(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "j").damaged == 0
 
 
+def test_calls_of_one_write_are_read_back_one_by_one_from_where_they_stand(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        places = [*journal.append(call(0)), *journal.append(call(1, "é"), call(2))]
+        assert [journal.read(place) for place in reversed(places)] == [call(2), call(1, "é"), call(0)]
+        assert journal.append() == []
+    assert list(recorded(tmp_path / "j")) == list(zip(places, [call(0), call(1, "é"), call(2)], strict=True))
+
+
+def test_a_call_that_is_not_there_as_it_was_written_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    with Journal(path) as journal:
+        (place,) = journal.append(call(0, "break"))
+        path.write_bytes(path.read_bytes().replace(b"break", b"broke"))
+        with pytest.raises(StorageFailed, match=r"a record of .* is not as it was written"):
+            journal.read(place)
+
+
+def test_of_calls_in_one_write_that_is_cut_short_none_is_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path) as journal:
+        journal.append(call(0))
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + len(render_call(call(1))) + 9, limits[1]))
+            with pytest.raises(StorageFailed):
+                journal.append(call(1), call(2))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        places = journal.append(call(1), call(2))
+        assert [journal.read(place) for place in places] == [call(1), call(2)]
+    assert read_journal(path) == ([call(0), call(1), call(2)], 0)
+
+
 def test_a_write_cut_short_leaves_no_half_call_before_the_next(tmp_path: Path) -> None:
     path = tmp_path / "j"
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -179,7 +212,8 @@ def test_half_a_record_that_cannot_be_cut_off_spoils_no_other(tmp_path: Path) ->
             journal.append(call(2))
         os.close(journal._descriptor)
         journal._descriptor = whole
-        journal.append(call(2))
+        (place,) = journal.append(call(2))
+        assert journal.read(place) == call(2)
         journal.append(call(3))
     assert [each.key.sample for each in read_journal(path).calls] == [0, 2, 3]
 

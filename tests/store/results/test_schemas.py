@@ -1,6 +1,8 @@
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +15,7 @@ from core.result import Call, CallKey, Output, Score, Summary, Usage
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results import schemas
 from store.results.columns import VERSION_KEY
-from store.results.schemas import JOB, SCHEMAS
+from store.results.schemas import JOB, SCHEMAS, Kind
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text()
@@ -52,16 +54,21 @@ CALLS = st.builds(
 )
 
 
+def table(kind: Kind, rows: list[Any]) -> pa.Table:
+    (only,) = schemas.tables(kind, rows)
+    return only
+
+
 @given(st.lists(OUTPUTS, max_size=3), st.lists(SCORES, max_size=3))
 def test_outputs_and_scores_come_back_as_they_were(outputs: list[Output], scores: list[Score]) -> None:
-    assert schemas.outputs_of(schemas.outputs_table(outputs)) == outputs
-    assert schemas.scores_of(schemas.scores_table(scores)) == scores
+    assert schemas.outputs_of(table("outputs", outputs)) == outputs
+    assert schemas.scores_of(table("scores", scores)) == scores
 
 
 @given(st.lists(CALLS, max_size=3), st.lists(SUMMARIES, max_size=3))
 def test_calls_and_summaries_come_back_as_they_were(calls: list[Call], summaries: list[Summary]) -> None:
     assert schemas.calls_of(schemas.calls_table(calls)) == calls
-    assert schemas.summaries_of(schemas.summaries_table(summaries)) == summaries
+    assert schemas.summaries_of(table("summaries", summaries)) == summaries
 
 
 def test_columns_are_the_fields_in_their_order() -> None:
@@ -74,11 +81,11 @@ def test_columns_are_the_fields_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("kind", "table"),
     [
-        ("samples", schemas.samples_table("qa", 0, [])),
+        ("samples", next(schemas.samples_tables("qa", 0, []))),
         ("calls", schemas.calls_table([])),
-        ("outputs", schemas.outputs_table([])),
-        ("scores", schemas.scores_table([])),
-        ("summaries", schemas.summaries_table([])),
+        ("outputs", table("outputs", [])),
+        ("scores", table("scores", [])),
+        ("summaries", table("summaries", [])),
     ],
 )
 def test_a_table_without_rows_has_all_columns_and_types(kind: schemas.Kind, table: pa.Table) -> None:
@@ -87,7 +94,7 @@ def test_a_table_without_rows_has_all_columns_and_types(kind: schemas.Kind, tabl
 
 
 def test_samples_are_numbered_from_the_shards_start() -> None:
-    table = schemas.samples_table("qa", 25, ['{"q":1}', '{"q":2}'])
+    table = next(schemas.samples_tables("qa", 25, ['{"q":1}', '{"q":2}']))
     assert table.to_pylist() == [
         {"task": "qa", "sample": 25, "item": '{"q":1}'},
         {"task": "qa", "sample": 26, "item": '{"q":2}'},
@@ -97,7 +104,7 @@ def test_samples_are_numbered_from_the_shards_start() -> None:
 
 def test_a_lone_surrogate_does_not_stop_the_table() -> None:
     outputs = [Output("qa", 0, "target", text="a\udc00b"), Output("qa", 1, "target", text=None, error="é")]
-    read = schemas.outputs_of(schemas.outputs_table(outputs))
+    read = schemas.outputs_of(table("outputs", outputs))
     assert read[0].text == "a\ufffdb"
     assert read[1] == outputs[1]
 
@@ -105,8 +112,8 @@ def test_a_lone_surrogate_does_not_stop_the_table() -> None:
 def test_a_value_of_the_wrong_type_is_refused_rather_than_bent() -> None:
     score = Score("qa", 0, "target", 0, "m", "n", "scored", 1.0)
     with pytest.raises(pa.ArrowInvalid):
-        schemas.scores_table([replace(score, value="1.0")])  # type: ignore[arg-type]
-    assert schemas.scores_of(schemas.scores_table([replace(score, value=1)]))[0].value == 1.0
+        table("scores", [replace(score, value="1.0")])  # type: ignore[arg-type]
+    assert schemas.scores_of(table("scores", [replace(score, value=1)]))[0].value == 1.0
 
 
 def test_times_of_calls_are_kept_in_microseconds_of_utc() -> None:
@@ -130,7 +137,27 @@ def test_a_job_is_one_row_with_utc_times() -> None:
 
 
 def test_a_file_carries_its_schema_version(tmp_path: Path) -> None:
-    pq.write_table(schemas.scores_table([]), tmp_path / "s.parquet")
+    pq.write_table(table("scores", []), tmp_path / "s.parquet")
     metadata = pq.read_schema(tmp_path / "s.parquet").metadata
     assert metadata[VERSION_KEY] == str(SCHEMAS["scores"].version).encode()
     assert all(VERSION_KEY in schema.arrow.metadata for schema in (JOB, *SCHEMAS.values()))
+
+
+def test_rows_whose_texts_are_large_are_row_groups_of_their_own() -> None:
+    outputs = [
+        Output("qa", sample, "target", text="x" * (3_000_000 if sample == 2 else 1_500_000)) for sample in range(6)
+    ]
+    assert [each["sample"].to_pylist() for each in schemas.tables("outputs", outputs)] == [[0, 1], [2], [3, 4], [5]]
+
+
+def test_no_row_is_asked_for_before_those_ahead_are_taken() -> None:
+    asked: list[int] = []
+
+    def outputs() -> Iterator[Output]:
+        for sample in range(4):
+            asked.append(sample)
+            yield Output("qa", sample, "target", text="x" * 3_000_000)
+
+    tables = schemas.tables("outputs", outputs())
+    assert next(tables)["sample"].to_pylist() == [0]
+    assert asked == [0, 1]

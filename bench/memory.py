@@ -1,0 +1,230 @@
+"""`make bench-memory`: what a worker takes for large texts and many rows, and the API for their files (on Linux).
+
+A service on a home of its own asks a scripted endpoint, whose answers are as long as the case says. Both are ended and
+removed; the home is on the disk of the temporary folder, and takes some GB at most.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from bench import processes
+from bench.goals import Goal, goals_table
+from bench.reliability import table, verdict
+from bench.report import machine, write
+from cli.serve import Service, service
+from core.settings import Settings
+from tests.scripted import Answer, Received, ScriptedEndpoint, last_content, text
+
+HEADING: Final = "Memory: `make bench-memory`"
+MOST_MB: Final = 400.0
+FIRST_BYTE_S: Final = 2.0
+LARGE_BYTES: Final = 1_000_000
+ENDED_WITHIN_S: Final = 600.0
+WORDS: Final = [f"{a}{b}" for a in ("ba", "lo", "mi", "tu", "re", "sa") for b in ("ster", "nd", "ck", "ring", "vel")]
+JOBS: Final = "/api/assay/v1/jobs"
+FILES: Final = {
+    "samples as JSON lines": f"{JOBS}/{{}}/samples?format=jsonl",
+    "samples as CSV": f"{JOBS}/{{}}/samples?format=csv",
+    "samples as Parquet": f"{JOBS}/{{}}/samples?format=parquet",
+    "NeMo's artifacts": "/v2/evaluation/jobs/{}/results/artifacts/download",
+}
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A job: `n` rows of so many bytes, asked of a model whose answers have so many, or recorded; `judged` if so."""
+
+    label: str
+    n: int
+    row_bytes: int = 0
+    answer_bytes: int = 0
+    judged: bool = False
+    files: bool = False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a job took: the worker's peak, and by file the API's peak, the seconds to its first byte and its MB."""
+
+    case: Case
+    seconds: float
+    before_mb: float
+    worker_mb: float
+    files: dict[str, tuple[float, float, float]]
+
+
+def cases(large: int, wide: int, many: int) -> list[Case]:
+    """Return the cases, of so many large outputs, large rows and small rows."""
+    return [
+        Case(f"{large:,} outputs of 1 MB", large, answer_bytes=LARGE_BYTES, files=True),
+        Case(f"{large // 4:,} outputs of 1 MB, judged", large // 4, answer_bytes=LARGE_BYTES, judged=True),
+        Case(f"{wide:,} rows of 1 MB, asked", wide, row_bytes=LARGE_BYTES, answer_bytes=20),
+        Case(f"{many:,} small rows, scored", many, files=True),
+    ]
+
+
+def main() -> None:
+    """Measure, print what came of it, and write it down; exits with 1 if a case failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("--large", type=int, default=2_000, help="outputs of 1 MB")
+    parser.add_argument("--wide", type=int, default=1_000, help="rows of 1 MB")
+    parser.add_argument("--many", type=int, default=1_000_000, help="small rows")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="BENCHMARKS.md, or another such file")
+    options = parser.parse_args()
+    measured, failures = measure(cases(options.large, options.wide, options.many))
+    text = report(measured, failures)
+    print(text)
+    if options.write:
+        write(options.write, HEADING, text)
+    sys.exit(bool(failures))
+
+
+def measure(asked: Sequence[Case]) -> tuple[list[Figures], list[str]]:
+    """Carry out each case on a service of its own; one that fails does not end the others."""
+    measured, failures = [], []
+    for case in asked:
+        if not case.n:
+            continue
+        try:
+            with _running() as (running, settings), ScriptedEndpoint(answering(case)) as endpoint:
+                measured.append(_figures(case, running, settings, endpoint))
+        except (httpx.HTTPError, TimeoutError, RuntimeError) as error:
+            failures.append(f"{case.label}: {type(error).__name__}: {error}")
+        print(measured[-1] if measured else failures[-1], file=sys.stderr, flush=True)
+    return measured, failures
+
+
+def answering(case: Case) -> Any:
+    """Return a script whose answers are pieces of one random text; a judge's, which is told by its prompt, is short."""
+    chance = random.Random(1)
+    words = " ".join(chance.choices(WORDS, k=case.answer_bytes // 3 + 1))
+
+    def answer(request: Received) -> Answer:
+        is_judge = last_content(request["body"]).startswith("Grade")
+        request["body"], request["raw"] = {}, b""  # it keeps them all
+        if is_judge:
+            return text("3")
+        start = chance.randrange(len(words) - case.answer_bytes)
+        return text(words[start : start + case.answer_bytes])
+
+    return answer
+
+
+def specification(case: Case, url: str, dataset: str) -> Json:
+    """Return a case as a specification."""
+    check = {"type": "string-check", "name": "right", "left": "{{answer}}", "operator": "contains", "right": "a"}
+    task: Json = {"name": "qa", "dataset": {"kind": "files", "url": dataset}, "metrics": [check]}
+    targets: list[Json] = [{"kind": "recorded", "column": "said"}]
+    if case.answer_bytes:
+        targets = [{"kind": "model", "name": "target", "endpoint": {"url": url, "model": "m"}}]
+        task["prompts"] = {"target": {"body": {"messages": [{"role": "user", "content": "{{item.question}}"}]}}}
+    if case.judged:
+        content = "Grade from 0 to 4: {{sample.output_text}}"
+        judge = {"name": "graded", "type": "judge", "endpoint": {"url": url, "model": "j"}}
+        scale = {"kind": "range", "minimum": 0, "maximum": 4, "threshold": 3}
+        task["metrics"].append(
+            {**judge, "prompt": {"body": {"messages": [{"role": "user", "content": content}]}}, "scale": scale}
+        )
+    return {"targets": targets, "tasks": [task]}
+
+
+def write_rows(file: Path, case: Case) -> None:
+    """Write a case's rows."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    chance = random.Random(2)
+    words = " ".join(chance.choices(WORDS, k=case.row_bytes // 3 + 40))
+    size = case.row_bytes or 40
+    with file.open("wb") as lines:
+        for number in range(case.n):
+            start = chance.randrange(len(words) - size)
+            row = {"question": f"{number} {words[start : start + size]}", "said": f"it is {number}", "answer": "a"}
+            lines.write(orjson.dumps(row) + b"\n")
+
+
+def report(measured: Sequence[Figures], failures: Sequence[str]) -> str:
+    """Return what was measured as Markdown."""
+    workers = [Goal(f"worker, {each.case.label}", MOST_MB, each.worker_mb, " MB") for each in measured]
+    files = [(each.case, name, *found) for each in measured for name, found in each.files.items()]
+    apis = [Goal("API, any file", MOST_MB, max((peak for _, _, peak, *_ in files), default=None), " MB")]
+    first = [Goal("first byte of any file", FIRST_BYTE_S, max((row[3] for row in files), default=None), " s")]
+    jobs = [
+        (each.case.label, f"{each.seconds:.0f}", f"{each.before_mb:.0f}", f"{each.worker_mb:.0f}") for each in measured
+    ]
+    sent = [(case.label, name, f"{mb:.0f}", f"{peak:.0f}", f"{s:.2f}") for case, name, peak, s, mb in files]
+    return f"""
+Eight calls at a time. A peak is the most memory that the process has held (VmHWM) since the job, or the file, was
+asked for.
+
+{goals_table([*workers, *apis, *first])}
+
+{verdict(failures)}
+
+{table(("job", "s", "worker before, MB", "worker's peak, MB"), jobs)}
+
+{table(("job", "file", "MB", "API's peak, MB", "first byte, s"), sent)}
+
+{machine()}
+"""
+
+
+@contextmanager
+def _running() -> Iterator[tuple[Service, Settings]]:
+    with tempfile.TemporaryDirectory(prefix="assay-memory-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        settings = Settings(home=home, port=0, datasets=home / "datasets")
+        with service(settings, lambda _: None) as running:
+            yield running, settings
+
+
+def _figures(case: Case, running: Service, settings: Settings, endpoint: ScriptedEndpoint) -> Figures:
+    pids = {child.command.name: child.pid for child in running.children}
+    assert settings.datasets is not None
+    write_rows(settings.datasets / "bench" / "memory" / "rows.jsonl", case)
+    with httpx.Client(base_url=running.url, trust_env=False, timeout=120) as http:
+        spec = specification(case, endpoint.url, "hf://datasets/bench/memory/rows.jsonl")
+        before_mb, begun = processes.peak_mb(pids["worker"]), time.monotonic()
+        processes.forget_peak(pids["worker"])
+        job_id = http.post(JOBS, json={"spec": spec}).raise_for_status().json()["id"]
+        _wait(http, job_id)
+        seconds, peak = time.monotonic() - begun, processes.peak_mb(pids["worker"])
+        files = {name: _received(http, path.format(job_id), pids["api"]) for name, path in FILES.items() if case.files}
+    return Figures(case, seconds, before_mb, peak, files)
+
+
+def _wait(http: httpx.Client, job_id: str) -> None:
+    deadline = time.monotonic() + ENDED_WITHIN_S
+    while (job := http.get(f"{JOBS}/{job_id}").raise_for_status().json())["status"] != "completed":
+        if job["status"] in ("failed", "cancelled"):
+            raise RuntimeError(f"{job_id} ended in {job['status']}: {job.get('failure')}")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{job_id} is still {job['status']} after {ENDED_WITHIN_S:.0f} s")
+        time.sleep(0.2)
+
+
+def _received(http: httpx.Client, path: str, api: int) -> tuple[float, float, float]:
+    """Return the API's peak while a file is sent, the seconds to its first byte, and its MB."""
+    processes.forget_peak(api)
+    begun, first, size = time.monotonic(), 0.0, 0
+    with http.stream("GET", path) as response:
+        response.raise_for_status()
+        for part in response.iter_raw():
+            first = first or time.monotonic() - begun
+            size += len(part)
+    return processes.peak_mb(api), first, size / 1e6
+
+
+if __name__ == "__main__":
+    main()
