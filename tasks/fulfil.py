@@ -54,6 +54,7 @@ def fulfil(
                 attempt.begin(part, _missing(engine, paid, recorded, wanted(part)))
         if not final:
             attempt.refuse_transient()
+        paid.sync()  # what makes results of the calls may remove their journal
         yield paid
 
 

@@ -63,6 +63,11 @@ class Paid:
             self._aside = self._aside or self._open_aside()
             self._write(self._aside, calls)
 
+    def sync(self) -> None:
+        """Wait until what is paid for is kept, whatever may come. Raises StorageFailed."""
+        if self._journal:
+            self._journal.sync()
+
     def unpublished(self, shard: Shard) -> Iterator[Call]:
         """Yield the calls that are to be published, which are all."""
         return self.calls(shard)

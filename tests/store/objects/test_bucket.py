@@ -35,7 +35,7 @@ def test_what_one_home_has_written_another_reads(home: Homes) -> None:
     assert second.read_samples(SHARD) == [{"q": 0}, {"q": 1}]
     assert second.read_outputs(SHARD) == OUTPUTS
     assert second.read_scores(SHARD) == SCORES
-    assert second.published_calls("generate", SHARD) == CALLS
+    assert second.read_calls("generate", SHARD) == CALLS
 
 
 def test_sql_is_answered_over_the_bucket_without_a_copy_of_it(home: Homes) -> None:
@@ -68,7 +68,7 @@ def test_an_engine_that_was_overtaken_is_told_so(home: Homes) -> None:
     late = folder(home, "second")
     with pytest.raises(StorageFailed, match=r"calls/generate-00000.parquet was written otherwise"):
         late.finish_generate(SHARD, OUTPUTS, CALLS[:1])
-    assert late.published_calls("generate", SHARD) == CALLS
+    assert late.read_calls("generate", SHARD) == CALLS
 
 
 def test_a_journal_is_read_where_its_writer_never_was(home: Homes) -> None:
@@ -83,6 +83,18 @@ def test_a_journal_is_read_where_its_writer_never_was(home: Homes) -> None:
     assert second.read_journal(second.journal("generate", SHARD)).calls == CALLS
     assert second.extent() == (0, 2)
     assert second.damage_of_journal(second.journal("generate", SHARD)) is None
+
+
+def test_calls_are_read_back_one_by_one_those_of_an_earlier_writer_too(home: Homes) -> None:
+    with folder(home, "first").open_journal("generate", SHARD) as journal:
+        journal.append(CALLS[0])
+    second = folder(home, "second")
+    with second.open_journal("generate", SHARD) as journal:
+        ((before, call),) = journal.recorded()
+        (place,) = journal.append(CALLS[1])
+        assert (call, journal.read(before), journal.read(place)) == (CALLS[0], CALLS[0], CALLS[1])
+    assert second.has_journal("generate", SHARD)
+    assert not list(second.path.rglob(".*.tmp"))
 
 
 def test_a_finished_shard_leaves_no_journal(home: Homes) -> None:
