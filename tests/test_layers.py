@@ -20,7 +20,6 @@ HOMES = {
     "fastapi": {"api", "web"},
     "starlette": {"api", "web"},
     "aiohttp": {"tasks/endpoint"},
-    "httpx_aiohttp": {"tasks/endpoint"},
     "uvloop": {"tasks/endpoint", "flows/serving.py"},
     "huggingface_hub": {"tasks/datasets"},
     "httpx2": {"tasks/datasets"},

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
-import httpx
 
 from tasks.endpoint.adjust import Asked, Change
 from tasks.endpoint.body import BodyBroken, BodyRefused
@@ -41,21 +40,23 @@ async def attempt(connections: Connections, route: Route, asked: Asked) -> Attem
             response, body = await connections.exchange(route, asked.body, called)
     except RouteInvalid as invalid:
         reading = Reading("error", str(invalid))
-    except (httpx.UnsupportedProtocol, UnicodeError):
+    except (aiohttp.InvalidURL, UnicodeError):
         reading = Reading("error", f"{route.destination.host!r} in the endpoint's URL is no valid host")
+    except aiohttp.ServerTimeoutError as failure:  # of connecting, which may take less time
+        reading = _failed(failure, route, called)
     except TimeoutError:
         reading = Reading("transient", f"No whole answer from {route.origin} in {route.timeout_s:g} s")
     except BodyRefused as refused:
         reading = Reading("error", str(refused))
-    except (BodyBroken, httpx.HTTPError, aiohttp.ClientError, OSError) as failure:
+    except (BodyBroken, aiohttp.ClientError, OSError) as failure:
         reading = _failed(failure, route, called)
     else:
         return _read(asked, response, body)
     return Attempt(reading, asked.body, changes=asked.changes)
 
 
-def _read(asked: Asked, response: httpx.Response, body: bytes) -> Attempt:
-    status, headers = response.status_code, response.headers
+def _read(asked: Asked, response: aiohttp.ClientResponse, body: bytes) -> Attempt:
+    status, headers = response.status, response.headers
     reading = read_reply(status, headers, body)
     wait_s = None
     if reading.outcome == "transient":
@@ -68,21 +69,20 @@ def _failed(failure: Exception, route: Route, called: Called | None) -> Reading:
     if called and called.refused:
         return Reading("error", str(called.refused))
     reason = f"No whole answer from {route.origin}: {_reason(failure, route)}"
-    if isinstance(failure.__cause__ or failure, aiohttp.ClientConnectorCertificateError):
+    if isinstance(failure, aiohttp.ClientConnectorCertificateError):
         return Reading("error", f"{reason}; an authority of your own is named by the model's ca_file in the settings")
     return Reading("transient", reason)
 
 
 def _reason(failure: Exception, route: Route) -> str:
     """Return what happened, without the URL, whose query may hold a key."""
-    cause = failure.__cause__ or failure
-    match cause:
+    match failure:
         case aiohttp.ClientResponseError():
-            text = cause.message
+            text = failure.message
         case aiohttp.ClientConnectorError():
-            text = f"cannot connect: {cause.os_error}"
+            text = f"cannot connect: {failure.os_error}"
         case aiohttp.ClientConnectorCertificateError():
-            text = str(cause.certificate_error)
+            text = str(failure.certificate_error)
         case _:
-            text = str(cause)
-    return text.replace(str(route.destination), route.origin) or type(cause).__name__
+            text = str(failure)
+    return text.replace(str(route.destination), route.origin) or type(failure).__name__

@@ -3,9 +3,9 @@
 import asyncio
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from typing import Final, cast
+from typing import Final
 
-import httpx
+import aiohttp
 
 STEP_BYTES: Final = 1 << 18
 """At most so much is unpacked at a time, however much a few packed bytes hold."""
@@ -54,7 +54,7 @@ class Budget:
         self._freed.set()
 
 
-async def read_body(response: httpx.Response, limit: int, budget: Budget) -> bytes:
+async def read_body(response: aiohttp.ClientResponse, limit: int, budget: Budget) -> bytes:
     """Read a whole answer. Raises BodyRefused and BodyBroken."""
     size, pieces = 0, []
     try:
@@ -70,9 +70,9 @@ async def read_body(response: httpx.Response, limit: int, budget: Budget) -> byt
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _unpacked(response: httpx.Response) -> AsyncIterable[bytes]:
+def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterable[bytes]:
     """Return an answer's bytes; one that is not packed need not pay for an unpacker. Raises BodyRefused."""
-    stream = cast(httpx.AsyncByteStream, response.stream)
+    stream = response.content.iter_any()
     packing = response.headers["content-encoding"].strip().lower() if "content-encoding" in response.headers else ""
     if packing in ("", "identity"):
         return stream

@@ -11,7 +11,6 @@ from typing import Final
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from tasks.endpoint.body import Budget, read_body
 from tasks.endpoint.guard import AddressRefused, Policy
@@ -21,7 +20,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 KEEPALIVE_S: Final = 4.0
 """Uvicorn closes an idle connection after 5 s; a request must not meet a connection being closed."""
 
-_EXTENSIONS: Final = {"timeout": {"connect": CONNECT_TIMEOUT_S}}
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
 
 
 @dataclass(slots=True)
@@ -45,7 +44,7 @@ class Connections:
         self._public = trusting(None)
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
-        self._transports: dict[Path | None, AiohttpTransport] = {}
+        self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
         self._budget = Budget()
 
     async def __aenter__(self) -> "Connections":
@@ -58,23 +57,18 @@ class Connections:
         """Close all connections."""
         await self._stack.aclose()
 
-    async def exchange(self, route: Route, request: bytes, called: Called) -> tuple[httpx.Response, bytes]:
+    async def exchange(self, route: Route, request: bytes, called: Called) -> tuple[aiohttp.ClientResponse, bytes]:
         """Send a request and read the whole answer, with the keys masked."""
         _called.set(called)
-        transport = self._transports.get(route.ca_file) or await self._trusting(route.ca_file)
-        response = await transport.handle_async_request(
-            httpx.Request("POST", route.destination, headers=route.headers, content=request, extensions=_EXTENSIONS)
-        )
-        try:
+        session = self._sessions.get(route.ca_file) or await self._trusting(route.ca_file)
+        async with session.post(route.target, data=request, headers=route.headers, allow_redirects=False) as response:
             return response, route.mask(await read_body(response, route.max_answer, self._budget))
-        finally:
-            await response.aclose()
 
-    async def _trusting(self, ca_file: Path | None) -> AiohttpTransport:
+    async def _trusting(self, ca_file: Path | None) -> aiohttp.ClientSession:
         async with self._opening:
-            if ca_file not in self._transports:
+            if ca_file not in self._sessions:
                 await self._open(ca_file, await asyncio.to_thread(trusting, ca_file))
-        return self._transports[ca_file]
+        return self._sessions[ca_file]
 
     async def _open(self, ca_file: Path | None, context: ssl.SSLContext) -> None:
         connector = aiohttp.TCPConnector(
@@ -84,9 +78,10 @@ class Connections:
             ttl_dns_cache=60,
             socket_factory=self._open_socket,
         )
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        await self._stack.enter_async_context(session)
-        self._transports[ca_file] = AiohttpTransport(verify=context, client=session)
+        session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, timeout=_TIMEOUT
+        )
+        self._sessions[ca_file] = await self._stack.enter_async_context(session)
 
     def _open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
         """Open a socket for a connection, if the policy allows the address."""

@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import httpx
 import re2
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 MASK: Final = b"******"
 MIN_KEY_LENGTH: Final = 6
@@ -83,6 +85,11 @@ class Route:
         return url
 
     @cached_property
+    def target(self) -> URL:
+        """The URL as the client of calls has it."""
+        return URL(str(self.destination))
+
+    @cached_property
     def port(self) -> int:
         """The port, given or by the scheme."""
         return self.destination.port or _PORTS[self.destination.scheme]
@@ -96,7 +103,7 @@ class Route:
             return ""
 
     @cached_property
-    def headers(self) -> httpx.Headers:
+    def headers(self) -> CIMultiDictProxy[str]:
         """The headers of each request; raises RouteInvalid for a key that no header can hold."""
         headers = {
             "Content-Type": "application/json",
@@ -112,7 +119,9 @@ class Route:
             headers["api-key"] = key
         elif key:
             headers["Authorization"] = f"Bearer {key}"
-        return httpx.Headers({**httpx.Headers(headers), **httpx.Headers(self.extra)})
+        sent = CIMultiDict(headers)
+        sent.update(self.extra)
+        return CIMultiDictProxy(sent)
 
     @property
     def _is_azure(self) -> bool:
