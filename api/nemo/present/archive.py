@@ -103,7 +103,7 @@ def tar_stream(files: Iterable[Entry], time: datetime, disk: Path | None = None)
     """
     gzip = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     for name, content in files:
-        with SpooledTemporaryFile(max_size=CHUNK_BYTES, dir=disk and str(disk)) as spool:
+        with SpooledTemporaryFile(max_size=CHUNK_BYTES, dir=None if disk is None else str(disk)) as spool:
             for part in content:  # writelines would keep all of it in memory
                 spool.write(part)
             info = tarfile.TarInfo(TOP + name)
