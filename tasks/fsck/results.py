@@ -248,7 +248,7 @@ class _Rows:
 
     def _read_calls(self, stage: Stage, shard: Shard, wanted: Iterable[CallKey]) -> list[Call]:
         path = self._folder.calls_file(stage, shard)
-        if not path.exists():
+        if not self._folder.objects.exists(path):
             raise Differs(path, MISSING)
         calls = self._folder.read_calls(stage, shard)
         check_keys(path, (call.key for call in calls), wanted)
