@@ -140,7 +140,8 @@ class _Round:
         self._unasked += len(part) - len({ask.key.sample for ask in asks})
         self._engine.passed(self._stage, self._shard, self._unasked + self._counted)
         if asks:
-            self._has_begun = bool(self._paid.journal)  # which is opened here, not on the loop
+            self._paid.open()
+            self._has_begun = True
             self._engine.run(self._begin(asks))
 
     def end(self, *, at_once: bool = False) -> None:

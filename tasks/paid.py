@@ -63,6 +63,10 @@ class Paid:
             self._aside = self._aside or self._open_aside()
             self._write(self._aside, calls)
 
+    def open(self) -> None:
+        """Open the journal now, which takes a while, so that nobody has to on the loop. Raises StorageFailed."""
+        _ = self.journal
+
     def sync(self) -> None:
         """Wait until what is paid for is kept, whatever may come. Raises StorageFailed."""
         if self._journal:
