@@ -21,6 +21,7 @@ from api.native.routes import comparisons as native_comparisons
 from api.native.routes import files as native_files
 from api.native.routes import jobs as native_jobs
 from api.native.routes import samples as native_samples
+from api.native.routes import verdicts as native_verdicts
 from api.nemo.face import NEMO
 from api.nugen.face import NUGEN
 from api.together.face import TOGETHER
@@ -54,7 +55,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
             app.include_router(router, responses=refusals)
             if face.also_below:
                 app.include_router(router, prefix=face.also_below, include_in_schema=False)
-    for native in (native_jobs, native_samples, native_comparisons, native_files):
+    for native in (native_jobs, native_samples, native_comparisons, native_files, native_verdicts):
         app.include_router(native.router, responses=REFUSALS)
     app.mount("/static", STATIC)
     describe(app, version("assay-evals"))

@@ -35,13 +35,15 @@ def usage_view(usage: Sequence[JsonDict]) -> View:
     """Return what was paid to each model: calls, retries, tokens, and the seconds that a call took."""
     columns = list(usage[0])
     taken_over = ["taken over"] if any(each["taken_over"] for each in usage) else []
-    figures = ("calls", "failed", "retries", "tokens in", "tokens out", "s/call", *taken_over)
+    costs = ["cost"] if any(each.get("cost") is not None for each in usage) else []
+    figures = ("calls", "failed", "retries", "tokens in", "tokens out", "s/call", *costs, *taken_over)
     table = Table(Column("model", overflow="fold"), "role", *(Column(name, justify="right") for name in figures))
     for each in usage:
         calls = each["calls"]
         counts = (calls, calls - each["answered"], each["retries"], each["prompt_tokens"], each["completion_tokens"])
         per_call = f"{each['seconds'] / calls:.2f}" if calls else "-"
-        others = [f"{each['taken_over']:,}" for _ in taken_over]
+        others = ["-" if each["cost"] is None else f"{each['cost']:.4f}" for _ in costs]
+        others += [f"{each['taken_over']:,}" for _ in taken_over]
         table.add_row(
             *map(
                 cell,

@@ -80,7 +80,8 @@ class ModelSettings(BaseModel):
     """Where one model lives, how it is asked there, and its bounds over all jobs of a process.
 
     `headers` go with each request; a value of the form `env:NAME` is that of a variable. Certificates are verified by
-    the authorities in `ca_file` besides the public ones. `api_version` is that of Azure's routes.
+    the authorities in `ca_file` besides the public ones. `api_version` is that of Azure's routes. Prices are of a
+    million tokens, in whatever currency one reckons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,6 +93,8 @@ class ModelSettings(BaseModel):
     ca_file: Path | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    price_per_million_input: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    price_per_million_output: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     @field_validator("ca_file")
     @classmethod
@@ -188,9 +191,13 @@ class Settings(BaseSettings):
         """The URL of the API for those who use it."""
         return (self.public_url or self.listening_url).rstrip("/")
 
+    def of_model(self, model: str) -> ModelSettings:
+        """Return what is set of a model; nothing of one that the settings do not know."""
+        return self.models.get(model, ModelSettings())
+
     def url_of(self, model: str) -> str | None:
         """Return where a model answers that is named without a URL; None if the settings do not know it."""
-        return self.models.get(model, ModelSettings()).url or self.default_endpoint
+        return self.of_model(model).url or self.default_endpoint
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make another process work on the same home, address and datasets."""

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse
 
 from api.http.state import State, current_state
 from web import text
+from web.links import sample_url
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
@@ -28,7 +29,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(text.FILTERS)
+    environment.filters.update(text.FILTERS, sample_url=sample_url)
     return environment
 
 

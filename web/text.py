@@ -27,6 +27,13 @@ def count(value: int | None) -> str:
     return NONE if value is None else f"{value:,}"
 
 
+def money(value: float | None) -> str:
+    """Return a price in the currency of the settings; of little the first digits that tell something."""
+    if value is None:
+        return NONE
+    return f"{value:,.2f}" if value >= 1 or not value else f"{value:.2g}" if value < 0.0001 else f"{value:.4f}"
+
+
 def percent(share: float | None) -> str:
     """Return a share in per cent; one that is not nothing is not called nothing."""
     if share is None:
@@ -82,5 +89,5 @@ def _utc(time: datetime) -> datetime:
 
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (number, signed, count, percent, duration, moment, iso, rate, size, seen)
+    each.__name__: each for each in (number, signed, count, money, percent, duration, moment, iso, rate, size, seen)
 }

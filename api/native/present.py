@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.native import schema as wire
+from core.cost import cost
 from core.job import Job, ListedJob, Progress
 from core.result import Summary
+from core.settings import Settings
 from store.files.contents import FileRecord
 from store.results.log import LogPage
 from store.results.statistics import Statistics
@@ -81,9 +83,12 @@ def to_log(page: LogPage) -> wire.LogLines:
     )
 
 
-def to_usage(usages: list[ModelUsage]) -> wire.Usage:
-    """Return what a job has paid, by model and role."""
-    flat = [{**asdict(usage), **asdict(usage.tokens)} for usage in usages]
+def to_usage(usages: list[ModelUsage], settings: Settings) -> wire.Usage:
+    """Return what a job has paid, by model and role, with what that costs by the settings."""
+    flat = [
+        {**asdict(usage), **asdict(usage.tokens), "cost": cost(usage.tokens, settings.of_model(usage.model))}
+        for usage in usages
+    ]
     return wire.Usage(data=[wire.ModelUsage(**each) for each in flat])
 
 

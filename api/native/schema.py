@@ -1,9 +1,10 @@
 """What goes over the wire of the native API: jobs, summaries, samples and logs in the core's words."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.config import JsonDict
 
 from api.http.wire import SealedBody, Wire
 from core.endpoint import SecretRef
@@ -20,10 +21,34 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Format = Literal["json", "jsonl", "csv", "parquet"]
 
 
+EXAMPLE: Final[JsonDict] = {
+    "targets": [{"kind": "recorded", "column": "said"}],
+    "tasks": [
+        {
+            "name": "capitals",
+            "dataset": {"kind": "rows", "rows": [{"said": "It is Paris.", "answer": "Paris"}]},
+            "metrics": [
+                {
+                    "type": "string-check",
+                    "name": "correct",
+                    "left": "{{said}}",
+                    "operator": "contains",
+                    "right": "{{answer}}",
+                }
+            ],
+        }
+    ],
+}
+
+
 class JobRequest(SealedBody, KnownFields):
     """The request for a job. An `api_key` in it is a key in clear; on this machine alone it may be `env:NAME`."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"spec": EXAMPLE, "name": "capitals"}]},
+    )
 
     spec: EvaluationSpec
     name: EntityName | None = None
@@ -49,7 +74,9 @@ class RetryRequest(SealedBody, KnownFields):
     target is asked. Keys that came with the job were deleted at its end; those that are needed come in `api_keys`.
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", hide_input_in_errors=True, json_schema_extra={"examples": [{"only": ["judge_unparsable"]}]}
+    )
 
     only: Annotated[list[AskedAgain], Field(min_length=1)] | None = None
     judge_only: bool = False
@@ -297,7 +324,7 @@ class ModelUsage(BaseModel):
     """What calls to a model in a role came to; `taken_over` ones were paid for by another job, and are in that alone.
 
     `retries` are the attempts after the first at a call; `seconds` is the time of all calls together. A count that
-    no endpoint gave is null.
+    no endpoint gave is null, as is the `cost` of a model for which the settings have no prices.
     """
 
     model: str
@@ -312,6 +339,7 @@ class ModelUsage(BaseModel):
     total_tokens: int | None
     cached_tokens: int | None
     reasoning_tokens: int | None
+    cost: float | None
 
 
 class Usage(BaseModel):

@@ -30,7 +30,7 @@ def access_to(endpoint: Endpoint, settings: Settings) -> Access:
 
     The service's own keys go only to the URLs in its settings, not to one that came with a request.
     """
-    model = settings.models.get(endpoint.model, ModelSettings())
+    model = settings.of_model(endpoint.model)
     url = endpoint.url or settings.url_of(endpoint.model)
     if url is None:
         raise SpecInvalid(

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -38,9 +39,9 @@ def make_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """Open a site over a home, or a new one, with or without a key."""
     sites: list[Site] = []
 
-    def make(home: Path | None = None, *, key: str | None = None) -> Site:
+    def make(home: Path | None = None, *, key: str | None = None, **settings: Any) -> Site:
         keys = (SecretStr(key),) if key else ()
-        sites.append(site_over(Settings(home=home or tmp_path_factory.mktemp("home"), api_keys=keys)))
+        sites.append(site_over(Settings(home=home or tmp_path_factory.mktemp("home"), api_keys=keys, **settings)))
         return sites[-1]
 
     yield make

@@ -6,6 +6,8 @@ import pytest
 
 from core.job import Failure, NewJob, utcnow
 from core.result import Score
+from core.settings import ModelSettings
+from store.results.usage import usage_by_model
 from tasks.summaries import Aggregator
 from tests.tasks.specs import CORRECT, model, recorded, spec
 from tests.web import night
@@ -24,6 +26,19 @@ def names(page: str) -> list[str]:
 
 def test_a_fresh_service_says_how_to_begin(make_site):
     assert "No job has run yet." in make_site().get("/")
+
+
+def test_a_job_says_what_it_cost_by_model_once_the_settings_have_prices(site, make_site, jobs):
+    free = site.get(f"/jobs/{jobs.large}")
+    assert '<th scope="row">judge-3</th><td>judge</td><td class="figure">197</td>' in free
+    assert "its price stands here" in free
+    usages = usage_by_model(site.state.folder(jobs.large))
+    sent, made = (sum(getattr(each.tokens, name) for each in usages) for name in ("prompt_tokens", "completion_tokens"))
+    priced = ModelSettings(price_per_million_input=20_000, price_per_million_output=100_000)
+    page = make_site(site.state.settings.home, models={"large-2": priced, "judge-3": priced}).get(f"/jobs/{jobs.large}")
+    assert f"<b>{(sent * 0.02 + made * 0.1):,.2f}</b>" in page
+    page = make_site(site.state.settings.home, models={"large-2": priced}).get(f"/jobs/{jobs.large}")
+    assert '<td class="figure"><b>–</b></td>' in page
 
 
 def test_the_list_says_what_runs_what_came_of_the_rest_and_why_it_failed(site, jobs):

@@ -3,11 +3,14 @@
 import re
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from core.result import Output, Score
+from tests.tasks.conftest import Lab
+from tests.tasks.specs import recorded, spec
 from tests.web import night
-from tests.web.night import HOSTILE
+from tests.web.night import CONTAINS, HOSTILE
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,33 @@ def test_a_person_s_verdict_is_kept_changed_and_taken_back(site, jobs, samples):
     assert (kept.sample, kept.passed, kept.value, kept.note) == (3, True, 3.5, None)
     site.http.post(path, data=said | {"verdict": "", "note": ""})
     assert site.state.verdicts.of_job(jobs.large) == []
+
+
+def test_a_verdict_can_be_given_read_and_taken_back_by_the_api(site, jobs):
+    url = f"/api/assay/v1/jobs/{jobs.large}/verdicts"
+    on = {"task": "qa", "sample": 7, "target": "large-2", "trial": 0, "metric": "quality"}
+    given = site.http.put(url, json={**on, "passed": False, "note": "It is Rome."}).raise_for_status().json()
+    assert (given["passed"], given["value"], given["note"]) == (False, None, "It is Rome.")
+    assert site.http.get(url).json() == {"data": [given]}
+    assert site.http.get(f"{url}?metric=correct").json() == {"data": []}
+    for wrong, status in (({}, 422), ({"passed": True, "metric": "none"}, 422), ({"passed": True, "sample": 999}, 404)):
+        assert site.http.put(url, json={**on, **wrong}).status_code == status
+    assert site.http.delete(url, params=on).status_code == 204
+    assert site.http.get(url).json() == {"data": []}
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/../b"])
+def test_a_sample_of_a_task_that_is_called_like_a_folder_has_a_link_that_leads_to_it(site, name):
+    rows = [{"said": "yes", "answer": "yes"}]
+    asked = spec(recorded("said"), rows, CONTAINS)
+    task = asked.tasks[0].model_copy(update={"name": name})
+    job_id = night.add(site.state, asked.model_copy(update={"tasks": (task,)}), name=f"named {name}")
+    Lab(site.state, None).carry_out(site.state.jobs.get(job_id))
+    (url,) = re.findall(r'<td class="figure"><a href="([^"]*)">0</a>', site.get(f"/jobs/{job_id}/samples"))
+    assert str(httpx.URL("http://host").join(url)) == f"http://host{url}"
+    page = site.get(url)
+    assert f'action="{url}"' in page
+    assert site.http.get(f"/api/assay/v1{url}").json()["task"] == name
 
 
 @pytest.mark.parametrize(

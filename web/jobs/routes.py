@@ -14,12 +14,13 @@ from api.lists.damage import listed
 from api.lists.grammar import read_query
 from api.lists.pages import PageQuery
 from api.native.lists import JOBS
-from api.native.routes.jobs import ITEM, JobId, find, retry_job, want
+from api.native.routes.jobs import ITEM, JobId, find, rerun_job, retry_job, want
 from core.job import ListedJob
 from core.result import Summary
 from flows.links import flow_run_url
 from store.results.folder import JobFolder
 from store.results.statistics import Statistics
+from store.results.usage import ModelUsage, usage_by_model
 from tasks.slices import count_results, slice_summaries, summaries_so_far
 from tasks.summaries import complete_summaries
 from web.jobs import job as views
@@ -85,7 +86,8 @@ def show_job(
     """Show how a job did, and how it goes while it runs."""
     job = state.jobs.get(find(state, job_id).id)
     folder = state.folder(job.id)
-    counted, columns = _counted(folder, job.finished_at) if job.finished_at else count_results(folder)
+    found = _counted(folder, job.finished_at) if job.finished_at else _count(folder)
+    counted, columns, usage = found
     log = folder.read_log(start=0, limit=LOG_LINES)
     return page(
         request,
@@ -93,6 +95,7 @@ def show_job(
         **_live(state, job),
         prefect_url=flow_run_url(job.flow_run_id) if job.flow_run_id else None,
         counted=views.counted(counted),
+        paid=views.paid(usage, state.settings),
         is_judged=views.is_judged(job),
         columns=columns,
         by=by,
@@ -118,6 +121,12 @@ def show_progress(request: Request, job_id: JobId, state: CurrentState) -> Respo
 def run_again(job_id: JobId, submission: CurrentSubmission, state: CurrentState) -> Response:
     """Have another job make again what failed of one that has ended, and show that."""
     return RedirectResponse(f"/jobs/{quote(retry_job(job_id, submission, state).id)}", 303)
+
+
+@router.post("/jobs/{job_id}/rerun", dependencies=[OwnForm])
+def run_all_again(job_id: JobId, submission: CurrentSubmission, state: CurrentState) -> Response:
+    """Have another job do all again, and show that."""
+    return RedirectResponse(f"/jobs/{quote(rerun_job(job_id, submission, state).id)}", 303)
 
 
 @router.post("/jobs/{job_id}/{action}", dependencies=[OwnForm])
@@ -147,9 +156,13 @@ def read_figures(folder: JobFolder) -> views.Figures:
 
 
 @lru_cache(maxsize=64)
-def _counted(folder: JobFolder, _ended: datetime) -> tuple[Statistics, list[str]]:
+def _counted(folder: JobFolder, _ended: datetime) -> tuple[Statistics, list[str], list[ModelUsage]]:
     """Return what is counted once of a job that has ended, whose results change no more."""
-    return count_results(folder)
+    return _count(folder)
+
+
+def _count(folder: JobFolder) -> tuple[Statistics, list[str], list[ModelUsage]]:
+    return *count_results(folder), usage_by_model(folder)
 
 
 @lru_cache(maxsize=64)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from core.stats.agreement import Agreement
 from core.stats.proportion import wilson
 from tasks.judging.figures import LEAST_LABELS, LEAST_OF_CLASS, JudgeFigures, Pair, Standing
+from web.links import sample_url
 from web.text import count, number, percent
 
 STANDINGS: Final[dict[Standing, str]] = {
@@ -127,7 +127,7 @@ def _differing(pair: Pair, job_id: str) -> Differing:
     score, verdict = pair
     return Differing(
         f"{score.task}, sample {score.sample}" + (f", trial {score.trial}" if score.trial else ""),
-        f"/jobs/{quote(job_id)}/samples/{quote(score.task)}/{score.sample}",
+        sample_url(job_id, score.task, score.sample),
         _said(score.passed, score.value),
         _said(verdict.passed, verdict.value),
         verdict.note or "",

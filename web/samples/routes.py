@@ -7,21 +7,22 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from api.http.state import CurrentState, State
 from api.native.lists import asked_samples, refusal, to_cursor
 from api.native.routes.jobs import JobId, find
-from core.errors import InvalidInput
-from core.job import utcnow
+from api.native.verdicts import VerdictGiven, VerdictOn, keep, take_back
+from core.errors import InvalidInput, first_problem
 from core.queries.samples import Selection
-from core.verdict import LONGEST_NOTE, Verdict
 from store.results.exports import records
 from store.results.folder import JobFolder
 from store.results.sample_sql import Position
 from store.results.samples import Samples
 from tasks.sample import SampleDetail, sample_detail
 from tasks.slices import first_columns
+from web.links import sample_url
 from web.render import page
 from web.samples import query as queries
 from web.samples import sample as views
@@ -110,11 +111,11 @@ def show_sample(
         item=views.item(detail),
         answers=views.answers(detail, state.verdicts.of_sample(job.id, task, number)),
         list_url=queries.url(path, kept),
-        here=request.url.path,
+        here=sample_url(job.id, task, number),
         query=urlencode(kept),
-        whole_url=f"/api/assay/v1{queries.job_url(job.id, 'samples', task, str(number))}",
-        before_url=before and queries.url(queries.job_url(job.id, "samples", *before), kept),
-        after_url=after and queries.url(queries.job_url(job.id, "samples", *after), kept),
+        whole_url=f"/api/assay/v1{sample_url(job.id, task, number)}",
+        before_url=before and queries.url(sample_url(job.id, *before), kept),
+        after_url=after and queries.url(sample_url(job.id, *after), kept),
     )
 
 
@@ -127,40 +128,26 @@ async def keep_verdict(
         form = {name: value for name, value in sent.items() if isinstance(value, str)}
     await run_in_threadpool(_keep, state, job_id, task, number, form)
     query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"{queries.job_url(job_id, 'samples', task, str(number))}{query}#verdicts", 303)
+    return RedirectResponse(f"{sample_url(job_id, task, number)}{query}#verdicts", 303)
 
 
 def _keep(state: State, job_id: str, task: str, number: int, form: Mapping[str, str]) -> None:
     job = find(state, job_id)
     try:
         passed, value, note = views.read_verdict(form)
-        trial = int(form.get("trial", "0"))
+        own = {"target": form.get("target", ""), "trial": form.get("trial", "0"), "metric": form.get("metric", "")}
+        on = VerdictOn.model_validate({"task": task, "sample": number, **own})
+        if (passed, value, note) == (None, None, None):
+            take_back(state, job.id, on)
+        else:
+            keep(state, job.id, VerdictGiven(**on.model_dump(), passed=passed, value=value, note=note))
+    except ValidationError as error:
+        raise InvalidInput(f"The verdict was not kept: {first_problem(error)}") from None
     except ValueError as error:
         raise InvalidInput(f"The verdict was not kept: {error}") from None
-    if note and len(note) > LONGEST_NOTE:
-        raise InvalidInput(f"The verdict was not kept: its note is longer than {LONGEST_NOTE:,} characters")
-    detail = sample_detail(state.folder(job.id), task, number, target=form.get("target", ""), trial=trial)
-    metric = form.get("metric", "")
-    known = [each.metric.name for each in detail.outputs[0].metrics]
-    if metric not in known:
-        raise InvalidInput(f"The verdict was not kept: there is no metric {metric!r}; metrics: {', '.join(known)}")
-    verdict = Verdict(
-        job_id=job.id,
-        task=task,
-        sample=number,
-        target=form["target"],
-        trial=trial,
-        metric=metric,
-        passed=passed,
-        value=value,
-        note=note,
-        updated_at=utcnow(),
-    )
-    is_empty = (passed, value, note) == (None, None, None)
-    state.verdicts.drop(verdict) if is_empty else state.verdicts.put(verdict)
 
 
-Neighbour = tuple[str, str] | None
+Neighbour = tuple[str, int] | None
 
 
 def _beside(folder: JobFolder, selection: Selection, detail: SampleDetail) -> tuple[Neighbour, Neighbour]:
@@ -181,7 +168,7 @@ def _beside(folder: JobFolder, selection: Selection, detail: SampleDetail) -> tu
 def _next(samples: Samples, selection: Selection, place: Position, detail: SampleDetail) -> Neighbour:
     found = samples.find(selection, limit=len(detail.outputs) + 1, after=place)
     here = (detail.task, detail.sample)
-    return next(((each.task, str(each.sample)) for each in found if (each.task, each.sample) != here), None)
+    return next(((each.task, each.sample) for each in found if (each.task, each.sample) != here), None)
 
 
 def _clean(items: list[tuple[str, str]]) -> list[tuple[str, str]]:

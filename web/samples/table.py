@@ -8,7 +8,8 @@ import orjson
 
 from core.result import Outcome
 from store.results.sample_sql import ScoreName
-from web.samples.query import Query, job_url, score_field, url
+from web.links import sample_url
+from web.samples.query import Query, score_field, url
 
 OUTPUT: Final = "output"
 MORE: Final = ("reasoning", "finish_reason", "tool_calls", "error")
@@ -79,7 +80,7 @@ def row(job_id: str, record: dict[str, Any], shown: Sequence[Column], items: Que
     flags = [name for name, is_so in (("cut off", record["truncated"]), ("empty", record["empty"])) if is_so]
     return Row(
         number=sample,
-        url=url(job_url(job_id, "samples", task, str(sample)), items),
+        url=url(sample_url(job_id, task, sample), items),
         task=task,
         target=record["target"],
         trial=record["trial"],

@@ -11,6 +11,7 @@ from api.lists.pages import Page, to_page
 from api.native import present
 from api.native import schema as wire
 from api.native.lists import AskedJobs, refusal
+from api.native.rerun import to_rerun
 from api.native.retry import to_retry
 from api.native.translate import to_new_job
 from core.errors import InvalidInput
@@ -87,6 +88,15 @@ def retry_job(
     return _shown(state, added)
 
 
+@router.post("/{job_id}/rerun", status_code=201)
+def rerun_job(job_id: JobId, submission: CurrentSubmission, state: CurrentState) -> wire.JobRecord:
+    """Have another job do all again that one did, and pay for it."""
+    job, keys = to_rerun(state, state.jobs.get(find(state, job_id).id))
+    added = add_once(state, job, keys, sent={"rerun": job_id}, submission=submission)
+    state.wake()
+    return _shown(state, added)
+
+
 @router.get("/{job_id}/summaries")
 def list_summaries(
     job_id: JobId,
@@ -113,7 +123,7 @@ def get_statistics(job_id: JobId, state: CurrentState) -> wire.Statistics:
 @router.get("/{job_id}/usage")
 def list_usage(job_id: JobId, state: CurrentState) -> wire.Usage:
     """Return what a job has paid to each model, also while it runs: calls, retries, tokens and time."""
-    return present.to_usage(usage_by_model(state.folder(find(state, job_id).id)))
+    return present.to_usage(usage_by_model(state.folder(find(state, job_id).id)), state.settings)
 
 
 @router.get("/{job_id}/logs")

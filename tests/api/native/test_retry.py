@@ -49,6 +49,30 @@ def retry(service: Service, job: Job, **asked: Any) -> httpx.Response:
     return service.http.post(f"{JOBS}/{job.id}/retry", json=asked or None)
 
 
+def test_a_rerun_asks_everything_again(service: Service, lab: Lab) -> None:
+    first = ended(lab, wanted(lab))
+    answer = service.http.post(f"{JOBS}/{first.id}/rerun")
+    assert answer.status_code == 201, answer.text
+    shown = answer.json()
+    assert (shown["retry_of"], shown["status"]) == (None, "created")
+    lab.model.calls.clear()
+    second = service.state.jobs.get(shown["id"])
+    assert second.spec == first.spec
+    lab.carry_out(second)
+    assert len([call for call in lab.model.calls if call["body"]["model"] != "j"]) == 3
+
+
+def test_a_rerun_that_needs_a_key_which_was_deleted_says_so(service: Service, lab: Lab) -> None:
+    asked = wanted(lab)
+    keyed = asked.targets[0].model_copy(
+        update={"endpoint": asked.targets[0].endpoint.model_copy(update={"api_key": "store:gone"})}
+    )
+    first = ended(lab, asked.model_copy(update={"targets": (keyed,)}), gone=CLEAR)
+    answer = service.http.post(f"{JOBS}/{first.id}/rerun")
+    assert answer.status_code == 422
+    assert "was deleted" in answer.text
+
+
 def test_a_retry_links_to_the_job_before_it_and_makes_again_what_failed(service: Service, lab: Lab) -> None:
     first = ended(lab, wanted(lab))
     answer = retry(service, first)

@@ -1,0 +1,47 @@
+"""From a job to another that makes all of it again, and pays for it."""
+
+from api.native.retry_keys import Keys
+from core.errors import Conflict, SpecInvalid
+from core.job import Job, NewJob, random_id, renamed
+from core.spec import EvaluationSpec, FilesDataset
+from store.secrets import is_reference
+from store.workspace import Workspace
+
+
+def to_rerun(workspace: Workspace, first: Job) -> tuple[NewJob, dict[str, str]]:
+    """Return the job that makes again all that `first` does, and its keys, by id.
+
+    Raises Conflict for a job without a specification, and SpecInvalid where a key is needed that was deleted.
+    """
+    if first.spec is None:
+        raise Conflict(f"job {first.id} has no specification that could be run again")
+    keys = Keys.of(workspace, first, {}, frozenset())
+    spec = _with_datasets(keys.give(first.spec, lambda _: True, first.id), first.spec, first.id)
+    job_id = random_id("job-")
+    job = NewJob(
+        id=job_id,
+        face="nemo-v2",
+        spec=spec,
+        request={"spec": spec.model_dump(mode="json")},
+        name=first.name if first.name != first.id else job_id,
+        namespace=first.namespace,
+        project=first.project,
+        description=first.description,
+        target=first.target,
+        config=first.config,
+        model=spec.model,
+    )
+    return job if job.name == job_id else renamed(job), keys.copied
+
+
+def _with_datasets(spec: EvaluationSpec, first: EvaluationSpec, job_id: str) -> EvaluationSpec:
+    """Return a specification that reads its datasets anew."""
+    for task in first.tasks:
+        if isinstance(task.dataset, FilesDataset) and is_reference(task.dataset.token):
+            raise SpecInvalid(
+                f"the key of the dataset of {task.name!r} was deleted as job {job_id} ended: send it again"
+            )
+    tasks = (
+        task.model_copy(update={"dataset": old.dataset}) for task, old in zip(spec.tasks, first.tasks, strict=True)
+    )
+    return spec.model_copy(update={"tasks": tuple(tasks)})
