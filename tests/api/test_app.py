@@ -12,6 +12,8 @@ ROUTES = {
     "/api/assay/v1/jobs/{job_id}/pause": {"post"},
     "/api/assay/v1/jobs/{job_id}/resume": {"post"},
     "/api/assay/v1/jobs/{job_id}/retry": {"post"},
+    "/api/assay/v1/jobs/{job_id}/rerun": {"post"},
+    "/api/assay/v1/jobs/{job_id}/verdicts": {"get", "put", "delete"},
     "/api/assay/v1/jobs/{job_id}/usage": {"get"},
     "/api/assay/v1/jobs/{job_id}/samples": {"get"},
     "/api/assay/v1/jobs/{job_id}/samples/{task}/{number}": {"get"},
