@@ -136,12 +136,12 @@ def test_a_verdict_can_be_given_read_and_taken_back_by_the_api(site, jobs):
 
 
 @pytest.mark.parametrize("name", [".", "..", "a/../b"])
-def test_a_sample_of_a_task_that_is_called_like_a_folder_has_a_link_that_leads_to_it(site, name):
+def test_a_sample_of_a_task_that_is_called_like_a_folder_has_a_link_that_leads_to_it(site, endpoint, name):
     rows = [{"said": "yes", "answer": "yes"}]
     asked = spec(recorded("said"), rows, CONTAINS)
     task = asked.tasks[0].model_copy(update={"name": name})
     job_id = night.add(site.state, asked.model_copy(update={"tasks": (task,)}), name=f"named {name}")
-    Lab(site.state, None).carry_out(site.state.jobs.get(job_id))
+    Lab(site.state, endpoint).carry_out(site.state.jobs.get(job_id))
     (url,) = re.findall(r'<td class="figure"><a href="([^"]*)">0</a>', site.get(f"/jobs/{job_id}/samples"))
     assert str(httpx.URL("http://host").join(url)) == f"http://host{url}"
     page = site.get(url)

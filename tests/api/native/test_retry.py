@@ -63,11 +63,8 @@ def test_a_rerun_asks_everything_again(service: Service, lab: Lab) -> None:
 
 
 def test_a_rerun_that_needs_a_key_which_was_deleted_says_so(service: Service, lab: Lab) -> None:
-    asked = wanted(lab)
-    keyed = asked.targets[0].model_copy(
-        update={"endpoint": asked.targets[0].endpoint.model_copy(update={"api_key": "store:gone"})}
-    )
-    first = ended(lab, asked.model_copy(update={"targets": (keyed,)}), gone=CLEAR)
+    keyed = model(lab.model.url, api_key="store:gone")
+    first = ended(lab, spec(keyed, [{"question": "q0", "answer": "a0"}], CORRECT), gone=CLEAR)
     answer = service.http.post(f"{JOBS}/{first.id}/rerun")
     assert answer.status_code == 422
     assert "was deleted" in answer.text
