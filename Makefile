@@ -154,9 +154,10 @@ storage-test: install
 stats-test: install
 	$(BIN)/python -m bench.statistics --seed $(SEED) --write RELIABILITY.md
 
-# Random lives of jobs, requests from the schema, and keys: the tests of the suite, in their long forms.
+# Random lives of jobs, requests from the schema, and keys: the tests of the suite, in their long forms. http-test takes an
+# hour; LEDGER=FILE has it go on in parts, of 12 minutes each, until the file has all its seeds.
 life-test http-test secrets-test: %-test: install
-	$(BIN)/python -m bench.long $* --write RELIABILITY.md
+	$(BIN)/python -m bench.long $* $(if $(LEDGER),--ledger $(LEDGER) --minutes 12) --write RELIABILITY.md
 
 # What one job's trouble costs another.
 isolation-test: install

@@ -63,7 +63,7 @@ def test_the_secrets_of_the_compose_file_are_made_for_their_owner_alone(tmp_path
     file = tmp_path / ".env"
     values = dict(line.split("=", 1) for line in file.read_text().splitlines())
     assert file.stat().st_mode & 0o777 == 0o600
-    assert len(set(values.values())) == len(values) == 4
+    assert len(set(values.values())) == len(values) == 5
     assert all(re.fullmatch(r"(assay:)?[0-9a-f]{48,64}", value) for value in values.values())
 
 
