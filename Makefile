@@ -16,7 +16,7 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 
-.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel test-coverage prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test scale-test attack-test
+.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
 install: .venv/installed
 
@@ -41,8 +41,9 @@ deploy: install
 # In two processes, of which one begins with all tests that need the service.
 IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
+# With COVER=1 also how much of the code ran in these processes, which is not that of the service; the floor is in pyproject.toml.
 test: install .clients/together-3/installed
-	$(BIN)/pytest -m 'not slow and not clients and not browser' $(IN_TWO)
+	$(BIN)/pytest -m 'not slow and not clients and not browser' $(IN_TWO) $(if $(COVER),--cov --cov-report=)
 
 test-slow: .venv/dask
 	$(BIN)/pytest -m slow
@@ -94,10 +95,6 @@ test-wheel: install
 
 prefect-ways: install
 	$(BIN)/pytest -v tests/service/test_prefect.py tests/service/test_deploy.py tests/service/test_process_pool.py
-
-# The tests that need no service, whose branches are all in these processes; the floor is in pyproject.toml.
-test-coverage: install
-	$(BIN)/pytest -m 'not slow and not clients and not browser' $(IN_TWO) --ignore tests/service --ignore tests/clients --cov --cov-report=
 
 check: install
 	$(BIN)/ruff format --check .

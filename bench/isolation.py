@@ -24,7 +24,7 @@ from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, last_
 
 JOBS: Final = "/v2/evaluation/jobs"
 HEADING: Final = "Isolation"
-WITHIN_S: Final = 300.0
+WITHIN_S: Final = 120.0
 PAUSE_S: Final = 0.005
 """Between two requests for a status."""
 
@@ -32,7 +32,9 @@ SMALL: Final = 40
 PARALLELISM: Final = 8
 LATENCY_S: Final = 0.02
 STUCK: Final = 64
-"""Samples, and calls in flight, of a job whose calls are not answered for a minute."""
+"""Samples, and calls in flight, of a job whose calls are not answered."""
+
+NEVER_S: Final = 2 * WITHIN_S
 
 BUSY_PARALLELISM: Final = 128
 LOOPING: Final = 100
@@ -84,12 +86,14 @@ class Trial:
         observed = Observed()
         for _ in range(self._sizes.rounds):
             with self._beside(TROUBLES[trouble](self)):
-                begun = time.monotonic()
-                job_id = self._create(SMALL, "{{item.question}}", PARALLELISM)
-                while self._status(job_id, observed.answers_s) != "completed":
-                    time.sleep(PAUSE_S)
-                observed.jobs_s.append(time.monotonic() - begun)
+                self._carry_out_small(observed)
         return observed
+
+    def _carry_out_small(self, observed: Observed) -> None:
+        begun = time.monotonic()
+        job_id = self._create(SMALL, "{{item.question}}", PARALLELISM)
+        _until("the small job to be completed", lambda: self._status(job_id, observed.answers_s) == "completed")
+        observed.jobs_s.append(time.monotonic() - begun)
 
     def nothing(self) -> None:
         """Leave the small job alone."""
@@ -98,7 +102,7 @@ class Trial:
         """Have a job cancelled with all its calls in flight."""
         before = len(self._endpoint.calls)
         job_id = self._create(STUCK, "STUCK {{item.question}}", STUCK)
-        _until(lambda: len(self._endpoint.calls) >= before + STUCK)
+        _until("all its calls to be in flight", lambda: len(self._endpoint.calls) >= before + STUCK)
         self._cancel(job_id)
         return job_id
 
@@ -114,7 +118,7 @@ class Trial:
         """Have a job saturate the worker: its calls are answered at once."""
         before = len(self._endpoint.calls)
         job_id = self._create(self._sizes.busy, "AT ONCE {{item.question}}", BUSY_PARALLELISM)
-        _until(lambda: len(self._endpoint.calls) > before)
+        _until("its first call", lambda: len(self._endpoint.calls) > before)
         return job_id
 
     @contextmanager
@@ -124,7 +128,7 @@ class Trial:
         if job_id is not None:
             if self._status(job_id) not in ("cancelling", "cancelled"):
                 self._cancel(job_id)
-            _until(lambda: self._status(job_id) == "cancelled")
+            _until("the other job to be cancelled", lambda: self._status(job_id) == "cancelled")
 
     def _create(self, samples: int, prompt: str, parallelism: int) -> str:
         task = {
@@ -157,7 +161,7 @@ class Trial:
         return status
 
     def _active(self, job_id: str) -> str:
-        _until(lambda: self._status(job_id) == "active")
+        _until("the other job to be active", lambda: self._status(job_id) == "active")
         return job_id
 
     def _cancel(self, job_id: str) -> None:
@@ -176,15 +180,15 @@ TROUBLES: Final[Mapping[str, Callable[[Trial], str | None]]] = {
 def _script(call: Received) -> Answer:
     said = last_content(call["body"])
     answer = by_default(call)
-    delay_s = 60.0 if said.startswith("STUCK") else 1e-4 if said.startswith("AT ONCE") else LATENCY_S
+    delay_s = NEVER_S if said.startswith("STUCK") else 1e-4 if said.startswith("AT ONCE") else LATENCY_S
     return Answer(answer.body, delay_s=delay_s)
 
 
-def _until(check: Callable[[], bool]) -> None:
+def _until(what: str, check: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WITHIN_S
     while not check():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"it did not come true in {WITHIN_S:g} s")
+            raise TimeoutError(f"waited {WITHIN_S:g} s in vain for {what}")
         time.sleep(PAUSE_S)
 
 

@@ -22,7 +22,7 @@ from store.objects.objects import Objects
 from store.objects.place import open_objects
 from store.private import close_to_others
 from store.results.folder import JobFolder
-from store.secrets import Vault, any_kept, load_key
+from store.vault import Vault, any_kept, load_key
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx
@@ -17,7 +18,7 @@ import pytest
 from nemo_microservices import NeMoMicroservices
 from xdist.scheduler import LoadGroupScheduling
 
-from cli.serve import sign_in_file
+from cli.serve import one_certificate, sign_in_file
 from flows.worker.garbage import collect_seldom
 from tests.scripted import ScriptedEndpoint
 
@@ -34,13 +35,39 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > LONG_ID) else None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have each client of plain HTTP read one certificate, rather than all that are public: they take it 25 ms."""
+    if "SSL_CERT_FILE" not in os.environ:
+        folder = TemporaryDirectory()
+        config.add_cleanup(folder.cleanup)
+        os.environ["SSL_CERT_FILE"] = str(one_certificate(Path(folder.name)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Have the second process begin with the last files: in a new clone each puts half of the assertions into words."""
+    report = yield
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1" and isinstance(collector, pytest.Dir):
+        report.result.reverse()
+    return report
+
+
+def needs_service(item: pytest.Item | None) -> bool:
+    return isinstance(item, pytest.Function) and "served" in item.fixturenames
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist, which puts the names of the groups into those of the tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have all tests that need the running service run in one process, which starts it once, and before all others."""
+    """Have all tests that need the running service run in one process, which starts it once, and before all others.
+
+    Those of a file stay as they are in it, and both processes put the files in the same order.
+    """
     for item in items:
-        if isinstance(item, pytest.Function) and "served" in item.fixturenames:
+        if needs_service(item):
             item.add_marker(pytest.mark.xdist_group("service"))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    items.sort(key=lambda item: (item.get_closest_marker("xdist_group") is None, item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish() -> None:
@@ -59,12 +86,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
     return ByFile(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
+SERVICE = pytest.StashKey[ExitStack]()
+"""What ends the service that the tests share."""
+
 ENDED = frozenset({"completed", "error", "cancelled"})
 
 T = TypeVar("T")
 
 WAIT_S = 60.0
 """How long a test waits for something that is sure to come, however busy the machine is."""
+
+LONGEST_PAUSE_S = 0.1
+"""Between two looks at what is waited for, each of which takes time of those that work on it."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +131,7 @@ class Served:
         """Send a request to Prefect's server, signed in."""
         user, _, password = self.prefect_sign_in.partition(":")
         url = self.prefect_api + path
-        return httpx.request(method, url, json=body, auth=(user, password), timeout=30, trust_env=False)
+        return httpx.request(method, url, json=body, auth=(user, password), timeout=30)
 
     def dataset(self, name: str, content: str | bytes) -> str:
         """Put a file where the service finds datasets, and return its URL."""
@@ -203,10 +236,19 @@ def default_endpoint() -> Iterator[ScriptedEndpoint]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory, default_endpoint: ScriptedEndpoint) -> Iterator[Served]:
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, default_endpoint: ScriptedEndpoint
+) -> Iterator[Served]:
     models = {"ASSAY_DEFAULT_ENDPOINT": default_endpoint.url, "ASSAY_DEFAULT_JUDGE": "judge"}
-    with serving(tmp_path_factory.mktemp("home"), **models) as served:
-        yield served
+    with ExitStack() as request.config.stash[SERVICE]:
+        yield request.config.stash[SERVICE].enter_context(serving(tmp_path_factory.mktemp("home"), **models))
+
+
+@pytest.hookimpl(trylast=True)  # after the fixtures that still speak to the service
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the service after the last test that needs it: while it waits it takes time of those that do not."""
+    if not needs_service(nextitem):
+        item.config.stash.get(SERVICE, ExitStack()).close()
 
 
 @pytest.fixture
@@ -217,8 +259,9 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
 
 def until(what: str, check: Callable[[], T | None], *, timeout_s: float = WAIT_S) -> T:
     """Wait until `check` returns something true, which is `what` is waited for, and return it."""
-    deadline = time.monotonic() + timeout_s
+    deadline, pause_s = time.monotonic() + timeout_s, 0.02
     while not (found := check()):
         assert time.monotonic() < deadline, f"waited {timeout_s:.0f} s in vain for {what}; last seen: {found!r}"
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(1.2 * pause_s, LONGEST_PAUSE_S)
     return found

@@ -13,7 +13,8 @@ from core.queries.lists import Field, Listing
 from store.db.connect import insert_into, reading, writing
 from store.db.lists import Kept, columns_of, page_of
 from store.db.tables import configs, containers, evaluators, results, targets
-from store.secrets import forget, keep, references
+from store.secrets import references
+from store.vault import forget, keep
 
 EntityKind = Literal["target", "config", "evaluator", "container"]
 JsonDict = dict[str, Any]

@@ -47,7 +47,7 @@ from store.db.open_jobs import (
 from store.db.tables import DELETED, job_progress, jobs
 from store.files.contents import Files
 from store.files.inputs import Intake
-from store.secrets import forget, keep
+from store.vault import forget, keep
 
 OPEN: Final[frozenset[JobStatus]] = frozenset(get_args(JobStatus)) - TERMINAL
 """The statuses from which a job still goes on."""

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,19 @@ def test_every_command_names_the_setting(command: list[str], monkeypatch: pytest
     assert said(capsys).startswith("ASSAY_PORT in the environment: ")
 
 
-@pytest.mark.parametrize("module", ["api", "flows", "flows.deploy"])
-def test_every_process_names_the_setting(module: str, place: Path) -> None:
+@pytest.mark.parametrize("module", ["api.__main__", "flows.__main__"])
+def test_every_process_names_the_setting(module: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setenv("ASSAY_PORT", "http")
+    with pytest.raises(SystemExit) as ended:
+        import_module(module).main()
+    assert ended.value.code == 2
+    assert said(capsys).startswith("ASSAY_PORT in the environment: ")
+
+
+def test_a_process_with_prefect_in_it_says_no_more_than_the_setting(place: Path) -> None:
     environment = {"ASSAY_PORT": "http", "PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_HOME": str(place)}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", module], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "flows.deploy"], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("ASSAY_PORT in the environment: ")

@@ -21,7 +21,7 @@ CHILDREN: tuple[Victim, ...] = ("worker", "api", "prefect")
 def nothing_is_broken_afterwards(served):
     yield
     until("every process to be there again", lambda: all(child(served.process.pid, victim) for victim in CHILDREN))
-    until("the service to be ready", lambda: httpx.get(f"{served.url}/health", trust_env=False).is_success)
+    until("the service to be ready", lambda: httpx.get(f"{served.url}/health").is_success)
 
 
 def test_three_deaths_lose_nothing_and_have_nothing_paid_twice_that_was_recorded(served):

@@ -71,15 +71,15 @@ def _escaped(key: str) -> bytes:
 
 
 def places(home: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield all that the service keeps below its home, Parquet files unpacked; the datasets are the user's."""
+    """Yield all that the service keeps below its home, of Parquet files the texts; the datasets are the user's."""
     for path in home.rglob("*"):
         if path.is_relative_to(home / "datasets"):
             continue
         try:
             if path.suffix == ".parquet":
-                table = pq.read_table(path)
-                texts = [column for column in table.columns if pa.types.is_string(column.type)]
-                yield path, "\n".join(str(value) for column in texts for value in column.to_pylist()).encode()
+                texts = [column for column in pq.read_table(path).columns if pa.types.is_string(column.type)]
+                written = [chunk.buffers()[-1] for column in texts for chunk in column.chunks]
+                yield path, b"\n".join(part for part in written if part is not None)
             elif path.is_file():
                 yield path, path.read_bytes()
         except FileNotFoundError:

@@ -34,7 +34,7 @@ def is_alive(pid: int) -> bool:
 
 def is_ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/health").is_success
     except httpx.TransportError:
         return False
 

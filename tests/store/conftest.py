@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from store.db.connect import connect
 from store.db.migrations import migrate
 from tests import postgres
+from tests.tables import lay_tables
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -32,5 +33,7 @@ def empty(empty_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def engine(empty: sa.Engine) -> sa.Engine:
+    if file := empty.url.database if empty.dialect.name == "sqlite" else None:
+        lay_tables(Path(file))
     migrate(empty)
     return empty

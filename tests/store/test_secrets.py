@@ -17,8 +17,9 @@ from core.errors import NotFound, ServiceError, SpecInvalid
 from store.db import tables
 from store.db.connect import connect, writing
 from store.db.migrations import migrate
-from store.secrets import MASK, MAX_DEPTH, Vault, forget, holds_key, keep, load_key, mask, seal
+from store.secrets import MASK, MAX_DEPTH, holds_key, mask, seal
 from store.secrets import references as ids_of
+from store.vault import Vault, forget, keep, load_key
 
 BODY: dict[str, Any] = {
     "name": "nightly",

@@ -30,6 +30,7 @@ from store.db.connect import connect, reading, writing
 from store.db.tables import jobs
 from store.workspace import Workspace
 from tests.flows.model import DEPLOYMENT, Clock, Engine, Prefect
+from tests.tables import lay_tables
 
 
 @dataclass
@@ -139,6 +140,7 @@ def serving(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     for module in (dispatching, reconcile, troubles, watch):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(reconcile, "Watch", lambda: Watch(heartbeat_since=clock.monotonic()))
+    lay_tables(home / "assay.db")
     workspace, tables = Workspace.open(settings, migrating=True), connect(settings.jobs_url)
     with closing(workspace):
         service = Service(workspace, tables, clock)
