@@ -15,6 +15,7 @@ KILLS ?= 20
 FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
+WORKERS ?= 1
 
 .PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
@@ -137,7 +138,7 @@ bench-memory: install
 
 # Kill -9 of any process of the service at any moment; writes its section of RELIABILITY.md, as the next one does.
 crash-test: install
-	$(BIN)/python -m bench.crash --kills $(KILLS) --seed $(SEED) --write RELIABILITY.md
+	$(BIN)/python -m bench.crash --kills $(KILLS) --seed $(SEED) --workers $(WORKERS) --write RELIABILITY.md
 
 # A model endpoint that fails in every way.
 fault-test: install

@@ -1,4 +1,4 @@
-"""`make crash-test KILLS=20 SEED=1`: kill -9 of any process of the service at any moment, while it works on jobs.
+"""`make crash-test KILLS=20 SEED=1 WORKERS=1`: kill -9 of any process of the service at any moment, amid its jobs.
 
 The scripted endpoint, in a process of its own, notes every call. Exits with 1 if a sample is missing or there twice, if
 a call was paid again after it was recorded, or if a figure does not add up. Writes its section of RELIABILITY.md.
@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from bench.reliability import table, verdict, write_section
 from bench.report import machine
-from bench.trial import PARALLELISM, TOKENS_A_CALL, Findings, Kill, Moment, Trial
+from bench.trial import JOBS_AT_A_TIME, PARALLELISM, TOKENS_A_CALL, Findings, Kill, Moment, Trial
 from bench.victims import Service, Victim, endpoint_process, free_port
 from cli.children import LONGEST_BACKOFF_S, STEADY_S
 
@@ -44,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service is stopped
@@ -52,21 +53,30 @@ def main() -> None:
         endpoint_process(LATENCY_S) as endpoint,
     ):
         began = time.monotonic()
-        found = torment(Path(home), endpoint, options.kills, options.seed)
-        text = report(found, options.seed, time.monotonic() - began)
+        found = torment(Path(home), endpoint, options.kills, options.seed, options.workers)
+        text = report(found, options.seed, time.monotonic() - began, options.workers)
     print(text)
     if options.write:
-        write_section(options.write, HEADING, text)
+        write_section(options.write, heading(options.workers), text)
     sys.exit(bool(found.failures))
 
 
-def torment(home: Path, endpoint: str, kills: int, seed: int) -> Findings:
+def heading(workers: int) -> str:
+    """Return the heading of the section about so many workers."""
+    return HEADING if workers == 1 else f"Sudden death of {workers} workers: `make crash-test WORKERS={workers}`"
+
+
+def torment(home: Path, endpoint: str, kills: int, seed: int, workers: int) -> Findings:
     """Kill so many processes of a service on `home`, then let its jobs come to their end."""
     chance = random.Random(seed)
     deadline = time.monotonic() + kills * SECONDS_A_KILL
-    service = Service(home, free_port())
+    service = Service(home, free_port(), {"ASSAY_WORKERS": str(workers)})
+
+    def kill(victim: Victim) -> None:
+        service.kill(victim, chance.randrange(workers) if victim == "worker" else 0)
+
     try:
-        trial = Trial(service.url, home / "results", endpoint, service.kill, samples=SAMPLES)
+        trial = Trial(service.url, home / "results", endpoint, kill, samples=SAMPLES, jobs=JOBS_AT_A_TIME * workers)
         followed = False
         while len(trial.found.kills) < kills and time.monotonic() < deadline:
             if not followed:
@@ -95,7 +105,7 @@ def _allowed_s(before: Sequence[Kill], kill: Kill) -> float:
     return WORKER_BACK_WITHIN_S + (LONGEST_BACKOFF_S if recent else 0.0)
 
 
-def report(found: Findings, seed: int, seconds: float) -> str:
+def report(found: Findings, seed: int, seconds: float, workers: int) -> str:
     """Return what came of the deaths as Markdown."""
     calls, tokens = (sum(getattr(each, name) for each in found.reports) for name in ("calls", "total_tokens"))
     back = [kill.resumed_s for kill in found.kills if kill.victim == "worker" and kill.resumed_s is not None]
@@ -116,7 +126,7 @@ def report(found: Findings, seed: int, seconds: float) -> str:
     ]
     return f"""
 {len(found.kills)} deaths by kill -9 (seed {seed}) in {len(found.reports)} jobs of {found.samples:,} samples,
-each generated and judged, with {PARALLELISM} calls at a time; {seconds:.0f} s.
+each generated and judged, with {PARALLELISM} calls at a time; workers: {workers}; {seconds:.0f} s.
 
 {table(("", "found", "should be"), claims)}
 
@@ -124,8 +134,9 @@ each generated and judged, with {PARALLELISM} calls at a time; {seconds:.0f} s.
 
 The moments: *promotion* while a journal becomes Parquet, *aggregation* once all scores are there and the job has not
 ended, *recovery* within {RECOVERY_S:g} s of the death before, whose next request was not waited for. In flight is
-what was asked and not recorded when the process was dead; a worker that lives goes on with it. A child of the service
-that dies again and again is started again after up to {LONGEST_BACKOFF_S:g} s, which is allowed besides.
+what was asked and not recorded when the process was dead; a worker that lives goes on with it, and of several
+another may make the next request. A child of the service that dies again and again is started again after up to
+{LONGEST_BACKOFF_S:g} s, which is allowed besides.
 
 {table(("", "victim", "moment", "s to the next request", "in flight", "paid again"), rows)}
 

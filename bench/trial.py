@@ -81,14 +81,19 @@ class Trial:
         *,
         samples: int,
         trials: int = 1,
+        jobs: int = JOBS_AT_A_TIME,
         objects: Objects = DISK,
     ) -> None:
-        """Begin with no job; each will have so many samples, asked so often. Its results are `objects`."""
+        """Begin with no job; so many are kept going, each with so many samples, asked so often.
+
+        Their results are `objects`.
+        """
         self._objects = objects
         self._jobs_url = f"{url}/api/assay/v1/jobs"
         self._results = results
         self._endpoint = endpoint
         self._kill = kill
+        self._jobs = jobs
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._folders: list[JobFolder] = []
         self.found = Findings(samples, trials)
@@ -104,7 +109,7 @@ class Trial:
 
     def top_up(self) -> None:
         """Have several jobs open, so that there is work beyond the next death."""
-        while len(self._open()) < JOBS_AT_A_TIME:
+        while len(self._open()) < self._jobs:
             self.start_job()
 
     def strike(self, victim: Victim, moment: Moment, after_s: float, *, awaited: bool = True) -> None:
@@ -122,6 +127,11 @@ class Trial:
         self.found.kills.append(kill)
         if awaited:
             self._note_resumption(kill)
+
+    @property
+    def job_ids(self) -> list[str]:
+        """The jobs, the first first."""
+        return [folder.job_id for folder in self._folders]
 
     def finish(self) -> Findings:
         """Wait for the end of all jobs, and hold what is there against what was asked."""

@@ -22,19 +22,24 @@ MODULES: Final = {"worker": "flows", "api": "api", "prefect": "flows.worker.serv
 STARTED_WITHIN_S: Final = 300.0
 
 
-def kill_child(supervisor: int, victim: Victim) -> None:
-    """Kill the child that is the victim, and wait until it is gone; one that is not up yet is waited for."""
-    pid = wait_for(lambda: child(supervisor, victim), 30.0)
+def kill_child(supervisor: int, victim: Victim, number: int = 0) -> None:
+    """Kill the child that is the victim, of several workers the one of that number, and wait until it is gone.
+
+    One that is not up yet is waited for.
+    """
+    pid = wait_for(lambda: child(supervisor, victim, number), 30.0)
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not is_alive(pid), 10.0)
 
 
-def child(supervisor: int, victim: Victim) -> int | None:
-    """Return the process of the service that is the victim."""
-    for pid in children(supervisor):
-        if f"-m\0{MODULES[victim]}\0" in Path(f"/proc/{pid}/cmdline").read_text():
-            return pid
-    return None
+def child(supervisor: int, victim: Victim, number: int = 0) -> int | None:
+    """Return the process of the service that is the victim; None while there are fewer."""
+    found = [pid for pid in children(supervisor) if f"-m\0{MODULES[victim]}\0" in _command(pid)]
+    return found[number] if number < len(found) else None
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def children(pid: int) -> list[int]:
@@ -111,16 +116,20 @@ class Service:
         except httpx.TransportError:
             return False
 
-    def kill(self, victim: Victim) -> None:
+    def kill(self, victim: Victim, number: int = 0) -> None:
         """Kill one of its processes, or the supervisor, with which all others go; then it is started again."""
         if victim != "service":
-            kill_child(self._process.pid, victim)
+            kill_child(self._process.pid, victim, number)
             return
         all_pids = [self._process.pid, *children(self._process.pid)]
         self._process.kill()
         self._process.wait()
         wait_for(lambda: not any(map(is_alive, all_pids)), 10.0)
         self._process = self._start()
+
+    def worker(self, number: int) -> int:
+        """Return the process of one of its workers, once it is up."""
+        return wait_for(lambda: child(self.pid, "worker", number), 30.0)
 
     def stop(self) -> None:
         """End it."""

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import certifi
 import httpx
 
 from cli.children import Child, Command, stop_all
@@ -20,6 +19,7 @@ from cli.place import noted
 from cli.signals import stop_signals
 from core.errors import Misconfigured
 from core.settings import Settings, make_folder
+from flows.worker.certificate import one_certificate
 from store.files.atomic import make_private
 from tasks.endpoint.guard import Policy
 
@@ -130,7 +130,8 @@ class Service:
                 "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # each client would ask for a token, and there is none
             }
             commands.append(("prefect", ["flows.worker.server", str(prefect.fileno())], prefect))
-        commands += [("worker", ["flows"], None), ("api", ["api", str(api.fileno())], api)]
+        commands += [(name, ["flows"], None) for name in worker_names(settings.workers)]
+        commands.append(("api", ["api", str(api.fileno())], api))
         # The control loop tries again by itself, sooner than Prefect's client would.
         special = {"api": {"PREFECT_CLIENT_MAX_RETRIES": "0"}}
         self.children = [
@@ -170,7 +171,7 @@ class Service:
         self._say(f"           Prefect answers after {time.monotonic() - begun:.1f} s")
         self._wait_for(health, begun, ("api",), ready=False)
         self._say(f"           the API answers after {time.monotonic() - begun:.1f} s")
-        self._wait_for(health, begun, ("api", "worker"))
+        self._wait_for(health, begun, ("api", *worker_names(self._settings.workers)))
         self._say(f"Ready      after {time.monotonic() - begun:.1f} s")
 
     def _wait_for(self, url: str, begun: float, names: Sequence[str], *, ready: bool = True) -> None:
@@ -203,6 +204,11 @@ class Service:
     def stop(self) -> None:
         """End all processes."""
         stop_all(self.children)
+
+
+def worker_names(count: int) -> list[str]:
+    """Return what the supervisor calls so many workers, and their logs."""
+    return ["worker"] if count == 1 else [f"worker-{number}" for number in range(1, count + 1)]
 
 
 def serve(settings: Settings, say: Say) -> int:
@@ -267,18 +273,6 @@ def _signing_in(home: Path, environment: Mapping[str, str]) -> dict[str, str]:
         if not chosen:
             raise Misconfigured(f"{file} is empty: delete it, and another is made")
     return {"PREFECT_SERVER_API_AUTH_STRING": chosen, "PREFECT_API_AUTH_STRING": chosen}
-
-
-def one_certificate(home: Path) -> Path:
-    """Return a bundle of one certificate, for clients that speak plain HTTP alone.
-
-    Prefect makes a client for each run of a task and loads the whole bundle each time: 20 ms.
-    """
-    path = home / "run" / "one-certificate.pem"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    end = "-----END CERTIFICATE-----\n"
-    path.write_text(certifi.contents().partition(end)[0] + end)
-    return path
 
 
 def listen(host: str, port: int) -> socket.socket:

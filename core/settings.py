@@ -132,6 +132,7 @@ class Settings(BaseSettings):
     spec_folders: Annotated[tuple[Path, ...], NoDecode] = ()
     parallelism: Annotated[int, Field(ge=1, le=4096)] = 8
     max_jobs: Annotated[int, Field(ge=1)] = 8
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
     max_body: Annotated[int, Field(ge=1)] = 10_000_000
     max_upload: Annotated[int, Field(ge=1)] = 5_000_000_000
     max_row: Annotated[int, Field(ge=1)] = 32_000_000

@@ -11,6 +11,7 @@ from store.db.connect import connect, reaching
 from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
+from store.db.leases import Leases
 from store.db.measures import Measures
 from store.db.migrations import check_version, migrate
 from store.db.sessions import EndedSessions
@@ -18,6 +19,7 @@ from store.db.verdicts import Verdicts
 from store.files.atomic import storing
 from store.files.contents import Files
 from store.files.uploads import Uploads
+from store.home import belong_together
 from store.objects.objects import Objects
 from store.objects.place import open_objects
 from store.private import close_to_others
@@ -32,6 +34,7 @@ class Workspace:
     settings: Settings
     close: Callable[[], None]
     jobs: Jobs
+    leases: Leases
     vault: Vault
     files: Files
     uploads: Uploads
@@ -66,11 +69,13 @@ class Workspace:
             close_to_others(settings.home)
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
         objects = open_objects(settings)
+        belong_together(engine, objects, settings.home / "results")
         files = Files(engine, settings.home / "files", objects)
         return cls(
             settings=settings,
             close=engine.dispose,
             jobs=Jobs(engine, files),
+            leases=Leases(engine),
             vault=Vault(engine, load_key(secret, settings.home, needed=any_kept(engine))),
             files=files,
             uploads=Uploads(engine, files, settings.home / "files" / "parts", objects),

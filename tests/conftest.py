@@ -18,8 +18,9 @@ import pytest
 from nemo_microservices import NeMoMicroservices
 from xdist.scheduler import LoadGroupScheduling
 
-from cli.serve import one_certificate, sign_in_file
-from flows.worker.garbage import collect_seldom
+from cli.serve import sign_in_file
+from flows.worker.certificate import one_certificate
+from flows.worker.tuning import collect_seldom
 from tests.scripted import ScriptedEndpoint
 
 # How long an example takes says more about the machine than about the code.

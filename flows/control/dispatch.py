@@ -20,11 +20,11 @@ from flows.control.reconcile import Reconciler, give_up, waiting_note
 from flows.control.troubles import Troubles
 from flows.control.watch import QUEUED_S
 from flows.labels import run_name, tags
-from flows.worker.wake import wake
+from flows.worker.wake import listeners, wake
 from store.workspace import Workspace
 
 AHEAD = 2
-"""So many times the jobs that a worker runs at once wait for it with Prefect, so that it is never idle."""
+"""So many times the jobs that workers run at once wait for them with Prefect, so that none is ever idle."""
 
 ROUND_S = 0.5
 """For so long runs are started before the statuses are looked at again, however slow Prefect is."""
@@ -36,7 +36,9 @@ async def dispatch(
     client: PrefectClient, workspace: Workspace, deployment: UUID, reconciler: Reconciler, troubles: Troubles
 ) -> None:
     """Start flow runs for the oldest of the jobs that wait for one, as far as there is room."""
-    room = AHEAD * workspace.settings.max_jobs - reconciler.queued(deployment)
+    settings = workspace.settings
+    workers = max(settings.workers, listeners(settings.home))
+    room = AHEAD * workers * settings.max_jobs - reconciler.queued(deployment)
     if room > 0:
         waiting = await asyncio.to_thread(workspace.jobs.undispatched, room + troubles.count(STEP))
         due = [job for job in waiting if troubles.is_due(STEP, job.id)]

@@ -20,7 +20,7 @@ from flows.control.publish import Publisher
 from flows.control.reconcile import Reconciler, give_up
 from flows.control.troubles import Troubles
 from flows.deploy import Deployed, close_form, our_deployments, set_up, wait_for_server
-from flows.worker.wake import has_listener
+from flows.worker.wake import listeners
 from store.workspace import Workspace
 
 INTERVAL_S = 0.2
@@ -60,7 +60,7 @@ class Control:
         """Whether a job can run: Prefect is set up, and our worker listens if it is ours to run."""
         if self._deployed is None or not self._thread.is_alive():
             return False
-        return has_listener(self._workspace.settings.home) or not self._deployed.own_worker
+        return listeners(self._workspace.settings.home) > 0 or not self._deployed.own_worker
 
     def start(self) -> None:
         """Begin."""

@@ -20,7 +20,7 @@ import flows.worker.worker  # noqa: F401 - Prefect loads it too, at a moment whe
 from core.door import Door
 from core.settings import ending_if_misconfigured, read_settings
 from flows.serving import serve
-from flows.worker.garbage import collect_seldom
+from flows.worker.tuning import collect_seldom
 
 WAIT_S: Final = 60.0  # as long as Prefect lets SQLite wait
 PRIMARY_CODE: Final = 0xFF

@@ -1,4 +1,7 @@
-"""How a worker is told that there is work, and how others learn its name and that it was told to stop."""
+"""How workers are told that there is work, and how others learn their names and that they were told to stop.
+
+Each worker listens at a pipe of its own, so that one without room takes no other's call from it.
+"""
 
 import errno
 import os
@@ -6,6 +9,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 
 def worker_name() -> str:
@@ -34,40 +38,52 @@ def _stop_file(home: Path, worker: str) -> Path:
     return home / "run" / "stopped" / worker
 
 
-def make_pipe(home: Path) -> Path:
-    """Return the pipe over which workers of `home` are woken, made if it is not there."""
-    pipe = home / "run" / "wake"
+@contextmanager
+def listening(home: Path) -> Iterator[int]:
+    """Listen for wake-ups of `home`; gives a descriptor that does not block."""
+    pipe = _pipes(home) / f"{worker_name()}:{uuid4().hex[:8]}"
+    hidden = pipe.with_name(f".{pipe.name}")
     pipe.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        os.mkfifo(pipe, 0o600)
-    return pipe
+    os.mkfifo(hidden, 0o600)
+    descriptor = os.open(hidden, os.O_RDWR | os.O_NONBLOCK)
+    hidden.rename(pipe)  # only now: what is in sight and has no listener is left over
+    try:
+        yield descriptor
+    finally:
+        pipe.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def wake(home: Path) -> None:
-    """Tell a worker of `home` that there is work; one that does not listen will poll."""
-    with _open_pipe(home) as pipe:
-        if pipe is not None:
-            with suppress(BlockingIOError, BrokenPipeError):  # told often enough, or gone since
-                os.write(pipe, b"\n")
+    """Tell the workers of `home` that there is work; one that does not listen will poll."""
+    for pipe in _listened(home):
+        with suppress(BlockingIOError, BrokenPipeError):  # told often enough, or gone since
+            os.write(pipe, b"\n")
 
 
-def has_listener(home: Path) -> bool:
-    """Whether a worker of `home` listens for wake-ups."""
-    with _open_pipe(home) as pipe:
-        return pipe is not None
+def listeners(home: Path) -> int:
+    """Return how many workers of `home` listen on this machine."""
+    return sum(1 for _ in _listened(home))
 
 
-@contextmanager
-def _open_pipe(home: Path) -> Iterator[int | None]:
-    """Open the pipe for writing; None if nobody listens."""
-    try:
-        pipe = os.open(make_pipe(home), os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        yield None
-        return
-    try:
-        yield pipe
-    finally:
-        os.close(pipe)
+def _pipes(home: Path) -> Path:
+    return home / "run" / "wakes"
+
+
+def _listened(home: Path) -> Iterator[int]:
+    """Open each pipe that somebody listens at, and clear away those of workers of this machine that have died."""
+    for path in _pipes(home).glob("[!.]*"):
+        try:
+            pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if path.name.startswith(f"{platform.node()}:"):
+                path.unlink(missing_ok=True)
+            continue
+        try:
+            yield pipe
+        finally:
+            os.close(pipe)

@@ -1,34 +1,57 @@
 """Our Prefect worker: one long-lived process that runs many flow runs, each in a thread.
 
 It is woken for new work through a named pipe besides polling, so that a job begins within a
-second. Registered as the worker type `assay` by entry point; `python -m flows` runs it.
+second. Registered as the worker type `assay` by entry point; `python -m flows` runs it, and `prefect worker start` too.
 """
 
 import asyncio
 import os
+import signal
+import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 from uuid import UUID
 
 import anyio
 from prefect._flow_run_suspension import mark_flow_run_suspension_requested
 from prefect._internal.observers import FlowRunSuspendingObserver
+from prefect.client.base import PrefectHttpxAsyncClient
 from prefect.client.orchestration import get_client
 from prefect.exceptions import Abort, ParameterBindError, Pause, SignatureMismatchError
 from prefect.flow_engine import run_flow
+from prefect.settings import (
+    PREFECT_API_SSL_CERT_FILE,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    PREFECT_WORKER_QUERY_SECONDS,
+    temporary_settings,
+)
 from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from core.settings import read_settings
-from flows.worker.wake import make_pipe, wake
+from flows.worker.certificate import one_certificate
+from flows.worker.tuning import allocate_sparingly, collect_seldom
+from flows.worker.wake import forget_stop, listeners, listening, note_stop, wake
+from store.objects.segments import keep_all
 
 if TYPE_CHECKING:
     from prefect.client.schemas import FlowRun, State
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 BETWEEN_LOOKS_S: Final = 0.2
 """All wake-ups of so long are answered by one look: the server takes as much time for that as for a run's state."""
+
+QUERY_S: Final = 2.0
+"""Between two looks of a worker that nobody wakes, unless Prefect's setting says otherwise."""
+
+GIVE_WAY_S: Final = 0.03
+"""So long a worker lets others go first for each of its runs, of `MOST_WAYS` at most."""
+
+MOST_WAYS: Final = 8
 
 
 class AssayWorkerResult(BaseWorkerResult):
@@ -57,8 +80,18 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
         return {"job_configuration": {"command": None}, "variables": nothing}
 
     async def setup(self) -> None:
-        """Prepare to run, and listen for wake-ups and for suspensions."""
+        """Prepare to run, and listen for wake-ups, for suspensions and for the end."""
+        self._heed_signals()
+        allocate_sparingly()
+        unless_set: dict[Any, Any] = {PREFECT_WORKER_QUERY_SECONDS: QUERY_S}
+        if PREFECT_API_URL.value().startswith("http://"):
+            unless_set[PREFECT_API_SSL_CERT_FILE] = str(one_certificate(self._settings.home))
+        self._exit_stack.enter_context(temporary_settings(set_defaults=unless_set))
         await super().setup()
+        asked = cast(PrefectHttpxAsyncClient, self.client._client)
+        if not asked.enable_csrf_support:  # this one has asked; each other would ask again
+            self._exit_stack.enter_context(temporary_settings({PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False}))
+        collect_seldom()
         assert self._runs_task_group is not None
         await self._exit_stack.enter_async_context(self._suspensions)
         self._runs_task_group.start_soon(self._heed_wakes)
@@ -80,16 +113,43 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
             wake(self._settings.home)  # there is room for a run that waits
         return AssayWorkerResult(identifier=str(os.getpid()), status_code=0)
 
+    def _heed_signals(self) -> None:
+        """Have this process end at once when it is told to stop, which is noted; its jobs go on from the journals."""
+        home = self._settings.home
+        forget_stop(home)
+
+        def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+            note_stop(home)
+            keep_all()
+            os._exit(0)
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, stop)
+
     async def get_and_submit_flow_runs(self) -> "list[FlowRun]":
-        """Take up what is due; whatever comes of it, the jobs that run here go on, and Prefect is asked again."""
+        """Take up what is due; whatever comes of it, the jobs that run here go on, and Prefect is asked again.
+
+        Of several workers that are woken at once, those that have less to do are first.
+        """
         if self._limiter and self._limiter.available_tokens < 1:
             self._last_polled_time = datetime.now(UTC)  # by which Prefect tells that the worker is alive
             return []
+        if self._limiter and self._limiter.borrowed_tokens and listeners(self._settings.home) > 1:
+            await anyio.sleep(GIVE_WAY_S * min(self._limiter.borrowed_tokens, MOST_WAYS))
         try:
             return await super().get_and_submit_flow_runs()
         except Exception as error:  # the edge of the loops that ask: an error out of here ends the whole worker
             self._logger.warning("Flow runs could not be asked for: %s: %s", type(error).__name__, error)
             return []
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: "list[WorkerFlowRunResponse]") -> "list[FlowRun]":
+        """Take up this worker's share of what is due, the oldest first; for the rest all look again."""
+        new = [each for each in flow_run_response if each.flow_run.id not in self._submitting_flow_run_ids]
+        share = -(-len(new) // max(1, listeners(self._settings.home)))
+        if share < len(new):
+            wake(self._settings.home)
+        return await super()._submit_scheduled_flow_runs(new[:share])
 
     async def _submit_run(self, flow_run: "FlowRun") -> None:
         """Carry out a run that no other worker has taken up; no error of it ends the other runs here.
@@ -107,16 +167,12 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
             self._release_limit_slot(flow_run.id)
 
     async def _heed_wakes(self) -> None:
-        pipe = os.open(make_pipe(self._settings.home), os.O_RDWR | os.O_NONBLOCK)
-        try:
+        with listening(self._settings.home) as pipe:
             while True:
                 await anyio.wait_readable(pipe)
-                with suppress(BlockingIOError):  # another worker of this home was faster
-                    os.read(pipe, 4096)
+                os.read(pipe, 4096)
                 await self.get_and_submit_flow_runs()
                 await anyio.sleep(BETWEEN_LOOKS_S)
-        finally:
-            os.close(pipe)
 
 
 def _suspend(flow_run_id: UUID, state: "State[Any]") -> None:

@@ -298,6 +298,22 @@ CALL_COUNTS: Migration = (
     """,
 )
 
+HOME: Migration = ("CREATE TABLE home (place INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL, path TEXT NOT NULL)",)
+
+LEASES: Migration = (
+    """
+    CREATE TABLE job_leases (
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        block TEXT NOT NULL,
+        epoch BIGINT NOT NULL,
+        holder TEXT NOT NULL,
+        lock TEXT,
+        until DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (job_id, block)
+    )
+    """,
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -313,6 +329,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERDICTS,
     SESSIONS,
     CALL_COUNTS,
+    HOME,
+    LEASES,
 )
 
 

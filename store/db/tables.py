@@ -39,6 +39,15 @@ schema_version = sa.Table(
     sa.Column("applied_at", sa.DateTime, nullable=False),
 )
 
+home = sa.Table(
+    "home",
+    metadata,
+    # Always 1: there is one row.
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+)
+
 DELETED: Final = sa.text("intent = 'delete'")
 """What the index says of the jobs in it, which SQLite uses only for a query with the same words."""
 
@@ -120,6 +129,18 @@ job_deaths = sa.Table(
     sa.Column("total", sa.Integer, nullable=False),
     sa.Column("stages", sa.Integer, nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),
+)
+
+job_leases = sa.Table(
+    "job_leases",
+    metadata,
+    sa.Column("job_id", sa.Text, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("block", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("lock", sa.Text),
+    # Seconds since 1970, by the clock of the database.
+    sa.Column("until", sa.Double, nullable=False),
 )
 
 

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: whatever is published once is never seen half-written."""
 
 import errno
+import filecmp
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from core.errors import StorageFailed, StorageFull
 KEPT: Final = frozenset({"results", "files"})
 """The folders of a home in which things are kept."""
 
+NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK})
+"""What a file system says that has no hard links."""
+
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -22,16 +26,37 @@ def publish(path: Path, write: Callable[[Path], object]) -> None:
     Folders are made as needed. On failure `path` is as it was, and nothing else is left.
     Raises StorageFull if the disk or a quota is full, and StorageFailed if it cannot be written for another reason.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with _draft_of(path, write) as draft:
+        draft.replace(path)
+
+
+def publish_once(path: Path, write: Callable[[Path], object]) -> bool:
+    """Do as `publish` does unless there is a file, which stays; return whether that holds what `write` would."""
+    with _draft_of(path, write) as draft:
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return filecmp.cmp(path, draft, shallow=False)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            draft.replace(path)
+        return True
+
+
+@contextmanager
+def _draft_of(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
+    """Give a temporary file, filled and synced, that is gone in the end; the folder is synced then."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.touch(mode=0o600)
-            write(temporary)
-            sync(temporary)
-            temporary.replace(path)
+            draft.touch(mode=0o600)
+            write(draft)
+            sync(draft)
+            yield draft
         finally:
-            temporary.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
         sync(path.parent)
 
 

@@ -146,6 +146,8 @@ class Bucket:
             content = draft.read_bytes()
         return self._create(path, content)
 
+    create = publish
+
     def move(self, file: Path, path: Path) -> None:
         """Put a file in the place of an object that is named by its content, unless it is there."""
         self.offer(file, path)

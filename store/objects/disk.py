@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from pyarrow.fs import FileSystem, LocalFileSystem
 
-from store.files.atomic import publish
+from store.files.atomic import publish, publish_once
 from store.objects.objects import Objects, Segments
 
 
@@ -63,6 +63,10 @@ class Disk:
         """Put a file in its place; there is nobody who could have been first."""
         publish(path, write)
         return True
+
+    def create(self, path: Path, write: Callable[[Path], object]) -> bool:
+        """Put a file in its place unless there is one, and return whether that holds what `write` fills a file with."""
+        return publish_once(path, write)
 
     def move(self, file: Path, path: Path) -> None:
         """Put a finished file in its place."""

@@ -68,6 +68,9 @@ class Objects(Protocol):
     def publish(self, path: Path, write: Callable[[Path], object]) -> bool:
         """Put an object that is written once, and return whether it holds that: who comes second changes nothing."""
 
+    def create(self, path: Path, write: Callable[[Path], object]) -> bool:
+        """Put an object unless there is one, and return whether it holds what `write` fills a file with."""
+
     def move(self, file: Path, path: Path) -> None:
         """Put a finished file, which is on the disk of the home, in the place of an object named by its content."""
 

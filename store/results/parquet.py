@@ -27,6 +27,11 @@ TEXTS: Final = frozenset({"item", "request", "response", "text", "reasoning", "t
 Signature = tuple[int, int, int]
 
 
+def use_system_memory() -> None:
+    """Have the tables of this process lie in memory that the system's allocator gives, and takes back."""
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
 class RowGroup(NamedTuple):
     """Rows of a file that are read together: of samples from one up to another, with so many bytes."""
 

@@ -4,7 +4,7 @@ import socket
 import stat
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.worker.wake import forget_stop, has_listener, make_pipe, note_stop, wake, was_stopped, worker_name
+from flows.worker.wake import forget_stop, listeners, listening, note_stop, wake, was_stopped, worker_name
 from flows.worker.worker import AssayWorker
 from tests.conftest import WAIT_S
 
@@ -39,52 +39,58 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@contextmanager
-def listening(home: Path) -> Iterator[int]:
-    """Listen as a worker does."""
-    pipe = os.open(make_pipe(home), os.O_RDWR | os.O_NONBLOCK)
-    try:
-        yield pipe
-    finally:
-        os.close(pipe)
-
-
 def test_nobody_is_woken_where_no_worker_listens(tmp_path: Path) -> None:
     wake(tmp_path)
-    assert not has_listener(tmp_path)
+    assert listeners(tmp_path) == 0
     with listening(tmp_path) as pipe:
-        assert has_listener(tmp_path)
+        assert listeners(tmp_path) == 1
         with pytest.raises(BlockingIOError):
             os.read(pipe, 1)
-    assert not has_listener(tmp_path)
+    assert listeners(tmp_path) == 0
 
 
-def test_a_worker_that_listens_is_told_each_time(tmp_path: Path) -> None:
-    with listening(tmp_path) as pipe:
+def test_each_worker_that_listens_is_told_each_time(tmp_path: Path) -> None:
+    with listening(tmp_path) as pipe, listening(tmp_path) as other:
+        assert listeners(tmp_path) == 2
         wake(tmp_path)
-        assert os.read(pipe, 4096) == b"\n"
+        assert os.read(pipe, 4096) == os.read(other, 4096) == b"\n"
         wake(tmp_path)
         wake(tmp_path)
         assert os.read(pipe, 4096) == b"\n\n"
 
 
 def test_a_worker_that_does_not_read_holds_nobody_up(tmp_path: Path) -> None:
-    with listening(tmp_path) as pipe:
-        while True:
-            try:
-                os.write(pipe, b"\n" * 4096)
-            except BlockingIOError:
-                break
+    with listening(tmp_path), listening(tmp_path) as pipe:
+        for path in tmp_path.glob("run/wakes/*"):
+            full = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(full, b"\n" * 4096)
+            os.close(full)
         descriptors = len(os.listdir("/proc/self/fd"))
         wake(tmp_path)
         assert len(os.listdir("/proc/self/fd")) == descriptors
+        with suppress(BlockingIOError):
+            while True:
+                os.read(pipe, 65536)
+        wake(tmp_path)
+        assert os.read(pipe, 4096) == b"\n"
 
 
-def test_the_pipe_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    first = make_pipe(tmp_path / "home").stat()
-    assert stat.S_ISFIFO(first.st_mode)
-    assert stat.S_IMODE(first.st_mode) == 0o600
-    assert make_pipe(tmp_path / "home").stat().st_ino == first.st_ino
+def test_a_pipe_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with listening(tmp_path / "home"):
+        [pipe] = (tmp_path / "home" / "run" / "wakes").iterdir()
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+        assert stat.S_IMODE(pipe.stat().st_mode) == 0o600
+
+
+def test_the_pipe_of_a_worker_that_was_killed_is_cleared_away_and_not_that_of_another_machine(tmp_path: Path) -> None:
+    pipes = tmp_path / "run" / "wakes"
+    pipes.mkdir(parents=True)
+    for name in (f"{worker_name()}:dead", "elsewhere:1:0"):
+        os.mkfifo(pipes / name)
+    wake(tmp_path)
+    assert [pipe.name for pipe in pipes.iterdir()] == ["elsewhere:1:0"]
 
 
 def test_a_worker_takes_as_many_runs_as_the_settings_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +181,22 @@ def test_a_run_is_not_taken_up_again_before_its_thread_has_ended(home: Path, mon
     assert sorted(begun) == sorted((former.id, other.id))
 
 
+def test_workers_of_a_home_share_what_is_due_the_oldest_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [some_run() for _ in range(3)]
+    monkeypatch.setattr("flows.worker.worker._run_flow", lambda _: None)
+
+    async def submit(url: str) -> list[FlowRun]:
+        async with at_work(url) as worker:
+            return await worker._submit_scheduled_flow_runs(due(*runs))
+
+    with answering(200, ACCEPTED) as url:
+        with listening(home), listening(home) as other:
+            assert asyncio.run(submit(url)) == runs[:2]
+            assert b"\n" in os.read(other, 4096)  # and all look at the rest
+        with listening(home):
+            assert asyncio.run(submit(url)) == runs[:2]  # as many as there is room for
+
+
 def test_a_run_that_is_gone_takes_no_room(home: Path) -> None:
     run = some_run()
 
@@ -218,8 +240,6 @@ def test_a_worker_goes_on_where_prefect_answers_what_cannot_be_read(home: Path, 
 
 
 def test_two_workers_of_a_home_are_woken_at_once_and_both_go_on(home: Path) -> None:
-    """Both see that the pipe can be read; one of them finds it empty."""
-
     async def heed() -> None:
         workers = [AssayWorker(work_pool_name="assay") for _ in range(2)]
         for worker in workers:
