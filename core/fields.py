@@ -4,15 +4,29 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 MOST: Final = 20
 """Fields that are named at once."""
 
 
+TAGS: Final = ("kind", "type")
+"""The fields that tell which of several forms a value has."""
+
+
+def require_tag(schema: dict[str, Any]) -> None:
+    """Have a schema say that a tag must be there, which its default hides: without it the form is not known."""
+    required = schema.get("required", [])
+    tags = [tag for tag in TAGS if "const" in schema.get("properties", {}).get(tag, {}) and tag not in required]
+    if tags:
+        schema["required"] = [*tags, *required]
+
+
 class KnownFields(BaseModel):
     """A value that takes no other fields than its own."""
+
+    model_config = ConfigDict(json_schema_extra=require_tag)
 
     @model_validator(mode="before")
     @classmethod

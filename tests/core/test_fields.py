@@ -3,6 +3,8 @@ from pydantic import ValidationError
 
 from core.endpoint import Frozen
 from core.errors import first_problem
+from core.fields import TAGS
+from core.spec import EvaluationSpec
 
 
 class Inner(Frozen):
@@ -37,3 +39,15 @@ def test_all_such_fields_are_named_and_their_values_are_not():
 
 def test_an_instance_is_taken_as_it_is():
     assert Outer.model_validate({"inner": Inner(left="a")}).inner.left == "a"
+
+
+def test_the_schema_asks_for_the_tags_without_which_a_value_is_refused():
+    parts = EvaluationSpec.model_json_schema()["$defs"]
+    tagged = {
+        (name, tag)
+        for name, part in parts.items()
+        for tag in TAGS
+        if "const" in part.get("properties", {}).get(tag, {})
+    }
+    assert {("RowsDataset", "kind"), ("JsonParser", "type"), ("StringCheck", "type")} <= tagged
+    assert all(tag in parts[name]["required"] for name, tag in tagged)
