@@ -321,6 +321,35 @@ def fsck(
 
 
 @app.command
+def prune(
+    *,
+    older_than: str | None = None,
+    keep: int | None = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Remove old jobs with their results and their runs in Prefect, and uploads that nothing names.
+
+    With both an age and a number, what goes is old and none of the newest. Jobs that have not ended stay, and those on
+    which people have given verdicts, or of which a retry runs. No service need run; runs in Prefect go once it does.
+
+    Args:
+        older_than: What goes are jobs that ended longer ago than this, such as 12h, 30d or 8w.
+        keep: What stays are so many of the newest jobs of each name, and of those of each name that completed. A name
+            counts without the end of an id that a later job of it got; jobs that have none count by config and model.
+        dry_run: Only say what would go, and how many bytes that is.
+        yes: Do not ask.
+        as_json: Print JSON, for a script to read.
+    """
+    from cli.prune import prune_home
+    from core.retention import Rule, age
+
+    rule = Rule(None if older_than is None else age(older_than), keep)
+    return prune_home(read_settings(), rule, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@app.command
 def schema() -> int:
     """Print the JSON Schema of a specification."""
     from core.spec import EvaluationSpec

@@ -43,6 +43,8 @@ DEFAULTS = {
     # The recorder takes a third of the server's time per task run if it works in batches.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    # Events would be vacuumed without that, and runs be kept for ever.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     # Arrow's own allocator holds on to 45 MB more in a worker at 6,000 samples.
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     # The allocator keeps a heap for each of many threads: 10 MB more at 20,000 samples.

@@ -35,6 +35,9 @@ Face = Literal["nemo-v1", "nemo-v2", "together", "nugen", "maniac"]
 Stage = Literal["generate", "judge"]
 
 LONGEST_NAME: Final = 255
+SHORT_ID: Final = 6
+"""So many characters of a job's id, its last ones, tell it from others of its name."""
+
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
@@ -132,7 +135,7 @@ class NewJob(AskedJob):
 
 def renamed(job: NewJob) -> NewJob:
     """Return a job whose name is taken under one that is not, which ends as its id does."""
-    end = f"-{job.id[-6:]}"
+    end = f"-{job.id[-SHORT_ID:]}"
     return replace(job, name=job.name[: LONGEST_NAME - len(end)] + end)
 
 

@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -40,7 +42,8 @@ from pydantic_settings import (
 )
 
 from core.door import Door
-from core.errors import Misconfigured
+from core.errors import InvalidInput, Misconfigured
+from core.retention import Rule, age
 from core.setting_origin import PREFIX, origin, settings_file
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -59,6 +62,14 @@ def _http(url: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http)]
+
+
+def _age(value: object) -> object:
+    """Read an age such as 30d."""
+    try:
+        return age(value) if isinstance(value, str) else value
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
 
 
 def _content(value: str) -> str:
@@ -142,6 +153,8 @@ class Settings(BaseSettings):
     strict_columns: bool = False
     task_runner: Literal["threads", "dask"] = "threads"
     dask_address: str | None = None
+    prune_older_than: Annotated[timedelta | None, BeforeValidator(_age)] = None
+    prune_keep: Annotated[int | None, Field(ge=1)] = None
     models: dict[str, ModelSettings] = {}
 
     @field_validator("home", mode="after")
@@ -175,6 +188,13 @@ class Settings(BaseSettings):
         if self.task_runner == "dask" and not find_spec("prefect_dask"):
             raise ValueError("ASSAY_TASK_RUNNER=dask needs the extra: pip install 'assay-evals[dask]'")
         return self
+
+    @property
+    def retention(self) -> Rule | None:
+        """What goes by itself of the jobs that have ended; None for nothing."""
+        if self.prune_older_than is None and self.prune_keep is None:
+            return None
+        return Rule(self.prune_older_than, self.prune_keep)
 
     @cached_property
     def jobs_url(self) -> str:

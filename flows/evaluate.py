@@ -7,24 +7,20 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
-from prefect import Flow, Task, allow_failure, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import Flow, get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas import State, TaskRun
+from prefect.client.schemas import State
 from prefect.exceptions import Pause, PrefectException
-from prefect.futures import PrefectFuture, wait
-from prefect.runtime import deployment, flow_run, task_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed, Suspended
 from pydantic.json_schema import SkipJsonSchema
 
-from core.errors import AssayError, Conflict, ServiceError, SpecInvalid, StorageFailed
+from core.errors import AssayError, Conflict, SpecInvalid, StorageFailed
 from core.job import TERMINAL, Job, utcnow
-from core.job import Stage as StageName
-from core.plan import Shard
 from core.result import Summary
 from core.settings import read_settings
 from core.spec import EvaluationSpec
@@ -45,37 +41,24 @@ from flows.form import (
     StoredTarget,
 )
 from flows.former import held_against_former, tell
-from flows.in_hand import InHand
 from flows.labels import run_name, tags
 from flows.page import Findings
 from flows.register import completed, job_id_of, register
 from flows.runner import RUNNER_OF_SETTINGS
+from flows.shards import generate_and_judge
 from flows.spec_file import UNBOUNDED, FileBounds
 from flows.worker.wake import worker_name
 from store.results.usage import usage_by_role
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
-from tasks.calls import ShardIncomplete
 from tasks.engine import STORAGE_DELAYS_S, Engine, Stopped
-from tasks.generate import generate_shard
-from tasks.judge import judge_shard
 from tasks.resolve import resolve_job
-from tasks.shard_end import ShardEnd
 from tasks.worst import worst_samples
 
 T = TypeVar("T")
 
 MOST_SHOWN = 5
 """Of a job's worst samples."""
-
-RETRY_DELAYS_S = [1.0, 5.0]
-"""Before the second and the last attempt at a shard."""
-
-PASSING = (ShardIncomplete, StorageFailed)
-"""What may not fail the next attempt."""
-
-UNANSWERED = "Unanswered"
-"""The state of the task run of a shard whose calls had no answer; its samples are counted, and the job goes on."""
 
 
 class EvaluationFlow(Flow[..., Any]):
@@ -260,97 +243,3 @@ async def label_run(job: Job) -> None:
     """Have the flow run found in Prefect by what its job turned out to be about."""
     async with get_client() as client:
         await client.update_flow_run(UUID(flow_run.id), name=run_name(job), tags={*flow_run.tags, *tags(job)})
-
-
-def generate_and_judge(engine: Engine) -> None:
-    """Run the shards through both stages, as many at a time as keep the job's calls in flight.
-
-    A shard is judged as soon as it is generated. Raises what a shard raised.
-    """
-    shards = engine.manifest.shards
-    engine.say(f"{sum(map(len, shards))} samples in {len(shards)} shard{'' if len(shards) == 1 else 's'}")
-    futures: list[PrefectFuture[Any]] = []
-    try:
-        _submit_all(engine, futures)
-    except Pause:  # the run was suspended in Prefect, which lets it go no further
-        engine.pause()
-    except BaseException:
-        engine.abandon()
-        raise
-    finally:
-        wait(futures)  # an engine has ended only once its shards have
-    for future in futures:
-        if future.state.is_crashed() or (future.state.is_failed() and not _has_ended(future.state)):
-            future.result()
-    if any(future.state.is_pending() for future in futures):  # nor a shard
-        engine.pause()
-    if not (engine.stop or all(_has_ended(future.state) for future in futures)):
-        raise ServiceError("a shard ended neither in success nor in an error")
-
-
-def _has_ended(state: State[Any]) -> bool:
-    """Tell whether a shard has passed its stage, if without an answer."""
-    return state.is_completed() or state.name == UNANSWERED
-
-
-def _submit_all(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
-    """Submit the shards, each once there is room for it, and note what is submitted in `futures`."""
-    in_hand = InHand(engine.parallelism, engine.manifest.spec.params.trials)
-    for shard in engine.manifest.shards:
-        in_hand.wait_for_room()
-        if engine.stop:
-            break
-        in_hand.add(shard)
-        generated = generate.submit(generate_shard, engine, shard)
-        futures.append(generated)
-        judged = judge.submit(judge_shard, engine, shard, wait_for=[allow_failure(generated)], return_state=False)
-        futures.append(judged)
-        judged.add_done_callback(partial(in_hand.remove, shard))
-        generated.add_done_callback(partial(_note_passed, engine, "generate", shard))
-        judged.add_done_callback(partial(_note_passed, engine, "judge", shard))
-
-
-def _note_passed(engine: Engine, stage: StageName, shard: Shard, _: PrefectFuture[Any]) -> None:
-    """Count a shard that another process has carried out."""
-    if engine.folder.is_finished(stage, shard):
-        engine.passed(stage, shard, len(shard))
-
-
-class Stage(Protocol):
-    """A stage as it is carried out on one shard."""
-
-    def __call__(self, engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
-        """Publish the stage's results for the shard, and return what it came to."""
-
-
-def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Tell whether a shard's failure may pass: only then is it run again."""
-    return isinstance(state.data, PASSING)
-
-
-@task(
-    retries=len(RETRY_DELAYS_S),
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=_may_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
-def carry_out(stage: Stage, engine: Engine, shard: Shard) -> State[Any]:
-    """Run a stage on a shard; the last attempt takes transient errors for what they are."""
-    is_last = task_run.run_count > len(RETRY_DELAYS_S)
-    try:
-        end = stage(engine, shard, final=is_last)
-    except Stopped:
-        return Cancelled(message="The job stopped before the shard was done.")
-    except Exception as error:
-        if is_last or not isinstance(error, PASSING):
-            engine.abandon()
-        raise
-    engine.say(f"{task_run.name}: {end}")
-    if end.is_unanswered:
-        return Failed(name=UNANSWERED, message=str(end))
-    return Completed(message=str(end))
-
-
-generate = carry_out.with_options(name="generate", task_run_name="generate-{shard.index}")
-judge = carry_out.with_options(name="judge", task_run_name="judge-{shard.index}")

@@ -4,13 +4,11 @@ from typing import Final
 
 from prefect.client.schemas.objects import FlowRun
 
-from core.job import Job, OpenJob
+from core.job import SHORT_ID, Job, OpenJob
 from core.text import one_line
 from flows.register import job_id_of
 
 LONGEST_NAME: Final = 100
-SHORT_ID: Final = 6
-"""So many characters of a job's id, its last ones, are in the name of its run."""
 
 
 def run_name(job: Job | OpenJob) -> str:
@@ -31,14 +29,15 @@ def tags(job: Job | OpenJob) -> list[str]:
         ("config", job.config),
         *(("model", model) for model in models),
     ]
-    return [job.face, _tag(job.id), *(f"{name}:{one_line(value)[:LONGEST_NAME]}" for name, value in named if value)]
+    return [job.face, job_tag(job.id), *(f"{name}:{one_line(value)[:LONGEST_NAME]}" for name, value in named if value)]
 
 
 def is_labelled(run: FlowRun) -> bool:
     """Tell whether a run has the labels of the job that it has registered; earlier releases named it by the job."""
     job_id = job_id_of(run.id)
-    return _tag(job_id) in run.tags or run.name == job_id
+    return job_tag(job_id) in run.tags or run.name == job_id
 
 
-def _tag(job_id: str) -> str:
+def job_tag(job_id: str) -> str:
+    """Return the tag of all runs of a job."""
     return f"job:{job_id}"

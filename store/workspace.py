@@ -14,6 +14,7 @@ from store.db.jobs import Jobs
 from store.db.leases import Leases
 from store.db.measures import Measures
 from store.db.migrations import check_version, migrate
+from store.db.retention import Retention
 from store.db.sessions import EndedSessions
 from store.db.verdicts import Verdicts
 from store.files.atomic import storing
@@ -49,6 +50,7 @@ class Workspace:
     verdicts: Verdicts
     ended_sessions: EndedSessions
     measures: Measures
+    retention: Retention
     results: Path
     objects: Objects
 
@@ -86,6 +88,7 @@ class Workspace:
             verdicts=Verdicts(engine),
             ended_sessions=EndedSessions(engine),
             measures=Measures(engine),
+            retention=Retention(engine, files),
             evaluators=Entities(engine, "evaluator"),
             containers=Entities(engine, "container"),
             completions=Completions(engine),
@@ -97,3 +100,15 @@ class Workspace:
     def folder(self, job_id: str) -> JobFolder:
         """Return the folder of a job's results."""
         return JobFolder(self.results, job_id, self.objects)
+
+    def remove(self, job_id: str) -> bool:
+        """Remove a deleted job unless an engine holds it; its files first, so that a record tells what is left to do.
+
+        May be repeated after a crash, and be done by several processes at once.
+        """
+        folder = self.folder(job_id)
+        with folder.vacant() as is_vacant:
+            if is_vacant:
+                folder.remove()
+                self.jobs.remove(job_id)
+            return is_vacant

@@ -1,6 +1,7 @@
 """What a stage came to on a shard, told where its Prefect task run is watched."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from core.result import CallOutcome, Outcome
@@ -14,6 +15,16 @@ class ShardEnd:
     samples: int
     calls: Mapping[CallOutcome, int] = field(default_factory=dict)
     scores: Mapping[Outcome, int] = field(default_factory=dict)
+
+    @classmethod
+    def together(cls, ends: Iterable["ShardEnd"]) -> "ShardEnd":
+        """Return what several shards came to."""
+        samples, calls, scores = 0, Counter[CallOutcome](), Counter[Outcome]()
+        for end in ends:
+            samples += end.samples
+            calls.update(end.calls)
+            scores.update(end.scores)
+        return cls(samples, calls, scores)
 
     @property
     def is_unanswered(self) -> bool:

@@ -16,6 +16,7 @@ from prefect.exceptions import PrefectException
 from core.job import Job
 from flows.control.adopt import adopt, unregistered
 from flows.control.dispatch import dispatch
+from flows.control.prune import Pruner, delete_runs
 from flows.control.publish import Publisher
 from flows.control.reconcile import Reconciler, give_up
 from flows.control.troubles import Troubles
@@ -48,6 +49,7 @@ class Control:
         self._troubles = Troubles()
         self._publisher = Publisher(workspace, publish, self.wake)
         self._reconciler = Reconciler(workspace, self._publisher, self._troubles)
+        self._pruner = Pruner(workspace)
         self._adopted_at = float("-inf")
         self._deployed: Deployed | None = None
         self._loop = asyncio.new_event_loop()
@@ -110,6 +112,8 @@ class Control:
                 dispatch, client, self._workspace, deployment, self._reconciler, self._troubles
             ),
             "adopting flow runs": partial(self._adopt, client),
+            "pruning": self._pruner.prune_some,
+            "deleting flow runs": partial(delete_runs, client, self._workspace, self._troubles),
         }
 
     async def _adopt(self, client: PrefectClient) -> None:

@@ -176,13 +176,9 @@ class Reconciler:
         return {}
 
     def _remove(self, job: OpenJob) -> None:
-        """Remove a deleted job; its files first, so that a record points at what is left to do."""
-        folder = self._workspace.folder(job.id)
-        with folder.vacant() as is_vacant:
-            if not is_vacant or self._publisher.is_at_work(job.id):
-                return
-            folder.remove()
-            self._workspace.jobs.remove(job.id)
+        """Remove a deleted job once nobody works on it."""
+        if not self._publisher.is_at_work(job.id):
+            self._workspace.remove(job.id)
 
 
 async def give_up(workspace: Workspace, job_id: str, error: Exception) -> None:

@@ -44,7 +44,7 @@ from store.db.open_jobs import (
     readable_history,
     write_deaths,
 )
-from store.db.tables import DELETED, job_progress, jobs
+from store.db.tables import DELETED, gone_runs, job_progress, jobs
 from store.files.contents import Files
 from store.files.inputs import Intake
 from store.vault import forget, keep
@@ -342,8 +342,14 @@ class Jobs:
             connection.execute(forgotten.values(intent="delete", updated_at=utcnow()))
 
     def remove(self, job_id: str) -> None:
-        """Delete a job's record, progress, keys and files; nothing happens if it is gone already."""
+        """Delete a job's record, progress, keys and files; nothing happens if it is gone already.
+
+        Its flow run is noted, to be deleted in Prefect too.
+        """
+        run = sa.select(jobs.c.flow_run_id, jobs.c.id).where(jobs.c.id == job_id, jobs.c.flow_run_id > "")
         with writing(self._engine) as connection:
+            note = insert_into(connection, gone_runs).from_select(["flow_run_id", "job_id"], run)
+            connection.execute(note.on_conflict_do_nothing())
             forget(connection, "job", job_id)
             released = self._files.release(connection, job_id)
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))

@@ -314,6 +314,8 @@ LEASES: Migration = (
     """,
 )
 
+GONE_RUNS: Migration = ("CREATE TABLE gone_runs (flow_run_id TEXT NOT NULL PRIMARY KEY, job_id TEXT NOT NULL)",)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -331,6 +333,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     CALL_COUNTS,
     HOME,
     LEASES,
+    GONE_RUNS,
 )
 
 

@@ -143,6 +143,13 @@ job_leases = sa.Table(
     sa.Column("until", sa.Double, nullable=False),
 )
 
+gone_runs = sa.Table(
+    "gone_runs",
+    metadata,
+    sa.Column("flow_run_id", sa.Text, primary_key=True),
+    sa.Column("job_id", sa.Text, nullable=False),
+)
+
 
 def _entities(name: str, *columns: sa.Column[Any]) -> sa.Table:
     """Return a table of what users store by name, with some columns of its own."""

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
+from pyarrow.fs import FileSelector
 from pydantic import ValidationError
 
 from core.errors import NotFound, ResultsMissing, SpecInvalid, first_problem
@@ -478,13 +479,22 @@ class JobFolder:
             return None  # its shard was finished just now
 
     def remove(self) -> None:
-        """Remove the folder, which is out of sight at once; may be repeated after a crash."""
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self._tombstone)
+        """Remove the folder, which is out of sight at once; may be repeated after a crash, and by others meanwhile."""
+        self._bury()
         with suppress(FileNotFoundError):
             self.path.rename(self._tombstone)
-            shutil.rmtree(self._tombstone)
+        self._bury()
         self.objects.delete_folder(self.path)
+
+    def _bury(self) -> None:
+        while self._tombstone.exists():
+            with suppress(FileNotFoundError):  # another process was faster
+                shutil.rmtree(self._tombstone)
+
+    def size(self) -> int:
+        """Return the bytes of all that is in the folder."""
+        everything = FileSelector(self.objects.name(self.path), allow_not_found=True, recursive=True)
+        return sum(found.size or 0 for found in self.objects.filesystem.get_file_info(everything))
 
     def _write(self, kind: Kind, index: int, tables: Iterable[pa.Table]) -> None:
         self._publish_rows(self.file(kind, index), tables, SCHEMAS[kind])

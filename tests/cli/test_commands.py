@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import subprocess
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from cli.main import answer
 from cli.results import BadCondition, conditions
 from cli.specs import check_request, read_request
 from core.errors import SpecInvalid
-from core.job import random_id
+from core.job import random_id, utcnow
 from core.result import Summary
 from core.spec import EvaluationSpec
 from store.results.folder import JobFolder
@@ -175,3 +176,30 @@ def test_keys_that_a_file_names_by_variables_are_those_of_who_runs_it(tmp_path, 
     sent = read_request(file).body["spec"]
     assert sent["targets"] == [{"api_key": "sk-mine"}, {"api_key": "env:ABSENT"}]
     assert sent["tasks"][0]["dataset"]["rows"] == [{"token": "env:MINE"}]
+
+
+def ended(at, job: str) -> str:
+    long_ago = utcnow() - timedelta(days=40)
+    assert at.state.jobs.settle(job, status="completed", finished_at=long_ago)
+    return job
+
+
+def test_old_jobs_are_pruned_if_it_is_confirmed(at, job, capsys, monkeypatch):
+    monkeypatch.setenv("ASSAY_HOME", str(at.state.settings.home))
+    monkeypatch.setenv("ASSAY_DATABASE_URL", at.state.settings.jobs_url)
+    old = ended(at, job)
+    assert answer(["prune"]) == 2
+    assert capsys.readouterr().err.startswith("say what may go")
+    assert answer(["prune", "--older-than", "30d"]) == 2
+    assert "nobody is there to be asked" in capsys.readouterr().err
+    assert answer(["prune", "--older-than", "30d", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["dry_run"], [each["id"] for each in told["jobs"]]) == (True, [old])
+    assert told["bytes"] >= told["jobs"][0]["bytes"]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    assert answer(["prune", "--older-than", "30d"]) == 130
+    assert answer(["jobs", "show", old]) == 0
+    assert answer(["prune", "--older-than", "30d", "--yes"]) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith("1 job (")
+    assert answer(["jobs", "show", old]) == 2

@@ -18,6 +18,7 @@ from prefect.states import Cancelled, Completed, Failed, Running, Scheduled, Sus
 from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Count, Failure, Intent, Progress, Stage, utcnow
 from flows.control.status import OWN_PAUSE
+from flows.labels import job_tag
 from store.workspace import Workspace
 
 SAMPLES = 4
@@ -56,6 +57,7 @@ class Prefect:
         self.jobs: dict[UUID, str] = {}
         self.counts = Counter[UUID]()
         self.resumed: set[UUID] = set()
+        self.artifacts: dict[UUID, set[str]] = {}
         self.broken: dict[UUID, Exception] = {}
         self.refused: dict[str, Exception] = {}
         self.deployment: UUID | None = DEPLOYMENT
@@ -80,6 +82,9 @@ class Prefect:
 
     async def read_flow_runs(self, *, flow_run_filter: Any, limit: int) -> list[SimpleNamespace]:
         with self._answering():
+            if flow_run_filter.id is None:  # those with a job's tag
+                tags = flow_run_filter.tags.all_
+                return [SimpleNamespace(id=each) for each, job_id in self.jobs.items() if job_tag(job_id) in tags]
             wanted = flow_run_filter.id.any_
             for error in (self.broken[each] for each in wanted if each in self.broken):
                 raise error
@@ -104,6 +109,22 @@ class Prefect:
         assert force
         with self._answering():
             self.runs[self._known(run_id)] = state
+
+    async def read_artifacts(self, *, flow_run_filter: Any) -> list[SimpleNamespace]:
+        with self._answering():
+            found = (each for run_id in flow_run_filter.id.any_ for each in self.artifacts.get(run_id, ()))
+            return [SimpleNamespace(id=each) for each in found]
+
+    async def delete_artifact(self, artifact_id: str) -> None:
+        with self._answering():
+            for artifacts in self.artifacts.values():
+                artifacts.discard(artifact_id)
+
+    async def delete_flow_run(self, run_id: UUID) -> None:
+        with self._answering():
+            if run_id in self.broken:
+                raise self.broken[run_id]
+            del self.runs[self._known(run_id)]
 
     def resume(self, run_id: UUID) -> None:
         """Start a suspended run again; Prefect refuses it for any other."""

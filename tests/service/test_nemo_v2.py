@@ -80,21 +80,22 @@ def test_a_job_goes_from_its_creation_to_its_scores(served, endpoint, spec):
     assert len(endpoint.calls) == 3 * 12
 
 
-def test_the_flow_run_is_named_by_the_job_and_shows_its_shards(served, spec):
+def test_the_flow_run_is_named_by_the_job_and_a_small_one_has_one_task_run(served, spec):
     spec["config"] |= {"name": "sums", "namespace": "org"}
     job_id = served.create(spec, namespace="team")
     assert served.wait(job_id).status == "completed"
     by_name = {"flow_runs": {"name": {"any_": [f"org/sums-{job_id[-6:]}"]}}}
 
-    def task_runs() -> dict[str, str]:
+    def task_runs() -> list[tuple[str, str, str]]:
         found = served.ask_prefect("POST", "/task_runs/filter", by_name).json()
-        return {run["name"]: run["state_type"] for run in found}
+        return [(run["name"], run["state_type"], run["state"] and run["state"]["message"]) for run in found]
 
     (run,) = served.ask_prefect("POST", "/flow_runs/filter", by_name).json()
     assert run["state_type"] == "COMPLETED"
     assert set(run["tags"]) >= {"nemo-v2", "namespace:team", "config:org/sums", "model:m"}
     assert run["parameters"] == {"job_id": job_id}
-    until("the end of both task runs", lambda: task_runs() == {"generate-0": "COMPLETED", "judge-0": "COMPLETED"})
+    told = "generate: 12 samples · calls: 12 answered; judge: 12 samples · calls: 24 answered · scores: 48 scored"
+    until("the end of its task run", lambda: task_runs() == [("generate-and-judge", "COMPLETED", told)])
 
 
 def test_a_data_task_scores_rows_without_asking_a_target(served, endpoint):

@@ -116,18 +116,18 @@ def test_what_is_not_stored_fails_the_job_with_its_name(served, prefect):
 def test_the_task_run_of_a_shard_says_what_it_came_to_and_is_red_if_nothing_answered(served, prefect, endpoint):
     def script(call):
         number = int(last_content(call["body"]).split()[1])
-        return failure(400, f"no {'x' * number}") if number >= 25 else by_default(call)
+        return failure(400, f"no {'x' * number}") if number >= 75 else by_default(call)
 
     endpoint.script = script
-    run_id = prefect.start("evaluation", **store_pair(served, endpoint, "shards", 30), name="red", parallelism=1)
+    run_id = prefect.start("evaluation", **store_pair(served, endpoint, "shards", 100), name="red", parallelism=1)
     ended = served.wait(job_of(served, run_id))
     assert (ended.status, prefect.run(run_id)["name"]) == ("completed", f"red-{ended.id[-6:]}")
-    runs = until("four task runs to end", lambda: prefect.ended_tasks(run_id, 4))
+    runs = until("eight task runs to end", lambda: prefect.ended_tasks(run_id, 8))
     assert runs == {
-        "generate-0": ("COMPLETED", "25 samples · calls: 25 answered"),
-        "generate-1": ("FAILED", "5 samples · calls: 5 error"),
-        "judge-0": ("COMPLETED", "25 samples · scores: 25 scored"),
-        "judge-1": ("COMPLETED", "5 samples · scores: 5 target_error"),
+        **{f"generate-{n}": ("COMPLETED", "25 samples · calls: 25 answered") for n in range(3)},
+        "generate-3": ("FAILED", "25 samples · calls: 25 error"),
+        **{f"judge-{n}": ("COMPLETED", "25 samples · scores: 25 scored") for n in range(3)},
+        "judge-3": ("COMPLETED", "25 samples · scores: 25 target_error"),
     }
     assert [run["state_type"] for run in prefect.runs("evaluation") if run["id"] == run_id] == ["COMPLETED"]
 

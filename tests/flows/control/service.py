@@ -22,6 +22,7 @@ from flows.control import dispatch as dispatching
 from flows.control import reconcile, troubles, watch
 from flows.control.dispatch import dispatch
 from flows.control.loop import go_round
+from flows.control.prune import delete_runs
 from flows.control.publish import Publisher
 from flows.control.reconcile import POLL_INTERVAL_S, Reconciler
 from flows.control.troubles import Troubles
@@ -66,6 +67,7 @@ class Service:
         steps = {
             "a look": partial(self.reconciler.look, client),
             "dispatch": partial(dispatch, client, self.workspace, DEPLOYMENT, self.reconciler, self.troubles),
+            "deleting runs": partial(delete_runs, client, self.workspace, self.troubles),
         }
         with suppress(httpx.TransportError):
             asyncio.run(go_round(steps, self.troubles))
