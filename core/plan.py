@@ -4,6 +4,7 @@ Resolve writes it once as `manifest.json`; every later stage and every restart r
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -42,7 +43,8 @@ class DatasetDigest(Frozen):
 class Manifest(Frozen):
     """All that a job's later stages need to know; no secrets.
 
-    `notes` are added as the job is carried out: what was not done to the letter.
+    `notes` are added as the job is carried out: what was not done to the letter. In how many `blocks` that is done,
+    each by an engine of its own, is settled as it begins.
     """
 
     job_id: str
@@ -52,6 +54,12 @@ class Manifest(Frozen):
     shards: tuple[Shard, ...]
     datasets: tuple[DatasetDigest, ...]
     notes: tuple[str, ...] = ()
+    blocks: int | None = None
+
+    @property
+    def cut(self) -> tuple[tuple[Shard, ...], ...]:
+        """The shards of each block."""
+        return cut_blocks(self.shards, self.blocks or 1)
 
 
 def shard_size(samples: int, stages: int, trials: int = 1) -> int:
@@ -84,6 +92,31 @@ def _spans(samples: int, size: int, row_bytes: Sequence[int]) -> Iterator[tuple[
             start, total = number, 0
         total += added
     yield start, samples
+
+
+def cut_blocks(shards: Sequence[Shard], count: int) -> tuple[tuple[Shard, ...], ...]:
+    """Cut shards into at most so many blocks, each of about as many samples."""
+    count = min(count, len(shards)) or 1
+    whole, before, blocks = sum(map(len, shards)), 0, [list[Shard]() for _ in range(count)]
+    for position, shard in enumerate(shards):
+        middle = (2 * before + len(shard)) * count // (2 * whole) if whole else 0
+        # Where shards are uneven, those that are left are enough for the blocks that are.
+        least, most = count - (len(shards) - position), position
+        blocks[max(least, min(middle, most, count - 1))].append(shard)
+        before += len(shard)
+    return tuple(tuple(block) for block in blocks if block)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One of `count` parts of a bound, which together are all of it."""
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, bound: int) -> int:
+        """Return the part; at least 1 where the bound is no less than the parts."""
+        return bound * (self.index + 1) // self.count - bound * self.index // self.count
 
 
 def has_room(in_flight: Iterable[int], parallelism: int, trials: int = 1) -> bool:

@@ -151,6 +151,8 @@ class Settings(BaseSettings):
     max_answer: Annotated[int, Field(ge=1)] = 8_000_000
     work_pool: str = "assay"
     strict_columns: bool = False
+    blocks: Annotated[int, Field(ge=1, le=256)] = 1
+    block_samples: Annotated[int, Field(ge=1)] = 1000
     task_runner: Literal["threads", "dask"] = "threads"
     dask_address: str | None = None
     prune_older_than: Annotated[timedelta | None, BeforeValidator(_age)] = None

@@ -21,12 +21,10 @@ from prefect.exceptions import ObjectAlreadyExists
 from core.settings import Settings, ending_if_misconfigured, read_settings
 from flows.evaluate import evaluate
 from flows.form import JOB_SCHEMA, form_schema
+from flows.labels import job_deployment
 from flows.worker.worker import AssayWorker
 
 ENTRYPOINT: Final = "flows.evaluate.evaluate"
-
-JOB_DEPLOYMENT: Final = "job-{pool}"
-"""The deployment whose runs the API starts, by job id; services that share a Prefect server differ in their pools."""
 
 INTERNAL: Final = "internal"
 """The tag of what is not for people."""
@@ -79,7 +77,7 @@ async def set_up(client: PrefectClient, settings: Settings) -> Deployed:
     flow_id = await client.create_flow(evaluate)
     deployment = await client.create_deployment(
         flow_id=flow_id,
-        name=JOB_DEPLOYMENT.format(pool=settings.work_pool),
+        name=job_deployment(settings.work_pool),
         description="One evaluation job, by its id. Started by the API.",
         work_pool_name=settings.work_pool,
         entrypoint=ENTRYPOINT,

@@ -25,6 +25,7 @@ from core.result import Summary
 from core.settings import read_settings
 from core.spec import EvaluationSpec
 from flows.artifacts import publish_failure, publish_results
+from flows.blocks import blocks_of, carry_out_block_run, carry_out_blocks
 from flows.control.finish import settled
 from flows.control.status import OWN_PAUSE
 from flows.form import (
@@ -87,6 +88,7 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
     *,
     spec: SkipJsonSchema[EvaluationSpec | None] = None,
     job_id: SkipJsonSchema[str | None] = None,
+    block: SkipJsonSchema[int | None] = None,
 ) -> list[Summary] | State[Any]:
     """Carry out one evaluation job: resolve, generate, judge, aggregate.
 
@@ -106,6 +108,7 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
             hold them, env:NAME, as far as ASSAY_KEY_VARIABLES lists these.
         spec: A specification, where the flow is called directly.
         job_id: The job to carry out, where there is one already.
+        block: The block of its shards to carry out, for the run that carries out the job.
     """
     on_its_own = deployment.id is None
     if spec is not None and not on_its_own:
@@ -126,6 +129,8 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
             job = workspace.jobs.get(job_id)
         if job.status in TERMINAL:
             return as_it_ended(job)
+        if block is not None:
+            return await asyncio.to_thread(carry_out_block_run, workspace, job, block)
         try:
             with settled(workspace, job) if on_its_own else nullcontext():
                 return await carry_out_job(workspace, job)
@@ -168,7 +173,10 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
     engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=get_run_logger().info)
     with engine.engaged(), engine.failing(), suppress(Stopped):
         await patiently(resolve_job, engine)
-        await asyncio.to_thread(generate_and_judge, engine)
+        if engine.settle_blocks(blocks_of(engine)) <= 1 or deployment.id is None:
+            await asyncio.to_thread(generate_and_judge, engine, engine.manifest.shards)
+        else:
+            await carry_out_blocks(engine)
         if not engine.stop:
             summaries = await patiently(aggregate, engine)
             await publish_results(await asyncio.to_thread(findings, engine, summaries, began_at))

@@ -101,7 +101,14 @@ JOB_SCHEMA: Final[JsonDict] = {
             "description": "The job to carry out, which the API has recorded.",
             "examples": ["job-0a1b2c3d4e5f6g7h8i9j0k"],
             "position": 0,
-        }
+        },
+        "block": {
+            "title": "block",
+            "type": "integer",
+            "minimum": 0,
+            "description": "The block of its shards to carry out, for the run that carries out the job.",
+            "position": 1,
+        },
     },
     "required": ["job_id"],
     "additionalProperties": False,

@@ -11,6 +11,11 @@ from flows.register import job_id_of
 LONGEST_NAME: Final = 100
 
 
+def job_deployment(pool: str) -> str:
+    """Return the deployment whose runs the API starts, by job id; services on one Prefect server differ in pools."""
+    return f"job-{pool}"
+
+
 def run_name(job: Job | OpenJob) -> str:
     """Return the name of a job's run: what the job is called, or what it is about, and the end of its id."""
     end = job.id[-SHORT_ID:]

@@ -24,7 +24,7 @@ from tasks.judge import judge_shard
 from tasks.shard_end import ShardEnd
 
 SMALL: Final = 100
-"""A job of fewer samples has one task run: each costs Prefect as much as ten calls, and 20 kB."""
+"""Fewer samples have one task run: each costs Prefect's server some 30 ms."""
 
 RETRY_DELAYS_S: Final = [1.0, 5.0]
 """Before the second and the last attempt at a shard."""
@@ -46,18 +46,17 @@ class Staged(Protocol):
 CARRIED_OUT: Final[Mapping[Stage, Staged]] = {"generate": generate_shard, "judge": judge_shard}
 
 
-def generate_and_judge(engine: Engine) -> None:
-    """Run the shards through both stages, as many at a time as keep the job's calls in flight.
+def generate_and_judge(engine: Engine, shards: Sequence[Shard]) -> None:
+    """Run shards through both stages, as many at a time as keep the engine's calls in flight.
 
     A shard is judged as soon as it is generated. Raises what a shard raised.
     """
-    shards = engine.manifest.shards
     samples = sum(map(len, shards))
     engine.say(f"{samples} samples in {len(shards)} shard{'' if len(shards) == 1 else 's'}")
     submit = _submit_whole if samples < SMALL else _submit_each
     futures: list[PrefectFuture[Any]] = []
     try:
-        submit(engine, futures)
+        submit(engine, shards, futures)
     except Pause:  # the run was suspended in Prefect, which lets it go no further
         engine.pause()
     except BaseException:
@@ -79,15 +78,14 @@ def _has_ended(state: State[Any]) -> bool:
     return state.is_completed() or state.name == UNANSWERED
 
 
-def _submit_whole(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
+def _submit_whole(engine: Engine, shards: Sequence[Shard], futures: list[PrefectFuture[Any]]) -> None:
     """Submit all shards as one."""
-    shards = engine.manifest.shards
     future = both.submit(engine, shards, STAGES)
     futures.append(future)
     future.add_done_callback(partial(_note_passed, engine, [(stage, each) for stage in STAGES for each in shards]))
 
 
-def _submit_each(engine: Engine, futures: list[PrefectFuture[Any]]) -> None:
+def _submit_each(engine: Engine, shards: Sequence[Shard], futures: list[PrefectFuture[Any]]) -> None:
     """Submit the shards, each once there is room for it, and note what is submitted in `futures`."""
     in_hand = InHand(engine.parallelism, engine.manifest.spec.params.trials)
     for shard in shards:

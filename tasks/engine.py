@@ -4,17 +4,18 @@ import asyncio
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args
+from uuid import uuid4
 
 from core.counted import Tally
 from core.endpoint import Endpoint, Prompt
 from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed
 from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
 from core.metric import Judge
-from core.plan import Manifest, Shard
+from core.plan import Manifest, Shard, Share
 from core.result import Call, CallKey
 from core.settings import read_settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
@@ -38,6 +39,8 @@ STORAGE_DELAYS_S: Final = (1.0, 5.0)
 Stop = Literal["pause", "fail", "cancel"]
 """Why a job is to stop; where there are two reasons, the later one in this list holds."""
 
+WHOLE: Final = Share()
+
 STOPS: Final[tuple[Stop, ...]] = get_args(Stop)
 
 
@@ -49,9 +52,20 @@ class Engine:
     """Holds a job while its stages run: journals, limits, progress and the user's intent."""
 
     def __init__(
-        self, workspace: Workspace, job: Job, *, attempt: int, worker: str, tell: Callable[[str], object]
+        self,
+        workspace: Workspace,
+        job: Job,
+        *,
+        attempt: int,
+        worker: str,
+        tell: Callable[[str], object],
+        share: Share = WHOLE,
+        hold: str | None = None,
     ) -> None:
-        """Take up `job`; nothing is written before `engaged` is entered. `tell` gets what `say` is told."""
+        """Take up `job`, or a `share` of its bounds; nothing is written before `engaged` or `joined` is entered.
+
+        `tell` gets what `say` is told. `hold` names the hold on the job of the engine that this one is to visit.
+        """
         if job.spec is None:
             raise SpecInvalid(f"job {job.id} has no specification: it was not to be carried out")
         settings = workspace.settings
@@ -63,9 +77,9 @@ class Engine:
         self.log: JobLog
         self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
         self.unrecorded: defaultdict[tuple[Stage, Shard], list[Call]] = defaultdict(list)
-        self.parallelism = self.spec.params.parallelism or settings.parallelism
+        self.parallelism = share.of(self.spec.params.parallelism or settings.parallelism)
         self._limit = JobLimit(self.parallelism)
-        self._limits = own_limits(self.spec)
+        self._limits = own_limits(self.spec, share)
         self.at_once = max(self.parallelism, *(limit.free for limit in self._limits.values()), 1)
         """Calls that may be made at once to a model."""
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
@@ -78,8 +92,9 @@ class Engine:
         """What its calls came to, beside their records: it is reported for all jobs together."""
         self._notes: dict[tuple[str, ...], str] = {}
         self._attempt = attempt
+        self._hold = hold or uuid4().hex
         self._worker = worker
-        self._tell = tell
+        self.tell = tell
         self._keys: dict[str, str] = {}
         self._manifest: Manifest | None = None
         self._journals: set[Journal | SegmentedJournal] = set()
@@ -98,37 +113,81 @@ class Engine:
 
         What the user wants is heard before the first call, and the folder is let go after the last.
         """
-        with self.folder.held(), closing(self.folder.open_log()) as self.log:
+        with self.folder.held(self._hold), closing(self.folder.open_log()) as self.log:
             self._began_at = utcnow()
             self._report_first()
-            reporter = threading.Thread(target=self._keep_reporting, name=f"report-{self.job.id}", daemon=True)
-            reporter.start()
+            reporter = self._start_reporting("report")
             try:
                 yield
             finally:
-                self.loop.run(self._cease())
-                self._done.set()
-                reporter.join()
-                with suppress(StorageFailed):  # what matters was reported as it came about
-                    self._report()
-                    self._add_up()
+                self._end(reporter)
+
+    @contextmanager
+    def joined(self, block: int) -> Iterator[bool]:
+        """Work on a block of the job, beside the engine that holds it; gives whether no other engine does.
+
+        Raises ResultsMissing if the job is not resolved in what this process sees of the results.
+        """
+        with self.folder.joined(block) as is_ours, closing(self.folder.open_log()) as self.log:
+            if is_ours:
+                self._begin_visit()
+                reporter = self._start_reporting("heed")
+            try:
+                yield is_ours
+            finally:
+                if is_ours:
+                    self._end(reporter)
 
     def visit(self) -> None:
-        """Work beside the engine that holds the job, in another process; that one reports.
+        """Work beside the engine that holds the job, in another process, as long as it does; that one reports.
 
-        Raises ResultsMissing if the job is not resolved.
+        Raises ResultsMissing if this process sees other results than that engine.
         """
+        if not self.folder.is_held(self._hold):
+            raise ResultsMissing(f"the engine of job {self.job.id} is gone, or has its results in another ASSAY_HOME")
+        with ExitStack() as visit:
+            visit.enter_context(self.folder.shared())
+            self.log = visit.enter_context(closing(self.folder.open_log()))
+            self._begin_visit()
+            left = visit.pop_all()
+        threading.Thread(target=self._keep_visiting, args=(left,), name=f"visit-{self.job.id}", daemon=True).start()
+
+    def _keep_visiting(self, visit: ExitStack) -> None:
+        """Heed what is wanted until the engine that holds the job lets go, and then let go, too."""
+        with visit:
+            while self.folder.is_held(self._hold) and not self._done.wait(REPORT_INTERVAL_S):
+                self._report_once()
+            self._halt("cancel")
+            self.loop.run(self._cease())
+            self._report_once()
+
+    def _begin_visit(self) -> None:
         manifest = self.folder.read_manifest()
         if manifest is None:
-            raise ResultsMissing(f"job {self.job.id} has no manifest for its shards")
+            raise ResultsMissing(
+                f"job {self.job.id} has no manifest for its shards, where this process looks for results"
+            )
         self.manifest = manifest
-        self.log = self.folder.open_log()
         self._visits = True
-        threading.Thread(target=self._keep_reporting, name=f"heed-{self.job.id}", daemon=True).start()
+        self._report_first()
 
-    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[str, int, str]]:
+    def _start_reporting(self, name: str) -> threading.Thread:
+        reporter = threading.Thread(target=self._keep_reporting, name=f"{name}-{self.job.id}", daemon=True)
+        reporter.start()
+        return reporter
+
+    def _end(self, reporter: threading.Thread) -> None:
+        """Let no call be in flight, and report for the last time."""
+        self.loop.run(self._cease())
+        self._done.set()
+        reporter.join()
+        with suppress(StorageFailed):  # what matters was reported as it came about
+            self._report()
+            self._add_up()
+
+    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[str, int, str, str]]:
         """Have a process that a task runner sends this engine to open one of its own."""
-        return visiting, (self.job.id, self._attempt, self._worker)
+        return visiting, (self.job.id, self._attempt, self._worker, self._hold)
 
     @contextmanager
     def failing(self) -> Iterator[None]:
@@ -171,6 +230,13 @@ class Engine:
             if shard.index in finished
         }
         self._manifest = manifest
+
+    def settle_blocks(self, count: int) -> int:
+        """Return in how many blocks the job is carried out: up to `count`, unless that was settled before."""
+        if self.manifest.blocks is None and count > 1:
+            self._manifest = self.manifest.model_copy(update={"blocks": count})
+            self.folder.write_manifest(self._manifest)
+        return len(self.manifest.cut)
 
     def task(self, shard: Shard) -> TaskSpec:
         """Return the task a shard belongs to."""
@@ -282,7 +348,15 @@ class Engine:
         """Log a step of the job, in its folder and where the run is watched."""
         message = self._masked(message)
         self.log.write(message)
-        self._tell(message)
+        self.tell(message)
+
+    def note_passed(self) -> None:
+        """Count what other engines have carried out."""
+        for stage in STAGES:
+            finished = self.folder.finished(stage)
+            for shard in self.manifest.shards:
+                if shard.index in finished:
+                    self.passed(stage, shard, len(shard))
 
     def read(self, task: str, rows: int) -> None:
         """Take note of how many rows of a task's dataset were read so far."""
@@ -311,12 +385,15 @@ class Engine:
 
     def _keep_reporting(self) -> None:
         while not self._done.wait(REPORT_INTERVAL_S):
-            for step in (self._sync, self._report, self._add_up):
-                try:
-                    step()
-                except Exception as error:
-                    # What fails is tried again in a second; the calls are in the journals.
-                    self.log.write(self._masked(f"Could not report: {error}"), level="ERROR")
+            self._report_once()
+
+    def _report_once(self) -> None:
+        for step in (self._sync, self._report, self._add_up):
+            try:
+                step()
+            except Exception as error:
+                # What fails is tried again in a second; the calls are in the journals.
+                self.log.write(self._masked(f"Could not report: {error}"), level="ERROR")
 
     def _sync(self) -> None:
         with self._lock:
@@ -396,16 +473,22 @@ class Engine:
 
 
 @cache
-def visiting(job_id: str, attempt: int, worker: str) -> Engine:
-    """Return this process's engine for a job that an engine in another process holds, opened once."""
+def visiting(job_id: str, attempt: int, worker: str, hold: str) -> Engine:
+    """Return this process's engine for a job that an engine in another process holds, opened once for each `hold`."""
     workspace = Workspace.open(read_settings())
-    engine = Engine(workspace, workspace.jobs.get(job_id), attempt=attempt, worker=worker, tell=lambda _: None)
+    job = workspace.jobs.get(job_id)
+    engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=lambda _: None, hold=hold)
     engine.visit()
     return engine
 
 
-def own_limits(spec: EvaluationSpec) -> dict[tuple[str, str], JobLimit]:
+def own_limits(spec: EvaluationSpec, share: Share = WHOLE) -> dict[tuple[str, str], JobLimit]:
     """Return a limit for each model that has a bound of its own: targets by ("", name), judges by (task, name)."""
+    return {model: JobLimit(share.of(bound)) for model, bound in own_bounds(spec).items()}
+
+
+def own_bounds(spec: EvaluationSpec) -> dict[tuple[str, str], int]:
+    """Return the bounds of the models that have one of their own."""
     targets = {("", target.name): target.parallelism for target in spec.targets if isinstance(target, ModelTarget)}
     judges = {
         (task.name, metric.name): metric.parallelism
@@ -413,4 +496,4 @@ def own_limits(spec: EvaluationSpec) -> dict[tuple[str, str], JobLimit]:
         for metric in task.metrics
         if isinstance(metric, Judge)
     }
-    return {model: JobLimit(parallelism) for model, parallelism in (targets | judges).items() if parallelism}
+    return {model: parallelism for model, parallelism in (targets | judges).items() if parallelism}

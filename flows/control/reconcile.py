@@ -128,7 +128,7 @@ class Reconciler:
             await revive(client, self._workspace, job, run_id, watch, report)
             return
         status = next_status(job.status, watch.run, job.intent)
-        if status in AT_REST and status != job.status and await asyncio.to_thread(folder.is_held):
+        if status in AT_REST and status != job.status and await asyncio.to_thread(folder.is_occupied):
             await self._have_stopped(job, status)
         else:
             await self._record(job, watch, status)

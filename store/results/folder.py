@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -79,6 +80,9 @@ class OutputCount(NamedTuple):
 CHECKED_BYTES: Final = 200_000_000
 """What is looked through before something is sent takes a fifth of a second."""
 
+LOOKS: Final = 5
+LOOK_S: Final = 0.02
+
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
 """What a shard has once it has passed a stage; written last."""
 
@@ -102,6 +106,7 @@ class JobFolder:
         self.path = results / f"{JOB_FOLDER}{job_id}"
         self._tombstone = results / f".deleted-{job_id}"
         self._lock = self.path / ".lock"
+        self._joint = self.path / ".blocks"
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same folder, by whomever it was named."""
@@ -127,16 +132,20 @@ class JobFolder:
         return self.path / "log.jsonl"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, name: str = "") -> Iterator[None]:
         """Hold the folder while an engine works in it; waits, blocking the thread, for another to let go.
 
-        Raises NotFound if the folder was removed meanwhile.
+        By the `name` of the hold engines in other processes know that they see the same folder. Raises NotFound if the
+        folder was removed meanwhile.
         """
         descriptor = self._open_lock()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not self._is_lock(descriptor):
                 raise NotFound(f"job {self.job_id} was deleted while another engine worked on it")
+            with suppress(OSError):  # on a full disk nobody else can tell by the name, and then does not join in
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, name.encode(), 0)
             self._tidy()
             yield
         finally:
@@ -150,20 +159,54 @@ class JobFolder:
         """
         descriptor = self._open_lock()
         try:
-            yield _locks_at_once(descriptor, fcntl.LOCK_EX) and self._is_lock(descriptor)
+            is_vacant = _locks_at_once(descriptor, fcntl.LOCK_EX) and self._is_lock(descriptor)
+            yield is_vacant and not self.is_joined()
         finally:
             os.close(descriptor)
 
-    def is_held(self) -> bool:
-        """Whether an engine holds the folder now."""
-        try:
-            descriptor = os.open(self._lock, os.O_RDONLY)
-        except FileNotFoundError:
+    @contextmanager
+    def joined(self, block: int) -> Iterator[bool]:
+        """Work on a block of shards, whether the folder is held or not; gives whether no other engine does.
+
+        Raises NotFound if the folder was removed meanwhile.
+        """
+        with self.shared(), _opened(self._lock_of(block)) as alone:
+            yield _locks_soon(alone)
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Keep the folder from being taken for vacant, as several engines may. Raises NotFound as `joined` does."""
+        with _opened(self._joint) as together:
+            fcntl.flock(together, fcntl.LOCK_SH)
+            if not os.path.samestat(os.fstat(together), self._joint.stat()):
+                raise NotFound(f"job {self.job_id} was deleted while another engine worked on it")
+            yield
+
+    def is_joined(self, block: int | None = None) -> bool:
+        """Whether an engine works on a block of shards now, or on that one."""
+        if block is None:
+            return _is_locked(self._joint, fcntl.LOCK_EX)  # which several share
+        return _is_locked(self._lock_of(block), fcntl.LOCK_SH)
+
+    def wait_until_left(self) -> None:
+        """Wait until no engine works on a block of shards."""
+        with _opened(self._joint) as together:
+            fcntl.flock(together, fcntl.LOCK_EX)
+
+    def is_occupied(self) -> bool:
+        """Whether any engine works in the folder now."""
+        return self.is_held() or self.is_joined()
+
+    def _lock_of(self, block: int) -> Path:
+        return self.path / f".block-{block:03}"
+
+    def is_held(self, name: str | None = None) -> bool:
+        """Whether an engine holds the folder now, by that name if one is given."""
+        if not _is_locked(self._lock, fcntl.LOCK_SH):
             return False
-        try:
-            return not _locks_at_once(descriptor, fcntl.LOCK_SH)
-        finally:
-            os.close(descriptor)
+        with suppress(FileNotFoundError):
+            return name is None or self._lock.read_text(encoding="utf-8") == name
+        return False
 
     def file(self, kind: Kind, index: int) -> Path:
         """Return where a shard's rows of a kind other than calls lie, or with index 0 the summaries."""
@@ -541,7 +584,9 @@ class JobFolder:
             return False
 
     def _tidy(self) -> None:
-        """Remove what an engine left that was killed between two steps."""
+        """Remove what an engine left that was killed between two steps, once no other is between two."""
+        if self.is_joined():
+            return
         for temporary in (*self.path.glob("*/.*.tmp"), *self.path.glob(".manifest.json.*.tmp")):
             temporary.unlink(missing_ok=True)
         if not self.objects.exists(self.manifest_path):
@@ -563,6 +608,39 @@ def job_ids(results: Path, objects: Objects = DISK) -> list[str]:
 
 def _samples(shard: Shard) -> range:
     return range(shard.start, shard.stop)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError as error:
+        raise NotFound(f"{place(path.parent)} is gone, or another process has it elsewhere") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked(path: Path, kind: int) -> bool:
+    """Whether somebody holds a lock that a lock of a kind could not stand beside."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _locks_at_once(descriptor, kind)
+    finally:
+        os.close(descriptor)
+
+
+def _locks_soon(descriptor: int) -> bool:
+    """Lock what somebody may look at now, and nobody may hold; whether it was had."""
+    for _ in range(LOOKS):
+        if _locks_at_once(descriptor, fcntl.LOCK_EX):
+            return True
+        time.sleep(LOOK_S)
+    return False
 
 
 def _locks_at_once(descriptor: int, kind: int) -> bool:

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.plan import MAX_TASK_RUNS, Shard, cut_shards, has_room, shard_size
+from core.plan import MAX_TASK_RUNS, Shard, Share, cut_blocks, cut_shards, has_room, shard_size
 
 tasks = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(1, 100_000), min_size=1, max_size=3)
 
@@ -63,3 +63,24 @@ def test_shards_of_large_rows_have_fewer_of_them() -> None:
         ("b", 25, 50),
         ("b", 50, 60),
     ]
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=90), st.integers(1, 20))
+def test_blocks_hold_every_shard_once_and_in_order(sizes: list[int], count: int) -> None:
+    shards = [Shard(index=n, task="task", start=0, stop=size) for n, size in enumerate(sizes)]
+    blocks = cut_blocks(shards, count)
+    assert [shard for block in blocks for shard in block] == shards
+    assert all(blocks)
+    assert len(blocks) <= count
+
+
+def test_blocks_have_about_as_many_samples() -> None:
+    blocks = cut_blocks(cut_shards({"a": 20_000, "b": 4_000}, 2), 4)
+    assert [sum(map(len, block)) for block in blocks] == [6_000, 6_000, 6_000, 6_000]
+
+
+@given(st.integers(1, 4096), st.integers(1, 256))
+def test_the_shares_of_a_bound_are_all_of_it(bound: int, count: int) -> None:
+    shares = [Share(index, count).of(bound) for index in range(count)]
+    assert sum(shares) == bound
+    assert max(shares) - min(shares) <= 1

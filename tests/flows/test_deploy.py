@@ -33,7 +33,7 @@ def test_the_entrypoint_is_the_flow() -> None:
 def test_parameters_of_deployments_are_fields_of_the_form() -> None:
     for form in FORMS:
         assert form.parameters.keys() <= form_schema(evaluate)["properties"].keys()
-    assert JOB_SCHEMA["properties"].keys() == {"job_id"}
+    assert JOB_SCHEMA["properties"].keys() == {"job_id", "block"}
 
 
 def test_services_on_one_prefect_server_have_deployments_of_their_own() -> None:

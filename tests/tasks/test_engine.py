@@ -370,3 +370,27 @@ def test_a_finished_shard_counts_as_done_from_the_start_of_the_next_attempt(lab:
     assert lab.progress(job).counts["qa"] == {"generate": Count(25, 30), "judge": Count(25, 30)}
     assert len(lab.model.calls) == len(first)
     assert not lab.workspace.folder(job.id).is_finished("generate", second)
+
+
+def test_a_visiting_engine_lets_go_with_the_one_that_holds_the_job_and_another_visits_the_next(lab: Lab) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(30), CORRECT))
+    folder = lab.workspace.folder(job.id)
+
+    def visit(engine: Engine) -> Engine:
+        _, (_, attempt, worker, hold) = engine.__reduce__()
+        other = Engine(lab.workspace, job, attempt=attempt, worker=worker, tell=lab.said.append, hold=hold)
+        other.visit()
+        return other
+
+    with lab.engaged(job) as engine:
+        first = visit(engine)
+        generate_shard(first, engine.manifest.shards[0], final=True)
+        assert folder.is_joined()
+    until("the visitor to let go", lambda: not folder.is_joined())
+    with pytest.raises(ResultsMissing, match="another ASSAY_HOME"):
+        visit(engine)
+    with lab.engaged(job) as again:
+        second = visit(again)
+        assert second.stop is None
+        generate_shard(second, again.manifest.shards[1], final=True)
+    assert len(lab.model.calls) == 30
