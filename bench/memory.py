@@ -103,7 +103,9 @@ def measure(asked: Sequence[Case]) -> tuple[list[Figures], list[str]]:
                 measured.append(_figures(case, running, settings, endpoint))
         except (httpx.HTTPError, TimeoutError, RuntimeError) as error:
             failures.append(f"{case.label}: {type(error).__name__}: {error}")
-        print(measured[-1] if measured else failures[-1], file=sys.stderr, flush=True)
+            print(f"FAILED: {failures[-1]}", file=sys.stderr, flush=True)
+        else:
+            print(measured[-1], file=sys.stderr, flush=True)
     return measured, failures
 
 
