@@ -17,7 +17,7 @@ SEQUENCES ?= 170
 SEED ?= 1
 WORKERS ?= 1
 
-.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test fault-test life-test http-test secrets-test isolation-test create-test many-test race-test storage-test stats-test scale-test attack-test
+.PHONY: install demo serve deploy docs test test-slow test-clients test-postgres test-wheel prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test fault-test life-test http-test secrets-test isolation-test bounds-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
 install: .venv/installed
 
@@ -165,6 +165,12 @@ isolation-test: install
 create-test: install
 	$(BIN)/python -m bench.creates --write RELIABILITY.md
 
+# Bounds of a model over two processes, in SQLite, Postgres and Redis, counted at the socket.
+bounds-test: install
+	-ls /usr/lib/postgresql/*/bin/pg_ctl || apt-get install -y -qq postgresql
+	-command -v redis-server || apt-get install -y -qq --no-install-recommends redis-server
+	$(BIN)/python -m bench.bounds --write RELIABILITY.md
+
 # Many jobs at a rate: how late their statuses are, and how slow the lists.
 many-test: install
 	$(BIN)/python -m bench.many --write RELIABILITY.md
@@ -178,6 +184,7 @@ scale-test: install .venv/objects/installed
 	-ls /usr/lib/postgresql/*/bin/pg_ctl || apt-get install -y -qq postgresql
 	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.objects \
 		$(BIN)/python -m bench.apart --seed $(SEED) --write RELIABILITY.md
+	$(MAKE) bounds-test
 
 .venv/objects/installed: tests/object_server.txt .venv/installed
 	$(PYTHON) -m venv .venv/objects

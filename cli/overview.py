@@ -72,6 +72,8 @@ def _fields(job: JsonDict, now: datetime) -> Iterator[tuple[str, str]]:
     for task, stages in job["progress"].items():
         told = (f"{stage} {count['done']:,} of {count['total']:,}" for stage, count in stages.items())
         yield f"task {task}", ", ".join(told)
+    for bound in job["bounds"]:
+        yield "calls to", bound
 
 
 def _time(text: str | None) -> datetime | None:

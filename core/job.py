@@ -61,7 +61,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the engine last reported of a job; `counts` is by task and stage."""
+    """What the engine last reported of a job; `counts` is by task and stage, `bounds` say what holds up its calls."""
 
     job_id: str
     attempt: int
@@ -71,6 +71,7 @@ class Progress:
     results_ready_at: datetime | None = None
     failure: Failure | None = None
     began_at: datetime | None = None
+    bounds: tuple[str, ...] = ()
 
     @property
     def worked_s(self) -> float:

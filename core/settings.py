@@ -88,7 +88,7 @@ def _default_hubs() -> tuple[str, ...]:
 
 
 class ModelSettings(BaseModel):
-    """Where one model lives, how it is asked there, and its bounds over all jobs of a process.
+    """Where one model lives, how it is asked there, and its bounds over all processes.
 
     `headers` go with each request; a value of the form `env:NAME` is that of a variable. Certificates are verified by
     the authorities in `ca_file` besides the public ones. `api_version` is that of Azure's routes. Prices are of a
@@ -104,6 +104,7 @@ class ModelSettings(BaseModel):
     ca_file: Path | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[float, Field(ge=1)] | None = None
     price_per_million_input: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     price_per_million_output: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
@@ -131,6 +132,7 @@ class Settings(BaseSettings):
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     database_url: str | None = None
     store: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/[\w.-]+)*/?$")] | None = None
+    redis_url: SecretStr | None = None
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     secret_key: SecretStr | None = None
     default_endpoint: HttpUrl | None = None
@@ -163,6 +165,17 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.absolute()
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _is_of_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        if not re.match(r"(rediss?|unix)://[^\s]", url.get_secret_value()):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        if not find_spec("redis"):
+            raise ValueError("it needs the extra: pip install 'assay-evals[redis]'")
+        return url
 
     @field_validator("hubs", mode="after")
     @classmethod

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.settings import Settings, make_folder
+from store.bounds.database import DatabaseLedger
+from store.bounds.opened import open_ledger
 from store.db.benchmarks import Benchmarks
 from store.db.completions import Completions
 from store.db.connect import connect, reaching
@@ -26,6 +29,9 @@ from store.objects.place import open_objects
 from store.private import close_to_others
 from store.results.folder import JobFolder
 from store.vault import Vault, any_kept, load_key
+
+if TYPE_CHECKING:
+    from store.bounds.redis import RedisLedger
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Workspace:
     retention: Retention
     results: Path
     objects: Objects
+    ledger: "DatabaseLedger | RedisLedger"
 
     @classmethod
     def open(cls, settings: Settings, *, migrating: bool = False) -> "Workspace":
@@ -95,6 +102,7 @@ class Workspace:
             datasets=Datasets(engine, files),
             results=settings.home / "results",
             objects=objects,
+            ledger=open_ledger(settings, engine),
         )
 
     def folder(self, job_id: str) -> JobFolder:

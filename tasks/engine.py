@@ -27,6 +27,7 @@ from store.secrets import MASK
 from store.workspace import Workspace
 from tasks.endpoint.access import route_to
 from tasks.endpoint.breaker import Breaker, Fuse
+from tasks.endpoint.limits.bearing import Told
 from tasks.endpoint.loop import JobLimit, Policy, Route, io_loop
 
 T = TypeVar("T")
@@ -96,6 +97,8 @@ class Engine:
         self._worker = worker
         self.tell = tell
         self._keys: dict[str, str] = {}
+        self._routes: dict[str, Route] = {}
+        self._told: dict[str, Told] = {}
         self._manifest: Manifest | None = None
         self._journals: set[Journal | SegmentedJournal] = set()
         self._running: set[asyncio.Task[Any]] = set()
@@ -181,6 +184,7 @@ class Engine:
         self.loop.run(self._cease())
         self._done.set()
         reporter.join()
+        self._tell_bounds()
         with suppress(StorageFailed):  # what matters was reported as it came about
             self._report()
             self._add_up()
@@ -255,7 +259,10 @@ class Engine:
             timeout_s=params.request_timeout_s,
             max_retries=params.max_retries,
             retry_window_s=params.retry_window_s,
+            ledger=self.workspace.ledger,
         )
+        self._told.setdefault(route.place, Told())
+        self._routes[route.place] = route
         self._keys |= {key: key for key in (route.api_key, *route.secrets) if key}
         return route
 
@@ -388,7 +395,7 @@ class Engine:
             self._report_once()
 
     def _report_once(self) -> None:
-        for step in (self._sync, self._report, self._add_up):
+        for step in (self._sync, self._tell_bounds, self._report, self._add_up):
             try:
                 step()
             except Exception as error:
@@ -400,6 +407,12 @@ class Engine:
             for journal in self._journals:
                 journal.sync_soon()
         self.log.sync_soon()
+
+    def _tell_bounds(self) -> None:
+        """Log of each model what its endpoint bears, if that has changed by much."""
+        for place, route in list(self._routes.items()):
+            if news := self._told[place].news(self.loop.bearing(route)):
+                self.log.write(self._masked(f"{place}: {news}"))
 
     def _report(self) -> None:
         """Write the progress, unless another engine does, and heed the user's intent."""
@@ -431,6 +444,7 @@ class Engine:
             results_ready_at=self._results_ready_at,
             failure=self._failure,
             began_at=self._began_at,
+            bounds=tuple(said for route in list(self._routes.values()) if (said := self.loop.bearing(route).now)),
         )
 
     def _counts(self) -> dict[str, dict[Stage, Count]]:

@@ -17,6 +17,7 @@ HOMES = {
     "duckdb": {"store"},
     "pyarrow": {"store"},
     "sqlalchemy": {"store", "flows/worker"},
+    "redis": {"store/bounds"},
     "fastapi": {"api", "web"},
     "starlette": {"api", "web"},
     "aiohttp": {"tasks/endpoint"},

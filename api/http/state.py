@@ -28,7 +28,7 @@ class State(Workspace):
     @cached_property
     def forwarder(self) -> Forwarder:
         """What passes on single calls to models."""
-        return Forwarder(self.settings, self.vault.reveal)
+        return Forwarder(self.settings, self.vault.reveal, self.ledger)
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.native import schema as wire
 from core.cost import cost
-from core.job import Job, ListedJob, Progress
+from core.job import TERMINAL, Job, ListedJob, Progress
 from core.result import Summary
 from core.settings import Settings
 from store.files.contents import FileRecord
@@ -27,7 +27,9 @@ def to_job(job: Job, progress: Progress | None) -> wire.JobRecord:
 
 def to_listed(job: ListedJob, progress: Progress | None) -> wire.ListedJob:
     """Return a job as a list shows it."""
-    same = {name: getattr(job, name) for name in wire.ListedJob.model_fields if name not in ("progress", *TIMES)}
+    same = {
+        name: getattr(job, name) for name in wire.ListedJob.model_fields if name not in ("progress", "bounds", *TIMES)
+    }
     counts = progress.counts if progress else {}
     return wire.ListedJob(
         **same,
@@ -36,6 +38,7 @@ def to_listed(job: ListedJob, progress: Progress | None) -> wire.ListedJob:
             task: {stage: wire.Progress(done=count.done, total=count.total) for stage, count in stages.items()}
             for task, stages in counts.items()
         },
+        bounds=list(progress.bounds) if progress and job.status not in TERMINAL else [],
     )
 
 

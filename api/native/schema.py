@@ -95,7 +95,7 @@ class Progress(BaseModel):
 
 
 class ListedJob(BaseModel):
-    """A job as a list shows it; `progress` is by task and stage."""
+    """A job as a list shows it; `progress` is by task and stage, `bounds` say what holds up its calls."""
 
     id: str
     face: Face
@@ -117,6 +117,7 @@ class ListedJob(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     progress: dict[str, dict[str, Progress]]
+    bounds: list[str]
 
 
 class JobRecord(ListedJob):

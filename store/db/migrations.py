@@ -316,6 +316,11 @@ LEASES: Migration = (
 
 GONE_RUNS: Migration = ("CREATE TABLE gone_runs (flow_run_id TEXT NOT NULL PRIMARY KEY, job_id TEXT NOT NULL)",)
 
+BOUNDS: Migration = (
+    "CREATE TABLE model_bounds (key TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL)",
+    "ALTER TABLE job_progress ADD COLUMN bounds TEXT",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -334,6 +339,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     HOME,
     LEASES,
     GONE_RUNS,
+    BOUNDS,
 )
 
 

@@ -115,4 +115,6 @@ def _readable(connection: sa.Connection, job_id: str) -> OpenJob:
 
 def _progress(row: sa.Row[Any]) -> Progress:
     counts = {task: {stage: Count(**count) for stage, count in stages.items()} for task, stages in row.counts.items()}
-    return Progress(**{**row._mapping, "counts": counts, "failure": failure_of(row.failure)})
+    return Progress(
+        **{**row._mapping, "counts": counts, "failure": failure_of(row.failure), "bounds": tuple(row.bounds or ())}
+    )

@@ -120,6 +120,7 @@ job_progress = sa.Table(
     sa.Column("counts", JsonText, nullable=False),
     sa.Column("failure", JsonText),
     sa.Column("began_at", sa.DateTime),
+    sa.Column("bounds", JsonText),
 )
 
 job_deaths = sa.Table(
@@ -323,4 +324,11 @@ call_counts = sa.Table(
     sa.Column("model", sa.Text, primary_key=True),
     sa.Column("label", sa.Text, primary_key=True),
     sa.Column("value", sa.Double, nullable=False),
+)
+
+model_bounds = sa.Table(
+    "model_bounds",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
 )

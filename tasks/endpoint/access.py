@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from core.endpoint import Endpoint, SecretRef
 from core.errors import Misconfigured, SpecInvalid
 from core.settings import ModelSettings, Settings
+from tasks.endpoint.limits.ledger import Bounds
 from tasks.endpoint.route import Route, route_url
 
 _VARIABLE: Final = "env:"
@@ -60,8 +61,7 @@ def route_to(
         url=route_url(access.url, path, api_version=model.api_version),
         model=endpoint.model,
         api_key=reveal(access.reference) if access.reference else access.key,
-        concurrency=model.concurrency,
-        requests_per_minute=model.requests_per_minute,
+        bounds=Bounds(model.concurrency, model.requests_per_minute, model.tokens_per_minute),
         extra=headers,
         secrets=tuple(_secrets(given, headers)),
         ca_file=model.ca_file if access.is_ours else None,

@@ -12,7 +12,7 @@ from tasks.endpoint.body import BodyBroken, BodyRefused
 from tasks.endpoint.connections import Called, Connections
 from tasks.endpoint.reply import Reading, read_reply
 from tasks.endpoint.route import Route, RouteInvalid
-from tasks.endpoint.waits import pause_s
+from tasks.endpoint.waits import TOO_MANY_REQUESTS, pause_s
 
 NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone for longer than the retry window")
 
@@ -21,7 +21,7 @@ NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone fo
 class Attempt:
     """A request that was sent, with the changes that were made to it, and what its answer means.
 
-    For `pause_s` the endpoint asked to be left alone.
+    For `pause_s` the endpoint asked to be left alone. `is_late` says that no whole answer came in time.
     """
 
     reading: Reading
@@ -29,6 +29,13 @@ class Attempt:
     status: int | None = None
     pause_s: float | None = None
     changes: tuple[Change, ...] = ()
+    is_late: bool = False
+
+    @property
+    def is_too_often(self) -> bool:
+        """Whether the endpoint says that it is asked too often."""
+        status = self.reading.complaint.status or self.status
+        return self.reading.outcome == "transient" and status == TOO_MANY_REQUESTS
 
 
 async def attempt(connections: Connections, route: Route, asked: Asked) -> Attempt:
@@ -46,6 +53,7 @@ async def attempt(connections: Connections, route: Route, asked: Asked) -> Attem
         reading = _failed(failure, route, called)
     except TimeoutError:
         reading = Reading("transient", f"No whole answer from {route.origin} in {route.timeout_s:g} s")
+        return Attempt(reading, asked.body, changes=asked.changes, is_late=True)
     except BodyRefused as refused:
         reading = Reading("error", str(refused))
     except (BodyBroken, aiohttp.ClientError, OSError) as failure:

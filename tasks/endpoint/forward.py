@@ -8,6 +8,7 @@ from core.endpoint import Endpoint, SecretRef
 from core.errors import NotFound, SpecInvalid
 from core.settings import Settings
 from tasks.endpoint.access import route_to
+from tasks.endpoint.limits.ledger import Ledger
 from tasks.endpoint.loop import JobLimit, Policy, Reply, Route, io_loop
 
 PARALLELISM: Final = 32
@@ -20,9 +21,9 @@ PATIENCE_S: Final = 5.0
 class Forwarder:
     """Passes calls on to models, a few at a time and each once; beside jobs, whose limits are their own."""
 
-    def __init__(self, settings: Settings, reveal: Callable[[SecretRef], str]) -> None:
-        """Begin with no call; `reveal` returns the key behind a reference."""
-        self._settings, self._reveal = settings, reveal
+    def __init__(self, settings: Settings, reveal: Callable[[SecretRef], str], ledger: Ledger | None = None) -> None:
+        """Begin with no call; `reveal` returns the key behind a reference, and models' bounds are in the `ledger`."""
+        self._settings, self._reveal, self._ledger = settings, reveal, ledger
         self._limit = JobLimit(PARALLELISM)
 
     def route(self, model: str) -> Route:
@@ -36,6 +37,7 @@ class Forwarder:
                 self._reveal,
                 max_retries=0,
                 retry_window_s=PATIENCE_S,
+                ledger=self._ledger,
             )
         except SpecInvalid as error:
             raise NotFound(error.message) from error

@@ -14,6 +14,8 @@ import re2
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from tasks.endpoint.limits.ledger import UNBOUNDED, Bounds, Ledger
+
 MASK: Final = b"******"
 MIN_KEY_LENGTH: Final = 6
 """A shorter key is a placeholder ("EMPTY", "none"); masking it would change answers."""
@@ -51,9 +53,9 @@ class Route:
     """Where and how one model is asked.
 
     `url` is that of the route itself. `timeout_s` bounds one attempt, from connecting to the last
-    byte; after `retry_window_s`, waits included, no further attempt starts. `concurrency` and
-    `requests_per_minute` bound the model over all jobs of the process: those of the first route to
-    an (origin, model) hold. `extra` are headers of the model's own, `secrets` those of their values
+    byte; after `retry_window_s`, waits included, no further attempt starts. The `bounds` of the model
+    hold over all jobs of all processes with the same `ledger`: those of the first route to an (origin,
+    model). `extra` are headers of the model's own, `secrets` those of their values
     that are masked like the key. Certificates are verified by `ca_file` too.
     """
 
@@ -63,8 +65,8 @@ class Route:
     timeout_s: float = 120.0
     max_retries: int = 5
     retry_window_s: float = 600.0
-    concurrency: int | None = None
-    requests_per_minute: float | None = None
+    bounds: Bounds = UNBOUNDED
+    ledger: Ledger | None = field(default=None, repr=False)
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     ca_file: Path | None = None
@@ -101,6 +103,11 @@ class Route:
             return f"{self.destination.scheme}://{self.destination.netloc.decode()}"
         except RouteInvalid:
             return ""
+
+    @property
+    def place(self) -> str:
+        """The model and the endpoint that it is asked at, by which its bounds are known."""
+        return f"{self.model} at {self.origin}"
 
     @cached_property
     def headers(self) -> CIMultiDictProxy[str]:

@@ -127,6 +127,7 @@ def test_an_overview_fits_80_columns_and_says_how_long_a_job_has_run() -> None:
         "created_at": "2026-01-01T00:00:00Z",
         "started_at": "2026-01-01T00:00:02.500Z",
         "progress": {"qa": {"generate": {"done": 1, "total": 2}, "judge": {"done": 0, "total": 2}}},
+        "bounds": ["m at http://m: 4 at a time"],
     }
     counts = ("calls", "answered", "taken_over", "retries", "prompt_tokens", "completion_tokens")
     usage = {"model": "org/a-model-of-a-long-name", "role": "target", "seconds": 9e3} | dict.fromkeys(counts, 10**6)
@@ -137,7 +138,7 @@ def test_an_overview_fits_80_columns_and_says_how_long_a_job_has_run() -> None:
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert max(map(len, lines)) <= 80
     assert {"retry of     job-0", "waited       2.5 s", "has run      1 h 5 min"} <= set(lines)
-    assert "task qa      generate 1 of 2, judge 0 of 2" in lines
+    assert {"task qa      generate 1 of 2, judge 0 of 2", "calls to     m at http://m: 4 at a time"} <= set(lines)
 
 
 def test_a_log_is_printed_to_its_end_and_followed_until_the_job_has_ended(

@@ -57,6 +57,8 @@ def test_assay_config_names_another_file(place: Path, monkeypatch: pytest.Monkey
         ("# port = 1\nport = 70000\n", "port", 2, "Input should be less"),
         ("parallelism = 0\n", "parallelism", 1, "Input should be greater"),
         ("models.m.concurrency = 0\n", "models.m.concurrency", 1, "Input should be greater"),
+        ("models.m.tokens_per_minute = 0\n", "models.m.tokens_per_minute", 1, "Input should be greater"),
+        ("redis_url = 'localhost:6379'\n", "redis_url", 1, "it must begin with redis://"),
         ("hubs = [\n  'x',\n]\n", "hubs", 1, "a hub is"),
     ],
 )

@@ -1,3 +1,4 @@
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -347,6 +348,18 @@ def test_a_field_that_a_model_refuses_is_noted_in_the_log_and_beside_the_plan(la
     manifest = lab.workspace.folder(job.id).read_manifest()
     assert manifest is not None
     assert manifest.notes == (note,)
+
+
+def test_what_an_endpoint_does_not_bear_is_in_the_job_s_log(lab: Lab) -> None:
+    answers = iter([failure(429, headers={"retry-after-ms": "1"})])
+    lab.model.script = lambda call: next(answers, None) or text(last_content(call["body"])[-2:])
+    job = lab.add(spec(model(lab.model.url), rows(8), CORRECT, parallelism=8))
+    lab.carry_out(job)
+    place = f"m at {lab.model.url.removesuffix('/v1')}"
+    log = lab.workspace.folder(job.id).log_path.read_text()
+    assert re.search(f"{place}: . calls at a time from now on, since it was asked too often or answered too late", log)
+    (said,) = lab.progress(job).bounds
+    assert re.fullmatch(f"{place}: . at a time, since it bore no more", said)
 
 
 # Replies in a form.

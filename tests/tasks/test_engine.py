@@ -16,6 +16,7 @@ from core.settings import ModelSettings, Settings
 from core.spec import EvaluationSpec
 from store.results.journal import read_journal
 from store.workspace import Workspace
+from tasks.endpoint.limits.ledger import Bounds
 from tasks.engine import Engine, Stopped
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
@@ -287,7 +288,7 @@ def test_a_url_is_the_job_s_or_the_model_s_or_the_default(lab: Lab) -> None:
     assert engine.route(Endpoint(model="known", url="http://own/v1"), prompt).url == "http://own/v1/chat/completions"
     assert engine.route(Endpoint(model="other"), prompt).url == "http://default/v1/chat/completions"
     known = engine.route(Endpoint(model="known"), prompt)
-    assert (known.url, known.concurrency, known.requests_per_minute) == ("http://known/v1/chat/completions", 3, 60)
+    assert (known.url, known.bounds) == ("http://known/v1/chat/completions", Bounds(3, 60))
     assert (known.timeout_s, known.max_retries, known.api_key) == (7, 2, None)
 
 

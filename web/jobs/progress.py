@@ -34,6 +34,7 @@ class ShownProgress:
     left_s: float | None
     stages: tuple[StageProgress, ...]
     heard_at: datetime
+    bounds: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -62,6 +63,7 @@ def shown_progress(progress: Progress | None) -> ShownProgress | None:
             for stage, count in stages.items()
         ),
         heard_at=progress.heartbeat_at,
+        bounds=progress.bounds,
     )
 
 

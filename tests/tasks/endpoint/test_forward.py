@@ -38,7 +38,7 @@ def test_a_model_is_asked_where_the_settings_say_with_the_key_of_that_place(home
         "bounded": ("http://all", "all"),
         "other": ("http://all", "all"),
     }
-    assert [routes[name].concurrency for name in routes] == [2, None, 3, None]
+    assert [routes[name].bounds.concurrency for name in routes] == [2, None, 3, None]
     assert routes["own"].url == "http://own/v1/chat/completions"
 
 

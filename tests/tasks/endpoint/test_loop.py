@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from core.result import Role, Usage
+from tasks.endpoint.limits.ledger import Bounds
 from tasks.endpoint.loop import IoLoop, JobLimit, Policy, Reply, Route, io_loop, route_url
 from tasks.endpoint.route import MAX_ANSWER
 from tests.conftest import WAIT_S
@@ -121,7 +122,7 @@ def test_a_retry_after_holds_for_the_whole_endpoint(loop: IoLoop, endpoint: Scri
         "date": {"retry-after": formatdate(date, usegmt=True)},
     }[form]
     endpoint.script = in_order(failure(429, headers=headers))
-    route = route_to(endpoint.url, concurrency=1)
+    route = route_to(endpoint.url, bounds=Bounds(1))
 
     async def ask_all() -> list[Reply]:
         jobs = [JobLimit(1), JobLimit(1), JobLimit(1)]
@@ -356,7 +357,7 @@ def test_a_key_that_cannot_be_sent_is_an_error(loop: IoLoop, endpoint: ScriptedE
 
 def test_cancelling_ends_a_call_and_frees_its_place(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
     endpoint.script = in_order(silence())
-    limit, route = JobLimit(1), route_to(endpoint.url, concurrency=1)
+    limit, route = JobLimit(1), route_to(endpoint.url, bounds=Bounds(1))
 
     async def ask_and_cancel() -> Reply:
         running = asyncio.create_task(loop.ask(route, question("1"), limit=limit, role="target"))
@@ -377,7 +378,7 @@ def test_a_model_s_bound_holds_over_jobs_and_each_job_s_judge_goes_first(
     loop: IoLoop, endpoint: ScriptedEndpoint
 ) -> None:
     endpoint.latency_s = 0.01
-    route = route_to(endpoint.url, concurrency=3)
+    route = route_to(endpoint.url, bounds=Bounds(3))
     roles: tuple[Role, ...] = ("target", "target", "judge") * 6
 
     async def ask_all() -> list[Reply]:

@@ -1,0 +1,48 @@
+"""The texts that processes change together, in the job database; the clock is the database's."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from core.errors import StorageFailed
+from store.db.connect import insert_into, writing
+from store.db.tables import model_bounds
+
+T = TypeVar("T")
+
+_ROW = sa.select(model_bounds.c.state, sa.func.extract("epoch", sa.func.clock_timestamp()))
+
+
+@dataclass(frozen=True)
+class DatabaseLedger:
+    """The texts in the database at `url`; the same one, whoever has opened it."""
+
+    url: str = field(repr=False)
+    engine: sa.Engine = field(compare=False, repr=False)
+
+    def change(self, key: str, step: Callable[[str | None, float], tuple[str, T]]) -> T:
+        """Put what `step` makes of the text and the time in its place, and return what it says besides."""
+        try:
+            with writing(self.engine) as connection:
+                text, now = self._read(connection, key)
+                text, said = step(text, now)
+                put = insert_into(connection, model_bounds).values(key=key, state=text)
+                connection.execute(put.on_conflict_do_update(index_elements=["key"], set_={"state": text}))
+        except sa.exc.SQLAlchemyError as error:
+            raise StorageFailed(f"The job tables cannot be written now: {error}") from error
+        return said
+
+    def _read(self, connection: sa.Connection, key: str) -> tuple[str | None, float]:
+        """Return the text and the time, which hold until the transaction ends: nobody else has the row."""
+        if connection.dialect.name != "postgresql":  # SQLite has one writer, and is on this machine
+            found = connection.scalar(sa.select(model_bounds.c.state).where(model_bounds.c.key == key))
+            return found, time.time()
+        # A death of the server may undo what a lease says: then its processes have lost their connections too.
+        connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
+        first = insert_into(connection, model_bounds).values(key=key, state="")
+        connection.execute(first.on_conflict_do_nothing())
+        state, now = connection.execute(_ROW.where(model_bounds.c.key == key).with_for_update()).one()
+        return state or None, float(now)
