@@ -91,8 +91,9 @@ class Account:
 
     def spend(self, tokens: int) -> int:
         """Count a call that begins, and return the grain in which."""
-        left = self._batch.left
-        self._batch.left = Amount(left.requests - 1, left.tokens - self._weight(tokens))
+        if self.bounds.paces:
+            left = self._batch.left
+            self._batch.left = Amount(left.requests - 1, left.tokens - self._weight(tokens))
         self._ask(soon=False)
         return self._batch.grain
 
