@@ -250,7 +250,8 @@ def report(found: Found, seconds: float) -> str:
     return f"""
 Two processes for each ledger ask one model for each bound for all that they get, for {seconds:.0f} s; one of the two is
 killed by kill -9 half way. Counted at the socket; *used* without the {SETTLING_S:.0f} s after the start and after the
-death, since the calls of who died are its own for the 10 s of its lease.
+death, since the calls of who died are its own for the 10 s of its lease. It may be more than all, since the pace is
+a twentieth faster until a minute is full, and what is counted are no whole minutes.
 
 {table(("bounds in", "bound", "of", "at most, in any minute", "used"), rows)}
 
