@@ -144,7 +144,7 @@ def is_routine(event: Event) -> bool:
 
 
 def keep_what_matters() -> None:
-    """Have the events of runs that go well heard by automations and pages, and not kept: see docs/decisions/012."""
+    """Have the events of runs that go well heard by automations and pages, and not kept: see docs/decisions/017."""
 
     async def write(session: Any, events: list[ReceivedEvent]) -> None:
         await write_events(session, [event for event in events if not is_routine(event)])
