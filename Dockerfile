@@ -10,7 +10,7 @@ COPY api ./api
 COPY web ./web
 COPY cli ./cli
 RUN python -m venv /opt/assay \
-    && /opt/assay/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[s3]'
+    && /opt/assay/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[s3,redis]'
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin assay \

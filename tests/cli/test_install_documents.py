@@ -12,7 +12,6 @@ import yaml
 
 from cli.main import app
 from core.settings import Settings
-from store.results.views import query
 
 ROOT = Path(__file__).parents[2]
 INSTALL, OPERATING = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("install", "operating"))
@@ -44,11 +43,11 @@ def test_the_compose_file_names_settings_and_services_that_there_are() -> None:
     services = COMPOSE["services"]
     settings = {f"ASSAY_{name.upper()}" for name in Settings.model_fields}
     for service in services.values():
-        assert {name for name in service["environment"] if name.startswith("ASSAY_")} <= settings
+        assert {name for name in service.get("environment", ()) if name.startswith("ASSAY_")} <= settings
         assert service.get("depends_on", {}).keys() <= services.keys()
         assert {volume.partition(":")[0] for volume in service.get("volumes", ())} <= COMPOSE["volumes"].keys()
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
-    for name in ("prefect", "assay"):
+    for name in ("prefect", "assay", "redis"):
         assert services[name]["read_only"]
         assert services[name]["cap_drop"] == ["ALL"]
     asked = set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text()))
@@ -82,23 +81,14 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 def test_every_command_of_ours_is_understood() -> None:
     quoted = re.findall(r"`(assay [^`…]+)`", INSTALL + OPERATING)
-    piped = [part for fence in fences(OPERATING, "sh") for line in fence.splitlines() for part in line.split("|")]
-    commands = [
-        part.partition("xargs -r -n 1 ")[2] or part for part in piped if "assay " in part and "export" not in part
-    ]
-    assert len(commands) == 2
-    for command in (*quoted, *commands):
+    lines = [line for fence in fences(OPERATING, "sh") for line in fence.splitlines() if line.startswith("assay ")]
+    [nightly] = re.findall(r"(assay prune .*)$", "".join(fences(OPERATING, "text")), re.MULTILINE)
+    for command in (*quoted, *lines, nightly):
         program, *arguments = shlex.split(command)
         assert program == "assay"
         if arguments[-1] in ("delete", "--port", "serve runs already on"):
             arguments.append("1")
         app.parse_args(arguments, exit_on_error=False, print_error=False)
-
-
-def test_the_jobs_that_are_old_are_found_by_the_query_that_is_shown(tmp_path: Path) -> None:
-    [statement] = re.findall(r'assay sql "(.*?)"', OPERATING)
-    (tmp_path / "results").mkdir()
-    assert query(tmp_path / "results", statement)[0] == ["id"]
 
 
 def test_every_setting_that_is_exported_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -116,4 +106,4 @@ def test_every_setting_that_is_exported_is_one(monkeypatch: pytest.MonkeyPatch, 
     assert known == {name for name in exported if name.startswith("PREFECT_")}
     vacuum = get_current_settings().server.services.db_vacuum
     fresh = type(vacuum)()
-    assert (fresh.enabled_vacuum_types, fresh.retention_period.days) == ({"events", "flow_runs", "orphans"}, 90)
+    assert (fresh.enabled_vacuum_types, fresh.retention_period.days) == ({"events", "flow_runs", "orphans"}, 30)
