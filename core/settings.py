@@ -65,9 +65,9 @@ HttpUrl = Annotated[str, AfterValidator(_http)]
 
 
 def _age(value: object) -> object:
-    """Read an age such as 30d."""
+    """Read an age such as 30d; a number does not say of what it is."""
     try:
-        return age(value) if isinstance(value, str) else value
+        return value if value is None or isinstance(value, timedelta) else age(str(value))
     except InvalidInput as error:
         raise ValueError(error.message) from None
 

@@ -68,6 +68,7 @@ def _publish(workspace: Workspace, job: ListedJob) -> None:
         purpose=PURPOSE,
         file_type="jsonl",
         file_id=file_id(job.id),
+        job=job.id,
     )
     text = to_results(judge.scale, tally, summaries[0], file_id(job.id)).model_dump_json()
     workspace.objects.put(_counters(workspace, job), lambda path: path.write_text(text, encoding="utf-8"))

@@ -321,6 +321,14 @@ BOUNDS: Migration = (
     "ALTER TABLE job_progress ADD COLUMN bounds TEXT",
 )
 
+# Together's result files were nobody's until now, and known by their names alone.
+RESULT_FILES: Migration = (
+    """
+    UPDATE files SET job = replace(filename, '.jsonl', '')
+    WHERE purpose = 'eval-output' AND job IS NULL AND replace(filename, '.jsonl', '') IN (SELECT id FROM jobs)
+    """,
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -340,6 +348,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     LEASES,
     GONE_RUNS,
     BOUNDS,
+    RESULT_FILES,
 )
 
 

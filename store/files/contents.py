@@ -117,6 +117,12 @@ class Files:
         self._objects.move(draft.path, self._place(record))
         return record
 
+    def share(self, connection: sa.Connection, record: FileRecord) -> None:
+        """Keep a record of a content that another has, as part of a transaction, unless that one is gone by now."""
+        _lock(connection)
+        if connection.scalar(sa.select(sa.exists().where(files.c.sha256 == record.sha256))):
+            connection.execute(sa.insert(files).values(asdict(record)))
+
     def get(self, file_id: str) -> FileRecord:
         """Return the record of an upload. Raises NotFound."""
         record = self.find(file_id)

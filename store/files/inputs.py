@@ -1,12 +1,14 @@
 """The rows that come in requests for jobs: they go to files of the job, which its specification names from then on.
 
-So no read of a job record, nor of a list of them, is slower for the rows that a job came with.
+So no read of a job record, nor of a list of them, is slower for the rows that a job came with. A job has each file of
+another job that it names as one of its own: that job may go before it.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Self
 
@@ -33,6 +35,7 @@ class Intake:
         self._files = files
         self._job_id = job_id
         self._written: dict[str, tuple[FileRecord, Draft]] = {}
+        self._shared: dict[str, FileRecord] = {}
         self._drafts = ExitStack()
 
     def __enter__(self) -> Self:
@@ -60,12 +63,27 @@ class Intake:
         """Keep the files, as the last part of the transaction that records their job."""
         for record, draft in self._written.values():
             self._files.add(connection, record, draft)
+        for record in self._shared.values():
+            self._files.share(connection, record)
 
     def _task(self, task: TaskSpec) -> TaskSpec:
-        if not isinstance(task.dataset, RowsDataset) or not task.dataset.rows:
-            return task
-        url = UPLOAD_SCHEME + self._write(task.dataset.rows)
-        return task.model_copy(update={"dataset": FilesDataset(url=url, format="jsonl")})
+        match task.dataset:
+            case RowsDataset(rows=rows) if rows:
+                dataset = FilesDataset(url=UPLOAD_SCHEME + self._write(rows), format="jsonl")
+            case FilesDataset(url=url) if url.startswith(UPLOAD_SCHEME):
+                dataset = task.dataset.model_copy(update={"url": UPLOAD_SCHEME + self._own(url)})
+            case _:
+                return task
+        return task.model_copy(update={"dataset": dataset})
+
+    def _own(self, url: str) -> str:
+        """Return the id of the file that a URL names, or of the job's own one if it is another job's."""
+        file_id = url.removeprefix(UPLOAD_SCHEME)
+        record = self._shared.get(file_id) or self._files.find(file_id)
+        if record is None or record.job in (None, self._job_id):
+            return record.id if record else file_id
+        self._shared[file_id] = replace(record, id=new_id(), job=self._job_id, created_at=utcnow())
+        return self._shared[file_id].id
 
     def _write(self, rows: Rows) -> str:
         """Write rows to a file, unless they are written already, and return its id."""

@@ -88,8 +88,12 @@ class Route:
 
     @cached_property
     def target(self) -> URL:
-        """The URL as the client of calls has it."""
-        return URL(str(self.destination))
+        """The URL as the client of calls has it, spelt as it is; raises RouteInvalid as `destination` does."""
+        url = str(self.destination)
+        try:
+            return URL(url, encoded=True)
+        except ValueError:  # which hosts are valid is not agreed upon
+            raise RouteInvalid("The endpoint's URL is not valid") from None
 
     @cached_property
     def port(self) -> int:

@@ -58,6 +58,7 @@ def test_assay_config_names_another_file(place: Path, monkeypatch: pytest.Monkey
         ("parallelism = 0\n", "parallelism", 1, "Input should be greater"),
         ("models.m.concurrency = 0\n", "models.m.concurrency", 1, "Input should be greater"),
         ("models.m.tokens_per_minute = 0\n", "models.m.tokens_per_minute", 1, "Input should be greater"),
+        ("prune_older_than = 30\n", "prune_older_than", 1, "'30' is no age"),
         ("redis_url = 'localhost:6379'\n", "redis_url", 1, "it must begin with redis://"),
         ("hubs = [\n  'x',\n]\n", "hubs", 1, "a hub is"),
     ],

@@ -1,6 +1,7 @@
 """What completed jobs leave, and what becomes of judges that fail."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.together.result_file import COUNTERS, file_id, publish, results_of
 from core.errors import ResultsMissing
-from core.job import NewJob
+from core.job import NewJob, utcnow
 from core.plan import DatasetDigest, Manifest, Shard
 from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
 from store.workspace import Workspace
@@ -76,6 +77,8 @@ def test_a_job_is_published_once_however_often_that_is_begun(workspace):
     counters = workspace.folder(job.id).path / COUNTERS
     record = workspace.files.get(file_id(job.id))
     assert (record.purpose, record.file_type, record.line_count) == ("eval-output", "jsonl", 3)
+    assert record.job == job.id
+    assert record not in workspace.retention.unnamed(utcnow() + timedelta(days=1))
     counters.unlink()  # as after a crash between the two
     publish(workspace, job)
     assert results_of(workspace, job) == results

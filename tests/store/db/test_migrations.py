@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 import store.db.migrations
 from core.errors import SchemaMismatch, StorageFailed
+from core.job import utcnow
 from store.db import tables
 from store.db.connect import connect, reading, writing
-from store.db.migrations import MIGRATIONS, check_version, migrate
+from store.db.migrations import MIGRATIONS, RESULT_FILES, check_version, migrate
 from tests.conftest import WAIT_S
 
 
@@ -114,6 +115,24 @@ def die_at(statement: int) -> Callable[[int], None]:
             raise Killed
 
     return die
+
+
+def test_the_result_files_of_jobs_that_were_there_before_are_theirs(empty: sa.Engine) -> None:
+    migrate(empty, MIGRATIONS[: MIGRATIONS.index(RESULT_FILES)])
+    file = {"file_type": "jsonl", "bytes": 1, "line_count": 1, "sha256": "0", "created_at": utcnow()}
+    named = {"made": "eval-1.jsonl", "brought": "mine.jsonl"}
+    with writing(empty) as connection:
+        asked = {"face": "together", "namespace": "default", "name": "eval-1", "status": "completed", "intent": "run"}
+        times = {"created_at": utcnow(), "updated_at": utcnow()}
+        row = {"id": "eval-1", **asked, **times, "crashes": 0, "request": "{}", "ephemeral": False}
+        connection.execute(sa.insert(tables.jobs).values(row))
+        for file_id, filename in named.items():
+            row = {"id": file_id, "filename": filename, "purpose": "eval-output", **file}
+            connection.execute(sa.insert(tables.files).values(row))
+    migrate(empty)
+    with reading(empty) as connection:
+        owners = dict(connection.execute(sa.select(tables.files.c.id, tables.files.c.job)).tuples().all())
+    assert owners == {"made": "eval-1", "brought": None}
 
 
 def test_a_step_that_dies_at_any_statement_leaves_the_version_before_it(empty: sa.Engine) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from core.errors import Conflict, DatasetUnreadable
 from core.job import Input, NewJob, random_id
-from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
+from core.spec import UPLOAD_SCHEME, EvaluationSpec, FilesDataset, RecordedTarget, RowsDataset, TaskSpec
 from store.db.jobs import Jobs
 from store.files.contents import Files
 from store.files.inputs import Intake, array_of, with_rows
@@ -50,6 +50,24 @@ def test_the_rows_of_a_job_are_in_a_file_that_its_specification_names(jobs: Jobs
     assert rows_of(files, added.spec) == ROWS
     assert added.request == {"spec": {"target": {"type": "rows"}}}
     assert request["spec"]["target"]["rows"] == ROWS
+
+
+def test_a_job_has_what_it_names_of_another_job_as_its_own(jobs: Jobs, files: Files, tmp_path: Path) -> None:
+    first = jobs.add(new_job({}, ROWS))
+    job_id = random_id("job-")
+    again = jobs.add(NewJob(id=job_id, face="nemo-v2", spec=first.spec, request={}, name=job_id))
+    jobs.remove(first.id)
+    assert rows_of(files, again.spec) == ROWS
+    jobs.remove(again.id)
+    assert contents(tmp_path) == []
+
+
+def test_an_upload_stays_what_a_job_names(jobs: Jobs, files: Files) -> None:
+    upload = files.save([b"{}\n"], filename="rows.jsonl", purpose="upload", file_type="jsonl")
+    dataset = FilesDataset(url=f"{UPLOAD_SCHEME}{upload.id}")
+    spec = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="t", dataset=dataset),))
+    job_id = random_id("job-")
+    assert jobs.add(NewJob(id=job_id, face="nemo-v2", spec=spec, request={}, name=job_id)).spec == spec
 
 
 def test_a_request_can_be_shown_as_it_came(jobs: Jobs, files: Files) -> None:

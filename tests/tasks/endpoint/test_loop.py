@@ -341,12 +341,18 @@ def test_an_unreachable_endpoint_is_named_without_what_its_url_hides(loop: IoLoo
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://h/v1", "http://h:99999", "http://a..b", "http://2130706433/v1", "http://127.1/v1"]
+    "url", ["ftp://h/v1", "http://h:99999", "http://a..b", "http://2130706433/v1", "http://127.1/v1", "http://a\\b/v1"]
 )
 def test_a_url_that_cannot_be_asked_is_an_error(loop: IoLoop, url: str) -> None:
     reply = ask(loop, url)
     assert (reply.outcome, reply.status, reply.attempts) == ("error", None, 1)
     assert "The endpoint's URL" in (reply.error or "") or "in the endpoint's URL" in (reply.error or "")
+
+
+def test_a_url_is_sent_as_it_is_spelt(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
+    given = "/arn%3Aaws%3Amodel/%2e/chat/completions?sig=a%2Cb%2B%7E"
+    reply = loop.run(loop.ask(Route(f"{endpoint.url}{given}", "m"), b"{}", limit=JobLimit(1), role="target"))
+    assert (reply.outcome, endpoint.calls[0]["path"]) == ("answered", f"/v1{given}")
 
 
 def test_a_key_that_cannot_be_sent_is_an_error(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
