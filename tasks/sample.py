@@ -66,12 +66,10 @@ def sample_detail(
     Raises NotFound, naming those that there are, Conflict before the sample is generated, and ResultsMissing or
     SchemaMismatch for files that cannot be read.
     """
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise Conflict(f"job {folder.job_id} has no samples yet; look once it has begun")
+    manifest = folder.need_manifest()
     shard = _find(manifest, folder, task, sample)
     if not folder.is_finished("generate", shard):
-        raise Conflict(f"sample {sample} of task {task!r} is not generated yet; look again later")
+        raise Conflict(f"sample {sample} of task {task!r} is not generated: the job is not so far, or ended first")
     rows = read_sample(folder, shard, sample)
     outputs = [output for output in rows.outputs if target in (None, output.target) and trial in (None, output.trial)]
     if not outputs:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import orjson
 from pydantic import JsonValue
 
-from core.errors import Conflict, InvalidInput
+from core.errors import InvalidInput
 from core.plan import Manifest, Shard
 from core.result import Score, Summary
 from store.results.folder import JobFolder
@@ -44,9 +44,7 @@ def slice_summaries(folder: JobFolder, column: str) -> list[Slice]:
     Raises Conflict before there is anything, and InvalidInput if no row has a value there, more than 50 differ, or the
     job has more than 200,000 samples.
     """
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise Conflict(f"job {folder.job_id} has no samples yet; look once it has begun")
+    manifest = folder.need_manifest()
     if sum(map(len, manifest.shards)) > MOST_SAMPLES:
         raise InvalidInput(f"slice: the job has more than {MOST_SAMPLES:,} samples; ask `assay sql`")
     slices: dict[bytes, Aggregator] = {}

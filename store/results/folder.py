@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow.fs import FileSelector
 from pydantic import ValidationError
 
-from core.errors import NotFound, ResultsMissing, SpecInvalid, first_problem
+from core.errors import Conflict, NotFound, ResultsMissing, SpecInvalid, first_problem
 from core.job import STAGES, Job, OpenJob, Stage
 from core.plan import MANIFEST_VERSION, Manifest, Shard
 from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
@@ -215,6 +215,13 @@ class JobFolder:
     def calls_file(self, stage: Stage, shard: Shard) -> Path:
         """Return where the calls of a shard's stage lie."""
         return self.path / "calls" / f"{stage}-{shard.index:05}.parquet"
+
+    def need_manifest(self) -> Manifest:
+        """Return the frozen plan. Raises Conflict where there is none."""
+        manifest = self.read_manifest()
+        if manifest is None:
+            raise Conflict(f"job {self.job_id} has no samples: it has not begun, or ended before it did")
+        return manifest
 
     def read_manifest(self) -> Manifest | None:
         """Return the frozen plan; None if resolve has not finished."""

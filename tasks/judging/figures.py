@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from core.errors import Conflict, InvalidInput
+from core.errors import InvalidInput
 from core.metric import Judge, Preference
 from core.plan import Shard
 from core.result import Call, CallKey, Output, Score
@@ -123,9 +123,7 @@ def judge_figures(folder: JobFolder, verdicts: Iterable[Verdict]) -> list[JudgeF
 
     Raises Conflict before there is anything, and InvalidInput if no model judges.
     """
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise Conflict(f"job {folder.job_id} has no samples yet; look once it has begun")
+    manifest = folder.need_manifest()
     judges = {
         task.name: {each.name: each for each in task.metrics if isinstance(each, Judge)} for task in manifest.spec.tasks
     }

@@ -69,9 +69,9 @@ def test_a_target_is_named_where_there_are_several(lab: Lab) -> None:
 
 def test_a_sample_that_is_not_generated_yet_is_to_be_waited_for(lab: Lab) -> None:
     job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
-    with pytest.raises(Conflict, match="has no samples yet"):
+    with pytest.raises(Conflict, match="has no samples: it has not begun"):
         sample_detail(lab.workspace.folder(job.id), "qa", 0)
     with lab.engaged(job):
         pass
-    with pytest.raises(Conflict, match="sample 0 of task 'qa' is not generated yet"):
+    with pytest.raises(Conflict, match="sample 0 of task 'qa' is not generated: the job"):
         sample_detail(lab.workspace.folder(job.id), "qa", 0)

@@ -15,6 +15,7 @@ from api.native.lists import asked_samples, refusal, to_cursor
 from api.native.routes.jobs import JobId, find
 from api.native.verdicts import VerdictGiven, VerdictOn, keep, take_back
 from core.errors import InvalidInput, first_problem
+from core.job import TERMINAL
 from core.queries.samples import Selection
 from store.results.exports import records
 from store.results.folder import JobFolder
@@ -79,6 +80,7 @@ def show_samples(
         columns=columns,
         shown=shown,
         coverage=coverage,
+        is_open=job.status not in TERMINAL,
         presets=queries.presets(path, kept, scores, chosen),
         conditions=queries.conditions(path, [*kept, *chosen]),
         fields=_fields(names, [each.name for each in columns]),

@@ -116,7 +116,7 @@ def _cell(column: Column, record: dict[str, Any]) -> Cell:
 def _score(title: str, scores: Sequence[dict[str, Any]]) -> Cell:
     found = next((each for each in scores if f"{each['metric']}/{each['name']}" == title), None)
     if found is None:
-        return Cell("not judged yet", "quiet")
+        return Cell("not judged", "quiet")
     if found["value"] is None:
         return Cell(found["outcome"], "warn")
     passed = {True: "good", False: "bad", None: ""}[found["passed"]]
