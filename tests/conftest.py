@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,17 +50,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def end_silently() -> None:
     """Leave unsaid what comes once Python has ended: DuckDB's lists of what leaked, which hide failures."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Have the second process begin with the last files: in a new clone each puts half of the assertions into words."""
-    report = yield
-    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1" and isinstance(collector, pytest.Dir):
-        report.result.reverse()
-    return report
 
 
 def needs_service(item: pytest.Item | None) -> bool:
