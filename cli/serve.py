@@ -177,25 +177,8 @@ class Service:
         self._say(f"Ready      after {time.monotonic() - begun:.1f} s")
 
     def _wait_for(self, url: str, begun: float, names: Sequence[str], *, ready: bool = True) -> None:
-        """Wait until a GET of `url` answers, and is a success if `ready`, as long as the processes show signs of life.
-
-        Raises TimeoutError.
-        """
         watched = [child for child in self.children if child.command.name in names]
-        life, alive_at = [child.life for child in watched], begun
-        with httpx.Client(timeout=2, trust_env=False) as http:  # one: each reads the public certificates, for 25 ms
-            while not _answers(http, url, ready=ready):
-                self.tend()
-                now = time.monotonic()
-                if (seen := [child.life for child in watched]) != life:
-                    life, alive_at = seen, now
-                if now - alive_at > QUIET_S or now - begun > STARTUP_TIMEOUT_S:
-                    quiet = f", and for {now - alive_at:.0f} s {' and '.join(names)} got nowhere"
-                    raise TimeoutError(
-                        f"the service was not ready after {now - begun:.0f} s: {url} did not answer"
-                        f"{quiet if now - alive_at > QUIET_S else ''}; see {self._settings.home}/logs"
-                    )
-                time.sleep(TEND_INTERVAL_S)
+        wait_for(url, begun, watched, self.tend, self._settings.home / "logs", ready=ready)
 
     def tend(self) -> None:
         """Restart what has died; raises KeepsEnding for what dies whenever it is started."""
@@ -224,6 +207,30 @@ def serve(settings: Settings, say: Say) -> int:
             pass
     say("Stopped")
     return 0
+
+
+def wait_for(
+    url: str, begun: float, watched: Sequence[Child], tend: Callable[[], None], logs: Path, *, ready: bool = True
+) -> None:
+    """Wait until a GET of `url` answers, and is a success if `ready`, as long as the processes show signs of life.
+
+    Raises TimeoutError for a start that was `begun` too long ago, or processes that stood still throughout this wait.
+    """
+    life, alive_at = [child.life for child in watched], time.monotonic()
+    with httpx.Client(timeout=2, trust_env=False) as http:  # one: each reads the public certificates, for 25 ms
+        while not _answers(http, url, ready=ready):
+            tend()
+            now = time.monotonic()
+            if (seen := [child.life for child in watched]) != life:
+                life, alive_at = seen, now
+            if now - alive_at > QUIET_S or now - begun > STARTUP_TIMEOUT_S:
+                names = " and ".join(child.command.name for child in watched)
+                quiet = f", and for {now - alive_at:.0f} s {names} got nowhere"
+                raise TimeoutError(
+                    f"the service was not ready after {now - begun:.0f} s: {url} did not answer"
+                    f"{quiet if now - alive_at > QUIET_S else ''}; see {logs}"
+                )
+            time.sleep(TEND_INTERVAL_S)
 
 
 def wait_for_prefect(api: str) -> None:

@@ -2,11 +2,14 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from cli.serve import CannotServe, listen_from, sole_supervisor
+from cli.serve import QUIET_S, CannotServe, listen_from, sole_supervisor, wait_for
 from core.errors import Misconfigured
 from core.settings import Settings
 
@@ -52,6 +55,22 @@ def test_a_second_start_says_who_holds_the_home_and_exits_with_2(tmp_path: Path)
     assert second.stderr == f"assay serve runs already on {tmp_path} (pid {os.getpid()})\n"
     assert second.stdout == ""
     assert not (tmp_path / "assay.db").exists()
+
+
+def test_each_wait_of_a_slow_start_has_its_own_time_to_show_life(tmp_path: Path) -> None:
+    tended: list[str] = []
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if tended else 503)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        begun = time.monotonic() - 2 * QUIET_S
+        wait_for(f"http://127.0.0.1:{server.server_port}", begun, [], lambda: tended.append("once"), tmp_path)
+        server.shutdown()
+    assert len(tended) == 1
 
 
 def test_the_next_port_on_which_nobody_listens_is_taken() -> None:

@@ -40,6 +40,7 @@ def test_the_comparison_is_what_is_printed(
 def test_the_program_says_the_same(service: Any, compared: None, monkeypatch: pytest.MonkeyPatch) -> None:
     [(program, told)] = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", DOCUMENT, re.DOTALL)
     monkeypatch.setenv("ASSAY_HOME", str(service.state.settings.home))
+    monkeypatch.setenv("ASSAY_DATABASE_URL", service.state.settings.jobs_url)
     monkeypatch.chdir(service.state.settings.home)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(program, "docs/statistics.md", "exec"), {})
