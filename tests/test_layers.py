@@ -26,6 +26,7 @@ HOMES = {
     "httpx2": {"tasks/datasets"},
     "httpcore2": {"tasks/datasets"},
     "jinja2": {"tasks/templates", "web"},
+    "markdown_it": {"web/samples"},
     "re2": {"tasks"},
     "sacrebleu": {"tasks/metrics"},
     "numpy": {"tasks/metrics"},

@@ -6,6 +6,8 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.http.examples import add_examples
+
 DESCRIPTION: Final = """\
 A self-hosted evaluation service for language models. The routes of vendors are those of their own clients, which work
 by changing the base URL alone; `/api/assay/v1` has the jobs of all of them in the core's words. Lists take
@@ -56,6 +58,7 @@ def describe(app: FastAPI, version: str) -> None:
             for path, operation in _lists(made):
                 examples = OF_SAMPLES if path.endswith("/samples") else EXAMPLES
                 operation["parameters"] += [_parameter(name, example) for name, example in examples.items()]
+            add_examples(made)
             app.openapi_schema = made
         return app.openapi_schema
 

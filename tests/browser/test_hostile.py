@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from core.job import NewJob, utcnow
-from core.plan import Manifest, Shard
+from core.plan import DatasetDigest, Manifest, Shard
 from core.result import Output, Score
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from core.verdict import Verdict
@@ -68,7 +69,9 @@ def hostile(state) -> Iterator[str]:
         for n, payload in enumerate(PAYLOADS)
     ]
     folder.finish_judge(shard, scores, [])
-    folder.write_manifest(Manifest(job_id=job.id, code_version=PAYLOADS[1], spec=spec, shards=(shard,), datasets=()))
+    digest = DatasetDigest(task=task, rows=count, sha256=PAYLOADS[4])
+    plan = Manifest(job_id=job.id, code_version=PAYLOADS[1], spec=spec, shards=(shard,), datasets=(digest,))
+    folder.write_manifest(plan)
     state.jobs.settle(job.id, status="failed", failure={"blame": "user", "code": "x", "message": PAYLOADS[6]})
     state.verdicts.put(
         Verdict(
@@ -100,6 +103,14 @@ def test_of_a_hundred_payloads_none_runs(browser, hostile):
         browser.open(browser.value("a[rel=next]", "href").removeprefix(browser.url))
         assert browser.run("return window.hacked") is None
     assert browser.url in browser.driver.current_url
+
+
+def test_where_markdown_is_rendered_no_payload_runs_leads_or_loads(browser, hostile):
+    for number in range(0, len(PAYLOADS), len(ENDS)):
+        browser.open(f"/jobs/{hostile}/samples/{quote(PAYLOADS[0], safe='')}/{number}?view=rendered")
+        assert browser.count(".markdown") == 1, number
+        assert browser.count(".markdown a, .markdown img, .markdown script, .markdown [style]") == 0, number
+        assert browser.run("return window.hacked") is None, number
 
 
 def test_a_page_with_a_payload_put_in_runs_nothing_by_its_policy(browser, jobs):

@@ -154,6 +154,23 @@ def test_what_is_asked_of_a_job_is_done(site, jobs):
     assert site.http.get(f"/jobs/{job_id}/cancel").status_code == 405
 
 
+def test_what_failed_is_made_again_or_all_of_it_as_another_job(site, jobs):
+    for action, said in (("again", "The job that it retries"), ("rerun", "nightly-large-2")):
+        assert f'method="post" action="/jobs/{jobs.large}/{action}"' in site.get(f"/jobs/{jobs.large}")
+        answer = site.http.post(f"/jobs/{jobs.large}/{action}")
+        path = answer.headers["location"]
+        assert (answer.status_code, path == f"/jobs/{jobs.large}") == (303, False)
+        assert said in site.get(path)
+        assert '<span class="status status-created">created</span>' in site.get(path)
+        made = site.state.jobs.get(path.removeprefix("/jobs/"))
+        assert made.retry_of == (jobs.large if action == "again" else None)
+        assert made.model == "large-2"
+        site.state.jobs.remove(made.id)
+    refused = site.http.post(f"/jobs/{jobs.running}/again")
+    assert (refused.status_code, "<h1>Conflict</h1>" in refused.text) == (409, True)
+    assert "Run again" not in site.get(f"/jobs/{jobs.running}")
+
+
 def test_no_text_of_a_stranger_becomes_markup(site, jobs):
     for path in ("/", f"/jobs/{jobs.hostile}", f"/jobs/{jobs.hostile}?slice=item.topic"):
         page = site.get(path)

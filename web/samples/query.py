@@ -1,15 +1,20 @@
 """What is asked of a job's samples by the URL of a page: the native API's own grammar, and what is shown of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 from store.results.sample_sql import ScoreName
 
 Query = Sequence[tuple[str, str]]
 
-OWN: Final = frozenset({"cursor", "column", "field", "by", "value"})
+OWN: Final = frozenset({"cursor", "column", "field", "by", "value", "view"})
 """The parameters that are no part of what is asked for."""
+
+View = Literal["text", "rendered"]
+
+VIEWS: Final[dict[View, Query]] = {"text": (), "rendered": (("view", "rendered"),)}
+"""How the outputs of a sample are shown, each with its query."""
 
 
 class Link(NamedTuple):
@@ -55,6 +60,11 @@ def presets(path: str, items: Query, scores: Sequence[ScoreName], columns: Query
     }
     now = dict(asked(items))
     return [Link(name, url(path, view.items(), columns), now == view) for name, view in views.items()]
+
+
+def ways(path: str, kept: Query, view: View) -> list[Link]:
+    """Return the ways to look at the outputs of a sample, each as a link."""
+    return [Link(name, url(path, kept, query), name == view) for name, query in VIEWS.items()]
 
 
 def conditions(path: str, items: Query) -> list[Link]:

@@ -95,7 +95,13 @@ def show_samples(
 
 @router.get("/jobs/{job_id}/samples/{task:path}/{number}")
 def show_sample(
-    request: Request, job_id: JobId, task: TaskName, number: SampleNumber, state: CurrentState, sort: str = "sample"
+    request: Request,
+    job_id: JobId,
+    task: TaskName,
+    number: SampleNumber,
+    state: CurrentState,
+    sort: str = "sample",
+    view: queries.View = "text",
 ) -> Response:
     """Show what happened to one sample, and lead to those beside it in the list that it was found in."""
     job = find(state, job_id)
@@ -104,6 +110,8 @@ def show_sample(
     folder = state.folder(job.id)
     detail = sample_detail(folder, task, number)
     path = queries.job_url(job.id, "samples")
+    verdicts = state.verdicts.of_sample(job.id, task, number)
+    here, viewed = sample_url(job.id, task, number), [*kept, *queries.VIEWS[view]]
     before, after = _beside(folder, asked.selection, detail)
     return page(
         request,
@@ -111,13 +119,14 @@ def show_sample(
         job=job,
         detail=detail,
         item=views.item(detail),
-        answers=views.answers(detail, state.verdicts.of_sample(job.id, task, number)),
+        answers=views.answers(detail, verdicts, rendering=view == "rendered"),
+        ways=queries.ways(here, kept, view),
         list_url=queries.url(path, kept),
-        here=sample_url(job.id, task, number),
-        query=urlencode(kept),
+        here=here,
+        query=urlencode(viewed),
         whole_url=f"/api/assay/v1{sample_url(job.id, task, number)}",
-        before_url=before and queries.url(sample_url(job.id, *before), kept),
-        after_url=after and queries.url(sample_url(job.id, *after), kept),
+        before_url=before and queries.url(sample_url(job.id, *before), viewed),
+        after_url=after and queries.url(sample_url(job.id, *after), viewed),
     )
 
 

@@ -1,29 +1,35 @@
 """The page of one sample: what was asked and answered, how each metric saw it, and what a person says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
+from markupsafe import Markup
 
 from core.result import Output, Score
 from core.verdict import Verdict
 from tasks.conversation import Exchange, Image, Message
 from tasks.sample import MetricDetail, OutputDetail, SampleDetail
 from web import text
+from web.samples.markdown import rendered
 
 LONGEST: Final = 20_000
 """So many characters of a text are shown; the whole is a link away."""
 
 LONGEST_VALUE: Final = 5_000
 
+MOST_RENDERED: Final = 8
+"""So many outputs of a sample are rendered, which takes a while of one that is made for that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as it is shown; of a long one so many characters are `left_out`."""
+    """A text as it is shown; of a long one so many characters are `left_out`. `markup` is what its Markdown means."""
 
     shown: str
     left_out: int = 0
+    markup: Markup | None = None
 
     def cut(self, longest: int) -> "Text":
         """Return what is shown of it where less is."""
@@ -95,9 +101,11 @@ class Answer:
     verdicts: list[Verdict]
 
 
-def answers(detail: SampleDetail, verdicts: Sequence[Verdict]) -> list[Answer]:
-    """Return what became of a sample, a target and trial each."""
-    return [_answer(each, verdicts) for each in detail.outputs]
+def answers(detail: SampleDetail, verdicts: Sequence[Verdict], *, rendering: bool = False) -> list[Answer]:
+    """Return what became of a sample, a target and trial each, with what the Markdown of the first outputs means."""
+    found = [_answer(each, verdicts) for each in detail.outputs]
+    most = MOST_RENDERED if rendering else 0
+    return [*map(_rendered, found[:most]), *found[most:]]
 
 
 def item(detail: SampleDetail) -> list[tuple[str, Text]]:
@@ -121,6 +129,17 @@ def _answer(detail: OutputDetail, verdicts: Sequence[Verdict]) -> Answer:
         asked=[each.metric.name for each in sorted(detail.metrics, key=lambda each: not each.exchanges)],
         verdicts=[each for each in verdicts if (each.target, each.trial) == (output.target, output.trial)],
     )
+
+
+def _rendered(answer: Answer) -> Answer:
+    talk = answer.talk
+    if talk and talk.reply:
+        talk = replace(talk, reply=replace(talk.reply, text=_with_markup(talk.reply.text)))
+    return replace(answer, text=_with_markup(answer.text), talk=talk)
+
+
+def _with_markup(text: Text) -> Text:
+    return replace(text, markup=None if text.left_out else rendered(text.shown))
 
 
 def _flags(output: Output) -> list[str]:
