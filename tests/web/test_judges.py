@@ -38,5 +38,5 @@ def test_a_verdict_given_on_a_sample_s_page_counts(site, night):
 
 
 def test_a_job_without_judges_is_said(site, night):
-    assert "no samples yet" in site.get(f"/judges/{night.failed}", 409)
+    assert "has no samples: it has not begun" in site.get(f"/judges/{night.failed}", 409)
     assert "nothing" in site.get("/judges/nothing", 404)
