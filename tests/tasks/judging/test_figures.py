@@ -82,7 +82,7 @@ def test_a_preference_that_follows_the_place_or_the_length_of_answers_shows_it(l
 
 def test_a_job_without_a_judge_or_without_samples_is_refused(lab: Lab) -> None:
     job = lab.add(spec(recorded("said"), [{"said": "a", "answer": "a"}], CORRECT))
-    with pytest.raises(Conflict, match="no samples yet"):
+    with pytest.raises(Conflict, match="has no samples: it has not begun"):
         judge_figures(lab.workspace.folder(job.id), [])
     lab.carry_out(job)
     with pytest.raises(InvalidInput, match="no model judges"):
