@@ -19,6 +19,7 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
         │   └── StorageFull     no space is left on the disk
         ├── SchemaMismatch      the database is of another version
         ├── ResultsMissing      results that should exist do not
+        ├── Superseded          another engine has taken the job over
         └── RecordDamaged       a job record cannot be read
 """
 
@@ -140,6 +141,12 @@ class ResultsMissing(ServiceError):
     """A job ended without the results it should have."""
 
     code = "results_missing"
+
+
+class Superseded(ServiceError):
+    """An engine that stood still has lost its job to another, and may write and ask nothing more of it."""
+
+    code = "superseded"
 
 
 class RecordDamaged(ServiceError):

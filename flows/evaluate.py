@@ -181,6 +181,8 @@ async def carry_out_job(workspace: Workspace, job: Job) -> list[Summary] | State
             summaries = await patiently(aggregate, engine)
             await publish_results(await asyncio.to_thread(findings, engine, summaries, began_at))
             return summaries
+    if engine.stop == "superseded":
+        await leave()
     if engine.stop == "pause" and deployment.id is not None:
         await suspend()
     return Cancelled(message="Cancelled by the user.")
@@ -245,6 +247,13 @@ async def suspend() -> NoReturn:
         except (httpx.HTTPError, PrefectException) as error:
             get_run_logger().warning("Prefect could not be told that the run is suspended: %s", error)
     raise Pause(state=state)
+
+
+async def leave() -> NoReturn:
+    """End this thread of the run without a word to Prefect: the run is another engine's, which tells of it."""
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(flow_run.id))
+    raise Pause(state=run.state)
 
 
 async def label_run(job: Job) -> None:

@@ -1,10 +1,12 @@
 """Everything the service keeps, opened: job tables, secrets, uploads and results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.errors import NotFound
 from core.settings import Settings, make_folder
 from store.bounds.database import DatabaseLedger
 from store.bounds.opened import open_ledger
@@ -14,7 +16,7 @@ from store.db.connect import connect, reaching
 from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
-from store.db.leases import Leases
+from store.db.leases import Lease, Leases, Taken
 from store.db.measures import Measures
 from store.db.migrations import check_version, migrate
 from store.db.retention import Retention
@@ -109,14 +111,40 @@ class Workspace:
         """Return the folder of a job's results."""
         return JobFolder(self.results, job_id, self.objects)
 
+    def is_held(self, job_id: str) -> bool:
+        """Whether an engine holds a job, as its lock tells where that can be seen, and elsewhere its lease."""
+        folder = self.folder(job_id)
+        return folder.is_held() or self.leases.is_held(job_id, lock=folder.lock_name)
+
+    def is_occupied(self, job_id: str) -> bool:
+        """Whether any engine works on a job, or on a block of it."""
+        return self.folder(job_id).is_joined() or self.is_held(job_id)
+
+    @contextmanager
+    def vacant(self, job_id: str) -> Iterator[bool]:
+        """Keep engines from a job for a moment; gives whether that was had: none works on it now.
+
+        What is recorded meanwhile is known to every engine that comes after.
+        """
+        folder = self.folder(job_id)
+        with folder.vacant() as is_vacant:
+            lease = None
+            if is_vacant:
+                with suppress(NotFound):  # what is gone is nobody's
+                    lease = self.leases.take(job_id, "control", lock=folder.lock_name)
+            try:
+                yield is_vacant and not isinstance(lease, Taken)
+            finally:
+                if isinstance(lease, Lease):
+                    self.leases.give_back(lease)
+
     def remove(self, job_id: str) -> bool:
         """Remove a deleted job unless an engine holds it; its files first, so that a record tells what is left to do.
 
         May be repeated after a crash, and be done by several processes at once.
         """
-        folder = self.folder(job_id)
-        with folder.vacant() as is_vacant:
+        with self.vacant(job_id) as is_vacant:
             if is_vacant:
-                folder.remove()
+                self.folder(job_id).remove()
                 self.jobs.remove(job_id)
             return is_vacant

@@ -6,19 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, Literal, TypeVar, get_args
 from uuid import uuid4
 
 from core.counted import Tally
 from core.endpoint import Endpoint, Prompt
-from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed
-from core.job import STAGES, Count, Failure, Job, Progress, Stage, utcnow
+from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed, Superseded
+from core.job import STAGES, Count, Failure, Intent, Job, Progress, Stage, utcnow
 from core.metric import Judge
 from core.plan import Manifest, Shard, Share
 from core.result import Call, CallKey
 from core.settings import read_settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
+from store.db.leases import Lease, Taken
 from store.results.folder import JobFolder
 from store.results.journal import Journal
 from store.results.log import JobLog
@@ -28,7 +29,8 @@ from store.workspace import Workspace
 from tasks.endpoint.access import route_to
 from tasks.endpoint.breaker import Breaker, Fuse
 from tasks.endpoint.limits.bearing import Told
-from tasks.endpoint.loop import JobLimit, Policy, Route, io_loop
+from tasks.endpoint.loop import JobLimit, JobStopped, Policy, Route, io_loop
+from tasks.tenure import Tenure, awake_s, take, visited
 
 T = TypeVar("T")
 
@@ -37,7 +39,10 @@ REPORT_INTERVAL_S = 1.0
 STORAGE_DELAYS_S: Final = (1.0, 5.0)
 """Before the second and the last attempt at what could not be kept."""
 
-Stop = Literal["pause", "fail", "cancel"]
+CLEARED_AFTER_S: Final = 0.1
+"""Between two looks whether a lease has been renewed."""
+
+Stop = Literal["pause", "fail", "cancel", "superseded"]
 """Why a job is to stop; where there are two reasons, the later one in this list holds."""
 
 WHOLE: Final = Share()
@@ -46,7 +51,7 @@ STOPS: Final[tuple[Stop, ...]] = get_args(Stop)
 
 
 class Stopped(Exception):
-    """A shard gave up because its job is to pause, is cancelled, or has failed elsewhere."""
+    """A shard gave up because its job is to pause, is cancelled, has failed elsewhere or is another engine's."""
 
 
 class Engine:
@@ -106,19 +111,21 @@ class Engine:
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._visits = False
+        self._tenure: Tenure | None = None
         self._began_at: datetime | None = None
         self._results_ready_at: datetime | None = None
         self._failure: Failure | None = None
 
     @contextmanager
     def engaged(self) -> Iterator[None]:
-        """Hold the job's folder, waiting for another engine to let go, and report until the end.
+        """Hold the job's folder and its lease, waiting for another engine to let go, and report until the end.
 
         What the user wants is heard before the first call, and the folder is let go after the last.
         """
-        with self.folder.held(self._hold), closing(self.folder.open_log()) as self.log:
+        with self.folder.held(self._hold), self._leased(), closing(self.folder.open_log()) as self.log:
+            self.folder.tidy()
             self._began_at = utcnow()
-            self._report_first()
+            self._insist(self._report)  # what is wanted is heard before anything is done
             reporter = self._start_reporting("report")
             try:
                 yield
@@ -141,16 +148,38 @@ class Engine:
                 if is_ours:
                     self._end(reporter)
 
-    def visit(self) -> None:
-        """Work beside the engine that holds the job, in another process, as long as it does; that one reports.
+    @contextmanager
+    def _leased(self) -> Iterator[None]:
+        """Hold the job's lease, waiting for another engine to let go; the first report hears of a job that is gone."""
+        begun = partial(take, self.workspace, self.job.id, self._worker)
+        while isinstance(taken := self._insist(begun), Taken):
+            self._done.wait(min(taken.left_s, REPORT_INTERVAL_S))
+        if taken is None:
+            yield
+            return
+        self._work_under(taken)
+        try:
+            yield
+        finally:
+            with suppress(StorageFailed):  # it ends by itself
+                self.workspace.leases.give_back(taken.lease)
 
-        Raises ResultsMissing if this process sees other results than that engine.
+    def _work_under(self, tenure: Tenure) -> None:
+        self._tenure = tenure
+        self.folder.fence_off(self.fence)
+
+    def visit(self, lease: Lease | None) -> None:
+        """Work beside the engine that holds the job by a lease, in another process, as long as it does.
+
+        That one reports. Raises ResultsMissing if this process sees other results than that engine.
         """
         if not self.folder.is_held(self._hold):
             raise ResultsMissing(f"the engine of job {self.job.id} is gone, or has its results in another ASSAY_HOME")
         with ExitStack() as visit:
             visit.enter_context(self.folder.shared())
             self.log = visit.enter_context(closing(self.folder.open_log()))
+            if lease is not None:
+                self._work_under(visited(self.workspace, lease))
             self._begin_visit()
             left = visit.pop_all()
         threading.Thread(target=self._keep_visiting, args=(left,), name=f"visit-{self.job.id}", daemon=True).start()
@@ -172,7 +201,7 @@ class Engine:
             )
         self.manifest = manifest
         self._visits = True
-        self._report_first()
+        self._insist(self._report)
 
     def _start_reporting(self, name: str) -> threading.Thread:
         reporter = threading.Thread(target=self._keep_reporting, name=f"{name}-{self.job.id}", daemon=True)
@@ -189,9 +218,10 @@ class Engine:
             self._report()
             self._add_up()
 
-    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[str, int, str, str]]:
+    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[str, int, str, str, Lease | None]]:
         """Have a process that a task runner sends this engine to open one of its own."""
-        return visiting, (self.job.id, self._attempt, self._worker, self._hold)
+        lease = self._tenure.lease if self._tenure else None
+        return visiting, (self.job.id, self._attempt, self._worker, self._hold, lease)
 
     @contextmanager
     def failing(self) -> Iterator[None]:
@@ -199,11 +229,13 @@ class Engine:
         try:
             yield
         except Exception as error:
+            if self.stop == "superseded":  # the job goes on elsewhere, and this is not its end
+                return
             message = self._masked(
                 error.message if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
             )
             kind = type(error) if isinstance(error, AssayError) else ServiceError
-            with suppress(StorageFailed):  # it is reported once more when the folder is let go
+            with suppress(StorageFailed, Stopped):  # it is reported once more when the folder is let go
                 self.finished(failure=Failure(blame=kind.blame, code=kind.code, message=message))
             if self._masked(str(error)) != str(error):
                 raise ServiceError(message) from None  # the error itself would show a key
@@ -284,6 +316,34 @@ class Engine:
         """Raise Stopped if the job is to stop; called before what may take seconds."""
         if self.stop:
             raise Stopped
+
+    async def cleared(self) -> None:
+        """Wait, on the I/O loop, until the lease is renewed: before, another engine may be at the same calls.
+
+        Raises JobStopped if the job stops first.
+        """
+        while self._tenure is not None and self._tenure.lapsed:
+            if self.stop or self._ceased:
+                raise JobStopped
+            await asyncio.sleep(CLEARED_AFTER_S)
+
+    def fence(self) -> None:
+        """Ask for a lapsed lease before something is put in its place; raises Stopped if it is another's by now."""
+        if self._tenure is not None:
+            with self._giving_way():
+                self._tenure.keep()
+        if self.stop == "superseded":
+            raise Stopped
+
+    @contextmanager
+    def _giving_way(self) -> Iterator[None]:
+        """Stop if the job turns out to be another engine's."""
+        try:
+            yield
+        except Superseded as error:
+            if self.stop != "superseded":
+                self._halt("superseded")
+                self.say(error.message)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the I/O loop and wait for its end; raises Stopped if the job stops first."""
@@ -380,15 +440,16 @@ class Engine:
         self._results_ready_at = utcnow() if failure is None else None
         self._failure = failure
         self._report()
+        if self.stop == "superseded":
+            raise Stopped
 
-    def _report_first(self) -> None:
-        """Report, and hear what is wanted, before anything is done: without that nothing may be."""
+    def _insist(self, step: Callable[[], T]) -> T:
+        """Return what a step comes to without which nothing may be done; it is tried again if it cannot be kept."""
         for delay_s in STORAGE_DELAYS_S:
             with suppress(StorageFailed):
-                self._report()
-                return
+                return step()
             self._done.wait(delay_s)
-        self._report()
+        return step()
 
     def _keep_reporting(self) -> None:
         while not self._done.wait(REPORT_INTERVAL_S):
@@ -415,9 +476,24 @@ class Engine:
                 self.log.write(self._masked(f"{place}: {news}"))
 
     def _report(self) -> None:
-        """Write the progress, unless another engine does, and heed the user's intent."""
-        jobs = self.workspace.jobs
-        intent = jobs.intent(self.job.id) if self._visits else jobs.report(self._progress())
+        """Tell how far the job is, unless it is another engine's by now, and heed the user's intent."""
+        if self.stop != "superseded":
+            with self._giving_way():
+                self._obey(self._hear())
+
+    def _hear(self) -> Intent:
+        """Write the progress and renew the lease, unless another engine does; returns what the user wants."""
+        jobs, asked_at, tenure = self.workspace.jobs, awake_s(), self._tenure
+        if self._visits:
+            if tenure is not None:
+                tenure.keep()
+            return jobs.intent(self.job.id)
+        intent = jobs.report(self._progress(), tenure.lease if tenure else None)
+        if tenure is not None:
+            tenure.renewed(asked_at)
+        return intent
+
+    def _obey(self, intent: Intent) -> None:
         if intent in ("cancel", "delete"):
             self._halt("cancel")
             if self._visits:
@@ -487,12 +563,12 @@ class Engine:
 
 
 @cache
-def visiting(job_id: str, attempt: int, worker: str, hold: str) -> Engine:
+def visiting(job_id: str, attempt: int, worker: str, hold: str, lease: Lease | None) -> Engine:
     """Return this process's engine for a job that an engine in another process holds, opened once for each `hold`."""
     workspace = Workspace.open(read_settings())
     job = workspace.jobs.get(job_id)
     engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=lambda _: None, hold=hold)
-    engine.visit()
+    engine.visit(lease)
     return engine
 
 

@@ -221,6 +221,7 @@ class _Round:
                 limit=self._engine.limit(ask.key),
                 role=ask.key.role,
                 wanted=lambda: not (breaker.open or self._unwritten),
+                cleared=self._engine.cleared,
             )
         except JobStopped:
             self._stopped = True

@@ -16,7 +16,6 @@ from core.plan import Manifest
 from core.result import Outcome, Summary
 from core.retry import ASKED_AGAIN, OF_JUDGES, OF_TARGETS, Retry
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec, refuse_duplicates
-from store.results.folder import JobFolder
 from store.workspace import Workspace
 
 
@@ -26,7 +25,7 @@ def to_retry(workspace: Workspace, first: Job, asked: RetryRequest) -> tuple[New
     Raises Conflict for a job that has not ended, has nothing to take over or nothing to make again, or whose results
     cannot be read, and SpecInvalid for what is wrong with the request.
     """
-    past = _past(first, workspace.folder(first.id))
+    past = _past(workspace, first)
     spec = _with_metrics(past.plan.spec, asked.metrics)
     retry = _retry(first.id, asked, spec)
     _refuse_idle(first.id, past, retry, asked)
@@ -70,8 +69,9 @@ class _Past:
         return counts
 
 
-def _past(first: Job, folder: JobFolder) -> _Past:
-    if first.status not in TERMINAL or folder.is_held():
+def _past(workspace: Workspace, first: Job) -> _Past:
+    folder = workspace.folder(first.id)
+    if first.status not in TERMINAL or workspace.is_held(first.id):
         raise Conflict(f"job {first.id} is {first.status} and goes on by itself: retry it once it has ended")
     try:
         folder.check_files()

@@ -1,7 +1,8 @@
 """Keep the job records in step with their flow runs; alone writes a terminal status.
 
-What was done is in the journals and results. Prefect says what runs. A lock on the job's folder
-says whether an engine is at work, whatever became of its process. What goes wrong with one job is its own trouble.
+What was done is in the journals and results. Prefect says what runs. A lock on the job's folder, or the lease that it
+has in the database, says whether an engine is at work, whatever became of its process. What goes wrong with one job is
+its own trouble.
 """
 
 import asyncio
@@ -110,12 +111,12 @@ class Reconciler:
                 self._watches[job.id].note(found)
             case Exception():
                 raise found
-            case None if not await asyncio.to_thread(self._workspace.folder(job.id).is_held):
+            case None if not await asyncio.to_thread(self._workspace.is_held, job.id):
                 self._watches[job.id].note_run("gone")  # while an engine is at work, another Prefect server has it
 
     async def _settle(self, client: PrefectClient, job: OpenJob, report: Progress | None) -> None:
         """Do in Prefect what the user wants and what a dead engine needs, then record the status."""
-        watch, run_id, folder = self._watches[job.id], _run_id(job), self._workspace.folder(job.id)
+        watch, run_id = self._watches[job.id], _run_id(job)
         damage = job.damage or (f"flow_run_id: {job.flow_run_id!r}" if job.flow_run_id and run_id is None else None)
         if damage and job.status not in TERMINAL:
             await give_up(self._workspace, job.id, RecordDamaged(f"The job's record is damaged: {damage}"))
@@ -124,11 +125,11 @@ class Reconciler:
             return  # Prefect has not been asked yet
         if await carry_out_intent(client, self._workspace, job, run_id, watch):
             return  # the next look sees what came of it
-        if run_id and watch.engine_is_dead(report) and not await asyncio.to_thread(folder.is_held):
+        if run_id and watch.engine_is_dead(report) and not await asyncio.to_thread(self._workspace.is_held, job.id):
             await revive(client, self._workspace, job, run_id, watch, report)
             return
         status = next_status(job.status, watch.run, job.intent)
-        if status in AT_REST and status != job.status and await asyncio.to_thread(folder.is_occupied):
+        if status in AT_REST and status != job.status and await asyncio.to_thread(self._workspace.is_occupied, job.id):
             await self._have_stopped(job, status)
         else:
             await self._record(job, watch, status)
@@ -160,7 +161,7 @@ class Reconciler:
 
     def _unless_held(self, job: OpenJob, record: Callable[[], object]) -> bool:
         """Record what makes no call be made, unless an engine has begun that does not know of it; whether it was."""
-        with self._workspace.folder(job.id).vacant() as is_vacant:
+        with self._workspace.vacant(job.id) as is_vacant:
             if is_vacant:
                 record()
             return is_vacant
@@ -185,7 +186,7 @@ async def give_up(workspace: Workspace, job_id: str, error: Exception) -> None:
     """Fail a job with which one cannot go on, once its engine, if it has one, has heard that it is to stop."""
     held = False
     with suppress(OSError, AssayError):  # what is no folder holds no engine
-        held = await asyncio.to_thread(workspace.folder(job_id).is_held)
+        held = await asyncio.to_thread(workspace.is_held, job_id)
     if held:
         await asyncio.to_thread(workspace.jobs.call_off, job_id)
     else:

@@ -35,6 +35,7 @@ from store.db.connect import insert_into, reading, writing
 from store.db.job_lists import LISTED, PLACES, of_face
 from store.db.job_names import called
 from store.db.job_rows import as_columns, fields_of, job_of, listed_job_of, new_record
+from store.db.leases import Lease, renew
 from store.db.lists import page_of
 from store.db.open_jobs import (
     history_of,
@@ -286,16 +287,20 @@ class Jobs:
         with writing(self._engine) as connection:
             return _settle(connection, job_id, seen, changes)
 
-    def report(self, progress: Progress) -> Intent:
-        """Record an engine's progress, and return what the user wants of the job.
+    def report(self, progress: Progress, lease: Lease | None = None) -> Intent:
+        """Record an engine's progress, renew its lease, and return what the user wants of the job.
 
         A job that is gone answers "delete", and one that has ended "cancel"; of neither is anything recorded.
+        Raises Superseded if the lease is another's by now.
         """
         columns = as_columns(asdict(progress))
         # The key is shared so that the job cannot go between the two statements.
         wants = _wants(progress.job_id).with_for_update(read=True, key_share=True)
         with writing(self._engine) as connection:
-            intent, goes_on = _wanted(connection.execute(wants).one_or_none())
+            row = connection.execute(wants).one_or_none()
+            if row is not None and lease is not None:
+                renew(connection, lease)
+            intent, goes_on = _wanted(row)
             if goes_on:
                 upsert = insert_into(connection, job_progress).values(columns)
                 connection.execute(upsert.on_conflict_do_update(index_elements=["job_id"], set_=columns))

@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from core.errors import NotFound
+from core.errors import NotFound, Superseded
 from store.db.connect import insert_into, reading, writing
 from store.db.tables import job_leases, jobs
 
@@ -67,10 +67,22 @@ class Leases:
             connection.execute(taking.values(epoch=lease.epoch, holder=holder, lock=lock, until=until))
         return lease
 
-    def renew(self, lease: Lease) -> bool:
-        """Hold a lease for longer, and return whether it was still one's own."""
+    def renew(self, lease: Lease) -> float:
+        """Hold a lease for longer, and return for how long; raises Superseded if it is another's by now."""
         with writing(self._engine) as connection:
-            return renewed(connection, lease)
+            return renew(connection, lease)
+
+    def left_s(self, lease: Lease) -> float:
+        """Return for how long a lease holds without a renewal, below 0 after its end.
+
+        Raises Superseded if it is another's by now.
+        """
+        left = sa.select(job_leases.c.until - database_time()).where(*_own(lease))
+        with reading(self._engine) as connection:
+            left_s: float | None = connection.scalar(left)
+            if left_s is None:
+                raise _superseded(connection, lease)
+            return left_s
 
     def give_back(self, lease: Lease) -> None:
         """Let others take a lease at once, if it is still one's own."""
@@ -94,13 +106,15 @@ class Leases:
         return row is not None and (lock is None or row.lock != lock)
 
 
-def renewed(connection: sa.Connection, lease: Lease) -> bool:
-    """Hold a lease for longer in a transaction of the caller's, and return whether it was still one's own.
+def renew(connection: sa.Connection, lease: Lease) -> float:
+    """Hold a lease for longer in a transaction of the caller's, and return for how long.
 
-    One that has ended and that nobody has taken since goes on.
+    One that has ended and that nobody has taken since goes on. Raises Superseded if it is another's by now.
     """
     renewal = sa.update(job_leases).where(*_own(lease)).values(until=database_time() + LEASE_S)
-    return connection.execute(renewal).rowcount == 1
+    if not connection.execute(renewal).rowcount:
+        raise _superseded(connection, lease)
+    return LEASE_S
 
 
 def lock_name(file: Path) -> str | None:
@@ -150,6 +164,13 @@ def _row(connection: sa.Connection, job_id: str, block: str) -> sa.Row[Any]:
     new = {"job_id": job_id, "block": block, "epoch": 0, "holder": "", "until": 0.0}
     connection.execute(insert_into(connection, job_leases).values(new).on_conflict_do_nothing())
     return connection.execute(found).one()
+
+
+def _superseded(connection: sa.Connection, lease: Lease) -> Superseded:
+    row = connection.execute(sa.select(job_leases).where(*_of(lease.job_id, lease.block))).one_or_none()
+    by = f"{row.holder} (epoch {row.epoch})" if row is not None else "another engine"
+    own = f"{lease.holder} (epoch {lease.epoch})"
+    return Superseded(f"{by} has taken the job over while {own} was not heard of, which stops")
 
 
 def _of(job_id: str, block: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -20,6 +20,7 @@ from core.errors import Conflict, NotFound, ResultsMissing, SpecInvalid, first_p
 from core.job import STAGES, Job, OpenJob, Stage
 from core.plan import MANIFEST_VERSION, Manifest, Shard
 from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
+from store.db.leases import lock_name
 from store.files.atomic import storing
 from store.objects.disk import DISK
 from store.objects.objects import Objects, overtaken
@@ -107,6 +108,7 @@ class JobFolder:
         self._tombstone = results / f".deleted-{job_id}"
         self._lock = self.path / ".lock"
         self._joint = self.path / ".blocks"
+        self._fence: Callable[[], object] = lambda: None
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same folder, by whomever it was named."""
@@ -146,10 +148,18 @@ class JobFolder:
             with suppress(OSError):  # on a full disk nobody else can tell by the name, and then does not join in
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, name.encode(), 0)
-            self._tidy()
             yield
         finally:
             os.close(descriptor)
+
+    def fence_off(self, fence: Callable[[], object]) -> None:
+        """Have `fence` called before what is written from now on is put in its place, to raise what keeps that out."""
+        self._fence = fence
+
+    @property
+    def lock_name(self) -> str | None:
+        """What the lock is called by all processes that see it; None if there is none."""
+        return lock_name(self._lock)
 
     @contextmanager
     def vacant(self) -> Iterator[bool]:
@@ -243,7 +253,7 @@ class JobFolder:
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the frozen plan, after all samples: it says that they are whole."""
         text = manifest.model_dump_json(indent=2)
-        self.objects.put(self.manifest_path, lambda file: file.write_text(text, encoding="utf-8"))
+        self.objects.put(self.manifest_path, self._fenced(lambda file: file.write_text(text, encoding="utf-8")))
 
     def parts(self, shard: Shard) -> Iterator[Shard]:
         """Yield a shard in parts that are small enough to be held, by what its files have of each now."""
@@ -560,12 +570,21 @@ class JobFolder:
     def _put(self, path: Path, tables: Iterable[pa.Table], schema: Schema) -> None:
         """Write what may be written again."""
         with drafted(path, tables, schema.arrow) as draft:
-            self.objects.put(path, draft.replace)
+            self.objects.put(path, self._fenced(draft.replace))
 
     def _publish(self, path: Path, write: Callable[[Path], object]) -> None:
         """Write what is written once. Raises StorageFailed if another engine has written it otherwise."""
-        if not self.objects.publish(path, write):
+        if not self.objects.publish(path, self._fenced(write)):
             raise overtaken(path)
+
+    def _fenced(self, write: Callable[[Path], object]) -> Callable[[Path], object]:
+        """Return what fills a file as `write` does, and keeps it from its place if the fence raises then."""
+
+        def write_unless_late(file: Path) -> None:
+            write(file)
+            self._fence()
+
+        return write_unless_late
 
     def _read(self, kind: Kind, shard: Shard) -> pa.Table | None:
         return self.read_rows(self.file(kind, shard.index), kind, samples=_samples(shard))
@@ -590,8 +609,11 @@ class JobFolder:
         except FileNotFoundError:
             return False
 
-    def _tidy(self) -> None:
-        """Remove what an engine left that was killed between two steps, once no other is between two."""
+    def tidy(self) -> None:
+        """Remove what an engine left that was killed between two steps, once no other is between two.
+
+        Done by whoever works here now: one that holds the folder, and the lease of the job.
+        """
         if self.is_joined():
             return
         for temporary in (*self.path.glob("*/.*.tmp"), *self.path.glob(".manifest.json.*.tmp")):

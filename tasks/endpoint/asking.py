@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -70,6 +70,7 @@ class Asking:
     limit: JobLimit
     waiting: Waiting
     wanted: Callable[[], bool]
+    cleared: Callable[[], Awaitable[object]]
     made: list[Attempt] = field(default_factory=list)
     started_at: float = field(default_factory=time.time)
     began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
@@ -95,6 +96,7 @@ class Asking:
         loop, waiting = asyncio.get_running_loop(), self.waiting
         self._size(request)
         async with self.model.limit.entered(self.limit, waiting):
+            await self.cleared()
             if not self.wanted() or (waiting.deadline is not None and loop.time() > waiting.deadline):
                 return False
             if waiting.deadline is None:
@@ -116,6 +118,7 @@ class Asking:
             asked = asked.with_change(change)
             self._size(asked.body)
             await self.model.limit.again(self.waiting)
+            await self.cleared()
             last = await self._attempt(asked)
         if last.reading.outcome == "answered" and not last.reading.empty and may_drop:
             quirks.confirm(asked, SCHEMA)

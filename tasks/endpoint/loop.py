@@ -7,7 +7,7 @@ them. It only awaits: requests come ready-made, and outputs are derived elsewher
 import asyncio
 import atexit
 import threading
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -25,6 +25,10 @@ from tasks.endpoint.route import Route, route_url
 __all__ = ["IoLoop", "JobLimit", "JobStopped", "Policy", "Reply", "Route", "io_loop", "route_url"]
 
 T = TypeVar("T")
+
+
+async def at_once() -> None:
+    """Have nothing waited for."""
 
 
 class IoLoop:
@@ -74,16 +78,18 @@ class IoLoop:
         may_drop: Collection[str] = (),
         retries: int | None = None,
         wanted: Callable[[], bool] = lambda: True,
+        cleared: Callable[[], Awaitable[object]] = at_once,
     ) -> Reply:
         """Send a JSON body to a model until it answers, or the route's bounds are reached.
 
         Runs on the loop. Waits until the `limit` and the model have room; whatever goes wrong is an outcome of the
-        reply. No attempt is made from when it is not `wanted` any more. A request that is refused for one of its
-        fields is sent as the model takes it; those that `may_drop` may be the reason without being named. At most
-        `retries` are made, or as many as the route says. Raises JobStopped if the job stops before an attempt.
+        reply. No attempt is made before it is `cleared`, nor from when it is not `wanted` any more. A request that is
+        refused for one of its fields is sent as the model takes it; those that `may_drop` may be the reason without
+        being named. At most `retries` are made, or as many as the route says. Raises JobStopped if the job stops before
+        an attempt.
         """
         waiting = Waiting(role, route.retry_window_s)
-        asking = Asking(self._connections, route, self._model(route), limit, waiting, wanted)
+        asking = Asking(self._connections, route, self._model(route), limit, waiting, wanted, cleared)
         return await asking.until_answered(request, may_drop, route.max_retries if retries is None else retries)
 
     def bearing(self, route: Route) -> Bearing:

@@ -378,9 +378,9 @@ def test_a_visiting_engine_lets_go_with_the_one_that_holds_the_job_and_another_v
     folder = lab.workspace.folder(job.id)
 
     def visit(engine: Engine) -> Engine:
-        _, (_, attempt, worker, hold) = engine.__reduce__()
+        _, (_, attempt, worker, hold, lease) = engine.__reduce__()
         other = Engine(lab.workspace, job, attempt=attempt, worker=worker, tell=lab.said.append, hold=hold)
-        other.visit()
+        other.visit(lease)
         return other
 
     with lab.engaged(job) as engine:

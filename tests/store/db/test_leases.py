@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from core.errors import NotFound
+from core.errors import NotFound, Superseded
 from store.db.connect import writing
 from store.db.jobs import Jobs
-from store.db.leases import Lease, Leases, Taken, lock_name
+from store.db.leases import LEASE_S, Lease, Leases, Taken, lock_name
 from store.db.tables import job_leases
 from store.files.contents import Files
 from tests.store.db.test_jobs import new_job
@@ -54,20 +54,23 @@ def test_a_lease_that_was_not_renewed_is_anothers_and_its_holder_hears_of_it(
     engine: sa.Engine, leases: Leases, job_id: str
 ) -> None:
     late = taken(leases.take(job_id, "a"))
-    assert leases.renew(late)
+    assert leases.renew(late) == LEASE_S
     expire(engine, late)
     assert not leases.is_held(job_id)
     successor = taken(leases.take(job_id, "b"))
-    assert not leases.renew(late)
+    for ask in (leases.renew, leases.left_s):
+        with pytest.raises(Superseded, match=r"b \(epoch 2\) has taken the job over while a \(epoch 1\) was not heard"):
+            ask(late)
     leases.give_back(late)
     assert leases.held([job_id])[job_id].epoch == successor.epoch == 2
-    assert leases.renew(successor)
+    assert 0 < leases.left_s(successor) <= leases.renew(successor)
 
 
 def test_a_lease_that_has_ended_goes_on_if_nobody_has_taken_it(engine: sa.Engine, leases: Leases, job_id: str) -> None:
     lease = taken(leases.take(job_id, "a"))
     expire(engine, lease)
-    assert leases.renew(lease)
+    assert leases.left_s(lease) < 0
+    leases.renew(lease)
     assert leases.is_held(job_id)
 
 
@@ -85,7 +88,7 @@ def test_blocks_of_a_job_have_leases_of_their_own(leases: Leases, job_id: str) -
     first, second = (taken(leases.take(job_id, holder, block=block)) for holder, block in (("b", "0"), ("c", "1")))
     assert [each.epoch for each in (whole, first, second)] == [1, 1, 1]
     leases.give_back(first)
-    assert leases.renew(whole)
+    leases.renew(whole)
     assert leases.renew(second)
     assert not leases.is_held(job_id, block="0")
 

@@ -183,6 +183,7 @@ def test_whoever_takes_the_folder_clears_what_a_killed_engine_left(folder: JobFo
         Journal(path).close()
     (folder.path / "outputs" / ".00004.parquet.1234.tmp").write_text("half")
     with folder.held():
+        folder.tidy()
         assert not finished.exists()
         assert unfinished.exists()
     assert os.listdir(folder.path / "outputs") == ["00003.parquet"]
