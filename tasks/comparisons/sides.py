@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from core.components import NOT_KNOWN, Component, components_of
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.plan import Manifest, Shard
 from core.spec import EvaluationSpec, RecordedTarget, TaskSpec
 from store.results.folder import JobFolder
@@ -120,9 +120,7 @@ def open_side(folder: JobFolder, target: str | None = None, trial: int | None = 
 
     Without a `target` the job must evaluate a single one: raises InvalidInput if it does not.
     """
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise Conflict(f"job {folder.job_id} has no results yet; compare it once it has begun")
+    manifest = folder.need_manifest()
     spec = manifest.spec
     names = evaluated(spec)
     if target is None and len(names) > 1:

@@ -78,7 +78,7 @@ def test_empty_fields_of_the_form_are_left_out_of_the_link(site, night):
     [
         ("a={small}&b=nothing", 404, "no job has the id or the name"),
         ("a={small}&b={large}/other", 404, "evaluates no target"),
-        ("a={small}&b={failed}", 409, "no results yet"),
+        ("a={small}&b={failed}", 409, "has no samples: it has not begun"),
         ("a={small}&b={large}&slice=item.nothing", 422, "nothing"),
         ("a={small}&b={large}&primary=nothing", 422, "no metric"),
         ("a={small}&b={large}&score=nothing", 422, "nothing"),

@@ -145,7 +145,7 @@ def test_a_job_that_runs_or_failed_is_reported_as_far_as_it_is(site, jobs):
         ("{large}/report?against=nothing", 404, "no job has the id or the name"),
         ("{large}/report?against={small}&target=nobody", 404, "evaluates no target"),
         ("{large}/report?against={small}&colour=red", 422, "colour"),
-        ("{large}/report?against={failed}", 409, "no results yet"),
+        ("{large}/report?against={failed}", 409, "has no samples: it has not begun"),
         ("{large}/report?slice=item.topic", 422, "say what the job is held against"),
         ("{large}/report?samples=1001", 422, "samples"),
     ],

@@ -117,7 +117,7 @@ def test_two_jobs_are_compared(service: Any, sides: tuple[str, str]) -> None:
         ({"candidate": "job-gone"}, "no job has the id or the name 'job-gone', or an id that begins so"),
         ({"candidate": "DELETED"}, "no job has the id or the name"),
         ({"candidate": "BEGUN"}, "has finished none of its samples yet"),
-        ({"candidate": "WAITING"}, "has no results yet; compare it once it has begun"),
+        ({"candidate": "WAITING"}, "has no samples: it has not begun, or ended before it did"),
         ({"candidate": "ELSEWHERE"}, "have no sample in common"),
         ({"candidate": "SIDE/nope"}, "evaluates no target 'nope'; targets: target"),
         ({"candidate": ""}, "no job has the id or the name ''"),

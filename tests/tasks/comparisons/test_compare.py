@@ -115,7 +115,7 @@ def test_without_anything_in_common_there_is_nothing_to_compare(lab: Lab) -> Non
         compared(lab, first, other)
     with pytest.raises(InvalidInput, match="primary: no metric 'nope' on both sides; metrics: correct"):
         compared(lab, first, first, primary=("nope",))
-    with pytest.raises(Conflict, match="has no results yet"):
+    with pytest.raises(Conflict, match="has no samples: it has not begun"):
         open_side(lab.workspace.folder(lab.add(spec(RecordedTarget(column="said"), given("yes"), CORRECT)).id))
 
 
