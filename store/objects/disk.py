@@ -32,7 +32,7 @@ class Disk:
 
     def exists(self, path: Path) -> bool:
         """Whether a file is there."""
-        return path.exists()
+        return path.is_file()
 
     def names(self, folder: Path) -> list[str]:
         """Return the names of what lies in a folder, sorted."""

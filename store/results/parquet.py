@@ -152,7 +152,7 @@ def version_of(path: Path, schema: Schema) -> int | None:
     try:
         stat = path.stat()
         return _version(path, schema, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 
