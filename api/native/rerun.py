@@ -2,7 +2,7 @@
 
 from api.native.retry_keys import Keys
 from core.errors import Conflict, SpecInvalid
-from core.job import Job, NewJob, random_id, renamed
+from core.job import TERMINAL, Job, NewJob, random_id, renamed
 from core.spec import EvaluationSpec, FilesDataset
 from store.secrets import is_reference
 from store.workspace import Workspace
@@ -11,8 +11,11 @@ from store.workspace import Workspace
 def to_rerun(workspace: Workspace, first: Job) -> tuple[NewJob, dict[str, str]]:
     """Return the job that makes again all that `first` does, and its keys, by id.
 
-    Raises Conflict for a job without a specification, and SpecInvalid where a key is needed that was deleted.
+    Raises Conflict for a job that has not ended or has no specification, and SpecInvalid where a key is needed that was
+    deleted.
     """
+    if first.status not in TERMINAL:
+        raise Conflict(f"job {first.id} is {first.status}: run it again once it has ended")
     if first.spec is None:
         raise Conflict(f"job {first.id} has no specification that could be run again")
     keys = Keys.of(workspace, first, {}, frozenset())

@@ -65,6 +65,13 @@ def test_a_rerun_asks_everything_again(service: Service, lab: Lab) -> None:
     assert len([call for call in lab.model.calls if call["body"]["model"] != "j"]) == 3
 
 
+def test_a_job_that_has_not_ended_is_not_run_again_beside_itself(service: Service, lab: Lab) -> None:
+    first = lab.add(wanted(lab), {})
+    answer = service.http.post(f"{JOBS}/{first.id}/rerun")
+    assert answer.status_code == 409
+    assert f"job {first.id} is created: run it again once it has ended" in answer.text
+
+
 def test_a_rerun_that_needs_a_key_which_was_deleted_says_so(service: Service, lab: Lab) -> None:
     keyed = model(lab.model.url, api_key="store:gone")
     first = ended(lab, spec(keyed, [{"question": "q0", "answer": "a0"}], CORRECT), gone=CLEAR)
