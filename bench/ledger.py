@@ -69,7 +69,7 @@ def _repaid(death: Death, asked: Sequence[Asked]) -> Repaid:
 
 def _calls(folder: JobFolder) -> Iterable[Call]:
     # Journals first: a shard that is finished meanwhile is then found among the results.
-    calls = [call for path in folder.journals() for call in folder.read_journal(path).calls]
+    calls = [call for path in folder.journals.paths() for call in folder.journals.read(path).calls]
     manifest = folder.read_manifest()
     for shard in manifest.shards if manifest else ():
         for stage in STAGES:

@@ -261,7 +261,7 @@ def _scores(folder: JobFolder) -> list[Score]:
 def _is_promoting(folder: JobFolder) -> bool:
     """Whether a finished stage of a shard still has its journal."""
     finished = {file.stem for file in folder.files("calls")}
-    return any(journal.stem in finished for journal in folder.journals())
+    return any(journal.stem in finished for journal in folder.journals.paths())
 
 
 def _is_aggregating(folder: JobFolder) -> bool:

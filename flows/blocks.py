@@ -133,7 +133,7 @@ class Blocks:
             self.own.result()
             self.own = None
         if self.own is None:
-            free = (index for index in reversed(left) if self._is_free(index) and not self.folder.is_joined(index))
+            free = (index for index in reversed(left) if self._is_free(index) and not self.folder.lock.is_joined(index))
             if (index := next(free, None)) is not None:
                 engine = self.engine
                 begun = asyncio.to_thread(carry_out_block, engine.workspace, engine.job, index, engine.tell)
@@ -172,7 +172,7 @@ class Blocks:
 
     def _is_dead(self, index: int, run: Run | None, now: float) -> bool:
         """Tell whether nobody has worked on a block for long, though its run is no longer waiting."""
-        if run is None or run.state in WAITING or self.folder.is_joined(index):
+        if run is None or run.state in WAITING or self.folder.lock.is_joined(index):
             self.idle_since.pop(index, None)
             return False
         idle_s = now - self.idle_since.setdefault(index, now)
@@ -191,5 +191,5 @@ class Blocks:
             with suppress(Exception):  # it was raised, or another was before it
                 await self.own
         if self.engine.stop in ("pause", "cancel"):  # which the others hear, too
-            await asyncio.to_thread(self.folder.wait_until_left)
+            await asyncio.to_thread(self.folder.lock.wait_until_left)
         self.engine.note_passed()

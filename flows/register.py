@@ -72,7 +72,7 @@ async def completed(workspace: Workspace, job: Job, *, attempt: int, worker: str
     """
     if job.spec is not None:
         return job
-    with workspace.folder(job.id).held():  # so that the run is not taken for dead
+    with workspace.folder(job.id).lock.held():  # so that the run is not taken for dead
         try:
             return await _completed(workspace, job, bounds)
         except AssayError as error:

@@ -114,11 +114,11 @@ class Workspace:
     def is_held(self, job_id: str) -> bool:
         """Whether an engine holds a job, as its lock tells where that can be seen, and elsewhere its lease."""
         folder = self.folder(job_id)
-        return folder.is_held() or self.leases.is_held(job_id, lock=folder.lock_name)
+        return folder.lock.is_held() or self.leases.is_held(job_id, lock=folder.lock.name)
 
     def is_occupied(self, job_id: str) -> bool:
         """Whether any engine works on a job, or on a block of it."""
-        return self.folder(job_id).is_joined() or self.is_held(job_id)
+        return self.folder(job_id).lock.is_joined() or self.is_held(job_id)
 
     @contextmanager
     def vacant(self, job_id: str) -> Iterator[bool]:
@@ -127,11 +127,11 @@ class Workspace:
         What is recorded meanwhile is known to every engine that comes after.
         """
         folder = self.folder(job_id)
-        with folder.vacant() as is_vacant:
+        with folder.lock.vacant() as is_vacant:
             lease = None
             if is_vacant:
                 with suppress(NotFound):  # what is gone is nobody's
-                    lease = self.leases.take(job_id, "control", lock=folder.lock_name)
+                    lease = self.leases.take(job_id, "control", lock=folder.lock.name)
             try:
                 yield is_vacant and not isinstance(lease, Taken)
             finally:

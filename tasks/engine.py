@@ -21,9 +21,8 @@ from core.settings import read_settings
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.db.leases import Lease, Taken
 from store.results.folder import JobFolder
-from store.results.journal import Journal
+from store.results.journals import AnyJournal
 from store.results.log import JobLog
-from store.results.segments import SegmentedJournal
 from store.secrets import MASK
 from store.workspace import Workspace
 from tasks.endpoint.access import route_to
@@ -105,7 +104,7 @@ class Engine:
         self._routes: dict[str, Route] = {}
         self._told: dict[str, Told] = {}
         self._manifest: Manifest | None = None
-        self._journals: set[Journal | SegmentedJournal] = set()
+        self._journals: set[AnyJournal] = set()
         self._running: set[asyncio.Task[Any]] = set()
         self._ceased = False
         self._lock = threading.Lock()
@@ -122,7 +121,7 @@ class Engine:
 
         What the user wants is heard before the first call, and the folder is let go after the last.
         """
-        with self.folder.held(self._hold), self._leased(), closing(self.folder.open_log()) as self.log:
+        with self.folder.lock.held(self._hold), self._leased(), closing(self.folder.open_log()) as self.log:
             self.folder.tidy()
             self._began_at = utcnow()
             self._insist(self._report)  # what is wanted is heard before anything is done
@@ -138,7 +137,7 @@ class Engine:
 
         Raises ResultsMissing if the job is not resolved in what this process sees of the results.
         """
-        with self.folder.joined(block) as is_ours, closing(self.folder.open_log()) as self.log:
+        with self.folder.lock.joined(block) as is_ours, closing(self.folder.open_log()) as self.log:
             if is_ours:
                 self._begin_visit()
                 reporter = self._start_reporting("heed")
@@ -173,10 +172,10 @@ class Engine:
 
         That one reports. Raises ResultsMissing if this process sees other results than that engine.
         """
-        if not self.folder.is_held(self._hold):
+        if not self.folder.lock.is_held(self._hold):
             raise ResultsMissing(f"the engine of job {self.job.id} is gone, or has its results in another ASSAY_HOME")
         with ExitStack() as visit:
-            visit.enter_context(self.folder.shared())
+            visit.enter_context(self.folder.lock.shared())
             self.log = visit.enter_context(closing(self.folder.open_log()))
             if lease is not None:
                 self._work_under(visited(self.workspace, lease))
@@ -187,7 +186,7 @@ class Engine:
     def _keep_visiting(self, visit: ExitStack) -> None:
         """Heed what is wanted until the engine that holds the job lets go, and then let go, too."""
         with visit:
-            while self.folder.is_held(self._hold) and not self._done.wait(REPORT_INTERVAL_S):
+            while self.folder.lock.is_held(self._hold) and not self._done.wait(REPORT_INTERVAL_S):
                 self._report_once()
             self._halt("cancel")
             self.loop.run(self._cease())
@@ -376,12 +375,12 @@ class Engine:
             self._running.discard(task)
 
     @contextmanager
-    def journal(self, stage: Stage, shard: Shard) -> Iterator[Journal | SegmentedJournal]:
+    def journal(self, stage: Stage, shard: Shard) -> Iterator[AnyJournal]:
         """Open a shard's journal, synced once a second while it is open.
 
         Raises StorageFailed if calls could not be written down in the end: they are kept for the next attempt.
         """
-        journal = self.folder.open_journal(stage, shard)
+        journal = self.folder.journals.open(stage, shard)
         with self._lock:
             self._journals.add(journal)
         try:

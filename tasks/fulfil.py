@@ -43,12 +43,12 @@ def fulfil(
     with ExitStack() as stack:
         paid = Paid(
             lambda: stack.enter_context(engine.journal(stage, shard)),
-            lambda: stack.enter_context(engine.folder.open_aside(stage, shard)),
+            lambda: stack.enter_context(engine.folder.journals.open_aside(stage, shard)),
         )
         if kept := engine.unrecorded[stage, shard]:
             paid.journal.append(*kept)
             kept.clear()
-        recorded = _recorded(engine, stage, shard, paid) if engine.folder.has_journal(stage, shard) else {}
+        recorded = _recorded(engine, stage, shard, paid) if engine.folder.journals.exists(stage, shard) else {}
         with _asking(engine, stage, shard, paid) as attempt:
             for part in engine.folder.parts(shard):
                 attempt.begin(part, _missing(engine, paid, recorded, wanted(part)))

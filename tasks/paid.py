@@ -9,10 +9,8 @@ from core.plan import Shard
 from core.result import Call, CallKey, CallOutcome
 from store.results.columns import GROUP_BYTES
 from store.results.folder import JobFolder
-from store.results.journal import Journal, Place
-from store.results.segments import SegmentedJournal
-
-AnyJournal = Journal | SegmentedJournal
+from store.results.journal import Place
+from store.results.journals import AnyJournal
 
 
 class _Written(NamedTuple):

@@ -41,13 +41,13 @@ def take_over(engine: Engine) -> None:
         before.check_intact(shard)
         engine.folder.copy_samples(before, shard)
         for stage in STAGES:  # of an attempt that was cut short before there was a plan
-            engine.folder.objects.delete(engine.folder.journal(stage, shard))
+            engine.folder.journals.delete(stage, shard)
         for part in before.parts(shard):
             past = read_past(before, plan.spec, part)
             redone = asked_again(past, retry)
             for stage in STAGES:
                 kept = [_taken(call, retry.of) for call in past.calls(stage) if call.key not in redone]
-                with engine.folder.open_journal(stage, shard) as journal:
+                with engine.folder.journals.open(stage, shard) as journal:
                     journal.append(*kept)
                 taken += len(kept)
             again += len(redone)
@@ -84,7 +84,7 @@ def _calls(folder: JobFolder, stage: Stage, shard: Shard) -> list[Call]:
         if not folder.objects.exists(path):
             raise missing(path)
         return folder.read_calls(stage, shard)
-    calls = (call for _, call in folder.recorded(folder.journal(stage, shard)) if call is not None)
+    calls = (call for _, call in folder.journals.recorded(folder.journals.path(stage, shard)) if call is not None)
     own = (call for call in calls if shard.start <= call.key.sample < shard.stop)
     return list({call.key: call for call in own}.values())
 

@@ -46,7 +46,7 @@ def take(workspace: Workspace, job_id: str, holder: str) -> Tenure | Taken | Non
     """Take the lease of a job whose folder is held, or return who has it; there is none of a job that is gone."""
     asked_at, leases = awake_s(), workspace.leases
     try:
-        taken = leases.take(job_id, holder, lock=workspace.folder(job_id).lock_name)
+        taken = leases.take(job_id, holder, lock=workspace.folder(job_id).lock.name)
     except NotFound:
         return None
     return Tenure(taken, leases.renew, asked_at) if isinstance(taken, Lease) else taken

@@ -101,5 +101,5 @@ def settled(workspace: Workspace, job: Job) -> Iterator[None]:
         yield
         status = "cancelled" if workspace.folder(job.id).read_summaries() is None else "completed"
     finally:
-        with workspace.folder(job.id).held():
+        with workspace.folder(job.id).lock.held():
             finish(workspace, workspace.jobs.get(job.id), status)

@@ -1,13 +1,10 @@
 """A job's folder of results: what goes where, and in which order, so that a crash loses nothing."""
 
-import fcntl
-import os
 import re
 import shutil
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,17 +13,16 @@ import pyarrow as pa
 from pyarrow.fs import FileSelector
 from pydantic import ValidationError
 
-from core.errors import Conflict, NotFound, ResultsMissing, SpecInvalid, first_problem
+from core.errors import Conflict, ResultsMissing, SpecInvalid, first_problem
 from core.job import STAGES, Job, OpenJob, Stage
 from core.plan import MANIFEST_VERSION, Manifest, Shard
 from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
-from store.db.leases import lock_name
-from store.files.atomic import storing
 from store.objects.disk import DISK
 from store.objects.objects import Objects, overtaken
 from store.results import schemas
 from store.results.columns import Schema
-from store.results.journal import Journal, JournalRead, Place, count_records, damage, read_journal, recorded
+from store.results.journals import Journals
+from store.results.lock import FolderLock
 from store.results.log import JobLog, LogPage, read_log
 from store.results.parquet import (
     JOB_FOLDER,
@@ -43,7 +39,6 @@ from store.results.parquet import (
 )
 from store.results.repeated import count_repeated, has_trials, of_trial
 from store.results.schemas import SCHEMAS, Kind
-from store.results.segments import SegmentedJournal
 
 
 class CallEnd(NamedTuple):
@@ -81,9 +76,6 @@ class OutputCount(NamedTuple):
 CHECKED_BYTES: Final = 200_000_000
 """What is looked through before something is sent takes a fifth of a second."""
 
-LOOKS: Final = 5
-LOOK_S: Final = 0.02
-
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
 """What a shard has once it has passed a stage; written last."""
 
@@ -106,8 +98,8 @@ class JobFolder:
         self.objects = objects
         self.path = results / f"{JOB_FOLDER}{job_id}"
         self._tombstone = results / f".deleted-{job_id}"
-        self._lock = self.path / ".lock"
-        self._joint = self.path / ".blocks"
+        self.lock = FolderLock(self.path, job_id)
+        self.journals = Journals(self.path / "journal", objects)
         self._fence: Callable[[], object] = lambda: None
 
     def __eq__(self, other: object) -> bool:
@@ -133,90 +125,9 @@ class JobFolder:
         """Where the job's log lines go."""
         return self.path / "log.jsonl"
 
-    @contextmanager
-    def held(self, name: str = "") -> Iterator[None]:
-        """Hold the folder while an engine works in it; waits, blocking the thread, for another to let go.
-
-        By the `name` of the hold engines in other processes know that they see the same folder. Raises NotFound if the
-        folder was removed meanwhile.
-        """
-        descriptor = self._open_lock()
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if not self._is_lock(descriptor):
-                raise NotFound(f"job {self.job_id} was deleted while another engine worked on it")
-            with suppress(OSError):  # on a full disk nobody else can tell by the name, and then does not join in
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, name.encode(), 0)
-            yield
-        finally:
-            os.close(descriptor)
-
     def fence_off(self, fence: Callable[[], object]) -> None:
         """Have `fence` called before what is written from now on is put in its place, to raise what keeps that out."""
         self._fence = fence
-
-    @property
-    def lock_name(self) -> str | None:
-        """What the lock is called by all processes that see it; None if there is none."""
-        return lock_name(self._lock)
-
-    @contextmanager
-    def vacant(self) -> Iterator[bool]:
-        """Keep engines out of the folder for a moment; gives whether that was had: none holds it now.
-
-        What is recorded meanwhile is known to every engine that comes after.
-        """
-        descriptor = self._open_lock()
-        try:
-            is_vacant = _locks_at_once(descriptor, fcntl.LOCK_EX) and self._is_lock(descriptor)
-            yield is_vacant and not self.is_joined()
-        finally:
-            os.close(descriptor)
-
-    @contextmanager
-    def joined(self, block: int) -> Iterator[bool]:
-        """Work on a block of shards, whether the folder is held or not; gives whether no other engine does.
-
-        Raises NotFound if the folder was removed meanwhile.
-        """
-        with self.shared(), _opened(self._lock_of(block)) as alone:
-            yield _locks_soon(alone)
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Keep the folder from being taken for vacant, as several engines may. Raises NotFound as `joined` does."""
-        with _opened(self._joint) as together:
-            fcntl.flock(together, fcntl.LOCK_SH)
-            if not os.path.samestat(os.fstat(together), self._joint.stat()):
-                raise NotFound(f"job {self.job_id} was deleted while another engine worked on it")
-            yield
-
-    def is_joined(self, block: int | None = None) -> bool:
-        """Whether an engine works on a block of shards now, or on that one."""
-        if block is None:
-            return _is_locked(self._joint, fcntl.LOCK_EX)  # which several share
-        return _is_locked(self._lock_of(block), fcntl.LOCK_SH)
-
-    def wait_until_left(self) -> None:
-        """Wait until no engine works on a block of shards."""
-        with _opened(self._joint) as together:
-            fcntl.flock(together, fcntl.LOCK_EX)
-
-    def is_occupied(self) -> bool:
-        """Whether any engine works in the folder now."""
-        return self.is_held() or self.is_joined()
-
-    def _lock_of(self, block: int) -> Path:
-        return self.path / f".block-{block:03}"
-
-    def is_held(self, name: str | None = None) -> bool:
-        """Whether an engine holds the folder now, by that name if one is given."""
-        if not _is_locked(self._lock, fcntl.LOCK_SH):
-            return False
-        with suppress(FileNotFoundError):
-            return name is None or self._lock.read_text(encoding="utf-8") == name
-        return False
 
     def file(self, kind: Kind, index: int) -> Path:
         """Return where a shard's rows of a kind other than calls lie, or with index 0 the summaries."""
@@ -296,19 +207,6 @@ class JobFolder:
             [] if table is None else list(zip(*(table[name].to_pylist() for name in ("task", "sample")), strict=True))
         )
 
-    def journal(self, stage: Stage, shard: Shard) -> Path:
-        """Return where the calls of an unfinished shard are written down."""
-        return self.path / "journal" / f"{stage}-{shard.index:05}.journal"
-
-    def open_aside(self, stage: Stage, shard: Shard) -> Journal:
-        """Open a journal of calls that are not paid for, of which nothing is left once it is closed."""
-        return Journal.unnamed(self.journal(stage, shard))
-
-    def has_journal(self, stage: Stage, shard: Shard) -> bool:
-        """Whether calls of a shard's stage were written down."""
-        path = self.journal(stage, shard)
-        return self.objects.exists(path) or bool(self.objects.names(path))
-
     def count_judged(self) -> int:
         """Return how many shards are judged."""
         return len(self.files("scores"))
@@ -328,7 +226,7 @@ class JobFolder:
         """
         self._write_calls("generate", shard, calls)
         self._write("outputs", shard.index, schemas.tables("outputs", outputs))
-        self.objects.delete(self.journal("generate", shard))
+        self.journals.delete("generate", shard)
 
     def has_calls(self, stage: Stage, shard: Shard) -> bool:
         """Whether an engine has published the calls of a shard's stage, and perhaps nothing else of it."""
@@ -350,9 +248,8 @@ class JobFolder:
     def extent(self) -> tuple[int, int]:
         """Return how far the job has come: the stages that shards have finished, and the calls that others made."""
         finished = {path.stem for path in self.files("calls")}
-        return len(finished), sum(
-            count_records(path, self.objects) for path in self.journals() if path.stem not in finished
-        )
+        unfinished = (path for path in self.journals.paths() if path.stem not in finished)
+        return len(finished), sum(map(self.journals.count, unfinished))
 
     def call_ends(self) -> list[CallEnd]:
         """Return the ways in which the calls to each model have ended, over all finished shards."""
@@ -373,7 +270,7 @@ class JobFolder:
         """Turn a judged shard into Parquet, as `finish_generate` does."""
         self._write_calls("judge", shard, calls)
         self._write("scores", shard.index, schemas.tables("scores", scores))
-        self.objects.delete(self.journal("judge", shard))
+        self.journals.delete("judge", shard)
 
     def read_scores(self, shard: Shard) -> list[Score] | None:
         """Return a shard's scores; None if it is not judged yet."""
@@ -503,17 +400,6 @@ class JobFolder:
                 size += file.stat().st_size
                 (version_of if size <= CHECKED_BYTES else told_version)(file, schema)
 
-    def journals(self) -> list[Path]:
-        """Return the journals that are there."""
-        folder = self.path / "journal"
-        return [folder / name for name in self.objects.names(folder) if name.endswith(".journal")]
-
-    def open_journal(self, stage: Stage, shard: Shard) -> Journal | SegmentedJournal:
-        """Open the journal of an unfinished shard for writing calls down."""
-        path = self.journal(stage, shard)
-        segments = self.objects.segments(path)
-        return Journal(path) if segments is None else SegmentedJournal(segments, path, self.objects)
-
     def open_log(self) -> JobLog:
         """Open the job's log for writing."""
         return JobLog(self.log_path, self.objects.segments(self.log_path))
@@ -521,22 +407,6 @@ class JobFolder:
     def read_log(self, *, start: int = 0, limit: int | None = None) -> LogPage:
         """Return a page of the job's log, as the function of this name does."""
         return read_log(self.log_path, self.objects, start=start, limit=limit)
-
-    def recorded(self, path: Path) -> Iterator[tuple[Place, Call | None]]:
-        """Yield what a journal holds, as the function of this name does."""
-        return recorded(path, self.objects)
-
-    def read_journal(self, path: Path) -> JournalRead:
-        """Return what a journal holds, as the function of this name does."""
-        return read_journal(path, self.objects)
-
-    def damage_of_journal(self, path: Path) -> str | None:
-        """Return what is wrong first with a journal, besides an end that is torn."""
-        try:
-            with self.objects.appended(path) as file:
-                return damage(file.read(), may_be_torn=True)
-        except FileNotFoundError:
-            return None  # its shard was finished just now
 
     def remove(self) -> None:
         """Remove the folder, which is out of sight at once; may be repeated after a crash, and by others meanwhile."""
@@ -598,30 +468,19 @@ class JobFolder:
             table = of_trial(table, trial)
         yield from zip(*(table[name].to_pylist() for name in names), strict=True)
 
-    def _open_lock(self) -> int:
-        with storing(self._lock):
-            self.path.mkdir(parents=True, exist_ok=True)
-            return os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-
-    def _is_lock(self, descriptor: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(descriptor), self._lock.stat())
-        except FileNotFoundError:
-            return False
-
     def tidy(self) -> None:
         """Remove what an engine left that was killed between two steps, once no other is between two.
 
         Done by whoever works here now: one that holds the folder, and the lease of the job.
         """
-        if self.is_joined():
+        if self.lock.is_joined():
             return
         for temporary in (*self.path.glob("*/.*.tmp"), *self.path.glob(".manifest.json.*.tmp")):
             temporary.unlink(missing_ok=True)
         if not self.objects.exists(self.manifest_path):
             self.objects.delete_folder(self.path / "samples")  # of a plan that was never made
         finished = {f"{stage}-{index:05}" for stage in STAGES for index in self.finished(stage)}
-        for journal in self.journals():
+        for journal in self.journals.paths():
             if journal.stem in finished:
                 self.objects.delete(journal)
 
@@ -637,44 +496,3 @@ def job_ids(results: Path, objects: Objects = DISK) -> list[str]:
 
 def _samples(shard: Shard) -> range:
     return range(shard.start, shard.stop)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except FileNotFoundError as error:
-        raise NotFound(f"{place(path.parent)} is gone, or another process has it elsewhere") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _is_locked(path: Path, kind: int) -> bool:
-    """Whether somebody holds a lock that a lock of a kind could not stand beside."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _locks_at_once(descriptor, kind)
-    finally:
-        os.close(descriptor)
-
-
-def _locks_soon(descriptor: int) -> bool:
-    """Lock what somebody may look at now, and nobody may hold; whether it was had."""
-    for _ in range(LOOKS):
-        if _locks_at_once(descriptor, fcntl.LOCK_EX):
-            return True
-        time.sleep(LOOK_S)
-    return False
-
-
-def _locks_at_once(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -112,11 +112,11 @@ def _finished(folder: JobFolder) -> Iterator[_Group]:
 
 def _journalled(folder: JobFolder) -> Iterator[_Group]:
     finished = {file.stem for file in folder.files("calls")}
-    for path in folder.journals():
+    for path in folder.journals.paths():
         if path.stem not in finished:
             calls = {
                 call.key: replace(call, request="", response=None, error=None)
-                for _, call in folder.recorded(path)
+                for _, call in folder.journals.recorded(path)
                 if call is not None
             }
             yield from _groups(schemas.calls_table(calls.values()))

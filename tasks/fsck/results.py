@@ -135,10 +135,10 @@ def _check(folder: JobFolder, report: Report) -> None:
 
 
 def _check_journals(folder: JobFolder, *, completed: bool) -> None:
-    for path in folder.journals():
+    for path in folder.journals.paths():
         if completed:
             raise Differs(path, "the job is completed, and yet there is a journal")
-        if problem := folder.damage_of_journal(path):
+        if problem := folder.journals.damage(path):
             raise Differs(path, problem)
 
 

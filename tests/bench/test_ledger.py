@@ -35,6 +35,6 @@ def test_each_death_has_what_was_paid_again_before_the_next() -> None:
 def test_calls_are_recorded_in_journals_and_in_results(tmp_path: Path) -> None:
     folder, shard = JobFolder(tmp_path, "job-1"), Shard(index=0, task="qa", start=0, stop=1)
     assert recorded_calls([folder]) == frozenset()
-    with Journal(folder.journal("generate", shard)) as journal:
+    with Journal(folder.journals.path("generate", shard)) as journal:
         journal.append(Call(CallKey("qa", 0, "target", 0, "target", "", 0), "answered", "{}"))
     assert recorded_calls([folder]) == {"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}

@@ -205,7 +205,7 @@ class Engine:
             self.leave_with(self.prefect.runs[self.run_id])
             return
         try:
-            self.held.enter_context(self.workspace.folder(self.job_id).held())
+            self.held.enter_context(self.workspace.folder(self.job_id).lock.held())
         except NotFound:
             self.leave_with(Failed())
             return

@@ -307,7 +307,7 @@ class Life(RuleBasedStateMachine):
         for engine in self.engines:
             job = self._find(engine.job_id) if engine.in_flight else None
             assert job is None or job.status not in AT_REST, job.history
-            assert not engine.in_flight or self.workspace.folder(engine.job_id).is_held()
+            assert not engine.in_flight or self.workspace.folder(engine.job_id).lock.is_held()
 
     @invariant()
     def life_is_as_documented(self) -> None:

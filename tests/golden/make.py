@@ -146,7 +146,7 @@ def _cut_short(lab: Lab, job_id: str) -> None:
     calls = folder.read_calls("generate", second)
     folder.file("outputs", second.index).unlink()
     folder.calls_file("generate", second).unlink()
-    path = folder.journal("generate", second)
+    path = folder.journals.path("generate", second)
     with Journal(path) as journal:
         for call in calls[:JOURNALLED]:
             journal.append(call)

@@ -70,7 +70,7 @@ def test_a_job_in_two_blocks_loses_nothing_when_both_workers_are_killed(
     calls = slow_endpoint.calls
     with second_worker(divided) as second:
         job_id, folder = start(divided, slow_endpoint)
-        until("an engine at each block", lambda: folder.is_joined(0) and folder.is_joined(1))
+        until("an engine at each block", lambda: folder.lock.is_joined(0) and folder.lock.is_joined(1))
         until("forty calls", lambda: len(calls) > 40)
         second.kill()
         second.wait(WAIT_S)
@@ -96,7 +96,7 @@ def test_a_job_in_blocks_is_paused_and_goes_on_and_is_deleted_with_all_its_runs(
     until("forty calls", lambda: len(slow_endpoint.calls) > 40)
     httpx.post(f"{url}/pause", trust_env=False).raise_for_status()
     divided.reaches(job_id, "paused")
-    assert not folder.is_occupied()
+    assert not folder.lock.is_occupied()
     paused_at = len(slow_endpoint.calls)
     assert paused_at < N
     httpx.post(f"{url}/resume", trust_env=False).raise_for_status()

@@ -28,7 +28,7 @@ os.umask(0)
 workspace = Workspace.open(Settings(home=Path(sys.argv[1])), migrating=True)
 workspace.files.save([b"a"], filename="a", purpose="eval", file_type="jsonl")
 folder = workspace.folder("job-1")
-with folder.held():
+with folder.lock.held():
     folder.write_samples(Shard(index=0, task="t", start=0, stop=1), ["{}"])
     JobLog(folder.log_path).write("a line")
     Journal(folder.path / "journal" / "generate-0.journal").append(call(0))

@@ -47,7 +47,7 @@ def test_a_shard_whose_calls_are_published_is_finished_from_those(lab: Lab, tmp_
     calls = pay(first, job)
     folder, [shard] = first.workspace.folder(job.id), first.shards(job)
     folder._write_calls("generate", shard, list(calls.values())[:6])
-    folder.objects.delete(folder.journal("generate", shard))
+    folder.journals.delete("generate", shard)
     second.carry_out(job)
     assert len(lab.model.calls) == 6
     assert fsck(second.workspace.folder(job.id)).difference is None

@@ -61,15 +61,15 @@ def test_a_block_is_one_engine_s_and_stays_so_when_the_job_s_own_engine_has_died
             assert first
             assert not carry_out(lab, job, 1)
             assert carry_out(lab, job, 2)
-            assert (folder.is_joined(), folder.is_joined(1), folder.is_joined(2)) == (True, True, False)
+            assert (folder.lock.is_joined(), folder.lock.is_joined(1), folder.lock.is_joined(2)) == (True, True, False)
     with engine_of(lab, job, 1).joined(1):
-        assert folder.is_occupied()
-        assert not folder.is_held()
-        with folder.vacant() as is_vacant:
+        assert folder.lock.is_occupied()
+        assert not folder.lock.is_held()
+        with folder.lock.vacant() as is_vacant:
             assert not is_vacant
         with lab.engaged(job, attempt=2) as again:
             assert again.settle_blocks(7) == BLOCKS
-    with folder.vacant() as is_vacant:
+    with folder.lock.vacant() as is_vacant:
         assert is_vacant
 
 

@@ -81,7 +81,7 @@ def test_what_the_journal_holds_is_not_asked_again(lab: Lab) -> None:
     generate(lab, job)
     assert len(lab.model.calls) == 6
     assert outcomes(lab, job) == ["scored"] * 6
-    assert not lab.workspace.folder(job.id).journal("generate", lab.shards(job)[0]).exists()
+    assert not lab.workspace.folder(job.id).journals.path("generate", lab.shards(job)[0]).exists()
 
 
 def test_a_shard_whose_parquet_is_lost_is_made_again_from_its_journal(lab: Lab) -> None:
@@ -89,7 +89,7 @@ def test_a_shard_whose_parquet_is_lost_is_made_again_from_its_journal(lab: Lab) 
     pay(lab, job)
     folder = lab.workspace.folder(job.id)
     shard = lab.shards(job)[0]
-    journal = folder.journal("generate", shard)
+    journal = folder.journals.path("generate", shard)
     kept = journal.read_bytes()
     generate(lab, job)
     before = folder.read_outputs(shard)
@@ -107,7 +107,7 @@ def test_a_shard_whose_parquet_is_lost_is_made_again_from_its_journal(lab: Lab) 
 def test_only_the_calls_that_a_broken_journal_lost_are_asked_again(lab: Lab, torn: bool, place: int) -> None:
     job = job_of(lab)
     pay(lab, job)
-    journal = lab.workspace.folder(job.id).journal("generate", lab.shards(job)[0])
+    journal = lab.workspace.folder(job.id).journals.path("generate", lab.shards(job)[0])
     content = bytearray(journal.read_bytes())
     position = place * len(content) // 1000
     if torn:
@@ -128,7 +128,7 @@ def test_only_the_calls_that_a_broken_journal_lost_are_asked_again(lab: Lab, tor
 def test_a_call_whose_record_is_damaged_is_made_again_and_the_log_says_so(lab: Lab) -> None:
     job = job_of(lab)
     pay(lab, job)
-    journal = lab.workspace.folder(job.id).journal("generate", lab.shards(job)[0])
+    journal = lab.workspace.folder(job.id).journals.path("generate", lab.shards(job)[0])
     journal.write_bytes(journal.read_bytes().replace(b"q2 ANSWER", b"q2 answer"))
     assert "damaged" not in lab.said[-1]
     assert len(pay(lab, job)) == 6
@@ -164,7 +164,7 @@ def test_a_transient_error_ends_the_attempt_once_the_rest_is_paid(lab: Lab) -> N
         generate(lab, job)
     folder, shard = lab.workspace.folder(job.id), lab.shards(job)[0]
     assert not folder.is_finished("generate", shard)
-    assert [call.key.sample for call in read_journal(folder.journal("generate", shard)).calls] == [0, 1, 3, 4, 5]
+    assert [call.key.sample for call in read_journal(folder.journals.path("generate", shard)).calls] == [0, 1, 3, 4, 5]
     lab.model.script = failing_on(how=failure(500))
     generate(lab, job)
     assert lab.asked[6:] == ["q2 ANSWER: a2"]

@@ -88,7 +88,7 @@ def test_a_pause_ends_the_shard_with_every_paid_call_in_its_journal(lab: Lab) ->
         assert isinstance(stopping.exception(timeout=WAIT_S), Stopped)
         assert engine.stop == "pause"
         paid = len(lab.model.calls)
-        assert len(read_journal(engine.folder.journal("generate", shard)).calls) == paid < 25
+        assert len(read_journal(engine.folder.journals.path("generate", shard)).calls) == paid < 25
     lab.workspace.jobs.want(job.id, "run")
     lab.model.latency_s, lab.model.script = 0.0, lambda call: text("a0")
     lab.carry_out(job)
@@ -197,7 +197,7 @@ def test_a_second_engine_waits_and_then_goes_on_where_the_first_let_go(lab: Lab)
             begun.wait()
             for shard in engine.manifest.shards:
                 generate_shard(engine, shard, final=True)
-            assert lab.workspace.folder(job.id).is_held()
+            assert lab.workspace.folder(job.id).lock.is_held()
             assert lab.progress(job).attempt == 1
             order.append("first")
         waiting.result(timeout=WAIT_S)
@@ -386,8 +386,8 @@ def test_a_visiting_engine_lets_go_with_the_one_that_holds_the_job_and_another_v
     with lab.engaged(job) as engine:
         first = visit(engine)
         generate_shard(first, engine.manifest.shards[0], final=True)
-        assert folder.is_joined()
-    until("the visitor to let go", lambda: not folder.is_joined())
+        assert folder.lock.is_joined()
+    until("the visitor to let go", lambda: not folder.lock.is_joined())
     with pytest.raises(ResultsMissing, match="another ASSAY_HOME"):
         visit(engine)
     with lab.engaged(job) as again:

@@ -73,37 +73,37 @@ def test_an_engine_that_was_overtaken_is_told_so(home: Homes) -> None:
 
 def test_a_journal_is_read_where_its_writer_never_was(home: Homes) -> None:
     first = folder(home, "first")
-    journal = first.open_journal("generate", SHARD)
+    journal = first.journals.open("generate", SHARD)
     journal.append(CALLS[0])
     journal.sync()
     journal.append(CALLS[1])
     second = folder(home, "second")
-    assert second.read_journal(second.journal("generate", SHARD)).calls == CALLS[:1]
+    assert second.journals.read(second.journals.path("generate", SHARD)).calls == CALLS[:1]
     journal.close()
-    assert second.read_journal(second.journal("generate", SHARD)).calls == CALLS
+    assert second.journals.read(second.journals.path("generate", SHARD)).calls == CALLS
     assert second.extent() == (0, 2)
-    assert second.damage_of_journal(second.journal("generate", SHARD)) is None
+    assert second.journals.damage(second.journals.path("generate", SHARD)) is None
 
 
 def test_calls_are_read_back_one_by_one_those_of_an_earlier_writer_too(home: Homes) -> None:
-    with folder(home, "first").open_journal("generate", SHARD) as journal:
+    with folder(home, "first").journals.open("generate", SHARD) as journal:
         journal.append(CALLS[0])
     second = folder(home, "second")
-    with second.open_journal("generate", SHARD) as journal:
+    with second.journals.open("generate", SHARD) as journal:
         ((before, call),) = journal.recorded()
         (place,) = journal.append(CALLS[1])
         assert (call, journal.read(before), journal.read(place)) == (CALLS[0], CALLS[0], CALLS[1])
-    assert second.has_journal("generate", SHARD)
+    assert second.journals.exists("generate", SHARD)
     assert not list(second.path.rglob(".*.tmp"))
 
 
 def test_a_finished_shard_leaves_no_journal(home: Homes) -> None:
     first = folder(home, "first")
-    with first.open_journal("generate", SHARD) as journal:
+    with first.journals.open("generate", SHARD) as journal:
         journal.append(CALLS[0])
     first.finish_generate(SHARD, OUTPUTS, CALLS)
     second = folder(home, "second")
-    assert second.read_journal(second.journal("generate", SHARD)).calls == []
+    assert second.journals.read(second.journals.path("generate", SHARD)).calls == []
 
 
 def test_log_lines_of_several_engines_are_one_log_with_stable_cursors(home: Homes) -> None:
@@ -192,7 +192,7 @@ def test_large_pieces_are_kept_before_there_are_many() -> None:
 
 def test_what_is_held_back_is_kept_before_a_process_ends(home: Homes) -> None:
     first, second = folder(home, "first"), folder(home, "second")
-    journal = first.open_journal("generate", SHARD)
+    journal = first.journals.open("generate", SHARD)
     journal.append(CALLS[0])
     keep_all()
-    assert second.read_journal(second.journal("generate", SHARD)).calls == CALLS[:1]
+    assert second.journals.read(second.journals.path("generate", SHARD)).calls == CALLS[:1]

@@ -1,10 +1,6 @@
 import os
 import random
 import resource
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,21 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.errors import NotFound, ResultsMissing, SchemaMismatch, SpecInvalid, StorageFailed
+from core.errors import ResultsMissing, SchemaMismatch, SpecInvalid, StorageFailed
 from core.job import Job, utcnow
 from core.plan import DatasetDigest, Manifest, Shard
-from core.result import Call, CallKey, Outcome, Output, Score, Summary
+from core.result import Call, CallKey, Output, Summary
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.checksum import Sealed
 from store.results.columns import VERSION_KEY
-from store.results.folder import CallEnd, JobFolder, ScoreOf
+from store.results.folder import JobFolder
 from store.results.journal import Journal, read_journal
-from tests.conftest import until
+from tests.store.results.conftest import CALLS, OUTPUTS, SCORES, SHARD
 
-SHARD = Shard(index=3, task="qa", start=50, stop=52)
-OUTPUTS = [Output("qa", 50, "target", text="yes é"), Output("qa", 51, "target", outcome="target_error", error="500")]
-SCORES = [Score("qa", sample, "target", 0, "exact", "exact", "scored", 1.0) for sample in (50, 51)]
-CALLS = [Call(CallKey("qa", sample, "target", 0, "target", "", 0), "answered", "{}") for sample in (50, 51)]
 SUMMARY = Summary("qa", "target", "exact", "exact", 2, 0, 2.0, 1.0, 1.0, 1.0, 2.0, 0.0, 0.0, 0.0, {"scored": 2})
 SPEC = EvaluationSpec(targets=(RecordedTarget(),), tasks=(TaskSpec(name="qa", dataset=RowsDataset(rows=[{"q": 1}])),))
 MANIFEST = Manifest(
@@ -37,11 +29,6 @@ MANIFEST = Manifest(
     shards=(SHARD,),
     datasets=(DatasetDigest(task="qa", sha256="0" * 64, rows=2),),
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> JobFolder:
-    return JobFolder(tmp_path / "results", "job-1")
 
 
 def files(folder: JobFolder) -> set[str]:
@@ -67,7 +54,7 @@ def test_nothing_is_there_before_it_is_written(folder: JobFolder) -> None:
     assert folder.read_outputs(SHARD) is None
     assert folder.read_scores(SHARD) is None
     assert folder.read_summaries() is None
-    assert not folder.is_held()
+    assert not folder.lock.is_held()
     assert not folder.path.exists()
 
 
@@ -86,7 +73,7 @@ def test_samples_that_should_be_there_are_named_when_they_are_not(folder: JobFol
 
 
 def test_a_generated_shard_is_parquet_and_has_no_journal(folder: JobFolder) -> None:
-    with Journal(folder.journal("generate", SHARD)) as journal:
+    with Journal(folder.journals.path("generate", SHARD)) as journal:
         journal.append(CALLS[0])
     folder.finish_generate(SHARD, OUTPUTS, CALLS)
     assert folder.read_outputs(SHARD) == OUTPUTS
@@ -160,7 +147,7 @@ def test_a_judged_shard_without_calls_still_has_a_typed_calls_file(folder: JobFo
 
 
 def test_a_crash_between_calls_and_outputs_leaves_the_journal_to_redo_from(folder: JobFolder) -> None:
-    with Journal(folder.journal("generate", SHARD)) as journal:
+    with Journal(folder.journals.path("generate", SHARD)) as journal:
         for call in CALLS:
             journal.append(call)
     (folder.path / "outputs").write_text("in the way")
@@ -168,21 +155,21 @@ def test_a_crash_between_calls_and_outputs_leaves_the_journal_to_redo_from(folde
         StorageFailed, match=r"results/job_id=job-1/outputs/00003\.parquet was not written: File exists"
     ):
         folder.finish_generate(SHARD, OUTPUTS, CALLS)
-    assert read_journal(folder.journal("generate", SHARD)).calls == CALLS
+    assert read_journal(folder.journals.path("generate", SHARD)).calls == CALLS
     (folder.path / "outputs").unlink()
     assert folder.read_outputs(SHARD) is None
     folder.finish_generate(SHARD, OUTPUTS, CALLS)
     assert folder.read_outputs(SHARD) == OUTPUTS
-    assert read_journal(folder.journal("generate", SHARD)).calls == []
+    assert read_journal(folder.journals.path("generate", SHARD)).calls == []
 
 
 def test_whoever_takes_the_folder_clears_what_a_killed_engine_left(folder: JobFolder) -> None:
     folder.finish_generate(SHARD, OUTPUTS, CALLS)
-    finished, unfinished = folder.journal("generate", SHARD), folder.journal("judge", SHARD)
+    finished, unfinished = folder.journals.path("generate", SHARD), folder.journals.path("judge", SHARD)
     for path in (finished, unfinished):
         Journal(path).close()
     (folder.path / "outputs" / ".00004.parquet.1234.tmp").write_text("half")
-    with folder.held():
+    with folder.lock.held():
         folder.tidy()
         assert not finished.exists()
         assert unfinished.exists()
@@ -192,13 +179,13 @@ def test_whoever_takes_the_folder_clears_what_a_killed_engine_left(folder: JobFo
 
 def test_a_job_is_further_with_each_call_and_each_shard_that_is_finished(folder: JobFolder) -> None:
     extents = [folder.extent()]
-    with Journal(folder.journal("generate", SHARD)) as journal:
+    with Journal(folder.journals.path("generate", SHARD)) as journal:
         for call in CALLS:
             journal.append(call)
             extents.append(folder.extent())
     folder.finish_generate(SHARD, OUTPUTS, CALLS)
     extents.append(folder.extent())
-    Journal(folder.journal("generate", SHARD)).close()  # as one that a killed engine left
+    Journal(folder.journals.path("generate", SHARD)).close()  # as one that a killed engine left
     assert extents == [(0, 0), (0, 1), (0, 2), (1, 0)]
     assert folder.extent() == (1, 0)
 
@@ -243,20 +230,6 @@ def test_a_file_of_a_shard_that_is_not_as_it_was_written_is_named_below_the_home
     file.write_bytes(b"")
     with pytest.raises(ResultsMissing, match="is damaged"):
         folder.check_intact(SHARD)
-
-
-def test_each_way_in_which_calls_have_ended_is_told_once(folder: JobFolder) -> None:
-    assert folder.call_ends() == []
-    judged = Call(CallKey("qa", 50, "target", 0, "judge", "graded", 0), "error", "{}", status=401, error="HTTP 401")
-    folder.finish_generate(SHARD, OUTPUTS, CALLS)
-    folder.finish_judge(SHARD, SCORES, [judged, judged])
-    assert set(folder.call_ends()) == {
-        CallEnd("qa", "target", "", "answered", None),
-        CallEnd("qa", "target", "graded", "error", "HTTP 401", 401),
-    }
-    (folder.path / "calls" / "judge-00003.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ResultsMissing, match=r"judge-00003\.parquet is damaged"):
-        folder.call_ends()
 
 
 def test_a_damaged_manifest_is_named(folder: JobFolder) -> None:
@@ -304,93 +277,6 @@ def test_a_plan_of_a_newer_release_is_refused_by_name(folder: JobFolder) -> None
         folder.read_manifest()
 
 
-def test_a_folder_is_held_by_one_engine_at_a_time(folder: JobFolder) -> None:
-    entered = threading.Event()
-
-    def work() -> None:
-        with JobFolder(folder.path.parent, folder.job_id).held():
-            entered.set()
-
-    second = threading.Thread(target=work)
-    with folder.held():
-        assert folder.is_held()
-        second.start()
-        assert not entered.wait(0.05)
-        assert folder.is_held()
-    assert entered.wait(5)
-    second.join()
-    assert not folder.is_held()
-
-
-def test_no_engine_begins_while_a_folder_is_kept_vacant(folder: JobFolder) -> None:
-    entered = threading.Event()
-
-    def work() -> None:
-        with JobFolder(folder.path.parent, folder.job_id).held():
-            entered.set()
-
-    engine = threading.Thread(target=work)
-    with folder.held(), folder.vacant() as is_vacant:
-        assert not is_vacant
-    with folder.vacant() as is_vacant:
-        assert is_vacant
-        engine.start()
-        assert not entered.wait(0.05)
-    assert entered.wait(5)
-    engine.join()
-
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from store.results.folder import JobFolder
-with JobFolder(Path(sys.argv[1]), "job-1").held():
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_a_killed_engine_lets_go(folder: JobFolder) -> None:
-    command = [sys.executable, "-c", HOLDER, str(folder.path.parent)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        assert folder.is_held()
-        process.send_signal(signal.SIGKILL)
-    assert not folder.is_held()
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="tells by /proc that the second engine waits")
-def test_an_engine_that_waited_for_a_folder_now_deleted_does_not_bring_it_back(folder: JobFolder) -> None:
-    errors: list[NotFound] = []
-
-    def work() -> None:
-        try:
-            with folder.held():
-                folder.write_summaries([])
-        except NotFound as error:
-            errors.append(error)
-
-    second = threading.Thread(target=work)
-    with folder.held():
-        second.start()
-        until("the second engine to wait", lambda: opened(folder.path / ".lock") == 2)
-        folder.remove()
-    second.join()
-    assert [error.message for error in errors] == ["job job-1 was deleted while another engine worked on it"]
-    assert not folder.path.exists()
-
-
-def opened(path: Path) -> int:
-    count = 0
-    for link in Path("/proc/self/fd").iterdir():
-        try:
-            count += link.readlink() == path
-        except FileNotFoundError:
-            continue
-    return count
-
-
 def test_a_removed_folder_is_gone_and_may_be_removed_again(folder: JobFolder) -> None:
     folder.write_summaries([SUMMARY])
     folder.remove()
@@ -417,30 +303,5 @@ def test_a_job_is_written_anew_as_its_status_changes(folder: JobFolder) -> None:
     assert files(folder) == {"job.parquet"}
 
 
-def test_scores_that_passed_are_counted_over_all_shards(folder: JobFolder) -> None:
-    assert folder.count_passed() == {}
-    for start in (50, 52):
-        shard = SHARD.model_copy(update={"index": start, "start": start, "stop": start + 2})
-        passed = [replace(score, sample=start + n, passed=n == 0) for n, score in enumerate(SCORES)]
-        unknown = [replace(score, name="other") for score in SCORES]
-        folder.finish_judge(shard, passed + unknown, [])
-    counts = folder.count_passed()
-    assert counts[ScoreOf("qa", "target", "exact", "exact")] == 2
-    assert counts[ScoreOf("qa", "target", "exact", "other")] == 0
-
-
-def test_what_has_no_score_says_why_for_each_outcome(folder: JobFolder) -> None:
-    assert folder.unscored() == {}
-    ends: list[tuple[Outcome, str | None]] = [("judge_error", "b"), ("judge_error", "a"), ("refused", None)]
-    for index, (outcome, error) in enumerate(ends):
-        shard = SHARD.model_copy(update={"index": index, "start": index, "stop": index + 1})
-        lost = replace(SCORES[0], sample=index, outcome=outcome, value=None, error=error)
-        folder.finish_judge(shard, [lost, replace(lost, name="other", outcome="scored", value=1.0)], [])
-    errors = folder.unscored()
-    assert {key.name for key in errors} == {SCORES[0].name}
-    assert list(errors.values()) == [{"judge_error": "b", "refused": None}]
-
-
 def test_the_log_lies_in_the_folder(folder: JobFolder) -> None:
     assert folder.log_path == folder.path / "log.jsonl"
-    assert folder.journal("judge", SHARD) == folder.path / "journal" / "judge-00003.journal"

@@ -123,7 +123,7 @@ def halfway(lab: Lab) -> Path:
     for path in folder.parquet_files():
         if path.parent.name != "samples":
             path.unlink()
-    with Journal(folder.journal("generate", shard)) as journal:
+    with Journal(folder.journals.path("generate", shard)) as journal:
         for call in calls:
             journal.append(call)
     return journal.path
