@@ -6,9 +6,10 @@ full, from the shards that hold them. What is read is what shards have finished,
 
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +39,9 @@ PARTS_HELD: Final = 1.5
 
 GROWTH: Final = 16
 """So many times more shards are looked through next if a page is not full yet."""
+
+SURPLUS: Final = 1.5
+"""So many times the shards that the rest of a page should take are looked through for it."""
 
 KINDS: Final[tuple[Kind, ...]] = ("samples", "outputs", "scores")
 READABLE: Final[tuple[Kind, ...]] = (*KINDS, "calls")
@@ -109,7 +113,7 @@ class Samples:
         if after is None:
             self._check(selection)
         found: list[Position] = []
-        for shards, is_beyond in self._in_turn(selection, after):
+        for shards, is_beyond in self._in_turn(selection, after, found, limit):
             bindings, rest = Bindings(), limit - len(found)
             statement = positions(selection, self.names, bindings, limit=rest, after=after, is_beyond=is_beyond)
             found += [Position(*row.values()) for row in self._answer(shards, statement, bindings.values).to_pylist()]
@@ -129,8 +133,11 @@ class Samples:
     def first_items(self) -> list[str]:
         """Return the first row of each task, as JSON text."""
         first = {shard.task: shard for shard in reversed(self.generated)}
-        statement = "SELECT arg_min(item, sample) AS item FROM samples GROUP BY task ORDER BY task"
-        rows = self._answer(list(first.values()), statement, kinds=["samples"]) if first else None
+        statement = """
+            SELECT arg_min(item, sample) AS item FROM samples WHERE sample IN (FROM unnest($starts))
+            GROUP BY task ORDER BY task"""
+        starts = {"starts": [shard.start for shard in first.values()]}
+        rows = self._answer(list(first.values()), statement, starts, kinds=["samples"]) if first else None
         return [] if rows is None else [str(item) for item in rows["item"].to_pylist()]
 
     def ask(self, statement: str, values: object = None, *, kinds: Sequence[Kind]) -> pa.Table:
@@ -186,10 +193,13 @@ class Samples:
         holding = (shard for shard in self.generated if rows is None or _holds(shard, rows))
         return [part for shard in holding for part in self.folder.parts(shard)]
 
-    def _in_turn(self, selection: Selection, after: Position | None) -> Iterator[tuple[Sequence[Shard], bool]]:
+    def _in_turn(
+        self, selection: Selection, after: Position | None, found: Sized, limit: int
+    ) -> Iterator[tuple[Sequence[Shard], bool]]:
         """Yield the shards that a page may come from, and whether they are to lie beyond the value where it begins.
 
-        Those come first, ever more at a time, that are in the page's order, as all rows of one value are.
+        Those come first, ever more at a time, that are in the page's order, as all rows of one value are; no more than
+        what was `found` of the page by then lets one expect to need.
         """
         by_score = selection.sort != ("sample",)
         if by_score and after is None:
@@ -197,11 +207,13 @@ class Samples:
             return
         is_reversed = selection.backwards if by_score else selection.descending != selection.backwards
         shards = self.generated[::-1] if is_reversed else self.generated
-        start = next((n for n, shard in enumerate(shards) if after and _holds(shard, [after])), 0)
+        first = start = next((n for n, shard in enumerate(shards) if after and _holds(shard, [after])), 0)
         size = 1
         while start < len(shards):
             yield shards[start : start + size], False
             start, size = start + size, GROWTH * size
+            if found:
+                size = min(size, ceil(SURPLUS * (limit - len(found)) * (start - first) / len(found)))
         if by_score:
             yield self.generated, True
 
@@ -262,9 +274,9 @@ class Samples:
         rows.create_view(kind, replace=True)
 
     def _confine(self) -> None:
-        """Let DuckDB read the job's finished files, and nothing else."""
-        files = [file for kind in READABLE for file in self._files(kind, self.generated)]
-        self.connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, files))}]")
+        """Let DuckDB read the files of the job's rows, and nothing else."""
+        folders = (self.folder.path / kind for kind in READABLE)
+        self.connection.execute(f"SET allowed_directories = [{', '.join(map(_quoted, folders))}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
