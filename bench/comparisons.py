@@ -24,6 +24,7 @@ from core.plan import DatasetDigest, Manifest, cut_shards
 from core.result import Output, Score
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
+from store.results.scan import read_values
 from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.sides import open_side
 
@@ -111,7 +112,7 @@ def _measure(home: Path, case: str) -> list[float]:
     begun = process_time()
     for side in sides:
         for shard in side.manifest.shards:
-            deque(side.folder.read_values(shard), maxlen=0)
+            deque(read_values(side.folder, shard), maxlen=0)
     return [cpu, cpu / (process_time() - begun), peak, peak - before]
 
 

@@ -31,6 +31,11 @@ class Shard(Frozen):
         """Return the number of samples."""
         return self.stop - self.start
 
+    @property
+    def samples(self) -> range:
+        """The numbers of the samples."""
+        return range(self.start, self.stop)
+
 
 class DatasetDigest(Frozen):
     """What a task's dataset was: the sha256 of its rows as read, and their number."""

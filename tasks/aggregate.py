@@ -8,7 +8,8 @@ from typing import Final
 from core import shown
 from core.errors import AssayError, EndpointFailed, EndpointRefused
 from core.result import CallOutcome, Outcome, Score, Summary
-from store.results.folder import CallEnd
+from store.results.checks import check_shard
+from store.results.counts import CallEnd, call_ends, count_outputs
 from tasks.calls import ANSWERS
 from tasks.engine import Engine
 from tasks.summaries import Aggregator
@@ -32,15 +33,15 @@ def aggregate(engine: Engine) -> list[Summary]:
     failures = Failures(params.max_failed, needs_scores=params.needs_scores)
     aggregator = Aggregator(engine.manifest.spec.tasks, params.trials)
     for shard in engine.manifest.shards:
-        engine.folder.check_intact(shard)
+        check_shard(engine.folder, shard)
         for part in engine.folder.parts(shard):
             failures.add(aggregator.take(engine.folder, part))
-    summaries = aggregator.summaries(engine.folder.count_outputs())
+    summaries = aggregator.summaries(count_outputs(engine.folder))
     engine.folder.write_summaries(summaries)
     engine.keep_notes()
     for summary in summaries:
         engine.say(f"{shown.title(summary)}: {shown.figure(summary)}")
-    for error in silent_models(engine.folder.call_ends(), reference=engine.manifest.spec.reference):
+    for error in silent_models(call_ends(engine.folder), reference=engine.manifest.spec.reference):
         raise error
     failures.check()
     engine.finished()

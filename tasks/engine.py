@@ -165,7 +165,7 @@ class Engine:
 
     def _work_under(self, tenure: Tenure) -> None:
         self._tenure = tenure
-        self.folder.fence_off(self.fence)
+        self.folder.publisher.fence_off(self.fence)
 
     def visit(self, lease: Lease | None) -> None:
         """Work beside the engine that holds the job by a lease, in another process, as long as it does.

@@ -76,7 +76,7 @@ class Paid:
 
     def calls(self, part: Shard) -> Iterator[Call]:
         """Yield the calls of a part of the shard by their samples, one at a time."""
-        for sample in range(part.start, part.stop):
+        for sample in part.samples:
             for key in self._wanted.get(sample, ()):
                 written = self._written.get(key)
                 yield written.journal.read(written.place) if written else self._unasked[key]
@@ -85,7 +85,7 @@ class Paid:
         """Yield parts that are small enough to be held together with their calls."""
         for part in parts:
             start, size = part.start, 0
-            for sample in range(part.start, part.stop):
+            for sample in part.samples:
                 taken = sum(
                     self._written[key].place.size for key in self._wanted.get(sample, ()) if key in self._written
                 )

@@ -14,6 +14,7 @@ from core.plan import DatasetDigest, Manifest, cut_shards
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.files.bounds import Bounds
 from store.files.contents import Files
+from store.results.checks import check_shard
 from store.results.folder import JobFolder
 from store.results.spool import Spool, spooling
 from tasks.check import check_templates, columns_read
@@ -52,7 +53,7 @@ def resolve_job(engine: Engine) -> None:
     )
     engine.folder.objects.fetch(engine.folder.path)
     for shard in engine.manifest.shards:
-        engine.folder.check_intact(shard)
+        check_shard(engine.folder, shard)
 
 
 def _upload(files: Files, file_id: str) -> Upload:

@@ -12,7 +12,9 @@ from core.plan import Shard
 from core.result import Score, Summary
 from core.score_names import CORPUS
 from core.spec import TaskSpec
-from store.results.folder import JobFolder, OutputCount
+from store.results.counts import OutputCount, count_outputs
+from store.results.folder import JobFolder
+from store.results.scan import read_figures
 from tasks.figures import Said, Scored, SummaryKey, is_preference, summary_of_corpus, summary_of_rows
 from tasks.metrics.bleu import BleuCounts
 from tasks.repeats import repeats_of
@@ -34,7 +36,7 @@ def complete_summaries(folder: JobFolder) -> list[Summary] | None:
     aggregator = Aggregator(manifest.spec.tasks, manifest.spec.params.trials)
     for part in (part for shard in manifest.shards for part in folder.parts(shard)):
         aggregator.take(folder, part)
-    made = {_key(summary): summary for summary in aggregator.summaries(folder.count_outputs())}
+    made = {_key(summary): summary for summary in aggregator.summaries(count_outputs(folder))}
     return [
         replace(summary, **{name: getattr(made[_key(summary)], name) for name in later})
         if _key(summary) in made
@@ -61,7 +63,7 @@ class Aggregator:
         """Take a part of a shard, and return its scores, as far as they count. Raises ResultsMissing if it has none."""
         if self._standing[part.task].reads_rows:
             self.place(part, folder.read_samples(part))
-        scores = list(folder.read_figures(part))
+        scores = list(read_figures(folder, part))
         self.add(scores)
         return scores
 

@@ -14,6 +14,7 @@ from core.plan import Manifest, Shard
 from core.result import Call
 from core.retry import Retry
 from core.spec import EvaluationSpec
+from store.results.checks import check_shard
 from store.results.folder import JobFolder
 from store.results.parquet import missing
 from tasks.check import check_templates
@@ -38,7 +39,7 @@ def take_over(engine: Engine) -> None:
     before.objects.fetch(before.path)
     taken = again = 0
     for shard in plan.shards:
-        before.check_intact(shard)
+        check_shard(before, shard)
         engine.folder.copy_samples(before, shard)
         for stage in STAGES:  # of an attempt that was cut short before there was a plan
             engine.folder.journals.delete(stage, shard)

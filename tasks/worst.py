@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from core.plan import Manifest, Shard
 from core.result import Summary
 from store.results.folder import JobFolder
+from store.results.scan import read_texts, read_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def worst_samples(folder: JobFolder, manifest: Manifest, summaries: Sequence[Sum
 
 def _places(folder: JobFolder, shards: Sequence[Shard], about: Summary, sign: int) -> Iterator[_Place]:
     for shard in shards:
-        for sample, target, metric, name, value in folder.read_values(shard):
+        for sample, target, metric, name, value in read_values(folder, shard):
             if value is not None and (metric, name) == (about.metric, about.name):
                 yield _Place(sign * value, sample, target)
 
@@ -64,5 +65,5 @@ def _loaded(folder: JobFolder, shards: Sequence[Shard], place: _Place, sign: int
     shard = next(each for each in shards if each.start <= place.sample < each.stop)
     own = shard.model_copy(update={"start": place.sample, "stop": place.sample + 1})
     (item,) = folder.read_samples(own)
-    texts = (text for sample, target, text in folder.read_texts(own) if (sample, target) == place[1:])
+    texts = (text for sample, target, text in read_texts(folder, own) if (sample, target) == place[1:])
     return BadSample(place.sample, place.target, sign * place.badness, item, next(texts, None))

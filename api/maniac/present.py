@@ -8,7 +8,8 @@ from api.maniac.schema import responses as wire
 from api.maniac.translate import SCORE, TASK
 from core.job import JobStatus, ListedJob
 from core.result import Outcome, Summary
-from store.results.folder import JobFolder, ScoreOf
+from store.results.counts import ScoreOf, count_passed, unscored_errors
+from store.results.folder import JobFolder
 
 RunStatus = Literal["pending", "running", "completed", "error", "cancelled"]
 
@@ -63,7 +64,7 @@ def to_results(resolved: Mapping[str, Any], folder: JobFolder) -> wire.Results |
     if summaries is None:
         return None
     scored = {ScoreOf(each.task, each.target, each.metric, each.name): each for each in summaries}
-    passed, unscored = folder.count_passed(), folder.unscored()
+    passed, unscored = count_passed(folder), unscored_errors(folder)
     per_model = []
     for index, launch in enumerate(resolved["launches"]):
         per_eval = {}

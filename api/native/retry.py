@@ -16,6 +16,7 @@ from core.plan import Manifest
 from core.result import Outcome, Summary
 from core.retry import ASKED_AGAIN, OF_JUDGES, OF_TARGETS, Retry
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec, refuse_duplicates
+from store.results.checks import check_readable
 from store.workspace import Workspace
 
 
@@ -74,7 +75,7 @@ def _past(workspace: Workspace, first: Job) -> _Past:
     if first.status not in TERMINAL or workspace.is_held(first.id):
         raise Conflict(f"job {first.id} is {first.status} and goes on by itself: retry it once it has ended")
     try:
-        folder.check_files()
+        check_readable(folder)
         plan, summaries = folder.read_manifest(), folder.read_summaries()
     except (ResultsMissing, SchemaMismatch) as error:
         raise Conflict(f"job {first.id} cannot be retried: {error.message}") from None

@@ -2,79 +2,37 @@
 
 import re
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 from pyarrow.fs import FileSelector
-from pydantic import ValidationError
 
-from core.errors import Conflict, ResultsMissing, SpecInvalid, first_problem
+from core.errors import Conflict, SpecInvalid
 from core.job import STAGES, Job, OpenJob, Stage
-from core.plan import MANIFEST_VERSION, Manifest, Shard
-from core.result import Call, CallOutcome, Outcome, Output, Score, Summary
+from core.plan import Manifest, Shard
+from core.result import Call, Output, Score, Summary
 from store.objects.disk import DISK
-from store.objects.objects import Objects, overtaken
+from store.objects.objects import Objects
 from store.results import schemas
 from store.results.columns import Schema
 from store.results.journals import Journals
 from store.results.lock import FolderLock
 from store.results.log import JobLog, LogPage, read_log
+from store.results.manifest import parse_manifest
 from store.results.parquet import (
     JOB_FOLDER,
-    damaged,
-    drafted,
     missing,
-    newer,
-    place,
     read_parquet,
     row_groups,
     spans,
-    told_version,
     version_of,
 )
-from store.results.repeated import count_repeated, has_trials, of_trial
+from store.results.publisher import Publisher
 from store.results.schemas import SCHEMAS, Kind
-
-
-class CallEnd(NamedTuple):
-    """A way in which calls to a task's target, or to its judge `metric`, ended; an error, and the highest status."""
-
-    task: str
-    target: str
-    metric: str
-    outcome: CallOutcome
-    error: str | None
-    status: int | None = None
-
-
-class ScoreOf(NamedTuple):
-    """What a score is of, and its name."""
-
-    task: str
-    target: str
-    metric: str
-    name: str
-
-
-class OutputCount(NamedTuple):
-    """How many of a target's outputs on a task were cut off, of how many.
-
-    Of samples that have several, `repeated` are so many, and in `varied` of those they differ.
-    """
-
-    truncated: int
-    outputs: int
-    repeated: int = 0
-    varied: int = 0
-
-
-CHECKED_BYTES: Final = 200_000_000
-"""What is looked through before something is sent takes a fifth of a second."""
 
 FINISHED_BY: Final[Mapping[Stage, Kind]] = {"generate": "outputs", "judge": "scores"}
 """What a shard has once it has passed a stage; written last."""
@@ -100,7 +58,7 @@ class JobFolder:
         self._tombstone = results / f".deleted-{job_id}"
         self.lock = FolderLock(self.path, job_id)
         self.journals = Journals(self.path / "journal", objects)
-        self._fence: Callable[[], object] = lambda: None
+        self.publisher = Publisher(objects)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same folder, by whomever it was named."""
@@ -125,10 +83,6 @@ class JobFolder:
         """Where the job's log lines go."""
         return self.path / "log.jsonl"
 
-    def fence_off(self, fence: Callable[[], object]) -> None:
-        """Have `fence` called before what is written from now on is put in its place, to raise what keeps that out."""
-        self._fence = fence
-
     def file(self, kind: Kind, index: int) -> Path:
         """Return where a shard's rows of a kind other than calls lie, or with index 0 the summaries."""
         return self.path / kind / f"{index:05}.parquet"
@@ -146,52 +100,37 @@ class JobFolder:
 
     def read_manifest(self) -> Manifest | None:
         """Return the frozen plan; None if resolve has not finished."""
-        path = self.manifest_path
         try:
-            plan = orjson.loads(self.objects.latest(path).read_bytes())
-            version = plan["schema_version"]
+            content = self.objects.latest(self.manifest_path).read_bytes()
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, KeyError) as error:
-            raise damaged(path) from error
-        if version > MANIFEST_VERSION:
-            raise newer(path, "manifest", version, MANIFEST_VERSION)
-        try:
-            return Manifest.model_validate(plan)
-        except ValidationError as error:
-            raise ResultsMissing(f"{place(path)} cannot be read: {first_problem(error)}") from error
+        return parse_manifest(self.manifest_path, content)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the frozen plan, after all samples: it says that they are whole."""
         text = manifest.model_dump_json(indent=2)
-        self.objects.put(self.manifest_path, self._fenced(lambda file: file.write_text(text, encoding="utf-8")))
+        self.publisher.put(self.manifest_path, lambda file: file.write_text(text, encoding="utf-8"))
 
     def parts(self, shard: Shard) -> Iterator[Shard]:
         """Yield a shard in parts that are small enough to be held, by what its files have of each now."""
-        groups = (group for file, schema in self._files_of(shard) for group in row_groups(file, schema))
-        for span in spans(groups, _samples(shard)):
+        groups = (group for file, schema in self.files_of(shard) for group in row_groups(file, schema))
+        for span in spans(groups, shard.samples):
             yield shard.model_copy(update={"start": span.start, "stop": span.stop})
 
-    def extents(self, shard: Shard) -> Iterator[tuple[Path, range]]:
-        """Yield the files that there are of a shard, each with samples of which the first and the last have rows."""
-        for file, schema in self._files_of(shard):
-            for group in row_groups(file, schema):
-                yield file, range(group.start, group.stop)
-
-    def _files_of(self, shard: Shard) -> Iterator[tuple[Path, Schema]]:
-        """Yield where the rows of a shard lie, those that are not there yet among them."""
+    def files_of(self, shard: Shard) -> Iterator[tuple[Path, Schema]]:
+        """Yield where the rows of a shard lie, and their schema; files that are not there yet are among them."""
         kinds: tuple[Kind, ...] = ("samples", *FINISHED_BY.values())
         yield from ((self.objects.file(self.file(kind, shard.index)), SCHEMAS[kind]) for kind in kinds)
         yield from ((self.objects.file(self.calls_file(stage, shard)), SCHEMAS["calls"]) for stage in STAGES)
 
     def write_samples(self, shard: Shard, items: Iterable[str]) -> None:
         """Write a shard's rows, given as JSON texts."""
-        self._write("samples", shard.index, schemas.samples_tables(shard.task, shard.start, items))
+        self._publish("samples", shard.index, schemas.samples_tables(shard.task, shard.start, items))
 
     def copy_samples(self, other: "JobFolder", shard: Shard) -> None:
         """Have the rows of another job's shard as one's own, in the file as it was written."""
         source = other.objects.file(other.file("samples", shard.index))
-        self._publish(self.file("samples", shard.index), lambda file: shutil.copyfile(source, file))
+        self.publisher.publish(self.file("samples", shard.index), lambda file: shutil.copyfile(source, file))
 
     def read_samples(self, shard: Shard) -> list[dict[str, Any]]:
         """Return a shard's rows."""
@@ -199,13 +138,6 @@ class JobFolder:
         if table is None:
             raise missing(self.file("samples", shard.index))
         return [orjson.loads(item) for item in table["item"].to_pylist()]
-
-    def read_keys(self, shard: Shard) -> list[tuple[str, int]]:
-        """Return the task and number of a shard's rows."""
-        table = self._read("samples", shard)
-        return (
-            [] if table is None else list(zip(*(table[name].to_pylist() for name in ("task", "sample")), strict=True))
-        )
 
     def count_judged(self) -> int:
         """Return how many shards are judged."""
@@ -224,26 +156,19 @@ class JobFolder:
 
         Without calls, those that an engine has published stay.
         """
-        self._write_calls("generate", shard, calls)
-        self._write("outputs", shard.index, schemas.tables("outputs", outputs))
+        self._publish_calls("generate", shard, calls)
+        self._publish("outputs", shard.index, schemas.tables("outputs", outputs))
         self.journals.delete("generate", shard)
+
+    def finish_judge(self, shard: Shard, scores: Iterable[Score], calls: Iterable[Call] | None) -> None:
+        """Turn a judged shard into Parquet, as `finish_generate` does."""
+        self._publish_calls("judge", shard, calls)
+        self._publish("scores", shard.index, schemas.tables("scores", scores))
+        self.journals.delete("judge", shard)
 
     def has_calls(self, stage: Stage, shard: Shard) -> bool:
         """Whether an engine has published the calls of a shard's stage, and perhaps nothing else of it."""
         return self.objects.exists(self.calls_file(stage, shard))
-
-    def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
-        """Return the calls of a finished shard's stage."""
-        table = self.read_rows(self.calls_file(stage, shard), "calls", samples=_samples(shard))
-        return [] if table is None else schemas.calls_of(table)
-
-    def check_intact(self, shard: Shard) -> None:
-        """Check that the files that are there of a shard are as they were written.
-
-        Raises ResultsMissing, naming one that is not, and SchemaMismatch.
-        """
-        for file, schema in self._files_of(shard):
-            version_of(file, schema)
 
     def extent(self) -> tuple[int, int]:
         """Return how far the job has come: the stages that shards have finished, and the calls that others made."""
@@ -251,102 +176,24 @@ class JobFolder:
         unfinished = (path for path in self.journals.paths() if path.stem not in finished)
         return len(finished), sum(map(self.journals.count, unfinished))
 
-    def call_ends(self) -> list[CallEnd]:
-        """Return the ways in which the calls to each model have ended, over all finished shards."""
-        keys = ["task", "target", "metric", "outcome"]
-        read = (self.read_rows(file, "calls", [*keys, "error", "status"]) for file in self.files("calls"))
-        tables = [table for table in read if table is not None]
-        if not tables:
-            return []
-        ends = pa.concat_tables(tables).group_by(keys).aggregate([("error", "min"), ("status", "max")])
-        return [CallEnd(*row.values()) for row in ends.to_pylist()]
+    def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
+        """Return the calls of a finished shard's stage."""
+        table = self.read_rows(self.calls_file(stage, shard), "calls", samples=shard.samples)
+        return [] if table is None else schemas.calls_of(table)
 
     def read_outputs(self, shard: Shard) -> list[Output] | None:
         """Return a shard's outputs; None if it is not generated yet."""
         table = self._read("outputs", shard)
         return None if table is None else schemas.outputs_of(table)
 
-    def finish_judge(self, shard: Shard, scores: Iterable[Score], calls: Iterable[Call] | None) -> None:
-        """Turn a judged shard into Parquet, as `finish_generate` does."""
-        self._write_calls("judge", shard, calls)
-        self._write("scores", shard.index, schemas.tables("scores", scores))
-        self.journals.delete("judge", shard)
-
     def read_scores(self, shard: Shard) -> list[Score] | None:
         """Return a shard's scores; None if it is not judged yet."""
         table = self._read("scores", shard)
         return None if table is None else schemas.scores_of(table)
 
-    def read_figures(self, shard: Shard) -> Iterator[Score]:
-        """Yield the scores of a judged shard, as far as they count: what was said of them is left out.
-
-        Raises ResultsMissing if it is not judged.
-        """
-        kept = [column.name for column in SCHEMAS["scores"].columns if column.name not in ("label", "feedback")]
-        for row in self._read_columns("scores", shard, kept, None):
-            yield Score(**dict(zip(kept, row, strict=True)))
-
-    def read_values(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str, str, float | None]]:
-        """Yield sample, target, metric, name and value of each score of a judged shard, by trials or of one trial."""
-        yield from self._read_columns("scores", shard, ["sample", "target", "metric", "name", "value"], trial)
-
-    def read_details(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str, str | None]]:
-        """Yield sample, target, metric and detail of each score of a judged shard, by trials or of one trial."""
-        yield from self._read_columns("scores", shard, ["sample", "target", "metric", "detail"], trial)
-
-    def read_texts(self, shard: Shard, trial: int | None = None) -> Iterator[tuple[int, str, str | None]]:
-        """Yield sample, target and text of each output of a generated shard, by trials or of one trial."""
-        yield from self._read_columns("outputs", shard, ["sample", "target", "text"], trial)
-
-    def read_responses(self, shard: Shard) -> Iterator[tuple[str, str]]:
-        """Yield target and response of each answered call of a generated shard; none where nothing was asked."""
-        file = self.calls_file("generate", shard)
-        table = self.read_rows(file, "calls", ["target", "response"], _samples(shard))
-        if table is not None:
-            answered = table.filter(table["response"].is_valid())
-            yield from zip(answered["target"].to_pylist(), answered["response"].to_pylist(), strict=True)
-
-    def count_passed(self) -> Counter[ScoreOf]:
-        """Count the scores that passed, over all finished shards."""
-        passed = Counter[ScoreOf]()
-        for file in self.files("scores"):
-            table = self.read_rows(file, "scores", [*ScoreOf._fields, "passed"])
-            if table is not None:
-                counts = table.group_by(list(ScoreOf._fields)).aggregate([("passed", "sum")])
-                passed.update({ScoreOf(*key): count or 0 for *key, count in map(dict.values, counts.to_pylist())})
-        return passed
-
-    def unscored(self) -> dict[ScoreOf, dict[Outcome, str | None]]:
-        """Return an error for each outcome of the scores that have no value, over all finished shards."""
-        keys = [*ScoreOf._fields, "outcome"]
-        read = (self.read_rows(file, "scores", [*keys, "error"]) for file in self.files("scores"))
-        errors: dict[ScoreOf, dict[Outcome, str | None]] = {}
-        for table in read:
-            ends = [] if table is None else table.group_by(keys).aggregate([("error", "min")]).to_pylist()
-            for *key, outcome, error in map(dict.values, ends):
-                if outcome != "scored":
-                    errors.setdefault(ScoreOf(*key), {}).setdefault(outcome, error)
-        return errors
-
-    def count_outputs(self) -> dict[tuple[str, str], OutputCount]:
-        """Count the outputs, and those that were cut off, by task and target, over all finished shards."""
-        keys = ["task", "target"]
-        files = map(self.objects.file, self.files("outputs"))
-        read = ((file, read_parquet(file, SCHEMAS["outputs"], [*keys, "trial", "truncated"])) for file in files)
-        tables = {file: table for file, table in read if table is not None}
-        if not tables:
-            return {}
-        counts = pa.concat_tables(tables.values()).group_by(keys)
-        counted = counts.aggregate([("truncated", "sum"), ("truncated", "count")]).to_pylist()
-        repeated, varied = count_repeated(file for file, table in tables.items() if has_trials(table))
-        return {
-            (task, target): OutputCount(truncated, outputs, repeated[task, target], varied[task, target])
-            for task, target, truncated, outputs in map(dict.values, counted)
-        }
-
     def write_summaries(self, summaries: Iterable[Summary]) -> None:
         """Write the aggregates, those of an earlier attempt being replaced."""
-        self._put(self.file("summaries", 0), schemas.tables("summaries", summaries), SCHEMAS["summaries"])
+        self.publisher.put_rows(self.file("summaries", 0), schemas.tables("summaries", summaries), SCHEMAS["summaries"])
 
     def read_summaries(self) -> list[Summary] | None:
         """Return the aggregates; None before they are written."""
@@ -360,7 +207,7 @@ class JobFolder:
 
     def write_job(self, job: Job | OpenJob) -> None:
         """Write what the `jobs` view shows of the job."""
-        self._put(self.job_path, [schemas.job_table(job)], schemas.JOB)
+        self.publisher.put_rows(self.job_path, [schemas.job_table(job)], schemas.JOB)
 
     def read_status(self) -> str | None:
         """Return the status that the job ended in; None before that."""
@@ -387,19 +234,6 @@ class JobFolder:
         """Return the columns of a file of rows that shards have finished, as `read_parquet` does."""
         return read_parquet(self.objects.file(file), SCHEMAS[kind], columns, samples)
 
-    def check_files(self) -> None:
-        """See that the plan and all result files can be read, before one begins to send what is in them.
-
-        Of files beyond the first `CHECKED_BYTES` only how they end is read, since somebody waits. Raises ResultsMissing
-        or SchemaMismatch for the first that cannot be read.
-        """
-        self.read_manifest()
-        size = 0
-        for kind, schema in SCHEMAS.items():
-            for file in map(self.objects.file, self.files(kind)):
-                size += file.stat().st_size
-                (version_of if size <= CHECKED_BYTES else told_version)(file, schema)
-
     def open_log(self) -> JobLog:
         """Open the job's log for writing."""
         return JobLog(self.log_path, self.objects.segments(self.log_path))
@@ -407,66 +241,6 @@ class JobFolder:
     def read_log(self, *, start: int = 0, limit: int | None = None) -> LogPage:
         """Return a page of the job's log, as the function of this name does."""
         return read_log(self.log_path, self.objects, start=start, limit=limit)
-
-    def remove(self) -> None:
-        """Remove the folder, which is out of sight at once; may be repeated after a crash, and by others meanwhile."""
-        self._bury()
-        with suppress(FileNotFoundError):
-            self.path.rename(self._tombstone)
-        self._bury()
-        self.objects.delete_folder(self.path)
-
-    def _bury(self) -> None:
-        while self._tombstone.exists():
-            with suppress(FileNotFoundError):  # another process was faster
-                shutil.rmtree(self._tombstone)
-
-    def size(self) -> int:
-        """Return the bytes of all that is in the folder."""
-        everything = FileSelector(self.objects.name(self.path), allow_not_found=True, recursive=True)
-        return sum(found.size or 0 for found in self.objects.filesystem.get_file_info(everything))
-
-    def _write(self, kind: Kind, index: int, tables: Iterable[pa.Table]) -> None:
-        self._publish_rows(self.file(kind, index), tables, SCHEMAS[kind])
-
-    def _write_calls(self, stage: Stage, shard: Shard, calls: Iterable[Call] | None) -> None:
-        if calls is not None:
-            self._publish_rows(self.calls_file(stage, shard), schemas.calls_tables(calls), SCHEMAS["calls"])
-
-    def _publish_rows(self, path: Path, tables: Iterable[pa.Table], schema: Schema) -> None:
-        with drafted(path, tables, schema.arrow) as draft:
-            self._publish(path, draft.replace)
-
-    def _put(self, path: Path, tables: Iterable[pa.Table], schema: Schema) -> None:
-        """Write what may be written again."""
-        with drafted(path, tables, schema.arrow) as draft:
-            self.objects.put(path, self._fenced(draft.replace))
-
-    def _publish(self, path: Path, write: Callable[[Path], object]) -> None:
-        """Write what is written once. Raises StorageFailed if another engine has written it otherwise."""
-        if not self.objects.publish(path, self._fenced(write)):
-            raise overtaken(path)
-
-    def _fenced(self, write: Callable[[Path], object]) -> Callable[[Path], object]:
-        """Return what fills a file as `write` does, and keeps it from its place if the fence raises then."""
-
-        def write_unless_late(file: Path) -> None:
-            write(file)
-            self._fence()
-
-        return write_unless_late
-
-    def _read(self, kind: Kind, shard: Shard) -> pa.Table | None:
-        return self.read_rows(self.file(kind, shard.index), kind, samples=_samples(shard))
-
-    def _read_columns(self, kind: Kind, shard: Shard, names: list[str], trial: int | None) -> Iterator[tuple[Any, ...]]:
-        read = names if trial is None else [*names, "trial"]
-        table = self.read_rows(self.file(kind, shard.index), kind, read, _samples(shard))
-        if table is None:
-            raise missing(self.file(kind, shard.index))
-        if trial is not None:
-            table = of_trial(table, trial)
-        yield from zip(*(table[name].to_pylist() for name in names), strict=True)
 
     def tidy(self) -> None:
         """Remove what an engine left that was killed between two steps, once no other is between two.
@@ -484,6 +258,35 @@ class JobFolder:
             if journal.stem in finished:
                 self.objects.delete(journal)
 
+    def remove(self) -> None:
+        """Remove the folder, which is out of sight at once; may be repeated after a crash, and by others meanwhile."""
+        self._bury()
+        with suppress(FileNotFoundError):
+            self.path.rename(self._tombstone)
+        self._bury()
+        self.objects.delete_folder(self.path)
+
+    def size(self) -> int:
+        """Return the bytes of all that is in the folder."""
+        everything = FileSelector(self.objects.name(self.path), allow_not_found=True, recursive=True)
+        return sum(found.size or 0 for found in self.objects.filesystem.get_file_info(everything))
+
+    def _bury(self) -> None:
+        while self._tombstone.exists():
+            with suppress(FileNotFoundError):  # another process was faster
+                shutil.rmtree(self._tombstone)
+
+    def _publish(self, kind: Kind, index: int, tables: Iterable[pa.Table]) -> None:
+        self.publisher.publish_rows(self.file(kind, index), tables, SCHEMAS[kind])
+
+    def _publish_calls(self, stage: Stage, shard: Shard, calls: Iterable[Call] | None) -> None:
+        if calls is not None:
+            tables = schemas.calls_tables(calls)
+            self.publisher.publish_rows(self.calls_file(stage, shard), tables, SCHEMAS["calls"])
+
+    def _read(self, kind: Kind, shard: Shard) -> pa.Table | None:
+        return self.read_rows(self.file(kind, shard.index), kind, samples=shard.samples)
+
     def _parquet_in(self, folder: Path) -> list[Path]:
         return [folder / name for name in self.objects.names(folder) if name.endswith(".parquet")]
 
@@ -492,7 +295,3 @@ def job_ids(results: Path, objects: Objects = DISK) -> list[str]:
     """Return the jobs that have a folder."""
     names = objects.names(results)
     return [name.removeprefix(JOB_FOLDER) for name in names if name.startswith(JOB_FOLDER)]
-
-
-def _samples(shard: Shard) -> range:
-    return range(shard.start, shard.stop)

@@ -7,6 +7,7 @@ import orjson
 
 from core.plan import Shard
 from core.spec import ModelTarget
+from store.results.scan import read_responses
 from tasks.comparisons.sides import Side
 
 MOST_READ: Final = 8
@@ -41,7 +42,7 @@ def _spread(shards: Sequence[Shard]) -> Sequence[Shard]:
 
 def _named(side: Side, shard: Shard) -> Iterator[tuple[str, str]]:
     parts = side.folder.parts(shard)
-    for target, response in (said for part in parts for said in set(side.folder.read_responses(part))):
+    for target, response in (said for part in parts for said in set(read_responses(side.folder, part))):
         try:
             body = orjson.loads(response)
         except orjson.JSONDecodeError:

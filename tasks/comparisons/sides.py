@@ -11,6 +11,7 @@ from core.errors import InvalidInput, NotFound
 from core.plan import Manifest, Shard
 from core.spec import EvaluationSpec, RecordedTarget, TaskSpec
 from store.results.folder import JobFolder
+from store.results.scan import read_details, read_texts, read_values
 
 Values = Mapping[tuple[str, str], Mapping[int, Sequence[float]]]
 """By metric and name of a score: what each sample's trials were worth, nothing for one that has no value."""
@@ -75,7 +76,7 @@ class Side:
         """Return the scores of the samples that are finished."""
         values: defaultdict[tuple[str, str], dict[int, tuple[float, ...]]] = defaultdict(dict)
         for shard in self.shards(task):
-            for sample, target, metric, name, value in self.folder.read_values(shard, self.trial):
+            for sample, target, metric, name, value in read_values(self.folder, shard, self.trial):
                 if target == self.target:
                     trials = values[metric, name]
                     trials[sample] = trials.get(sample, ()) + (() if value is None else (value,))
@@ -85,7 +86,7 @@ class Side:
         """Return what a metric's scores of the finished samples have for the summary, by their trials."""
         details: defaultdict[int, list[str]] = defaultdict(list)
         for shard in self.shards(task):
-            for sample, target, of, detail in self.folder.read_details(shard, self.trial):
+            for sample, target, of, detail in read_details(self.folder, shard, self.trial):
                 if detail is not None and (target, of) == (self.target, metric):
                     details[sample].append(detail)
         return details
@@ -94,7 +95,7 @@ class Side:
         """Return the texts of some finished samples, by their trials."""
         texts: dict[int, list[str | None]] = {sample: [] for sample in samples}
         for part in self._parts(task, samples):
-            for sample, target, text in self.folder.read_texts(part, self.trial):
+            for sample, target, text in read_texts(self.folder, part, self.trial):
                 if target == self.target and sample in texts:
                     texts[sample].append(text)
         return texts

@@ -87,7 +87,7 @@ def target_calls(spec: EvaluationSpec, shard: Shard) -> Iterator[CallKey]:
     """Yield the keys of the calls that a shard's outputs come from."""
     for target in spec.targets:
         if isinstance(target, ModelTarget):
-            for sample in range(shard.start, shard.stop):
+            for sample in shard.samples:
                 for trial in range(spec.params.trials):
                     yield CallKey(shard.task, sample, target.name, trial, "target", "", 0)
 

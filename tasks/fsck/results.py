@@ -18,8 +18,11 @@ from core.errors import NotFound, ResultsMissing, SchemaMismatch
 from core.job import STAGES, Stage
 from core.plan import Manifest, Shard
 from core.result import Call, CallKey, Output, Score
+from store.results.checks import extents
 from store.results.checksum import is_intact
+from store.results.counts import count_outputs
 from store.results.folder import JobFolder
+from store.results.scan import read_keys
 from tasks.fsck.rederive import (
     OUTPUT_KEY,
     SUMMARY_KEY,
@@ -187,14 +190,12 @@ class _Rows:
             raise Differs(path, "there are summaries, and yet not all shards have scores")
         else:
             unknown: dict[str, Any] = dict.fromkeys(self._folder.later_fields("summaries", 0))
-            known = [
-                replace(summary, **unknown) for summary in self._aggregator.summaries(self._folder.count_outputs())
-            ]
+            known = [replace(summary, **unknown) for summary in self._aggregator.summaries(count_outputs(self._folder))]
             check_rows(path, summaries, known, SUMMARY_KEY)
 
     def _check_shard(self, shard: Shard) -> bool:
         """Check a shard as far as it has come; whether it is judged."""
-        for path, samples in self._folder.extents(shard):
+        for path, samples in extents(self._folder, shard):
             for sample in (samples.start, samples.stop - 1):
                 if not shard.start <= sample < shard.stop:
                     raise Differs(path, f"sample {sample} is not of this shard")
@@ -217,9 +218,9 @@ class _Rows:
         return True
 
     def _read_samples(self, shard: Shard) -> list[Json]:
-        keys = ((shard.task, sample) for sample in range(shard.start, shard.stop))
+        keys = ((shard.task, sample) for sample in shard.samples)
         rows = self._folder.read_samples(shard)
-        check_keys(self._folder.file("samples", shard.index), self._folder.read_keys(shard), keys)
+        check_keys(self._folder.file("samples", shard.index), read_keys(self._folder, shard), keys)
         for row in rows:
             option = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
             self._digests[shard.task].update(orjson.dumps(row, option=option))

@@ -15,7 +15,7 @@ from core.metric import Bleu, MetricSpec
 from core.plan import Shard
 from core.result import CallOutcome, Outcome, Output, Score, Summary
 from core.spec import RecordedTarget, RowsDataset, TaskSpec
-from store.results.folder import CallEnd
+from store.results.counts import CallEnd
 from tasks.aggregate import NOT_HAD, Failures, silent_models
 from tasks.endpoint.breaker import Unwatched
 from tasks.figures import summarise

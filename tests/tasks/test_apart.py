@@ -46,7 +46,7 @@ def test_a_shard_whose_calls_are_published_is_finished_from_those(lab: Lab, tmp_
     job = job_of(lab)
     calls = pay(first, job)
     folder, [shard] = first.workspace.folder(job.id), first.shards(job)
-    folder._write_calls("generate", shard, list(calls.values())[:6])
+    folder._publish_calls("generate", shard, list(calls.values())[:6])
     folder.journals.delete("generate", shard)
     second.carry_out(job)
     assert len(lab.model.calls) == 6

@@ -13,7 +13,7 @@ from core.result import SINCE, Outcome, Output, Score, Summary
 from core.spec import RecordedTarget, RowsDataset, TaskSpec
 from core.stats.proportion import wilson
 from core.stats.tango import Changes, tango_limits
-from store.results.folder import OutputCount
+from store.results.counts import OutputCount
 from tasks.endpoint.breaker import Unwatched
 from tasks.fsck.results import fsck
 from tasks.metrics.bleu import corpus_bleu, sentence_bleu

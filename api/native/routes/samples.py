@@ -15,6 +15,7 @@ from api.native.routes.jobs import PREFIX, JobId, find
 from api.native.sample_schema import WholeSample
 from api.native.whole_sample import to_whole_sample
 from core.errors import InvalidInput
+from store.results.checks import check_readable
 from store.results.exports import csv_parts, jsonl_parts, parquet_parts, records
 from store.results.folder import JobFolder
 from store.results.samples import Samples
@@ -95,7 +96,7 @@ def _page_parts(folder: JobFolder, asked: SamplesQuery, limit: int) -> Iterator[
 
 
 def _file(folder: JobFolder, asked: SamplesQuery) -> Response:
-    folder.check_files()
+    check_readable(folder)
     parts = _parts(folder, asked)
     first = list(islice(parts, 1))
     names = {"Content-Disposition": f'attachment; filename="{folder.job_id}.{asked.format}"'}

@@ -22,6 +22,7 @@ from core.job import STAGES, ListedJob
 from core.plan import Shard
 from core.result import Call, Output, Score
 from core.text import visible
+from store.results.checks import check_readable
 from store.results.folder import JobFolder
 from store.results.log import LogLine
 
@@ -49,7 +50,7 @@ def entries(job: ListedJob, folder: JobFolder, shown: bytes, results: bytes) -> 
 
     Raises ResultsMissing or SchemaMismatch if they cannot be read.
     """
-    folder.check_files()
+    check_readable(folder)
     return [
         Entry("job.json", [shown]),
         Entry("evaluation_results.json", [results]),

@@ -20,6 +20,7 @@ from core.errors import NotFound, ResultsMissing
 from core.job import ListedJob, ulid, utcnow
 from core.queries.lists import Listing, OneOf
 from core.result import Summary
+from store.results.checks import check_readable
 from store.secrets import seal
 
 ID: Final = "eval_"
@@ -96,7 +97,7 @@ def download_results(evaluation_id: PathId, state: CurrentState) -> StreamingRes
     """Return the figures of an evaluation that is finished, and every answer, as a file."""
     job = _find(state, evaluation_id)
     results = present.to_results(job, _finished(state, job))
-    state.folder(job.id).check_files()
+    check_readable(state.folder(job.id))
     rows = download.answered(state.folder(job.id), present.models_of(job))
     return StreamingResponse(
         download.document(results.model_dump(mode="json", by_alias=True), rows),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from api.maniac.present import STATUS, RunStatus, break_reason, to_per_eval
 from core.job import JobStatus
 from core.result import Summary
-from store.results.folder import ScoreOf
+from store.results.counts import ScoreOf
 
 KEY = ScoreOf("evaluation", "m", "helpful", "score")
 
