@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from core.endpoint import Frozen
 from core.errors import Blame
+from core.result import ModelUsage
 from core.spec import EvaluationSpec
 
 JobStatus = Literal[
@@ -144,7 +145,8 @@ def renamed(job: NewJob) -> NewJob:
 class ListedJob(AskedJob):
     """What lists and statuses show of a job record: all but the specification, and no rows of its request.
 
-    `note` says why it waits or what befell it; `history` is every status that it had.
+    `note` says why it waits or what befell it; `history` is every status that it had. `usage` is what it has paid once
+    it has ended; None before that, and where it is not known.
     """
 
     status: JobStatus = "created"
@@ -157,6 +159,7 @@ class ListedJob(AskedJob):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     history: tuple[Transition, ...] = ()
+    usage: tuple[ModelUsage, ...] | None = None
 
 
 class Input(NamedTuple):

@@ -1,9 +1,9 @@
 """What came out: calls, outputs, scores and summaries, and the outcome of each.
 
-A `Call` is the record of what was asked and paid; outputs and scores derive from it.
+A `Call` is the record of what was asked and paid; outputs and scores derive from it. A `ModelUsage` sums calls up.
 
-The fields of these classes are the columns of the result files (`store.results.schemas`). A new field comes last, says
-by `since` with which version of its kind of file it came, and is None in what was written before.
+The fields of the other classes are the columns of the result files (`store.results.schemas`). A new field comes last,
+says by `since` with which version of its kind of file it came, and is None in what was written before.
 """
 
 from dataclasses import dataclass, field
@@ -74,6 +74,23 @@ class Usage:
             _sum(self.cached_tokens, other.cached_tokens),
             _sum(self.reasoning_tokens, other.reasoning_tokens),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """The calls to a model in a role; those `taken_over` were paid for by another job and are in no other count.
+
+    `retries` are the attempts after the first at a call, `seconds` the time that calls took, one after the other.
+    """
+
+    model: str
+    role: Role
+    calls: int = 0
+    answered: int = 0
+    taken_over: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    tokens: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)

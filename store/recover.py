@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from core.errors import AssayError
 from core.job import Face, Failure, Job, Transition
 from store.results.folder import JobFolder, job_ids
+from store.results.usage import usage_by_model
 from store.workspace import Workspace
 
 FACE_OF_THE_REST: Final[Face] = "nemo-v2"
@@ -71,6 +72,7 @@ def _job(folder: JobFolder) -> Job | None:
         started_at=_naive(row["started_at"]),
         finished_at=finished,
         history=history,
+        usage=tuple(usage_by_model(folder)),
     )
 
 

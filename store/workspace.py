@@ -13,6 +13,7 @@ from store.bounds.opened import open_ledger
 from store.db.benchmarks import Benchmarks
 from store.db.completions import Completions
 from store.db.connect import connect, reaching
+from store.db.counted import CountedResults
 from store.db.datasets import Datasets
 from store.db.entities import Entities, Results
 from store.db.jobs import Jobs
@@ -56,6 +57,7 @@ class Workspace:
     datasets: Datasets
     benchmarks: Benchmarks
     verdicts: Verdicts
+    counted: CountedResults
     ended_sessions: EndedSessions
     measures: Measures
     retention: Retention
@@ -95,6 +97,7 @@ class Workspace:
             results_table=Results(engine),
             benchmarks=Benchmarks(engine),
             verdicts=Verdicts(engine),
+            counted=CountedResults(engine),
             ended_sessions=EndedSessions(engine),
             measures=Measures(engine),
             retention=Retention(engine, files),

@@ -1,17 +1,21 @@
 """Results in parts: what is judged by now, the samples that have a value in a column, and what can be counted."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import orjson
 from pydantic import JsonValue
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, StorageFailed
+from core.job import ListedJob
 from core.plan import Manifest, Shard
 from core.result import Score, Summary
 from store.results.folder import JobFolder
 from store.results.samples import Samples
-from store.results.statistics import Statistics, read_statistics
+from store.results.statistics import Counted, read_statistics
+from store.results.usage import usage_by_model
+from store.workspace import Workspace
 from tasks.summaries import Aggregator, complete_summaries
 
 MOST_VALUES: Final = 50
@@ -59,11 +63,23 @@ def slice_summaries(folder: JobFolder, column: str) -> list[Slice]:
     return [Slice(orjson.loads(value), slices[value].summaries()) for value in sorted(slices)]
 
 
-def count_results(folder: JobFolder) -> tuple[Statistics, list[str]]:
-    """Return what can be counted of a job by now, and the columns of its rows."""
+def count_job(workspace: Workspace, job: ListedJob) -> Counted:
+    """Return what can be counted of a job by now; of one that has ended, which is done once, what was kept of it."""
+    if job.finished_at is None:
+        return count_results(workspace.folder(job.id))
+    counted = workspace.counted.of_job(job.id)
+    if counted is None:
+        counted = count_results(workspace.folder(job.id))
+        with suppress(StorageFailed):  # then it is counted again
+            workspace.counted.keep(job.id, counted)
+    return counted
+
+
+def count_results(folder: JobFolder) -> Counted:
+    """Return what can be counted of a job by now."""
     summaries = complete_summaries(folder) or summaries_so_far(folder)
     with Samples.open(folder) as samples:
-        return read_statistics(samples, summaries), first_columns(samples)
+        return Counted(read_statistics(samples, summaries), first_columns(samples), usage_by_model(folder))
 
 
 def first_columns(samples: Samples) -> list[str]:

@@ -7,12 +7,11 @@ from typing import Any
 from api.native import schema as wire
 from core.cost import cost
 from core.job import TERMINAL, Job, ListedJob, Progress
-from core.result import Summary
+from core.result import ModelUsage, Summary
 from core.settings import Settings
 from store.files.contents import FileRecord
 from store.results.log import LogPage
 from store.results.statistics import Statistics
-from store.results.usage import ModelUsage
 from store.secrets import mask
 from tasks.slices import Slice
 

@@ -9,9 +9,11 @@ from typing import Final
 
 from core.errors import AssayError, RecordDamaged
 from core.job import Failure, Job, JobStatus, OpenJob, Progress, utcnow
+from core.result import ModelUsage
 from core.shown import shortfall
 from store.db.jobs import Change
 from store.results.folder import JobFolder
+from store.results.usage import usage_by_model
 from store.workspace import Workspace
 
 UNSAID: Final = Failure(blame="service", code="flow_run_failed", message="The flow run failed; see its log.")
@@ -53,7 +55,7 @@ def finish(
     finished_at = utcnow()
     ended = replace(whole, status=status, failure=failure, started_at=started_at, finished_at=finished_at)
     folder.write_job(ended)
-    end: Change = {"status": status, "finished_at": finished_at, "failure": failure}
+    end: Change = {"status": status, "finished_at": finished_at, "failure": failure, "usage": _paid(folder)}
     if note:
         end["note"] = note
     workspace.jobs.settle(job.id, seen=seen, **end)
@@ -81,6 +83,15 @@ def _results(folder: JobFolder) -> tuple[Failure | None, str | None]:
     if summaries is None:
         return Failure(blame="service", code="results_missing", message="The job ended without its results."), None
     return None, shortfall(summaries)
+
+
+def _paid(folder: JobFolder) -> tuple[ModelUsage, ...] | None:
+    """Return what a job has paid for; None if its calls cannot be read."""
+    try:
+        return tuple(usage_by_model(folder))
+    except AssayError as error:
+        logger.warning("What job %s has paid cannot be read: %s", folder.job_id, error.message)
+        return None
 
 
 def whole_record(workspace: Workspace, job: Job | OpenJob) -> Job | OpenJob:

@@ -1,17 +1,20 @@
 """Job records as rows, and back."""
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, Final
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.errors import ServiceError, first_problem
 from core.job import AskedJob, Input, Job, ListedJob, NewJob, Transition, utcnow
+from core.result import ModelUsage
 from core.spec import EvaluationSpec
 from store.db.open_jobs import failure_of, history_of
 from store.files.inputs import Intake
+
+USAGE: Final = TypeAdapter[tuple[ModelUsage, ...] | None](tuple[ModelUsage, ...] | None)
 
 
 def new_record(job: NewJob, intake: Intake) -> Job:
@@ -36,6 +39,8 @@ def as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
 def _column(name: str, value: Any) -> Any:
     if name == "history":
         return [(status, at.isoformat()) for status, at in value]
+    if name == "usage" and value is not None:
+        return [asdict(each) if isinstance(each, ModelUsage) else each for each in value]
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
@@ -43,13 +48,28 @@ def job_of(row: sa.Row[Any]) -> Job:
     """Return the job of a row. Raises ServiceError for a specification that cannot be read."""
     spec = None if row.spec is None else _spec(row)
     inputs = tuple(Input(tuple(path), file_id) for path, file_id in row.inputs or ())
-    parsed = {"spec": spec, "inputs": inputs, "failure": failure_of(row.failure), "history": history_of(row.history)}
-    return Job(**{**row._mapping, **parsed})
+    return Job(**{**row._mapping, **_parsed(row), "spec": spec, "inputs": inputs})
 
 
 def listed_job_of(row: sa.Row[Any]) -> ListedJob:
     """Return the job of a row that has no specification."""
-    return ListedJob(**{**row._mapping, "failure": failure_of(row.failure), "history": history_of(row.history)})
+    return ListedJob(**{**row._mapping, **_parsed(row)})
+
+
+def usage_of(value: Any) -> tuple[ModelUsage, ...] | None:
+    """Return the usage that a column holds; None for one that another release wrote otherwise."""
+    try:
+        return USAGE.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _parsed(row: sa.Row[Any]) -> dict[str, Any]:
+    return {
+        "failure": failure_of(row.failure),
+        "history": history_of(row.history),
+        "usage": usage_of(row.usage),
+    }
 
 
 def _spec(row: sa.Row[Any]) -> EvaluationSpec:

@@ -29,6 +29,7 @@ from core.job import (
 )
 from core.queries.job_names import meant
 from core.queries.lists import Listing
+from core.result import ModelUsage
 from core.spec import EvaluationSpec
 from store.db.alike import find_alike
 from store.db.connect import insert_into, reading, writing
@@ -69,6 +70,7 @@ class Change(TypedDict, total=False):
     crashes: int
     started_at: datetime | None
     finished_at: datetime | None
+    usage: tuple[ModelUsage, ...] | None
 
 
 class Jobs:

@@ -329,6 +329,17 @@ RESULT_FILES: Migration = (
     """,
 )
 
+# What jobs that have ended came to, for lists and first visits; null or not there for those that ended before.
+COUNTED: Migration = (
+    "ALTER TABLE jobs ADD COLUMN usage TEXT",
+    """
+    CREATE TABLE job_counted (
+        job_id TEXT NOT NULL PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+        counted TEXT NOT NULL
+    )
+    """,
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -349,6 +360,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     GONE_RUNS,
     BOUNDS,
     RESULT_FILES,
+    COUNTED,
 )
 
 

@@ -90,6 +90,7 @@ jobs = sa.Table(
     sa.Column("history", JsonText),
     sa.Column("inputs", JsonText),
     sa.Column("retry_of", sa.Text),
+    sa.Column("usage", JsonText),
     sa.UniqueConstraint("face", "namespace", "name", name="jobs_name"),
     # Lists of all faces' jobs; `face` stands last, since they may be narrowed by it.
     sa.Index("jobs_everywhere", "created_at", "id", *NARROWING, "face"),
@@ -130,6 +131,13 @@ job_deaths = sa.Table(
     sa.Column("total", sa.Integer, nullable=False),
     sa.Column("stages", sa.Integer, nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),
+)
+
+job_counted = sa.Table(
+    "job_counted",
+    metadata,
+    sa.Column("job_id", sa.Text, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("counted", sa.Text, nullable=False),
 )
 
 job_leases = sa.Table(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from core.result import CallOutcome, Role, Summary
+from core.result import CallOutcome, ModelUsage, Role, Summary
 from store.results.samples import Samples
 
 BINS: Final = 20
@@ -108,6 +108,15 @@ class Statistics:
     calls: tuple[CallFigures, ...]
     rate: tuple[int, ...]
     outputs: tuple[OutputFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What there is to count of a job's results, the columns of its rows, and what it has paid to each model."""
+
+    statistics: Statistics
+    columns: list[str]
+    usage: list[ModelUsage]
 
 
 def read_statistics(samples: Samples, summaries: Sequence[Summary]) -> Statistics:

@@ -1,7 +1,7 @@
 """What a job's calls came to, by model and role: finished shards and journals together, so also while it runs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -10,30 +10,13 @@ import pyarrow.compute as pc
 
 from core.metric import Judge
 from core.plan import Manifest
-from core.result import CallOutcome, Role, Usage
+from core.result import CallOutcome, ModelUsage, Role, Usage
 from core.spec import ModelTarget
 from store.results import schemas
 from store.results.folder import JobFolder
 
 KEYS: Final = ["role", "task", "target", "metric", "outcome", "paid_by"]
 TOKENS: Final = [each.name for each in fields(Usage)]
-
-
-@dataclass(slots=True)
-class ModelUsage:
-    """The calls to a model in a role; those `taken_over` were paid for by another job and are in no other count.
-
-    `retries` are the attempts after the first at a call, `seconds` the time that calls took, one after the other.
-    """
-
-    model: str
-    role: Role
-    calls: int = 0
-    answered: int = 0
-    taken_over: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-    tokens: Usage = field(default_factory=Usage)
 
 
 class _Group(NamedTuple):
@@ -64,7 +47,8 @@ def usage_by_model(folder: JobFolder) -> list[ModelUsage]:
     found: dict[tuple[Role, str], ModelUsage] = {}
     for group in chain(_finished(folder), _journalled(folder)):
         model = models[group.task, group.metric] if group.role == "judge" else models["", group.target]
-        _count(found.setdefault((group.role, model), ModelUsage(model, group.role)), group)
+        before = found.get((group.role, model), ModelUsage(model, group.role))
+        found[group.role, model] = _added(before, group)
     return sorted(found.values(), key=lambda usage: (usage.role != "target", usage.model))
 
 
@@ -92,15 +76,17 @@ def _models(manifest: Manifest) -> dict[tuple[str, str], str]:
     return targets | judges
 
 
-def _count(usage: ModelUsage, group: _Group) -> None:
+def _added(usage: ModelUsage, group: _Group) -> ModelUsage:
     if group.paid_by is not None:
-        usage.taken_over += group.number
-        return
-    usage.calls += group.made
-    usage.answered += group.number if group.outcome == "answered" else 0
-    usage.retries += group.attempts - group.made
-    usage.seconds += group.seconds
-    usage.tokens += group.tokens
+        return replace(usage, taken_over=usage.taken_over + group.number)
+    return replace(
+        usage,
+        calls=usage.calls + group.made,
+        answered=usage.answered + (group.number if group.outcome == "answered" else 0),
+        retries=usage.retries + group.attempts - group.made,
+        seconds=usage.seconds + group.seconds,
+        tokens=usage.tokens + group.tokens,
+    )
 
 
 def _finished(folder: JobFolder) -> Iterator[_Group]:

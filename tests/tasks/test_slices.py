@@ -27,7 +27,8 @@ def test_each_value_of_a_column_has_figures_of_its_own(lab, job):
 def test_what_is_counted_agrees_with_what_there_is(lab, job):
     lab.carry_out(job)
     folder = lab.workspace.folder(job.id)
-    found, columns = count_results(folder)
+    counted = count_results(folder)
+    found, columns = counted.statistics, counted.columns
     assert [(each.low, each.high, each.number) for each in found.histograms[0].bins] == [(0, 0, 1), (1, 1, 3)]
     assert [(each.outputs, each.truncated, each.empty) for each in found.outputs] == [(4, 0, 0)]
     assert found.calls == ()
@@ -37,8 +38,8 @@ def test_what_is_counted_agrees_with_what_there_is(lab, job):
 
 def test_before_there_is_anything_nothing_is_counted(lab, job):
     folder = lab.workspace.folder(job.id)
-    found, columns = count_results(folder)
-    assert (found.histograms, columns) == ((), [])
+    counted = count_results(folder)
+    assert (counted.statistics.histograms, counted.columns, counted.usage) == ((), [], [])
     assert summaries_so_far(folder) == []
     with pytest.raises(Conflict):
         slice_summaries(folder, "topic")

@@ -9,15 +9,12 @@ from urllib.parse import quote
 import orjson
 
 from core import shown
-from core.cost import cost
 from core.job import Intent, Job, JobStatus, ListedJob
 from core.metric import Judge
 from core.plan import Manifest
 from core.result import Summary
-from core.settings import Settings
 from store.db.jobs import CAN_PAUSE, CAN_RESUME
 from store.results.statistics import CallFigures, Histogram, Statistics
-from store.results.usage import ModelUsage
 from store.secrets import mask
 from tasks.slices import Slice
 from web import charts, text
@@ -67,22 +64,6 @@ class CallRow:
     figures: CallFigures
     outcomes: str
     errors: int
-
-
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """What a job has paid for, a row a model in a role with what that costs, and all together.
-
-    The total is None where it is not known of all, for want of prices or counts.
-    """
-
-    rows: list[tuple[ModelUsage, float | None]]
-    total: float | None
-
-    @property
-    def is_priced(self) -> bool:
-        """Whether anything has a price."""
-        return any(cost is not None for _, cost in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +119,6 @@ def counted(found: Statistics) -> Counted:
             for each in found.outputs
         ],
     )
-
-
-def paid(usages: Sequence[ModelUsage], settings: Settings) -> Paid:
-    """Return what a job has paid for, by the prices of the settings."""
-    rows = [(each, cost(each.tokens, settings.of_model(each.model))) for each in usages]
-    costs = [each for _, each in rows if each is not None]
-    return Paid(rows, sum(costs) if len(costs) == len(rows) else None)
 
 
 def specification(job: Job) -> str | None:

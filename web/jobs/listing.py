@@ -10,7 +10,9 @@ from core import shown
 from core.job import TERMINAL, ListedJob, Progress, utcnow
 from core.queries.lists import Listing, Within
 from core.result import Summary
+from core.settings import Settings
 from web.jobs.figures import ScoreRow, score_rows
+from web.jobs.paid import Paid, paid
 from web.jobs.progress import ShownProgress, shown_progress
 
 TICK: Final = timedelta(microseconds=1)
@@ -39,7 +41,10 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job in the list: `headline` is one of its scores; `why` says why it failed, waits, or says little."""
+    """A job in the list: `headline` is one of its scores; `why` says why it failed, waits, or says little.
+
+    What it has `paid` for is not known before it has ended.
+    """
 
     job: ListedJob
     is_open: bool
@@ -49,6 +54,7 @@ class JobRow:
     why: str | None
     seconds: float | None
     targets: list[str]
+    paid: Paid | None
 
 
 class Place(NamedTuple):
@@ -73,8 +79,8 @@ def next_place(jobs: Sequence[ListedJob], place: Place | None) -> Place:
     return Place(last, same + (place.passed if place and place.before == last else 0))
 
 
-def job_row(job: ListedJob, progress: Progress | None, summaries: Sequence[Summary]) -> JobRow:
-    """Return a job as the list shows it."""
+def job_row(job: ListedJob, settings: Settings, progress: Progress | None, summaries: Sequence[Summary]) -> JobRow:
+    """Return a job as the list shows it, with the prices of the settings."""
     rows = score_rows(summaries)
     telling = summaries.index(shown.least_scored(summaries)) if shown.shortfall(summaries) else 0
     is_open = job.status not in TERMINAL
@@ -87,6 +93,7 @@ def job_row(job: ListedJob, progress: Progress | None, summaries: Sequence[Summa
         why=job.failure.message if job.failure else job.note,
         seconds=seconds(job),
         targets=list(dict.fromkeys(each.target for each in summaries)),
+        paid=None if job.usage is None else paid(job.usage, settings),
     )
 
 

@@ -19,12 +19,11 @@ from core.job import ListedJob
 from core.result import Summary
 from flows.links import flow_run_url
 from store.results.folder import JobFolder
-from store.results.statistics import Statistics
-from store.results.usage import ModelUsage, usage_by_model
-from tasks.slices import count_results, slice_summaries, summaries_so_far
+from tasks.slices import count_job, slice_summaries, summaries_so_far
 from tasks.summaries import complete_summaries
 from web.jobs import job as views
 from web.jobs import listing as lists
+from web.jobs.paid import paid
 from web.render import page
 from web.session.forms import OwnForm
 
@@ -63,7 +62,7 @@ def show_jobs(
     return page(
         request,
         "jobs/list.html",
-        rows=[lists.job_row(job, progress.get(job.id), _summaries(state, job)) for job in jobs],
+        rows=[lists.job_row(job, state.settings, progress.get(job.id), _summaries(state, job)) for job in jobs],
         total=total,
         presets=lists.presets(query),
         text=dict(query).get("search[text]", ""),
@@ -86,18 +85,17 @@ def show_job(
     """Show how a job did, and how it goes while it runs."""
     job = state.jobs.get(find(state, job_id).id)
     folder = state.folder(job.id)
-    found = _counted(folder, job.finished_at) if job.finished_at else _count(folder)
-    counted, columns, usage = found
+    counted = count_job(state, job)
     log = folder.read_log(start=0, limit=LOG_LINES)
     return page(
         request,
         "jobs/job.html",
         **_live(state, job),
         prefect_url=flow_run_url(job.flow_run_id) if job.flow_run_id else None,
-        counted=views.counted(counted),
-        paid=views.paid(usage, state.settings),
+        counted=views.counted(counted.statistics),
+        paid=paid(counted.usage, state.settings),
         is_judged=views.is_judged(job),
-        columns=columns,
+        columns=counted.columns,
         by=by,
         slices=views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))) if by else [],
         facts=views.facts(job, folder.read_manifest()),
@@ -141,7 +139,7 @@ def _live(state: State, job: ListedJob) -> dict[str, Any]:
     """Return what changes by itself of a job's page while it runs."""
     progress = state.jobs.progress([job.id]).get(job.id)
     return {
-        "row": lists.job_row(job, progress, ()),
+        "row": lists.job_row(job, state.settings, progress, ()),
         "actions": views.actions(job.status),
         "figures": read_figures(state.folder(job.id)),
     }
@@ -153,16 +151,6 @@ def read_figures(folder: JobFolder) -> views.Figures:
     if summaries is not None:
         return views.figures(summaries)
     return views.figures(_so_far(folder, folder.count_judged()), is_part=True)
-
-
-@lru_cache(maxsize=64)
-def _counted(folder: JobFolder, _ended: datetime) -> tuple[Statistics, list[str], list[ModelUsage]]:
-    """Return what is counted once of a job that has ended, whose results change no more."""
-    return _count(folder)
-
-
-def _count(folder: JobFolder) -> tuple[Statistics, list[str], list[ModelUsage]]:
-    return *count_results(folder), usage_by_model(folder)
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ from tasks.comparisons.pairing import Paired, pair_results
 from tasks.comparisons.samples import changed_samples
 from tasks.comparisons.sides import Side
 from tasks.sample import sample_detail
-from tasks.slices import count_results
+from tasks.slices import count_job
 from web.compare.question import Question
 from web.compare.routes import compared, read_question
 from web.jobs import job as views
@@ -89,9 +89,9 @@ def _job(state: State, job: ListedJob, folder: JobFolder) -> dict[str, Any]:
     """Return what is shown of a job as on its page."""
     whole = state.jobs.get(job.id)
     return {
-        "row": lists.job_row(whole, state.jobs.progress([job.id]).get(job.id), ()),
+        "row": lists.job_row(whole, state.settings, state.jobs.progress([job.id]).get(job.id), ()),
         "figures": read_figures(folder),
-        "counted": views.counted(count_results(folder)[0]),
+        "counted": views.counted(count_job(state, whole).statistics),
         "facts": views.facts(whole, folder.read_manifest()),
         "specification": views.specification(whole),
         "made_at": utcnow(),

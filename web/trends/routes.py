@@ -16,6 +16,7 @@ from core.job import ListedJob
 from core.queries.lists import Begins, Listing, OneOf
 from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.sides import open_side
+from web.jobs.paid import paid
 from web.render import page
 from web.trends import view
 
@@ -63,7 +64,12 @@ def show_trend(
 
 def _run(state: State, job: ListedJob) -> view.Run:
     folder = state.folder(job.id)
-    return view.Run(job, listed(folder.read_manifest), listed(lambda: folder.read_summaries() or []) or [])
+    return view.Run(
+        job,
+        listed(folder.read_manifest),
+        listed(lambda: folder.read_summaries() or []) or [],
+        None if job.usage is None else paid(job.usage, state.settings),
+    )
 
 
 def _shown(runs: list[view.Run]) -> list[view.Run]:

@@ -16,6 +16,7 @@ from core.plan import Manifest
 from core.result import Summary
 from web.charts import Reading, Scale, Trend, trend
 from web.jobs.listing import url
+from web.jobs.paid import Paid
 from web.text import moment, signed
 
 SUFFIX: Final = re.compile(r"[-_ .]+[0-9a-z]{6}$|[-_ .]*\d[-_ .:T\d]*$")
@@ -45,6 +46,7 @@ class Run:
     job: ListedJob
     manifest: Manifest | None
     summaries: Sequence[Summary]
+    paid: Paid | None = None
     against_last: Mapping[ScoreKey, ScoreComparison] = field(default_factory=dict)
 
     @property
@@ -69,6 +71,7 @@ class Row:
     difference: str
     verdict: str
     compare_url: str | None
+    paid: Paid | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def _row(key: ScoreKey, run: Run, summary: Summary, changes: str, before: Run | 
         difference=_difference(run.against_last.get(key)),
         verdict=_verdict(key, run),
         compare_url=url("/compare", [("a", _side(before, key)), ("b", _side(run, key))]) if before else None,
+        paid=run.paid,
     )
 
 

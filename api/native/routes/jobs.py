@@ -17,7 +17,7 @@ from api.native.translate import to_new_job
 from core.errors import InvalidInput
 from core.job import Intent, Job, ListedJob
 from store.results.usage import usage_by_model
-from tasks.slices import count_results, slice_summaries
+from tasks.slices import count_job, slice_summaries
 from tasks.summaries import complete_summaries
 
 JobId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
@@ -117,7 +117,7 @@ def list_summaries(
 @router.get("/{job_id}/statistics")
 def get_statistics(job_id: JobId, state: CurrentState) -> wire.Statistics:
     """Return how often which values came, what calls took and how outputs ended, of what is there by now."""
-    return present.to_statistics(count_results(state.folder(find(state, job_id).id))[0])
+    return present.to_statistics(count_job(state, find(state, job_id)).statistics)
 
 
 @router.get("/{job_id}/usage")
