@@ -27,6 +27,7 @@ from api.nugen.face import NUGEN
 from api.together.face import TOGETHER
 from api.together.routes.paths import OnePath
 from web.pages import PAGES, STATIC, error_page
+from web.render import compile_templates
 
 FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN, PAGES)
 """The faces, in the order in which a path is looked for in them."""
@@ -59,6 +60,8 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
         app.include_router(native.router, responses=REFUSALS)
     app.mount("/static", STATIC)
     describe(app, version("assay-evals"))
+    if not apart:
+        compile_templates()
     return app
 
 

@@ -36,6 +36,12 @@ def _environment() -> Environment:
 ENVIRONMENT: Final = _environment()
 
 
+def compile_templates() -> None:
+    """Make all templates ready, which else the first visit to each page waits for."""
+    for name in ENVIRONMENT.list_templates(extensions=["html"]):
+        ENVIRONMENT.get_template(name)
+
+
 def page(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
     """Return a page; every template finds who is signed in, and the token that forms send along."""
     state: State = current_state(request)

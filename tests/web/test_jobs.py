@@ -1,13 +1,19 @@
 """The list of jobs and the page of one, over a night's jobs."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from core.job import Failure, NewJob, utcnow
 from core.result import Score
 from core.settings import ModelSettings
+from store.db.connect import connect, writing
+from store.db.tables import job_counted
 from store.results.usage import usage_by_model
+from tasks.slices import count_results
 from tasks.summaries import Aggregator
 from tests.tasks.specs import CORRECT, model, recorded, spec
 from tests.web import night
@@ -35,10 +41,38 @@ def test_a_job_says_what_it_cost_by_model_once_the_settings_have_prices(site, ma
     usages = usage_by_model(site.state.folder(jobs.large))
     sent, made = (sum(getattr(each.tokens, name) for each in usages) for name in ("prompt_tokens", "completion_tokens"))
     priced = ModelSettings(price_per_million_input=20_000, price_per_million_output=100_000)
-    page = make_site(site.state.settings.home, models={"large-2": priced, "judge-3": priced}).get(f"/jobs/{jobs.large}")
-    assert f"<b>{(sent * 0.02 + made * 0.1):,.2f}</b>" in page
-    page = make_site(site.state.settings.home, models={"large-2": priced}).get(f"/jobs/{jobs.large}")
-    assert '<td class="figure"><b>–</b></td>' in page
+    priced_all = make_site(site.state.settings.home, models={"large-2": priced, "judge-3": priced})
+    total = f"{(sent * 0.02 + made * 0.1):,.2f}"
+    assert f"<b>{total}</b>" in priced_all.get(f"/jobs/{jobs.large}")
+    priced_in_part = make_site(site.state.settings.home, models={"large-2": priced})
+    assert '<td class="figure"><b>–</b></td>' in priced_in_part.get(f"/jobs/{jobs.large}")
+    for path, rows in (("/", names), ("/trends?name=nightly-large", lambda _: ["nightly-large-2"])):
+        told = costs(priced_all.get(path), rows)
+        assert told["nightly-large-2"] == total
+        assert costs(priced_in_part.get(path), rows)["nightly-large-2"] == f"{sent + made:,} tokens"
+    assert (told := costs(site.get("/"), names))["nightly-now"] == told["nightly-broken"] == "–"
+
+
+def costs(page: str, rows: Callable[[str], list[str]]) -> dict[str, str]:
+    """Return the cell of each row of a table that says what a job cost."""
+    heads = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", page[page.index("<thead") : page.index("</thead")])
+    body = page[page.index("<tbody") : page.index("</tbody")].split("<tr>")[1:]
+    cells = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S)[heads.index("Cost")] for row in body]
+    return dict(zip(rows(page), (" ".join(re.sub("<[^>]*>", "", cell).split()) for cell in cells), strict=True))
+
+
+def test_a_job_that_has_ended_is_counted_once(site, jobs):
+    page = site.get(f"/jobs/{jobs.large}")
+    counted = site.state.counted.of_job(jobs.large)
+    assert counted == count_results(site.state.folder(jobs.large))
+    assert counted.usage == list(site.state.jobs.get(jobs.large).usage)
+    site.state.counted.keep(jobs.large, replace(counted, columns=["kept"]))
+    assert '<option value="item.kept"' in site.get(f"/jobs/{jobs.large}")
+    with writing(connect(site.state.settings.jobs_url)) as connection:
+        connection.execute(sa.update(job_counted).values(counted="{}"))
+    assert site.get(f"/jobs/{jobs.large}") == page
+    assert site.state.counted.of_job(jobs.large) == counted
+    assert site.state.counted.of_job(jobs.running) is None
 
 
 def test_the_list_says_what_runs_what_came_of_the_rest_and_why_it_failed(site, jobs):
