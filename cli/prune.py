@@ -45,7 +45,11 @@ def _show(workspace: Workspace, surplus: Surplus, *, dry_run: bool, as_json: boo
     put(plain_view(("what", "which", "since (UTC)", "bytes"), rows))
     counted = f"{_count(surplus.jobs, 'job')} ({job_bytes:,} bytes)"
     counted += f" and {_count(surplus.uploads, 'upload')} ({upload_bytes:,} bytes)"
-    note(f"{counted} {'would go' if dry_run else 'go'}")
+    if surplus.jobs or surplus.uploads or not surplus.marked:
+        note(f"{counted} {'would go' if dry_run else 'go'}")
+    if surplus.marked:
+        ends = "would end" if dry_run else "ends"
+        note(f"The removal of {_count(range(surplus.marked), 'job')} {ends}, which was begun before")
     if surplus.needed:
         note(f"{surplus.needed} more would, but people have given verdicts on them, or a retry of them runs")
 

@@ -169,6 +169,8 @@ class Service:
         """Wait until a job can run, saying what is there already; raises TimeoutError."""
         begun = time.monotonic()
         health = f"{self.listening_url}/health"
+        if any(child.command.name == "prefect" for child in self.children):
+            self._say("Starting   Prefect first, which takes the longest")
         self._wait_for(f"{self.prefect_url}/health", begun, ("prefect",))
         self._say(f"           Prefect answers after {time.monotonic() - begun:.1f} s")
         self._wait_for(health, begun, ("api",), ready=False)

@@ -302,14 +302,16 @@ def read_settings(**options: object) -> Settings:
 
 
 def unknown_variables(settings: Settings) -> list[str]:
-    """Say of each variable that is called like a setting that it is none, and which may be meant."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | _OTHERS
+    """Say of each variable whose name is nearly that of a setting that it is none, and which may be meant."""
+    known = {name.upper() for name in Settings.model_fields} | {name.removeprefix(PREFIX) for name in _OTHERS}
     named = {*settings.key_variables, *(model.api_key_env for model in settings.models.values())}
     found = []
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known and name not in named:
-            near = get_close_matches(name.upper(), known, n=1, cutoff=0.75)
-            found.append(f"{name} in the environment is no setting{f'; is {near[0]} meant?' if near else ''}")
+        own = name.upper().removeprefix(PREFIX)
+        if name.upper() == own or own in known or name in named:
+            continue
+        if near := get_close_matches(own, known, n=1, cutoff=0.75):
+            found.append(f"{name} in the environment is no setting; is {PREFIX}{near[0]} meant?")
     return found
 
 

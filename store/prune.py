@@ -22,11 +22,12 @@ AT_A_TIME: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Surplus:
-    """The jobs and uploads that go by a rule, and how many jobs would but for being needed."""
+    """The jobs and uploads that go by a rule, how many jobs would but for being needed, and how many are marked."""
 
     jobs: tuple[Ended, ...]
     uploads: tuple[FileRecord, ...]
     needed: int = 0
+    marked: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -41,7 +42,7 @@ def find_surplus(workspace: Workspace, rule: Rule, now: datetime) -> Surplus:
     jobs = tuple(job for job in outlived if not job.needed)
     before = now - max(rule.older_than or YOUNGEST, YOUNGEST)
     uploads = retention.unnamed(before, without=[job.id for job in jobs])
-    return Surplus(jobs, tuple(uploads), needed=len(outlived) - len(jobs))
+    return Surplus(jobs, tuple(uploads), needed=len(outlived) - len(jobs), marked=len(retention.condemned()))
 
 
 def sizes(workspace: Workspace, surplus: Surplus) -> tuple[dict[str, int], int]:

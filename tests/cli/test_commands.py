@@ -203,3 +203,9 @@ def test_old_jobs_are_pruned_if_it_is_confirmed(at, job, capsys, monkeypatch):
     assert answer(["prune", "--older-than", "30d", "--yes"]) == 0
     assert capsys.readouterr().err.splitlines()[-1].startswith("1 job (")
     assert answer(["jobs", "show", old]) == 2
+    begun = ended(at, at.http.post("/api/assay/v1/jobs", json=BODY).json()["id"])
+    at.state.retention.condemn([begun])
+    assert answer(["prune", "--older-than", "30d", "--yes"]) == 0
+    assert capsys.readouterr().err.splitlines()[1:] == ["The removal of 1 job ends, which was begun before"]
+    assert answer(["prune", "--older-than", "30d", "--yes"]) == 0
+    assert capsys.readouterr().err == "0 jobs (0 bytes) and 0 uploads (0 bytes) go\n"

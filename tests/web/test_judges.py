@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.web.night import Night, make_night
+from core.job import utcnow
+from tests.web.night import Night, make_night, start
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,17 @@ def test_a_verdict_given_on_a_sample_s_page_counts(site, night):
     assert f'<a href="/jobs/{night.small}/samples/qa/{sample}">qa, sample {sample}</a>' in page
     assert "&lt;b&gt;no&lt;/b&gt;" in page
     assert "<caption>" in page
+
+
+def test_a_job_without_any_judged_sample_says_whether_there_may_be_one(site, night):
+    said = ("Nothing is judged yet.", "It ended before anything was judged.")
+    spec = site.state.jobs.get(night.small).spec
+    job_id = start(site.state, spec, name="cut-short")
+    site.state.folder(job_id).write_manifest(site.state.folder(night.small).read_manifest())
+    assert [word in site.get(f"/judges/{job_id}") for word in said] == [True, False]
+    site.state.jobs.settle(job_id, status="cancelled", finished_at=utcnow())
+    assert [word in site.get(f"/judges/{job_id}") for word in said] == [False, True]
+    site.state.jobs.remove(job_id)
 
 
 def test_a_job_without_judges_is_said(site, night):

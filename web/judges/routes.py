@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from api.http.state import CurrentState
 from api.native.routes.jobs import JobId, find
+from core.job import TERMINAL
 from tasks.judging.figures import MOST, judge_figures
 from web.judges.view import judge_view
 from web.render import page
@@ -17,4 +18,11 @@ def show_judges(request: Request, job_id: JobId, state: CurrentState) -> Respons
     """Show what is known of each judge of a job: how it was read, what sways it, and whether people agree with it."""
     job = find(state, job_id)
     found = judge_figures(state.folder(job.id), state.verdicts.of_job(job.id))
-    return page(request, "judges/judges.html", job=job, judges=[judge_view(each, job.id) for each in found], most=MOST)
+    return page(
+        request,
+        "judges/judges.html",
+        job=job,
+        is_open=job.status not in TERMINAL,
+        judges=[judge_view(each, job.id) for each in found],
+        most=MOST,
+    )
