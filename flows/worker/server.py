@@ -13,9 +13,6 @@ from typing import Any, Final
 
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
-from prefect.server.events.schemas.events import Event, ReceivedEvent
-from prefect.server.events.services import event_persister
-from prefect.server.events.storage.database import write_events
 from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.exc import OperationalError
 
@@ -23,19 +20,12 @@ import flows.worker.worker  # noqa: F401 - Prefect loads it too, at a moment whe
 from core.door import Door
 from core.settings import ending_if_misconfigured, read_settings
 from flows.serving import serve
+from flows.worker.events import keep_what_matters, record_despite_others
 from flows.worker.tuning import collect_seldom
 
 WAIT_S: Final = 60.0  # as long as Prefect lets SQLite wait
 PRIMARY_CODE: Final = 0xFF
 """The bits of SQLite's codes that say the kind of an error."""
-
-FLOW: Final = "evaluate"
-ROUTINE: Final = (
-    "prefect.task-run.",
-    "prefect.artifact",
-    *(f"prefect.flow-run.{state}" for state in ("Scheduled", "Pending", "Running", "Completed", "heartbeat")),
-)
-"""How the names of events begin of which each run has its share: with their index 13 kB each."""
 
 
 class Turns:
@@ -135,23 +125,6 @@ def take_turns() -> None:
     event.listen(Engine, "handle_error", _drop_if_read_only)
 
 
-def is_routine(event: Event) -> bool:
-    """Tell whether an event says no more of a run of ours than the run itself does: that it goes on, or is done."""
-    if not event.event.startswith(ROUTINE):
-        return False
-    about = (event.resource, *event.related)
-    return any(each.get("prefect.resource.role") == "flow" and each.name == FLOW for each in about)
-
-
-def keep_what_matters() -> None:
-    """Have the events of runs that go well heard by automations and pages, and not kept: see docs/decisions/017."""
-
-    async def write(session: Any, events: list[ReceivedEvent]) -> None:
-        await write_events(session, [event for event in events if not is_routine(event)])
-
-    event_persister.write_events = write  # type: ignore[attr-defined]  # it is imported there
-
-
 class OwnPages:
     """Refuse requests and sockets of other sites' pages, and of names that are not the server's."""
 
@@ -178,6 +151,7 @@ def main() -> None:
         door = read_settings().door
     take_turns()
     keep_what_matters()
+    record_despite_others()
     listener = socket.socket(fileno=int(sys.argv[1]))
     app = create_app(final=True)
     collect_seldom()

@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from prefect.server.database.configurations import AioSqliteConfiguration
-from prefect.server.events.schemas.events import Event
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -198,31 +196,3 @@ def test_a_server_that_began_when_nothing_could_be_written_writes_later(run: Run
         assert await database.written() == [2]
 
     run(body)
-
-
-def event(name: str, *related: dict[str, str]) -> Event:
-    about = {"prefect.resource.id": "about"}
-    return Event.model_validate(
-        {"occurred": "2026-11-01T00:00:00Z", "event": name, "resource": about, "related": related, "id": str(uuid4())}
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "flow", "routine"),
-    [
-        ("prefect.flow-run.Completed", "evaluate", True),
-        ("prefect.task-run.Running", "evaluate", True),
-        ("prefect.artifact.created", "evaluate", True),
-        ("prefect.flow-run.Failed", "evaluate", False),
-        ("prefect.flow-run.Completed", "another", False),
-        ("assay.job.compared", "evaluate", False),
-    ],
-)
-def test_events_are_routine_that_every_run_of_ours_has(name: str, flow: str, routine: bool) -> None:
-    of_flow = {
-        "prefect.resource.id": "prefect.flow.1",
-        "prefect.resource.role": "flow",
-        "prefect.resource.name": flow,
-    }
-    assert server.is_routine(event(name, of_flow)) is routine
-    assert not server.is_routine(event(name))
