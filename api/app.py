@@ -5,8 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
 
 from api.http.aside import Aside
 from api.http.body import BodyLimit, QueryLimit
@@ -32,6 +33,30 @@ from web.render import compile_templates
 FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN, PAGES)
 """The faces, in the order in which a path is looked for in them."""
 
+NATIVE: Final = (native_jobs, native_samples, native_comparisons, native_files, native_verdicts)
+
+
+def _routes() -> list[BaseRoute]:
+    """Return the routes of all faces, ready to be found.
+
+    FastAPI makes them ready when a path is first looked for among them, which takes half a second of a process: it
+    is nobody's request that waits for that, and all applications of a process have the same routes.
+    """
+    every = APIRouter()
+    for face in FACES:
+        for router in face.routers:
+            every.include_router(router, responses=ERROR_REFUSALS if face.errors == "error" else REFUSALS)
+            if face.also_below:
+                every.include_router(router, prefix=face.also_below, include_in_schema=False)
+    for native in NATIVE:
+        every.include_router(native.router, responses=REFUSALS)
+    for route in every.routes:
+        route.matches({"type": "http", "method": "GET", "path": "/", "headers": []})
+    return every.routes
+
+
+ROUTES: Final = _routes()
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -50,14 +75,7 @@ def create_app(state: State, *, lifespan: Lifespan | None = None, apart: bool = 
     add_error_answers(app)
     app.get("/health")(health)
     app.get("/metrics", include_in_schema=False)(show_metrics)
-    for face in FACES:
-        for router in face.routers:
-            refusals = ERROR_REFUSALS if face.errors == "error" else REFUSALS
-            app.include_router(router, responses=refusals)
-            if face.also_below:
-                app.include_router(router, prefix=face.also_below, include_in_schema=False)
-    for native in (native_jobs, native_samples, native_comparisons, native_files, native_verdicts):
-        app.include_router(native.router, responses=REFUSALS)
+    app.router.routes.extend(ROUTES)
     app.mount("/static", STATIC)
     describe(app, version("assay-evals"))
     if not apart:
