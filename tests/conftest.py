@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 import hypothesis
+import prefect.main  # noqa: F401 - before absl, whose handler of logs has pytest's stderr closed as Prefect sets up its own
 import pytest
 from nemo_microservices import NeMoMicroservices
 from xdist.scheduler import LoadGroupScheduling
