@@ -29,7 +29,7 @@ from core.spec import EvaluationSpec, ModelTarget, Params, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard

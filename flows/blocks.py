@@ -34,7 +34,8 @@ from flows.worker.wake import wake, worker_name
 from store.objects.disk import DISK
 from store.results.folder import JobFolder
 from store.workspace import Workspace
-from tasks.engine import Engine, own_bounds
+from tasks.engine.calls import own_bounds
+from tasks.engine.engine import Engine
 
 LOOK_S: Final = 1.0
 PATIENCE_S: Final[Mapping[RunState, float]] = {"pending": 30.0, "running": 5.0, "crashed": 5.0}
@@ -57,7 +58,7 @@ def blocks_of(engine: Engine) -> int:
     settings, samples = engine.workspace.settings, sum(map(len, engine.manifest.shards))
     if engine.folder.objects is not DISK:  # the locks on blocks are those of a folder that all workers see
         return 1
-    bounds = (engine.parallelism, *own_bounds(engine.spec).values())
+    bounds = (engine.calls.parallelism, *own_bounds(engine.spec).values())
     return max(1, min(settings.blocks, samples // settings.block_samples, *bounds))
 
 
@@ -122,7 +123,7 @@ class Blocks:
 
     def left(self) -> list[int]:
         """Return the blocks that are not done, and count the shards that are."""
-        self.engine.note_passed()
+        self.engine.counts.note_finished()
         judged = self.folder.finished("judge")
         cut = self.engine.manifest.cut
         return [index for index, shards in enumerate(cut) if not judged.issuperset(shard.index for shard in shards)]
@@ -136,7 +137,7 @@ class Blocks:
             free = (index for index in reversed(left) if self._is_free(index) and not self.folder.lock.is_joined(index))
             if (index := next(free, None)) is not None:
                 engine = self.engine
-                begun = asyncio.to_thread(carry_out_block, engine.workspace, engine.job, index, engine.tell)
+                begun = asyncio.to_thread(carry_out_block, engine.workspace, engine.job, index, engine.log.tell)
                 self.own = asyncio.create_task(begun)
 
     def _is_free(self, index: int) -> bool:
@@ -181,7 +182,7 @@ class Blocks:
     async def _start_again(self, index: int) -> None:
         self.starts[index] += 1
         self.idle_since.pop(index, None)
-        self.engine.say(f"block {index} is carried on by another engine")
+        self.engine.log.say(f"block {index} is carried on by another engine")
         self.states[index] = await set_state(self.client, self.runs[index], Scheduled(name="AwaitingRetry"))
         wake(self.engine.workspace.settings.home)
 
@@ -192,4 +193,4 @@ class Blocks:
                 await self.own
         if self.engine.stop in ("pause", "cancel"):  # which the others hear, too
             await asyncio.to_thread(self.folder.lock.wait_until_left)
-        self.engine.note_passed()
+        self.engine.counts.note_finished()

@@ -52,7 +52,9 @@ from flows.worker.wake import worker_name
 from store.results.usage import usage_by_role
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
-from tasks.engine import STORAGE_DELAYS_S, Engine, Stopped
+from tasks.engine.calls import Stopped
+from tasks.engine.engine import Engine
+from tasks.engine.report import STORAGE_DELAYS_S
 from tasks.resolve import resolve_job
 from tasks.worst import worst_samples
 
@@ -195,9 +197,9 @@ def findings(engine: Engine, summaries: Sequence[Summary], began_at: datetime) -
         try:
             compared = held_against_former(engine.workspace, job)
         except AssayError as error:
-            engine.say(f"It was not compared with the job before it: {error.message}")
+            engine.log.say(f"It was not compared with the job before it: {error.message}")
         if compared:
-            engine.say(f"{compared.verdict} against {compared.former.name}")
+            engine.log.say(f"{compared.verdict} against {compared.former.name}")
             tell(compared)
     return Findings(
         job=job,
@@ -217,7 +219,7 @@ async def patiently(stage: Callable[[Engine], T], engine: Engine) -> T:
         try:
             return await asyncio.to_thread(stage, engine)
         except StorageFailed as error:
-            engine.say(f"{error.message}; it is tried again in {delay_s:g} s")
+            engine.log.say(f"{error.message}; it is tried again in {delay_s:g} s")
         await asyncio.sleep(delay_s)
     return await asyncio.to_thread(stage, engine)
 

@@ -18,7 +18,8 @@ from core.job import STAGES, Stage
 from core.plan import Shard
 from flows.in_hand import InHand
 from tasks.calls import ShardIncomplete
-from tasks.engine import Engine, Stopped
+from tasks.engine.calls import Stopped
+from tasks.engine.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.shard_end import ShardEnd
@@ -52,7 +53,7 @@ def generate_and_judge(engine: Engine, shards: Sequence[Shard]) -> None:
     A shard is judged as soon as it is generated. Raises what a shard raised.
     """
     samples = sum(map(len, shards))
-    engine.say(f"{samples} samples in {len(shards)} shard{'' if len(shards) == 1 else 's'}")
+    engine.log.say(f"{samples} samples in {len(shards)} shard{'' if len(shards) == 1 else 's'}")
     submit = _submit_whole if samples < SMALL else _submit_each
     futures: list[PrefectFuture[Any]] = []
     try:
@@ -87,7 +88,7 @@ def _submit_whole(engine: Engine, shards: Sequence[Shard], futures: list[Prefect
 
 def _submit_each(engine: Engine, shards: Sequence[Shard], futures: list[PrefectFuture[Any]]) -> None:
     """Submit the shards, each once there is room for it, and note what is submitted in `futures`."""
-    in_hand = InHand(engine.parallelism, engine.manifest.spec.params.trials)
+    in_hand = InHand(engine.calls.parallelism, engine.manifest.spec.params.trials)
     for shard in shards:
         in_hand.wait_for_room()
         if engine.stop:
@@ -106,7 +107,7 @@ def _note_passed(engine: Engine, work: Iterable[tuple[Stage, Shard]], _: Prefect
     """Count shards that another process has carried out."""
     for stage, shard in work:
         if engine.folder.is_finished(stage, shard):
-            engine.passed(stage, shard, len(shard))
+            engine.counts.passed(stage, shard, len(shard))
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -150,7 +151,7 @@ def _side_by_side(
     engine: Engine, shards: Sequence[Shard], work: Callable[[Shard], Mapping[Stage, ShardEnd]]
 ) -> list[Future[Mapping[Stage, ShardEnd]]]:
     """Do the work on each shard, as soon as there is room for it; returns once all of it has ended."""
-    in_hand = InHand(engine.parallelism, engine.manifest.spec.params.trials)
+    in_hand = InHand(engine.calls.parallelism, engine.manifest.spec.params.trials)
     begun: list[Future[Mapping[Stage, ShardEnd]]] = []
     with ThreadPoolExecutor(max(1, len(shards)), thread_name_prefix="shard") as threads:
         for shard in shards:
@@ -173,7 +174,7 @@ def _staged(stage: Stage, engine: Engine, shard: Shard, *, final: bool) -> Shard
         if not isinstance(error, Stopped) and (final or not isinstance(error, PASSING)):
             engine.abandon()
         raise
-    engine.say(f"{stage}-{shard.index}: {end}")
+    engine.log.say(f"{stage}-{shard.index}: {end}")
     return end
 
 

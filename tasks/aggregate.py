@@ -11,7 +11,7 @@ from core.result import CallOutcome, Outcome, Score, Summary
 from store.results.checks import check_shard
 from store.results.counts import CallEnd, call_ends, count_outputs
 from tasks.calls import ANSWERS
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.summaries import Aggregator
 
 FAILURES: Final[tuple[CallOutcome, ...]] = ("transient", "error", "not_attempted")
@@ -40,11 +40,11 @@ def aggregate(engine: Engine) -> list[Summary]:
     engine.folder.write_summaries(summaries)
     engine.keep_notes()
     for summary in summaries:
-        engine.say(f"{shown.title(summary)}: {shown.figure(summary)}")
+        engine.log.say(f"{shown.title(summary)}: {shown.figure(summary)}")
     for error in silent_models(call_ends(engine.folder), reference=engine.manifest.spec.reference):
         raise error
     failures.check()
-    engine.finished()
+    engine.report.finished()
     return summaries
 
 

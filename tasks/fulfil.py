@@ -16,7 +16,8 @@ from store.results.journal import Place
 from tasks.calls import ANSWERS, Ask, ShardIncomplete
 from tasks.endpoint.loop import JobStopped, Reply
 from tasks.endpoint.waits import TOO_MANY_REQUESTS
-from tasks.engine import Engine, Stopped
+from tasks.engine.calls import Stopped
+from tasks.engine.engine import Engine
 from tasks.paid import Paid, Published
 
 ASKED_AGAIN: Final[frozenset[CallOutcome]] = frozenset({"transient", "not_attempted"})
@@ -42,10 +43,10 @@ def fulfil(
         return
     with ExitStack() as stack:
         paid = Paid(
-            lambda: stack.enter_context(engine.journal(stage, shard)),
+            lambda: stack.enter_context(engine.journals.opened(stage, shard)),
             lambda: stack.enter_context(engine.folder.journals.open_aside(stage, shard)),
         )
-        if kept := engine.unrecorded[stage, shard]:
+        if kept := engine.journals.unrecorded[stage, shard]:
             paid.journal.append(*kept)
             kept.clear()
         recorded = _recorded(engine, stage, shard, paid) if engine.folder.journals.exists(stage, shard) else {}
@@ -70,7 +71,7 @@ def _missing(
         elif known := recorded.get(item.key):
             paid.add_recorded(item.key, known.outcome, known.place)
             if known.shows_that_it_works:
-                engine.breaker(item.key).success()
+                engine.calls.breaker(item.key).success()
         else:
             missing.append(item)
     return missing
@@ -94,7 +95,7 @@ def _recorded(engine: Engine, stage: Stage, shard: Shard, paid: Paid) -> dict[Ca
             works = call.outcome in ANSWERS and call.paid_by is None
             found[call.key] = _Recorded(place, call.outcome, works)
     if damaged:
-        engine.say(f"{stage} of shard {shard.index}: {damaged} records of calls are damaged; those are made again")
+        engine.log.say(f"{stage} of shard {shard.index}: {damaged} records of calls are damaged; those are made again")
     return found
 
 
@@ -118,7 +119,7 @@ class _Round:
     """One round of asking for the missing calls of a shard: made on the I/O loop, while its thread prepares more."""
 
     def __init__(self, engine: Engine, stage: Stage, shard: Shard, paid: Paid) -> None:
-        self._engine, self._stage, self._shard, self._paid = engine, stage, shard, paid
+        self._engine, self._calls, self._stage, self._shard, self._paid = engine, engine.calls, stage, shard, paid
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
         self._room = asyncio.Event()
@@ -138,18 +139,18 @@ class _Round:
         """Have calls made, and return once there is room for more. Raises Stopped."""
         self._left.update(ask.key.sample for ask in asks)
         self._unasked += len(part) - len({ask.key.sample for ask in asks})
-        self._engine.passed(self._stage, self._shard, self._unasked + self._counted)
+        self._engine.counts.passed(self._stage, self._shard, self._unasked + self._counted)
         if asks:
             self._paid.open()
             self._has_begun = True
-            self._engine.run(self._begin(asks))
+            self._calls.run(self._begin(asks))
 
     def end(self, *, at_once: bool = False) -> None:
         """Wait until the calls that were begun have ended; say what was changed in requests."""
         if self._has_begun:
-            self._engine.loop.run(self._end(at_once=at_once))
+            self._calls.loop.run(self._end(at_once=at_once))
         for (origin, model, field), note in self._notes.items():
-            self._engine.note((origin, model, field), f"{model} at {origin}: {note}")
+            self._engine.log.note((origin, model, field), f"{model} at {origin}: {note}")
 
     def check(self) -> None:
         """Raise what stopped a call: a real error, a disk that is full, or Stopped."""
@@ -164,7 +165,7 @@ class _Round:
         Not those of calls that were tried for as long as a call may be.
         """
         window_s = self._engine.spec.params.retry_window_s
-        some = [call for call in self._transient if call.seconds < window_s and not self._engine.breaker(call.key).open]
+        some = [call for call in self._transient if call.seconds < window_s and not self._calls.breaker(call.key).open]
         if some:
             raise ShardIncomplete(f"{len(some)} of {len(self._paid)} calls failed for now, e.g. {some[0].error}")
 
@@ -179,14 +180,14 @@ class _Round:
             if self._error or self._unwritten:
                 return
             self._held += len(ask.request)
-            task = self._engine.begin(self._ask(ask))
+            task = self._calls.begin(self._ask(ask))
             self._tasks.add(task)
             task.add_done_callback(partial(self._ended, len(ask.request)))
 
     def _is_full(self) -> bool:
         """Tell whether as many requests are in memory as there is room for; all that may be made at a time are."""
         count = len(self._tasks)
-        return count >= 2 * self._engine.at_once and (count >= MOST_HELD or self._held >= MOST_HELD_BYTES)
+        return count >= 2 * self._calls.at_once and (count >= MOST_HELD or self._held >= MOST_HELD_BYTES)
 
     def _ended(self, size: int, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -211,24 +212,24 @@ class _Round:
 
     async def _ask(self, ask: Ask) -> None:
         """Make one call, and have it written down, unless the job stops before it is begun."""
-        breaker = self._engine.breaker(ask.key)
+        breaker = self._calls.breaker(ask.key)
         try:
-            reply = await self._engine.loop.ask(
+            reply = await self._calls.loop.ask(
                 ask.route,
                 ask.request,
                 may_drop=ask.may_drop,
                 retries=self._retries_left(ask),
-                limit=self._engine.limit(ask.key),
+                limit=self._calls.limit(ask.key),
                 role=ask.key.role,
                 wanted=lambda: not (breaker.open or self._unwritten),
-                cleared=self._engine.cleared,
+                cleared=self._engine.fence.cleared,
             )
         except JobStopped:
             self._stopped = True
             return
         call = _record(ask.key, reply)
         if call.outcome in ASKED_AGAIN:
-            self._engine.tried[ask.key] += call.attempts
+            self._calls.tried[ask.key] += call.attempts
         if reply.notes:
             self._notes |= {(ask.route.origin, ask.route.model, field): note for field, note in reply.notes}
         if breaker.open and not call.attempts:
@@ -238,7 +239,7 @@ class _Round:
         elif call.attempts and not (call.outcome == "transient" and call.status == TOO_MANY_REQUESTS):
             # one that is asked too often is there, and says to come back later
             breaker.failure(call.error or call.outcome, exhausted=reply.exhausted)
-        self._engine.tally.add(ask.route.model, call)
+        self._calls.tally.add(ask.route.model, call)
         if not self._finished:
             asyncio.get_running_loop().call_soon(self._write_down)
         self._finished.append(call)
@@ -264,7 +265,7 @@ class _Round:
             if calls:
                 self._paid.record(*calls)
         except StorageFailed:
-            self._engine.unrecorded[self._stage, self._shard] += calls
+            self._engine.journals.unrecorded[self._stage, self._shard] += calls
             raise
 
     def _retries_left(self, ask: Ask) -> int:
@@ -272,14 +273,14 @@ class _Round:
 
         Each of them makes one try at least.
         """
-        return max(0, ask.route.max_retries - max(0, self._engine.tried[ask.key] - 1))
+        return max(0, ask.route.max_retries - max(0, self._calls.tried[ask.key] - 1))
 
     def _count(self, sample: int) -> None:
         """Count a sample as passed once the last of its calls is made."""
         self._left[sample] -= 1
         if not self._left[sample]:
             self._counted += 1
-            self._engine.passed(self._stage, self._shard, self._unasked + self._counted)
+            self._engine.counts.passed(self._stage, self._shard, self._unasked + self._counted)
 
 
 def _record(key: CallKey, reply: Reply) -> Call:

@@ -14,7 +14,7 @@ from core.spec import EvaluationSpec, ModelTarget, RecordedTarget
 from tasks.calls import Ask, prepare
 from tasks.endpoint.message import read_message
 from tasks.endpoint.reply import to_output
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.fulfil import fulfil
 from tasks.paid import Paid, Published
 from tasks.shard_end import ShardEnd
@@ -34,7 +34,7 @@ def generate_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
         with fulfil(engine, "generate", shard, partial(_wanted, engine), final=final) as paid:
             engine.folder.finish_generate(shard, _outputs(engine, shard, paid), paid.unpublished(shard))
             end = ShardEnd(len(shard), paid.outcomes)
-    engine.passed("generate", shard, len(shard))
+    engine.counts.passed("generate", shard, len(shard))
     return end
 
 
@@ -88,10 +88,10 @@ def _wanted(engine: Engine, part: Shard) -> Iterator[Ask | Call]:
 
 def _asked(engine: Engine, part: Shard, target: ModelTarget, rows: Sequence[Row]) -> Iterator[Ask | Call]:
     prompt = engine.task(part).prompts[target.name]
-    route = engine.route(target.endpoint, prompt)
+    route = engine.routes.to(target.endpoint, prompt)
     template = compile_prompt(prompt, where=f"task {part.task!r}, prompt of {target.name!r}")
-    fuse = engine.fuse(part.task, target.name, "")
-    bodies = render_each(template, (Given(row, None, fuse) for row in rows), heed=engine.heed)
+    fuse = engine.calls.fuse(part.task, target.name, "")
+    bodies = render_each(template, (Given(row, None, fuse) for row in rows), heed=engine.calls.heed)
     for sample, body in enumerate(bodies, start=part.start):
         for trial in range(engine.manifest.spec.params.trials):
             key = CallKey(part.task, sample, target.name, trial, "target", "", 0)

@@ -9,7 +9,8 @@ from core.metric import Code, Computed, Judge, MetricSpec
 from core.plan import Shard
 from core.result import Call, CallKey, Outcome, Score
 from tasks.calls import Ask
-from tasks.engine import Engine, Stopped
+from tasks.engine.calls import Stopped
+from tasks.engine.engine import Engine
 from tasks.fulfil import fulfil
 from tasks.judging.grade import judge_calls, verdicts
 from tasks.metrics.code import code_scores
@@ -35,7 +36,7 @@ def judge_shard(engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
             scores = _counted(_scores(engine, shard, paid), outcomes)
             engine.folder.finish_judge(shard, scores, paid.unpublished(shard))
             end = ShardEnd(len(shard), paid.outcomes, outcomes)
-    engine.passed("judge", shard, len(shard))
+    engine.counts.passed("judge", shard, len(shard))
     return end
 
 
@@ -80,10 +81,10 @@ def _scores_of(
     """Yield a metric's scores; a subject that could not be had passes on its outcome."""
     match metric:
         case Computed():
-            yield from computed_scores(metric, about, engine)
+            yield from computed_scores(metric, about, engine.calls)
         case Judge():
             yield from verdicts(metric, about, calls)
         case Code():
-            yield from code_scores(sandbox(), metric, about, engine)
+            yield from code_scores(sandbox(), metric, about, engine.calls)
         case _:
             assert_never(metric)

@@ -21,7 +21,7 @@ from tasks.check import check_templates, columns_read
 from tasks.datasets.found import Sources, Upload
 from tasks.datasets.hub import Hubs
 from tasks.datasets.rows import read_rows
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.takeover import take_over
 from tasks.units import of_some_weight
 
@@ -42,14 +42,14 @@ def resolve_job(engine: Engine) -> None:
         Sources(
             settings.datasets,
             lambda file_id: _upload(workspace.files, file_id),
-            engine.reveal,
+            engine.keys.reveal,
             Bounds(settings.max_row, settings.max_decoded),
             Hubs(settings.hubs, settings.home / "hub", settings.max_upload),
         ),
         code_version=version("assay-evals"),
-        report=engine.say,
-        heed=engine.heed,
-        read=engine.read,
+        report=engine.log.say,
+        heed=engine.calls.heed,
+        read=engine.counts.read,
     )
     engine.folder.objects.fetch(engine.folder.path)
     for shard in engine.manifest.shards:

@@ -18,7 +18,7 @@ from store.results.checks import check_shard
 from store.results.folder import JobFolder
 from store.results.parquet import missing
 from tasks.check import check_templates
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.past import Past, asked_again
 
 
@@ -62,7 +62,7 @@ def take_over(engine: Engine) -> None:
             notes=plan.notes,
         )
     )
-    engine.say(f"{taken} calls are taken over from job {retry.of}, {again} of its calls are made again")
+    engine.log.say(f"{taken} calls are taken over from job {retry.of}, {again} of its calls are made again")
 
 
 def read_past(folder: JobFolder, spec: EvaluationSpec, shard: Shard) -> Past:

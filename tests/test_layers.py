@@ -80,7 +80,7 @@ def test_core_knows_the_standard_library_and_pydantic_alone() -> None:
 @pytest.mark.parametrize("room", VALUES_ONLY)
 def test_a_room_that_works_on_values_sees_no_store_and_no_stage(room: str) -> None:
     files = list((ROOT / "tasks" / room).rglob("*.py"))
-    stages = {path.stem for path in (ROOT / "tasks").glob("*.py")}
+    stages = {path.stem for path in (ROOT / "tasks").glob("*.py")} | {"engine"}  # what those run on
     assert files
     assert stages
     for file in files:

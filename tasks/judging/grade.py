@@ -9,7 +9,7 @@ from core.result import Call, CallKey, CallOutcome, Outcome, Score
 from core.score_names import names_of_scale
 from tasks.calls import Ask, prepare
 from tasks.endpoint.reply import answer_text
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.judging.prose import Unread
 from tasks.judging.verdict import Verdict, combine_passes, read_verdict
 from tasks.metrics.subject import Subject
@@ -32,18 +32,18 @@ OUTCOMES: Final[Mapping[CallOutcome, Outcome]] = {
 
 def judge_calls(engine: Engine, shard: Shard, metric: Judge, subjects: Iterable[Subject]) -> Iterator[Ask | Call]:
     """Yield what to ask the judge about each subject, or why it cannot be asked."""
-    route = engine.route(metric.endpoint, metric.prompt)
+    route = engine.routes.to(metric.endpoint, metric.prompt)
     template = compile_prompt(metric.prompt, where=f"task {shard.task!r}, judge {metric.name!r}")
     asked = [(key, subject) for subject in subjects if not subject.lost for key in call_keys(metric, subject)]
     given = (
         Given(
             subject.row,
             subject.values(swapped=key.ordinal == 1, with_response=template.reads_response),
-            engine.fuse(subject.task, subject.target, metric.name),
+            engine.calls.fuse(subject.task, subject.target, metric.name),
         )
         for key, subject in asked
     )
-    for (key, _), body in zip(asked, render_each(template, given, heed=engine.heed), strict=True):
+    for (key, _), body in zip(asked, render_each(template, given, heed=engine.calls.heed), strict=True):
         yield prepare(key, route, body, defaults=metric.generation, reply_schema=metric.reply_schema)
 
 

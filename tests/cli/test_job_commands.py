@@ -193,7 +193,7 @@ def test_usage_counts_what_is_journalled_and_leaves_to_others_what_they_paid(lab
         paid = Call(key, "answered", request="{}", usage=Usage(3, 2, 5), seconds=1.5, attempts=3)
         others = Call(key._replace(sample=1), "answered", "{}", usage=Usage(7, 7, 14), attempts=1, paid_by="job-0")
         unasked = Call(key._replace(sample=2), "not_attempted", "{}")
-        with engine.journal("generate", shard) as journal:
+        with engine.journals.opened("generate", shard) as journal:
             for call in (paid, paid, others, unasked):
                 journal.append(call)
         (usage,) = usage_by_model(lab.workspace.folder(job.id))

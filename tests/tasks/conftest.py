@@ -13,7 +13,7 @@ from core.settings import Settings
 from core.spec import EvaluationSpec
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job

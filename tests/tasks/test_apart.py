@@ -13,7 +13,7 @@ from tasks.generate import generate_shard
 from tests.buckets import bucket
 from tests.scripted import text
 from tests.tasks.conftest import Lab
-from tests.tasks.test_calls import job_of, pay
+from tests.tasks.test_fulfil import job_of, pay
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from core.job import STAGES, Job
 from core.plan import Share
 from tasks.aggregate import aggregate
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
@@ -41,7 +41,7 @@ def test_blocks_by_several_engines_give_the_results_of_one_within_its_bound(lab:
     with lab.engaged(divided) as engine, ThreadPoolExecutor() as threads:
         assert engine.settle_blocks(BLOCKS) == BLOCKS
         assert all(threads.map(lambda index: carry_out(lab, divided, index), range(BLOCKS)))
-        engine.note_passed()
+        engine.counts.note_finished()
         assert aggregate(engine) == summaries
     assert lab.scores(divided) == lab.scores(whole)
     assert len(lab.model.calls) == 220

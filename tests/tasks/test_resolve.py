@@ -15,7 +15,7 @@ from core.plan import Manifest
 from core.spec import EvaluationSpec, FilesDataset, ModelTarget, Params, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from tasks.datasets.found import Sources
-from tasks.engine import Stopped
+from tasks.engine.calls import Stopped
 from tasks.resolve import freeze, resolve
 from tests.tasks.datasets.given import no_upload
 

@@ -176,7 +176,7 @@ def test_a_job_that_was_cut_short_goes_on_from_its_journals(lab: Lab) -> None:
     first = lab.add(spec(model(lab.model.url), rows(60), CORRECT))
     with lab.engaged(first) as engine:
         generate_shard(engine, engine.manifest.shards[0], final=True)
-        with engine.journal("generate", engine.manifest.shards[1]) as journal:
+        with engine.journals.opened("generate", engine.manifest.shards[1]) as journal:
             shard = engine.manifest.shards[1]
             answered = engine.folder.read_calls("generate", engine.manifest.shards[0])[0]
             journal.append(replace(answered, key=answered.key._replace(sample=shard.start)))

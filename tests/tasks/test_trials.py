@@ -19,7 +19,7 @@ from core.stats.proportion import wilson
 from store.results.views import query
 from tasks.aggregate import Failures
 from tasks.calls import ShardIncomplete
-from tasks.engine import Stopped
+from tasks.engine.calls import Stopped
 from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tasks.summaries import Aggregator, complete_summaries

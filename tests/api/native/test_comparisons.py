@@ -18,7 +18,7 @@ from core.spec import RecordedTarget
 from tasks.aggregate import aggregate
 from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.sides import open_side
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job

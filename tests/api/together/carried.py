@@ -9,7 +9,7 @@ from core.job import JobStatus
 from flows.control.finish import finish
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job

@@ -9,7 +9,7 @@ from core.metric import Code
 from core.result import Output, Score
 from core.spec import RecordedTarget
 from tasks.endpoint.breaker import STOPS_IN_A_ROW, Unwatched
-from tasks.engine import Stopped
+from tasks.engine.calls import Stopped
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.metrics.code import code_scores
@@ -146,7 +146,7 @@ def test_an_evaluator_that_a_limit_stops_every_time_is_run_no_more_for_that_targ
         closing(Pool(Limits(seconds=0.05))) as hurried,
         lab.engaged(lab.add(spec(RecordedTarget(), rows(1)))) as engine,
     ):
-        scores = list(code_scores(hurried, metric, about, engine))
+        scores = list(code_scores(hurried, metric, about, engine.calls))
     good, bad = scores[::2], scores[1::2]
     assert {each.outcome for each in good} == {"scored"}
     assert [each.outcome for each in bad] == ["metric_error"] * STOPS_IN_A_ROW + ["not_attempted"] * 2

@@ -17,7 +17,7 @@ from core.errors import TemplateInvalid
 from core.metric import StringCheck
 from core.spec import RecordedTarget
 from tasks.endpoint.breaker import STOPS_IN_A_ROW, Fuse
-from tasks.engine import Stopped
+from tasks.engine.calls import Stopped
 from tasks.fsck.results import fsck
 from tasks.sandbox.process import Program
 from tasks.templates import pool as pools

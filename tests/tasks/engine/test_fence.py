@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from core.errors import Superseded
 from core.job import Job, Progress, utcnow
 from store.db.connect import connect, writing
-from store.db.leases import LEASE_S, Lease
+from store.db.leases import Lease
 from store.db.tables import job_leases
 from store.workspace import Workspace
-from tasks.engine import Engine, Stopped
+from tasks.engine.calls import Stopped
+from tasks.engine.engine import Engine
+from tasks.engine.tenure import awake_s
 from tasks.generate import generate_shard
-from tasks.tenure import MARGIN_S, Tenure, awake_s
 from tests.conftest import WAIT_S, until
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, model, rows, spec
@@ -31,8 +32,8 @@ def expire(workspace: Workspace, job: Job) -> None:
 
 def lapse(engine: Engine) -> None:
     """Have an engine be as one that has stood still, and has not reported since."""
-    assert engine._tenure is not None
-    engine._tenure.renewed(awake_s(), 0.0)
+    assert engine.fence.tenure is not None
+    engine.fence.tenure.renewed(awake_s(), 0.0)
 
 
 def take_over(lab: Lab, job: Job) -> Lease:
@@ -76,8 +77,8 @@ def test_an_engine_that_nobody_has_taken_over_from_goes_on(lab: Lab) -> None:
         lapse(engine)
         expire(lab.workspace, job)
         generate_shard(engine, engine.manifest.shards[0], final=True)
-        assert engine._tenure is not None
-        assert not engine._tenure.lapsed
+        assert engine.fence.tenure is not None
+        assert not engine.fence.tenure.lapsed
     assert len(lab.model.calls) == 2
 
 
@@ -105,14 +106,3 @@ def test_a_report_of_a_late_engine_is_refused(lab: Lab) -> None:
     with pytest.raises(Superseded, match=r"successor \(epoch 2\) has taken the job over while a \(epoch 1\)"):
         lab.workspace.jobs.report(report, lease)
     assert lab.workspace.jobs.report(report) == "run"  # of a run that has no engine yet
-
-
-def test_a_tenure_ends_before_its_lease_whatever_the_answer_took() -> None:
-    asked_at, lease = awake_s(), Lease("a", 1, "lab")
-
-    def lapsed(asked_at: float, left_s: float) -> bool:
-        return Tenure(lease, lambda _: left_s, asked_at, left_s).lapsed
-
-    assert not lapsed(asked_at, MARGIN_S + 60.0)
-    assert lapsed(asked_at, MARGIN_S)
-    assert lapsed(asked_at - 100.0, LEASE_S)

@@ -1,0 +1,1 @@
+"""One process's hold on one job: what its stages run on."""
