@@ -57,6 +57,11 @@ def read_keys(folder: JobFolder, shard: Shard) -> Iterator[tuple[str, int]]:
     yield from _columns(folder, shard, "samples", ["task", "sample"])
 
 
+def read_items(folder: JobFolder, shard: Shard) -> Iterator[str]:
+    """Yield the rows of a shard as the JSON texts that they are kept as."""
+    yield from (item for (item,) in _columns(folder, shard, "samples", ["item"]))
+
+
 def _columns(
     folder: JobFolder, shard: Shard, kind: Kind, names: list[str], trial: int | None = None
 ) -> Iterator[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -55,8 +55,7 @@ def matched(baseline: Side, candidate: Side, tasks: tuple[TaskSpec, TaskSpec], c
         return _by_column(baseline, candidate, tasks, column)
     if baseline.digest(tasks[0]) == candidate.digest(tasks[1]):
         return _by_number("dataset", *counts)
-    recorded = baseline.recorded_columns | candidate.recorded_columns
-    return _by_row(baseline.rows(tasks[0]), candidate.rows(tasks[1]), recorded)
+    return _by_row(baseline, candidate, tasks)
 
 
 def _by_number(by: By, baseline: int, candidate: int) -> Matching:
@@ -76,21 +75,40 @@ def _by_column(baseline: Side, candidate: Side, tasks: tuple[TaskSpec, TaskSpec]
     return Matching("column", pairs, len(first) - len(common), len(second) - len(common), changed)
 
 
-def _by_row(
-    baseline: Iterable[Mapping[str, Any]], candidate: Iterable[Mapping[str, Any]], recorded: Set[str]
-) -> Matching:
+def _by_row(baseline: Side, candidate: Side, tasks: tuple[TaskSpec, TaskSpec]) -> Matching:
     """Match equal rows; of several that are equal, the first with the first."""
-    numbers: defaultdict[bytes, deque[int]] = defaultdict(deque)
-    total = 0
-    for total, row in enumerate(candidate, start=1):
-        numbers[_digest(row, recorded)].append(total - 1)
-    pairs, only = [], 0
-    for sample, row in enumerate(baseline):
-        if waiting := numbers.get(_digest(row, recorded)):
-            pairs.append((sample, waiting.popleft()))
-        else:
-            only += 1
-    return Matching("item", pairs, only, total - len(pairs))
+    counts = baseline.samples(tasks[0]), candidate.samples(tasks[1])
+    recorded = baseline.recorded_columns | candidate.recorded_columns
+    pairs: list[tuple[int, int]] = []
+    if not recorded:  # most rows are equal to the letter, and then need not be parsed
+        pairs = _equal(map(_sha256_of, baseline.texts(tasks[0])), map(_sha256_of, candidate.texts(tasks[1])))
+    if len(pairs) < min(counts):
+        matched = {a for a, _ in pairs}, {b for _, b in pairs}
+        first = _row_digests(baseline, tasks[0], recorded, matched[0])
+        pairs += _equal(first, _row_digests(candidate, tasks[1], recorded, matched[1]))
+    return Matching("item", sorted(pairs), *(count - len(pairs) for count in counts))
+
+
+def _row_digests(side: Side, task: TaskSpec, recorded: Set[str], matched: Set[int]) -> Iterator[bytes | None]:
+    """Yield the digest of each row; None of one that is matched already."""
+    for number, text in enumerate(side.texts(task)):
+        yield None if number in matched else _digest(orjson.loads(text), recorded)
+
+
+def _equal(baseline: Iterable[bytes | None], candidate: Iterable[bytes | None]) -> list[tuple[int, int]]:
+    """Return the numbers of those that are the same on both sides, the first with the first; what is None is left."""
+    waiting: dict[bytes, int] = {}
+    further: defaultdict[bytes, deque[int]] = defaultdict(deque)
+    for number, key in enumerate(candidate):
+        if key is not None and waiting.setdefault(key, number) != number:
+            further[key].append(number)
+    pairs = []
+    for number, key in enumerate(baseline):
+        if key is not None and (other := waiting.pop(key, None)) is not None:
+            pairs.append((number, other))
+            if further.get(key):
+                waiting[key] = further[key].popleft()
+    return pairs
 
 
 def _keyed(
@@ -112,5 +130,13 @@ def _keyed(
 
 
 def _digest(row: Mapping[str, Any], without: Set[str]) -> bytes:
-    kept = {name: value for name, value in row.items() if name not in without}
-    return hashlib.sha256(orjson.dumps(kept, option=SORTED)).digest()
+    kept = {name: value for name, value in row.items() if name not in without} if without else row
+    return _sha256(orjson.dumps(kept, option=SORTED))
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _sha256_of(text: str) -> bytes:
+    return _sha256(text.encode())

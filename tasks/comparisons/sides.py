@@ -11,7 +11,7 @@ from core.errors import InvalidInput, NotFound
 from core.plan import Manifest, Shard
 from core.spec import EvaluationSpec, RecordedTarget, TaskSpec
 from store.results.folder import JobFolder
-from store.results.scan import read_details, read_texts, read_values
+from store.results.scan import read_details, read_items, read_texts, read_values
 
 Values = Mapping[tuple[str, str], Mapping[int, Sequence[float]]]
 """By metric and name of a score: what each sample's trials were worth, nothing for one that has no value."""
@@ -63,6 +63,11 @@ class Side:
         """Yield the rows of the samples that are finished."""
         for part in self._parts(task):
             yield from self.folder.read_samples(part)
+
+    def texts(self, task: TaskSpec) -> Iterator[str]:
+        """Yield the rows of the samples that are finished as JSON texts."""
+        for part in self._parts(task):
+            yield from read_items(self.folder, part)
 
     def items(self, task: TaskSpec, samples: Collection[int]) -> dict[int, dict[str, Any]]:
         """Return the rows of some finished samples."""

@@ -80,7 +80,7 @@ def compared(state: State, question: Question, sides: tuple[Side, Side], paired:
         "scores": view.score_views(shown.scores, shown.baseline.job),
         "forests": view.forests(found, shown.scores),
         "slices": view.slice_views(shown.slices),
-        "calls": [_calls(side) for side in sides],
+        "calls": [_calls(state, side) for side in sides],
         "changes": _changes(question, sides, paired),
         "pretty": view.pretty,
     }
@@ -123,11 +123,15 @@ def _changes(question: Question, sides: tuple[Side, Side], paired: Paired) -> Ch
     )
 
 
-def _calls(side: Side) -> CallFigures | None:
+def _calls(state: State, side: Side) -> CallFigures | None:
     """Return what a side's calls to its model came to; None of recorded outputs."""
-    with Samples.open(side.folder) as samples:
-        own = (each for each in call_figures(samples) if (each.role, each.target) == ("target", side.target))
-        return next(own, None)
+    counted = state.counted.of_job(side.folder.job_id)
+    if counted is None:
+        with Samples.open(side.folder) as samples:
+            calls = list(call_figures(samples))
+    else:
+        calls = list(counted.statistics.calls)
+    return next((each for each in calls if (each.role, each.target) == ("target", side.target)), None)
 
 
 def _form(

@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from core.errors import Conflict, InvalidInput, NotFound
@@ -52,6 +53,22 @@ def test_recorded_answers_to_the_same_questions_are_pairs(lab: Lab) -> None:
     assert score.verdict is not None
     assert (score.difference.value, score.difference.up, score.verdict.word) == (0.6, 12, "better")
     assert found.attribution == "noise"
+
+
+def test_rows_are_the_same_whatever_the_order_of_their_columns_and_the_first_of_equals_goes_with_the_first(
+    lab: Lab,
+) -> None:
+    def job(*rows: str) -> str:
+        metric = StringCheck(name="same", left="{{ item.n }}", operator="equals", right="1")
+        return done(lab, spec(RecordedTarget(), [orjson.loads(row) for row in rows], metric))
+
+    one, turned, other = '{"n": 1, "output": "a"}', '{"output": "a", "n": 1}', '{"n": 2, "output": "a"}'
+    first, second = job(one, turned, one, other), job(turned, '{"n": 3, "output": "a"}', one, other)
+    [(_, matching)] = compared(lab, first, second).tasks
+    assert matching.pairs == [(0, 2), (1, 0), (3, 3)]
+    assert (matching.by, matching.only_baseline, matching.only_candidate) == ("item", 1, 1)
+    [(_, matching)] = compared(lab, job(one, one), job(turned, turned, one)).tasks
+    assert matching.pairs == [(0, 2), (1, 0)]
 
 
 def test_two_targets_of_one_job_are_compared_by_the_numbers_of_their_samples(lab: Lab) -> None:
