@@ -44,15 +44,23 @@ def t_cdf(t: float, df: float) -> float:
 
 @lru_cache(1024)
 def t_quantile(p: float, df: float) -> float:
-    """Return t with P(T <= t) = p for Student's t, by bisection; 0 < p < 1."""
+    """Return t with P(T <= t) = p for Student's t; 0 < p < 1.
+
+    By Newton's steps from the normal quantile, which is nearer to 0. The distribution is concave from there on, so that
+    no step goes too far: the first that leads no further has arrived.
+    """
     if p < 0.5:
         return -t_quantile(1.0 - p, df)
+    t = normal_quantile(p)
     if df >= NORMAL:
-        return normal_quantile(p)
-    low, high = 0.0, 1.0
-    while t_cdf(high, df) < p:
-        low, high = high, 2.0 * high
-    return bisected(lambda t: t_cdf(t, df) < p, low, high)
+        return t
+    while (following := t + (p - t_cdf(t, df)) / _t_density(t, df)) > t:
+        t = following
+    return t
+
+
+def _t_density(t: float, df: float) -> float:
+    return exp(-_log_beta(df / 2, 0.5) - 0.5 * log(df) - (df + 1) / 2 * log1p(t * t / df))
 
 
 def beta_cdf(x: float, a: float, b: float, *, complement: float | None = None) -> float:
