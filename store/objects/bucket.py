@@ -23,7 +23,7 @@ from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
 from core.errors import StorageFailed
 from store.files.atomic import storing
-from store.objects.objects import Segments
+from store.objects.objects import Segments, nobody_kept_out
 from store.objects.segments import Pending, segment_name
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ class Bucket:
             files = pool.map(self.file, (path / name for name in names))
         return BytesIO(b"".join(file.read_bytes() for file in files if file.exists()))
 
-    def segments(self, path: Path) -> Segments:
-        """Return what appends to an object."""
-        return Pending(lambda data: self._create(path / segment_name(), data))
+    def segments(self, path: Path, fence: Callable[[], bool] = nobody_kept_out) -> Segments:
+        """Return what appends to an object, unless the fence keeps it out by then."""
+        return Pending(lambda data: fence() and self._create(path / segment_name(), data))
 
     def put(self, path: Path, write: Callable[[Path], object]) -> None:
         """Put what `write` fills a file with in the place of an object."""

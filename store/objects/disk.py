@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 from pyarrow.fs import FileSystem, LocalFileSystem
 
 from store.files.atomic import publish, publish_once
-from store.objects.objects import Objects, Segments
+from store.objects.objects import Objects, Segments, nobody_kept_out
 
 
 class Disk:
@@ -51,7 +51,7 @@ class Disk:
         """Open a file."""
         return path.open("rb")
 
-    def segments(self, path: Path) -> Segments | None:
+    def segments(self, path: Path, fence: Callable[[], bool] = nobody_kept_out) -> Segments | None:
         """Return None: files are appended to."""
         return None
 

@@ -13,6 +13,11 @@ from pyarrow.fs import FileSystem
 from core.errors import StorageFailed
 
 
+def nobody_kept_out() -> bool:
+    """Return that whoever writes may."""
+    return True
+
+
 class Segments(Protocol):
     """Appends to what is kept as many small objects, since none can be added to."""
 
@@ -59,8 +64,11 @@ class Objects(Protocol):
     def appended(self, path: Path) -> BinaryIO:
         """Open all that was appended to an object. Raises FileNotFoundError."""
 
-    def segments(self, path: Path) -> Segments | None:
-        """Return what appends to an object; None where a file is appended to."""
+    def segments(self, path: Path, fence: Callable[[], bool] = nobody_kept_out) -> Segments | None:
+        """Return what appends to an object; None where a file is appended to.
+
+        The `fence` is asked before a segment is put in its place: one that it does not let pass is dropped.
+        """
 
     def put(self, path: Path, write: Callable[[Path], object]) -> None:
         """Put what `write` fills a file with in the place of an object."""

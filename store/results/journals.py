@@ -1,12 +1,12 @@
 """The journals of a job's folder: one for each stage of a shard that is not finished."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.job import Stage
 from core.plan import Shard
 from core.result import Call
-from store.objects.objects import Objects
+from store.objects.objects import Objects, nobody_kept_out
 from store.results.journal import Journal, JournalRead, Place, count_records, damage, read_journal, recorded
 from store.results.segments import SegmentedJournal
 
@@ -20,6 +20,14 @@ class Journals:
         """Name the folder that they lie in, which is made with the first."""
         self._folder = folder
         self._objects = objects
+        self._fence: Callable[[], bool] = nobody_kept_out
+
+    def fence_off(self, fence: Callable[[], bool]) -> None:
+        """Have `fence` asked before calls are kept from now on where others may have taken the shard's journal over.
+
+        A file is nobody else's while it is open, and is written to in any case: the folder is locked.
+        """
+        self._fence = fence
 
     def path(self, stage: Stage, shard: Shard) -> Path:
         """Return where the calls of an unfinished shard are written down."""
@@ -32,7 +40,7 @@ class Journals:
     def open(self, stage: Stage, shard: Shard) -> AnyJournal:
         """Open the journal of an unfinished shard for writing calls down."""
         path = self.path(stage, shard)
-        segments = self._objects.segments(path)
+        segments = self._objects.segments(path, self._fence)
         return Journal(path) if segments is None else SegmentedJournal(segments, path, self._objects)
 
     def open_aside(self, stage: Stage, shard: Shard) -> Journal:

@@ -143,10 +143,18 @@ class Engine:
         finally:
             with suppress(StorageFailed):  # it ends by itself
                 self.workspace.leases.give_back(taken.lease)
+                self._leave_nothing_of_what_is_gone()
+
+    def _leave_nothing_of_what_is_gone(self) -> None:
+        """Remove what was written of a job, the log's last lines, after others had removed it."""
+        jobs = self.workspace.jobs
+        if jobs.intent(self.job.id) == "delete" and jobs.unknown([self.job.id]):
+            self.folder.remove()
 
     def _work_under(self, tenure: Tenure) -> None:
         self.fence.tenure = tenure
         self.folder.publisher.fence_off(self.fence.check)
+        self.folder.journals.fence_off(self.fence.holds)
 
     def _begin_visit(self) -> None:
         manifest = self.folder.read_manifest()

@@ -29,12 +29,16 @@ class Fence:
         """The lease that the engine works under, if there is one."""
         return self.tenure.lease if self.tenure else None
 
-    def check(self) -> None:
-        """Ask for a lapsed lease before something is put in its place; raises Stopped if it is another's by now."""
+    def holds(self) -> bool:
+        """Whether the job is still this engine's; the database is asked where its lease has lapsed."""
         if self.tenure is not None:
             with self.giving_way():
                 self.tenure.keep()
-        if self._calls.stop == "superseded":
+        return self._calls.stop != "superseded"
+
+    def check(self) -> None:
+        """Raise Stopped if the job is another engine's by now; called before something is put in its place."""
+        if not self.holds():
             raise Stopped
 
     async def cleared(self) -> None:

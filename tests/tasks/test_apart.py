@@ -11,8 +11,10 @@ from store.objects.objects import Objects
 from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tests.buckets import bucket
+from tests.conftest import until
 from tests.scripted import text
 from tests.tasks.conftest import Lab
+from tests.tasks.engine.test_fence import expire, lapse, take_over
 from tests.tasks.test_fulfil import job_of, pay
 
 
@@ -65,3 +67,31 @@ def test_calls_that_the_store_did_not_take_are_kept_for_the_next_attempt(lab: La
         generate_shard(engine, shard, final=True)
         assert engine.folder.is_finished("generate", shard)
     assert len(lab.model.calls) == 6
+
+
+def test_calls_that_a_late_engine_writes_down_are_in_no_journal(lab: Lab, tmp_path: Path) -> None:
+    late, second = (apart(lab, tmp_path, name) for name in ("late", "second"))
+    job = job_of(lab)
+    calls = list(pay(late, job).values())
+    second.workspace.folder(job.id).journals.delete("generate", late.shards(job)[0])
+    with late.engaged(job) as engine, engine.journals.opened("generate", engine.manifest.shards[0]) as journal:
+        take_over(lab, job)
+        lapse(engine)  # it has just come to itself, and not reported; these were answered while it stood still
+        journal.append(*calls)
+    assert second.workspace.folder(job.id).journals.paths() == []
+    assert lab.said[-1].startswith("successor (epoch 3) has taken the job over while lab (epoch 2) was not heard of")
+
+
+def test_nothing_is_left_of_a_job_that_was_deleted_while_its_engine_stood_still(lab: Lab, tmp_path: Path) -> None:
+    late, second = (apart(lab, tmp_path, name) for name in ("late", "second"))
+    job = job_of(lab)
+
+    def removed() -> bool:
+        expire(lab.workspace, job)
+        return second.workspace.remove(job.id)
+
+    with late.engaged(job) as engine:
+        until("it to be removed", removed)
+        until("the engine to hear of it", lambda: engine.stop == "cancel")
+        engine.log.say("this is late")
+    assert list(second.workspace.objects.below(second.workspace.results)) == []

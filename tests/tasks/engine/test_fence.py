@@ -63,8 +63,8 @@ def test_what_an_engine_would_publish_after_it_was_taken_over_is_not_put_in_its_
     job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
     with lab.engaged(job) as engine:
         shard = engine.manifest.shards[0]
-        lapse(engine)  # it has just come to itself, and has not reported
         take_over(lab, job)
+        lapse(engine)  # it has just come to itself, and has not reported
         with pytest.raises(Stopped):
             engine.folder.finish_generate(shard, [], [])
         assert not engine.folder.calls_file("generate", shard).exists()
