@@ -12,9 +12,10 @@ from core.counted import Tally
 from core.metric import Judge
 from core.plan import Share
 from core.result import CallKey
+from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget
 from tasks.endpoint.breaker import Breaker, Fuse
-from tasks.endpoint.loop import IoLoop, JobLimit
+from tasks.endpoint.loop import JobLimit, Policy, io_loop
 
 T = TypeVar("T")
 
@@ -31,10 +32,10 @@ class Stopped(Exception):
 class Calls:
     """What a job may ask of its models, and whether it is to go on."""
 
-    def __init__(self, loop: IoLoop, spec: EvaluationSpec, share: Share, parallelism: int) -> None:
-        """Begin with none on a `loop`, of a `share` of the bounds; `parallelism` is that of jobs which name none."""
-        self.loop = loop
-        self.parallelism = share.of(spec.params.parallelism or parallelism)
+    def __init__(self, spec: EvaluationSpec, settings: Settings, share: Share) -> None:
+        """Begin with none, on the loop of the process; of each bound there is a `share`."""
+        self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
+        self.parallelism = share.of(spec.params.parallelism or settings.parallelism)
         self._limit = JobLimit(self.parallelism)
         self._limits = {model: JobLimit(share.of(bound)) for model, bound in own_bounds(spec).items()}
         self.at_once = max(self.parallelism, *(limit.free for limit in self._limits.values()), 1)

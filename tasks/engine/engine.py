@@ -16,7 +16,6 @@ from core.spec import EvaluationSpec, TaskSpec
 from store.db.leases import Lease, Taken
 from store.results.folder import JobFolder
 from store.workspace import Workspace
-from tasks.endpoint.loop import Policy, io_loop
 from tasks.engine.calls import Calls, Stop, Stopped
 from tasks.engine.counts import Counts
 from tasks.engine.fence import Fence
@@ -50,16 +49,14 @@ class Engine:
         """
         if job.spec is None:
             raise SpecInvalid(f"job {job.id} has no specification: it was not to be carried out")
-        settings = workspace.settings
-        loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
         self.workspace = workspace
         self.job = job
         self.spec: EvaluationSpec = job.spec
         self.folder: JobFolder = workspace.folder(job.id)
         self.keys = Keys(workspace.vault)
         self.log = MaskedLog(self.keys, tell)
-        self.calls = Calls(loop, self.spec, share, settings.parallelism)
-        self.routes = Routes(workspace, self.spec.params, self.keys, loop)
+        self.calls = Calls(self.spec, workspace.settings, share)
+        self.routes = Routes(workspace, self.spec.params, self.keys, self.calls.loop)
         self.counts = Counts(self.folder)
         self.journals = OpenJournals(self.folder.journals)
         self.fence = Fence(self.calls, self.log.say)

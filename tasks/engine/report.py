@@ -29,7 +29,7 @@ STORAGE_DELAYS_S: Final = (1.0, 5.0)
 
 @dataclass
 class Report:
-    """Tells of the `attempt` at a job that a `worker` makes; of one that `visits`, the engine that it visits does."""
+    """Tells of the `attempt` at a job that a `worker` makes; where that `visits`, the engine that it visits does."""
 
     workspace: Workspace
     job_id: str
@@ -80,12 +80,12 @@ class Report:
                 self._obey(self._hear())
 
     def step(self) -> None:
-        """Do all that is due once a second; what fails is tried again with the next."""
+        """Do all that is due once a second."""
         for due in (self._sync, self._tell_bounds, self.send, self._add_up):
             try:
                 due()
             except Exception as error:
-                # What fails is tried again in a second; the calls are in the journals.
+                # What fails is due again in a second; the calls are in the journals.
                 self.log.write(f"Could not report: {error}", level="ERROR")
 
     def _keep_on(self, done: threading.Event) -> None:
