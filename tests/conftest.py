@@ -25,8 +25,9 @@ from flows.worker.certificate import one_certificate
 from flows.worker.tuning import collect_seldom
 from tests.scripted import ScriptedEndpoint
 
-# How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+# How long an example takes says more about the machine than about the code. EXAMPLES=1000 looks further.
+EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("suite")
 
 LONG_ID = 200

@@ -57,6 +57,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PATIENCE_S", 0.05)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_any_request_is_answered_as_the_schema_tells(
     service: Any, described: Any, mode: GenerationMode, record_property: Callable[[str, object], None]

@@ -26,6 +26,7 @@ def site(served: Served, endpoint: ScriptedEndpoint) -> Iterator[Site]:
     canary.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("attack", "most"),
     [(sandbox.attack, 1), (templates.attack, 1), (bodies.attack, 40), (doors.attack, 1)],

@@ -6,6 +6,7 @@ from bench import faults
 from bench.misbehaviour import FINAL, MAX_RETRIES, PASSING, PAUSING
 
 
+@pytest.mark.thorough
 def test_a_hundred_faults_lose_no_sample_and_change_no_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "TIMEOUT_S", 3.0)  # a busy machine answers within that
     found = faults.inject(tmp_path, faults=100, seed=1)

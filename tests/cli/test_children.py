@@ -113,6 +113,7 @@ def test_a_child_that_ends_whenever_it_is_started_is_given_up_with_its_last_word
     stop_all([child])
 
 
+@pytest.mark.thorough
 def test_a_child_that_is_killed_is_never_given_up(tmp_path: Path) -> None:
     child = Child(command(tmp_path, "import os; os.kill(os.getpid(), 9)"))
     for _ in range(4):

@@ -54,6 +54,7 @@ def test_every_process_names_the_setting(module: str, monkeypatch: pytest.Monkey
     assert said(capsys).startswith("ASSAY_PORT in the environment: ")
 
 
+@pytest.mark.thorough
 def test_a_process_with_prefect_in_it_says_no_more_than_the_setting(place: Path) -> None:
     environment = {"ASSAY_PORT": "http", "PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_HOME": str(place)}
     done = subprocess.run(

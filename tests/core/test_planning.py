@@ -47,6 +47,7 @@ def test_what_so_many_samples_find_is_told() -> None:
     assert (alone.mde, alone.half_width) == (None, None)
 
 
+@pytest.mark.thorough
 @given(
     st.one_of(
         st.builds(Noise, deviation=st.floats(0.05, 2)),

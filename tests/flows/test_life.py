@@ -523,6 +523,7 @@ def _check_history(job: Job) -> None:
     assert times == sorted(times)
 
 
+@pytest.mark.thorough
 def test_whatever_happens_a_job_lives_as_documented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:

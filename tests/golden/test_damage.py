@@ -56,6 +56,7 @@ def damaged(file: Path) -> Iterator[None]:
         file.write_bytes(whole)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kind", FACES, ids=lambda kind: kind.face)
 def test_a_damaged_file_is_named_and_no_list_fails(

@@ -36,6 +36,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.thorough
 def test_every_face_shows_its_finished_jobs_as_before(home: Path, endpoint: ScriptedEndpoint) -> None:
     made = make(home)
     lose_records(home)

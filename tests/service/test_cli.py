@@ -45,6 +45,7 @@ def written(folder: Path, url: str, **params: Any) -> str:
     return str(file)
 
 
+@pytest.mark.thorough
 def test_a_run_ends_with_its_results_which_can_be_queried(assay, endpoint, tmp_path):
     file = written(tmp_path, endpoint.url, parallelism=8)
     code, output, errors = ended(assay("run", file, "--name", "by-cli", "--min", "correct=0.9", "--json"))

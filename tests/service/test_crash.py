@@ -10,6 +10,8 @@ from bench.victims import Victim, child, kill_child
 from tests.conftest import until
 from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, last_content, text
 
+pytestmark = pytest.mark.thorough
+
 SAMPLES = 400
 TRIALS = 3
 RESUMED_WITHIN_S = 60.0

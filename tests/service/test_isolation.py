@@ -9,6 +9,8 @@ from bench.isolation import TROUBLES, Sizes, Trial
 from tests.conftest import Served
 from tests.scripted import ScriptedEndpoint
 
+pytestmark = pytest.mark.thorough
+
 SHORT = Sizes(huge=100_000, busy=8_000, rounds=1)
 
 

@@ -17,6 +17,8 @@ from tests.conftest import WAIT_S, Served, until
 from tests.scripted import ScriptedEndpoint, by_default, text
 from tests.service.prefect_api import Prefect, job_of, store_pair
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 _, _, SECTION = (ROOT / "docs" / "prefect.md").read_text().partition("## Being told\n")
 

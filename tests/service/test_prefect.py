@@ -113,6 +113,7 @@ def test_what_is_not_stored_fails_the_job_with_its_name(served, prefect):
     assert not [message for message in logged if "Traceback" in message]
 
 
+@pytest.mark.thorough
 def test_the_task_run_of_a_shard_says_what_it_came_to_and_is_red_if_nothing_answered(served, prefect, endpoint):
     def script(call):
         number = int(last_content(call["body"]).split()[1])
@@ -132,6 +133,7 @@ def test_the_task_run_of_a_shard_says_what_it_came_to_and_is_red_if_nothing_answ
     assert [run["state_type"] for run in prefect.runs("evaluation") if run["id"] == run_id] == ["COMPLETED"]
 
 
+@pytest.mark.thorough
 def test_a_run_that_never_got_to_its_first_line_has_a_record(served, prefect):
     run_id = prefect.start("evaluation", check=False, nonsense=1)
     ended = served.wait(job_of(served, run_id))
@@ -139,6 +141,7 @@ def test_a_run_that_never_got_to_its_first_line_has_a_record(served, prefect):
     assert ended.id in listed(served)
 
 
+@pytest.mark.thorough
 def test_a_run_that_no_worker_takes_up_has_a_record_and_goes_on_later(served, prefect, endpoint):
     pair = store_pair(served, endpoint, "late", 2)
     prefect.call("PATCH", "/work_pools/assay", is_paused=True)
@@ -150,6 +153,7 @@ def test_a_run_that_no_worker_takes_up_has_a_record_and_goes_on_later(served, pr
     assert served.wait(job_id).status == "completed"
 
 
+@pytest.mark.thorough
 def test_suspend_and_resume_in_prefect_redo_nothing(served, prefect, slow_endpoint):
     run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "suspended", N))
     until("twenty calls", lambda: len(slow_endpoint.calls) > 20)
@@ -165,6 +169,7 @@ def test_suspend_and_resume_in_prefect_redo_nothing(served, prefect, slow_endpoi
     assert len(asked(slow_endpoint)) == asked(slow_endpoint).total() == N
 
 
+@pytest.mark.thorough
 def test_a_job_that_is_paused_in_the_api_can_be_resumed_in_prefect(served, prefect, slow_endpoint):
     run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "mixed", N))
     until("twenty calls", lambda: len(slow_endpoint.calls) > 20)
@@ -248,6 +253,7 @@ def fire(served: Served, prefect: Prefect, run_id: str) -> Any:
     return served.wait(job_of(served, run_id))
 
 
+@pytest.mark.thorough
 def test_the_flow_is_called_without_a_service(served, endpoint, tmp_path):
     file = spec_file(tmp_path / "spec.yaml", endpoint)
     script = tmp_path / "script.py"

@@ -47,17 +47,20 @@ def test_the_example_of_the_sdk_prints_what_is_shown(served: Served, tmp_path: P
     assert printed_by(code, tmp_path, EVALUATOR_BASE_URL=served.url) == shown
 
 
+@pytest.mark.thorough
 def test_a_deployment_is_run_as_shown(served: Served, tmp_path: Path) -> None:
     code, shown = example("run_deployment")
     assert len(code.splitlines()) <= 6
     assert printed_by(code, tmp_path, **served.prefect_client) == shown
 
 
+@pytest.mark.thorough
 def test_the_flow_is_called_as_shown(served: Served, qa: Path) -> None:
     code, shown = example("flows.evaluate")
     assert printed_by(code, qa, ASSAY_HOME=str(qa / "home"), **served.prefect_client) == shown
 
 
+@pytest.mark.thorough
 def test_the_commands_of_the_shell_print_what_is_shown(served: Served, qa: Path) -> None:
     [query] = re.findall(r"^\$ assay sql \"(.*)\"$", README, re.MULTILINE)
     [shown] = re.findall(re.escape(query) + r"\"\n```\n\n```text\n(.*?)```", README, re.DOTALL)

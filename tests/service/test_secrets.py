@@ -24,6 +24,8 @@ from tests.service.bodies import CORRECT, Json, chat_task, job, judge, model
 from tests.service.keyed import ROW, Given, Keys, requests
 from tests.service.lists import LISTS, OF_A_JOB
 
+pytestmark = pytest.mark.thorough
+
 TARGET_KEY = "sk-marker-target-5fb1"
 JUDGE_KEY = "sk-marker-judge-77ac"
 HUB_TOKEN = "hf_markerhub90d2"

@@ -74,6 +74,7 @@ def test_no_process_has_taken_a_module_from_the_folder_that_it_was_started_in(se
     assert list((served.home / "namesakes").rglob("*.taken")) == []
 
 
+@pytest.mark.thorough
 def test_a_full_disk_ends_a_job_naming_the_file_and_nothing_else(served):
     rows = "".join(f'{{"question": "{n}", "answer": "a"}}\n' for n in range(40))
     questions = served.dataset("full.jsonl", rows)
@@ -110,6 +111,7 @@ def test_jobs_go_on_after_prefects_home_was_read_only_for_a_while_in_which_its_s
     assert len(endpoint.calls) == 10 * 20
 
 
+@pytest.mark.thorough
 def test_a_service_whose_output_takes_nothing_does_its_work_and_takes_its_processes_with_it(served, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from core.job import STAGES, Job
 from core.plan import Share
 from tasks.aggregate import aggregate
@@ -32,6 +34,7 @@ def carry_out(lab: Lab, job: Job, index: int) -> bool:
         return is_ours
 
 
+@pytest.mark.thorough
 def test_blocks_by_several_engines_give_the_results_of_one_within_its_bound(lab: Lab) -> None:
     lab.model.latency_s = 0.01
     asked = spec(model(lab.model.url), rows(110), CORRECT, judge(lab.model.url), parallelism=4)

@@ -63,6 +63,7 @@ def timeless(call: Call) -> Call:
     return Call(call.key, call.outcome, call.request, call.response, call.status, usage=call.usage)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["judged trials", "a preference", "what is recorded"])
 def test_a_job_that_is_held_in_many_parts_comes_to_the_same(lab: Lab, small: Callable[[], None], kind: str) -> None:
     url = lab.model.url

@@ -36,6 +36,7 @@ def test_jobs_of_every_face_are_in_the_list(home):
         assert f'<div class="quiet">{kind.face}' in page
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", FACES, ids=lambda kind: kind.face)
 def test_a_job_of_every_face_shows_its_score_its_samples_and_what_was_judged(home, kind):
     site, made = home

@@ -95,6 +95,7 @@ def test_nothing_of_it_is_elsewhere_and_its_policy_allows_its_own_style_alone(co
     assert policy == f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'"
 
 
+@pytest.mark.thorough
 def test_a_hundred_samples_take_less_than_three_megabytes(site, jobs, compared):
     """Whatever they have: texts of many characters, each of which is an escape of six."""
     assert len(compared.encode()) < 3_000_000

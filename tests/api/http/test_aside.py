@@ -15,6 +15,8 @@ from core.settings import Settings
 from store.workspace import Workspace
 from tests.conftest import until
 
+pytestmark = pytest.mark.thorough
+
 JOBS = "/v2/evaluation/jobs"
 CHECK = {"type": "string-check", "params": {"check": ["{{item.a}}", "equals", "a"]}}
 TASKS = {"t": {"type": "data", "metrics": {"m": CHECK}}}

@@ -144,6 +144,7 @@ def test_what_goes_into_an_archive_comes_out_of_it(contents: dict[str, list[byte
         }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stream", [zip_stream, tar_stream])
 def test_an_archive_is_never_whole_in_memory(tmp_path: Path, stream: Any) -> None:
     folder = judged(tmp_path, {"qa": 8_000}, pad="x" * 2_000)  # 16 MB of items, and as much of responses, twice

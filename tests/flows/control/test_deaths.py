@@ -53,6 +53,7 @@ def killed_at(service: Service, moment: str) -> None:
 MOMENTS = ("scheduled", "pending", "running, unheard", "at work", "at work, seen")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_job_survives_any_number_of_kills_of_the_whole_service(service: Service, moment: str) -> None:
     job_id = begin(service)

@@ -92,6 +92,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 def test_a_damaged_column_of_one_job_keeps_no_other_from_ending(shared: Service, table: str, column: str) -> None:
     *poisoned, healthy = begun(shared, len(GARBAGE) + 1)
@@ -104,6 +105,7 @@ def test_a_damaged_column_of_one_job_keeps_no_other_from_ending(shared: Service,
     assert (shared.status(healthy), shared.status(late)) == ("completed", "completed")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("poison", [fill, make_folder, link_to_itself], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_of_one_job_keeps_no_other_from_ending(

@@ -42,6 +42,7 @@ def test_an_answer_is_a_file_too_in_which_no_text_is_a_formula(results):
     assert (table.num_rows, table["t"][0].as_py()) == (6000, "=1")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("sql", "why"),
     [
@@ -70,6 +71,7 @@ def test_queries_that_find_no_place_to_wait_are_refused_at_once(results, monkeyp
         ask(results, "SELECT 1", rows=1)
 
 
+@pytest.mark.thorough
 def test_an_answer_that_nobody_reads_on_holds_up_no_other(results, monkeypatch):
     monkeypatch.setattr(asking, "_turns", BoundedSemaphore(1))
     monkeypatch.setattr(asking, "SECONDS", 5)

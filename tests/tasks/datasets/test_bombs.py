@@ -67,6 +67,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, i
     return {name: (message, grown) for name, (message, grown) in json.loads(done.stdout).items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*PACKED, *TABLES])
 def test_a_bomb_is_refused_by_name_in_little_memory(outcomes: dict[str, tuple[str, int]], name: str) -> None:
     message, grown = outcomes[name]

@@ -151,6 +151,7 @@ def test_a_placeholder_for_a_key_is_left_in_answers() -> None:
     assert Route("http://h", "m").mask(b"it is EMPTY") == b"it is EMPTY"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("character", ["k", "<", "/"])
 def test_the_longest_keys_are_masked_and_longer_ones_refused_without_a_word_of_them(character: str, capfd) -> None:
     key = character * (LONGEST_KEYS - 6) + "secret"

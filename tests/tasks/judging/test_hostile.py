@@ -82,6 +82,7 @@ EVIL = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", EVIL, ids=repr)
 def test_a_reply_of_100_kb_of_one_shape_is_read_to_its_end(shape):
     body = (shape * (SIZE // len(shape) + 1))[:SIZE]

@@ -45,6 +45,7 @@ def test_an_evaluator_reaches_nothing_outside(pool: Pool, body: str, exception: 
     assert run(pool, QUARTER) == Evaluated(0.25)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("body", "cause"), GREEDY.items())
 def test_an_evaluator_that_takes_too_much_is_stopped_and_the_next_is_not(
     pool: Pool, patient: Pool, body: str, cause: Cause

@@ -37,6 +37,7 @@ def test_there_are_enough_hostile_templates() -> None:
     assert len({*known(), *from_grammar(120)}) > 280
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("source", known())
 def test_a_known_trick_ends_within_its_account(source: str) -> None:

@@ -292,6 +292,7 @@ def test_a_template_does_not_get_out_of_the_sandbox(source: str) -> None:
 GROW = "{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = EXPRESSION %}{% endfor %}{{ ns.x }}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "source",
     [

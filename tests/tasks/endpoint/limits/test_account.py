@@ -58,6 +58,7 @@ def test_two_processes_have_no_more_calls_at_a_time_than_one_may(loops, ledger) 
         assert 2 <= endpoint.peak <= 4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bounds", [Bounds(None, 400, None, 10.0), Bounds(None, None, 4_000, 10.0)])
 def test_two_processes_begin_no_more_than_a_bound_of_a_minute(loops, ledger, bounds) -> None:
     with ScriptedEndpoint() as endpoint:

@@ -96,6 +96,7 @@ def test_no_minute_holds_more_than_the_bound_whoever_takes_and_however_late(boun
     assert most_in_a_minute(begun, 60.0) <= bound
 
 
+@pytest.mark.thorough
 @given(bound=st.integers(1, 5000), weight=st.floats(0.001, 0.05))
 def test_under_saturation_96_percent_are_used(bound, weight) -> None:
     tokens = max(1, round(bound * weight))
