@@ -112,7 +112,9 @@ def test_jobs_go_on_after_prefects_home_was_read_only_for_a_while_in_which_its_s
 
 
 @pytest.mark.thorough
-def test_a_service_whose_output_takes_nothing_does_its_work_and_takes_its_processes_with_it(served, tmp_path):
+def test_a_second_service_whose_output_takes_nothing_keeps_its_jobs_apart_and_takes_its_processes_with_it(
+    served, tmp_path
+):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     own = {"ASSAY_HOME": str(tmp_path), "ASSAY_PORT": str(port), "ASSAY_WORK_POOL": "second"}
@@ -126,6 +128,11 @@ def test_a_service_whose_output_takes_nothing_does_its_work_and_takes_its_proces
             questions = second.dataset("q.jsonl", '{"question": "q", "answer": "ok"}\n')
             job_id = second.create(job(model(endpoint.url), qa=chat_task(questions)))
             assert second.wait(job_id).status == "completed"
+            url = served.dataset("mine.jsonl", '{"question": "q", "answer": "ok"}\n')
+            assert served.wait(served.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
+            deployments = served.ask_prefect("POST", "/deployments/filter", {}).json()
+            pools = {deployment["name"]: deployment["work_pool_name"] for deployment in deployments}
+            assert {pools["job-assay"], pools["job-second"]} == {"assay", "second"}
             pids = children(process.pid)
             assert len(pids) == 2  # a worker and an API: Prefect is the first service's
             process.send_signal(signal.SIGTERM)
@@ -134,11 +141,3 @@ def test_a_service_whose_output_takes_nothing_does_its_work_and_takes_its_proces
         finally:
             process.kill()
             process.wait()
-
-
-def test_services_that_share_a_prefect_server_keep_their_jobs_apart(served, endpoint):
-    url = served.dataset("mine.jsonl", '{"question": "ANSWER: a", "answer": "a"}\n')
-    assert served.wait(served.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
-    deployments = served.ask_prefect("POST", "/deployments/filter", {}).json()
-    pools = {deployment["name"]: deployment["work_pool_name"] for deployment in deployments}
-    assert {pools["job-assay"], pools["job-second"]} == {"assay", "second"}
