@@ -159,6 +159,8 @@ def test_everybody_can_use_the_pages(browser, jobs, dark):
         assert browser.violations() == [], name
         if dark and name in ("jobs", "job"):
             browser.picture(f"{name}-dark", height=800)
+        if not dark and name == "rendered":
+            browser.picture(name, height=800)
 
 
 @pytest.mark.parametrize("width", [360, 590], ids=["a phone", "200 %"])
@@ -193,6 +195,7 @@ def pages(jobs: night.Night) -> dict[str, str]:
         "failed": f"/jobs/{jobs.failed}",
         "samples": f"{samples}?sort=score.score",
         "sample": f"{samples}/qa/44",
+        "rendered": f"{samples}/qa/17?view=rendered",
         "lost": f"{samples}/qa/74",
         "error": "/jobs/nothing",
         "compare": f"/compare?a={jobs.small}&b={jobs.large}&slice=item.topic",

@@ -29,6 +29,21 @@ SKILL: Final = {"small-1": {"arithmetic": 0.55, "geography": 0.8, "units": 0.6},
 OTHERWISE: Final = 0.82
 HOSTILE: Final = """<script>document.title="hacked"</script>'"><img src=x onerror='document.title="hacked"'>"""
 
+IN_MARKDOWN: Final = "q017"
+WORKED_OUT: Final = """1. A kilometre has *1,000* metres.
+2. So five of them have `5 * 1000` metres.
+
+| km | m |
+|---:|---:|
+| 1 | 1000 |
+| 5 | 5000 |
+
+> Distances along the ground.
+
+```python
+metres = 5 * 1000
+```"""
+
 GRADE: Final = (
     "Question: {{ item.question }}\nReference: {{ item.answer }}\nAnswer: {{ sample.output_text }}\n"
     "How good is the answer, from 0 to 4, and why?"
@@ -83,6 +98,8 @@ def _answer(model: str, row: dict[str, Any], random: Random) -> Answer:
         text = f"{HOSTILE} {text}"
     if random.random() < 0.04:
         return _reply(text[:9], random, finish="length")
+    if row["id"] == IN_MARKDOWN:
+        text = f"#### Answer\n\n{text}\n\n{WORKED_OUT}"
     return _reply(text, random, thinking=thinking if random.random() < 0.4 else None)
 
 

@@ -2,13 +2,18 @@
 
 import re
 from html import unescape
+from urllib.parse import unquote
 
 import pytest
 
 from api.native.comparison_schema import ComparedScore
-from tests.web.night import Night, make_night
+from flows.control.finish import finish
+from tests.scripted import ScriptedEndpoint
+from tests.tasks.conftest import Lab
+from tests.tasks.specs import CORRECT, recorded, spec
+from tests.web.night import Night, add, make_night
 from web.compare.diff import LONGEST, MOST_WORDS, Span, diff
-from web.compare.view import score_views
+from web.compare.view import score_views, target_pairs
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +35,41 @@ def test_it_says_which_is_better_and_by_how_much(site, night):
     assert "One part differs, the <strong>model</strong>" in page
     assert page.count('class="chart forest"') == 2  # one for each width of scale
     assert "<h2>What it takes</h2>" in page
+    assert page.count('<td class="figure">–</td></tr>') == 2  # nobody has said what a model costs
+
+
+def test_the_targets_of_one_job_are_compared_from_its_page_and_of_two_jobs_where_none_is_named(site, night):
+    rows = [{"first": "no", "other": "yes", "answer": "yes"}] * 12
+    ids = [add(site.state, spec(recorded("first", "other"), rows, CORRECT), name=name) for name in ("both-1", "both-2")]
+    with ScriptedEndpoint() as nobody:
+        for job_id in ids:
+            Lab(site.state, nobody).carry_out(site.state.jobs.get(job_id))
+            finish(site.state, site.state.jobs.get(job_id), "completed")
+    listed = site.get("/?search[text]=both-1")
+    assert "string-check of first" in listed
+    [url] = links(site.get(f"/jobs/{ids[0]}"), "Compare other against first")
+    page = site.get(url)
+    assert "Is <em>other</em> better than <em>first</em>?" in page
+    assert f'<a href="/jobs/{ids[0]}">both-1</a> <span class="quiet">other</span>' in page
+    asked = site.get(f"/compare?a=both-1&b={ids[1]}&slice=item.answer", 422)
+    [url] = links(asked, "other")
+    assert unquote(url) == f"/compare?a={ids[0]}/other&b={ids[1]}/other&slice=item.answer"
+    assert "Nothing that is known" in site.get(url)
+    [series] = re.findall(r"<h2>qa / other / correct.*?</section>", site.get("/trends?name=both"), re.S)
+    assert '<td class="model">–</td>' in series
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "is_same", "found"),
+    [
+        ("a", "b", False, []),
+        ("abc", "abc", True, [("b against a", "a", "b"), ("c against a", "a", "c")]),
+        ("ab", "bc", False, [("b", "b", "b")]),
+        ("a", "bc", False, [("b against a", "a", "b"), ("c against a", "a", "c")]),
+    ],
+)
+def test_the_targets_that_may_be_meant_are_those_of_both_jobs(baseline, candidate, is_same, found):
+    assert target_pairs(baseline, candidate, is_same=is_same) == found
 
 
 def test_where_the_judge_was_changed_it_says_how_both_are_graded_alike(site, night):

@@ -58,7 +58,7 @@ def test_a_job_of_every_face_shows_its_score_its_samples_and_what_was_judged(hom
     judges = site.get(f"/judges/{made[kind.face]}")
     assert "Not understood" in judges
     compared = site.get(f"/compare?a={made[kind.face]}&b={made[kind.face]}")
-    assert "what differs is chance" in compared
+    assert "both were made in the same way" in compared
 
 
 def test_a_job_that_asks_no_model_shows_what_was_recorded(home):

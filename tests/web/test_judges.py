@@ -1,6 +1,7 @@
 """The page of a job's judges."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -36,6 +37,13 @@ def test_a_verdict_given_on_a_sample_s_page_counts(site, night):
     assert f'<a href="/jobs/{night.small}/samples/qa/{sample}">qa, sample {sample}</a>' in page
     assert "&lt;b&gt;no&lt;/b&gt;" in page
     assert "<caption>" in page
+    assert "So far: 0 pass, 1 fail." in page
+
+
+def test_what_could_not_be_read_leads_to_its_samples(site, night):
+    page = site.get(f"/judges/{night.small}")
+    [(url, number)] = re.findall(r'Not understood</th><td class="still"><a href="([^"]*)">(\d+) of', page)
+    assert site.get(unescape(url)).count("judge_unparsable</div>") == int(number)
 
 
 def test_a_job_without_any_judged_sample_says_whether_there_may_be_one(site, night):

@@ -11,14 +11,17 @@ from starlette.responses import RedirectResponse, Response
 from api.http.state import CurrentState, State
 from api.native.comparisons import of_cursor, to_comparison, to_cursor
 from api.native.routes.comparisons import alike, named_side
+from core.cost import cost
 from core.errors import Conflict, InvalidInput, NotFound
 from core.queries.lists import Listing
+from core.result import Usage
+from core.spec import ModelTarget
 from store.results.samples import Samples
 from store.results.statistics import CallFigures, call_figures
 from tasks.comparisons.compare import compare_paired
 from tasks.comparisons.pairing import Paired, pair_results
 from tasks.comparisons.samples import changed_samples, chosen_score
-from tasks.comparisons.sides import Side
+from tasks.comparisons.sides import Side, evaluated
 from web.compare import view
 from web.compare.question import Question
 from web.jobs.listing import url
@@ -75,12 +78,13 @@ def compared(state: State, question: Question, sides: tuple[Side, Side], paired:
     return {
         "question": question,
         "found": shown,
-        "names": _names(state, sides),
+        "names": [state.jobs.listed(side.folder.job_id).name for side in sides],
+        "titles": _titles(state, sides),
         "verdicts": view.headline(shown.scores),
         "scores": view.score_views(shown.scores, shown.baseline.job),
         "forests": view.forests(found, shown.scores),
         "slices": view.slice_views(shown.slices),
-        "calls": [_calls(state, side) for side in sides],
+        "calls": [_side_calls(state, side) for side in sides],
         "changes": _changes(question, sides, paired),
         "pretty": view.pretty,
     }
@@ -134,14 +138,41 @@ def _calls(state: State, side: Side) -> CallFigures | None:
     return next((each for each in calls if (each.role, each.target) == ("target", side.target)), None)
 
 
+def _side_calls(state: State, side: Side) -> view.SideCalls | None:
+    """Return what a side's calls to its model took, and cost by the prices of the settings."""
+    figures = _calls(state, side)
+    target = next((each for each in side.manifest.spec.targets if each.name == side.target), None)
+    if figures is None or not isinstance(target, ModelTarget):
+        return None
+    tokens = Usage(figures.prompt_tokens, figures.completion_tokens)
+    return view.SideCalls(figures, cost(tokens, state.settings.of_model(target.endpoint.model)))
+
+
 def _form(
     request: Request, state: State, question: Question, status: int = 200, problem: str | None = None
 ) -> Response:
     jobs, _ = state.jobs.page(None, Listing(page_size=SUGGESTED))
-    return page(request, "compare/form.html", status, question=question, suggested=jobs, problem=problem)
+    pairs = _pairs(state, question) if problem else []
+    return page(request, "compare/form.html", status, question=question, suggested=jobs, problem=problem, pairs=pairs)
 
 
-def _names(state: State, sides: tuple[Side, Side]) -> list[str]:
+def _pairs(state: State, question: Question) -> list[tuple[str, str]]:
+    """Return what may be meant where a job has several targets and none is named, as links."""
+    try:
+        jobs = [state.jobs.identify(named, completed=True) for named in (question.a, question.b)]
+        specs = [state.folder(job).need_manifest().spec for job in jobs]
+    except (InvalidInput, NotFound, Conflict):
+        return []
+    return [
+        (text, url("/compare", question.query(a=f"{jobs[0]}/{first}", b=f"{jobs[1]}/{second}")))
+        for text, first, second in view.target_pairs(*map(evaluated, specs), is_same=jobs[0] == jobs[1])
+    ]
+
+
+def _titles(state: State, sides: tuple[Side, Side]) -> list[str]:
+    """Return what tells the sides apart: their jobs' names, or of one job their targets."""
+    if sides[0].folder == sides[1].folder and sides[0].target != sides[1].target:
+        return [side.target for side in sides]
     return [state.jobs.listed(side.folder.job_id).name for side in sides]
 
 

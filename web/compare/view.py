@@ -7,11 +7,14 @@ from typing import Any, Final
 
 from api.native import comparison_schema as wire
 from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
+from store.results.statistics import CallFigures
 from tasks.comparisons.compare import Comparison
 from tasks.comparisons.samples import Answered, ChangedSample
 from web.charts import Effect, Forest, forest
 from web.compare.diff import Diff, diff
 from web.text import number, signed
+
+MOST_PAIRS: Final = 10
 
 MEANINGS: Final[Mapping[str, str]] = dict((*DOUBTS.items(), *REMARKS.items()))
 
@@ -49,6 +52,32 @@ class ChangeView:
     changed: ChangedSample
     item: str
     texts: Diff
+
+
+@dataclass(frozen=True, slots=True)
+class SideCalls:
+    """What a side's calls to its model took, and cost where the settings have its prices."""
+
+    figures: CallFigures
+    cost: float | None
+
+
+def target_pairs(baseline: Sequence[str], candidate: Sequence[str], *, is_same: bool) -> list[tuple[str, str, str]]:
+    """Return which targets of two jobs may be meant by the jobs alone, in words and each; of one job, two that differ.
+
+    There is nothing to tell where neither job has several.
+    """
+    if len(baseline) == len(candidate) == 1:
+        return []
+    if is_same:
+        return [(f"{other} against {baseline[0]}", baseline[0], other) for other in baseline[1 : MOST_PAIRS + 1]]
+    if len(baseline) == 1 or len(candidate) == 1:
+        found = [(first, second) for first in baseline for second in candidate]
+    else:
+        found = [(name, name) for name in baseline if name in candidate]
+    return [(second if first == second else f"{second} against {first}", first, second) for first, second in found][
+        :MOST_PAIRS
+    ]
 
 
 def score_views(scores: Sequence[wire.ComparedScore], baseline: str) -> list[ScoreView]:

@@ -16,9 +16,12 @@ from core.result import Summary
 from store.db.jobs import CAN_PAUSE, CAN_RESUME
 from store.results.statistics import CallFigures, Histogram, Statistics
 from store.secrets import mask
+from tasks.comparisons.sides import evaluated
 from tasks.slices import Slice
 from web import charts, text
+from web.compare.view import target_pairs
 from web.jobs.figures import ScoreRow, score_rows
+from web.jobs.listing import url
 
 LONGEST_SPEC: Final = 60_000
 
@@ -152,6 +155,15 @@ def is_judged(job: Job) -> bool:
     return job.spec is not None and any(isinstance(each, Judge) for task in job.spec.tasks for each in task.metrics)
 
 
+def own_pairs(job_id: str, manifest: Manifest | None) -> list[tuple[str, str]]:
+    """Return which of a job's targets can be compared with each other, in words and as links."""
+    targets = evaluated(manifest.spec) if manifest else []
+    return [
+        (text, url("/compare", [("a", f"{job_id}/{first}"), ("b", f"{job_id}/{second}")]))
+        for text, first, second in target_pairs(targets, targets, is_same=True)
+    ]
+
+
 def samples_url(job: ListedJob) -> str:
     """Return where the samples of a job are."""
     return f"/jobs/{quote(job.id)}/samples"
@@ -176,7 +188,11 @@ def _histogram(each: Histogram) -> ScoreHistogram:
 
 
 def _call_row(each: CallFigures) -> CallRow:
-    of = each.target if each.role == "target" else f"judge of {each.metric}"
+    of = (
+        each.target
+        if each.role == "target"
+        else f"judge of {each.metric}{f', on {each.target}' if each.target else ''}"
+    )
     outcomes = ", ".join(f"{number:,} {name}" for name, number in each.outcomes.items())
     return CallRow(of, each, outcomes, each.calls - each.outcomes.get("answered", 0))
 

@@ -85,7 +85,7 @@ def show_job(
     """Show how a job did, and how it goes while it runs."""
     job = state.jobs.get(find(state, job_id).id)
     folder = state.folder(job.id)
-    counted = count_job(state, job)
+    counted, manifest = count_job(state, job), folder.read_manifest()
     log = folder.read_log(start=0, limit=LOG_LINES)
     return page(
         request,
@@ -96,9 +96,10 @@ def show_job(
         paid=paid(counted.usage, state.settings),
         is_judged=views.is_judged(job),
         columns=counted.columns,
+        pairs=views.own_pairs(job.id, manifest),
         by=by,
         slices=views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))) if by else [],
-        facts=views.facts(job, folder.read_manifest()),
+        facts=views.facts(job, manifest),
         specification=views.specification(job),
         log=log,
         samples_url=views.samples_url(job),

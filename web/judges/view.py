@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
+from core.result import Outcome
 from core.stats.agreement import Agreement
 from core.stats.proportion import wilson
 from tasks.judging.figures import LEAST_LABELS, LEAST_OF_CLASS, JudgeFigures, Pair, Standing
 from web.links import sample_url
+from web.samples.query import job_url, url
 from web.text import count, number, percent
 
 STANDINGS: Final[dict[Standing, str]] = {
@@ -20,11 +22,12 @@ MOST_SHOWN: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A figure of a judge, in words, with what it means."""
+    """A figure of a judge, in words, with what it means, and where the samples are that it counts."""
 
     name: str
     value: str
     meaning: str
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class JudgeView:
     kind: str
     standing: Standing
     advice: str
+    given: str
     facts: list[Fact]
     table: list[list[int]]
     differing: list[Differing]
@@ -62,21 +66,45 @@ def judge_view(found: JudgeFigures, job_id: str) -> JudgeView:
         kind=found.metric.scale.kind,
         standing=found.standing,
         advice=STANDINGS[found.standing],
-        facts=[fact for make in (_read, _swayed, _agreeing) for fact in make(found)],
+        given=_given(found),
+        facts=[*_read(found, job_id), *_swayed(found), *_agreeing(found)],
         table=found.table if found.passed else [],
         differing=[_differing(pair, job_id) for pair in differing[:MOST_SHOWN]],
         more=max(0, len(differing) - MOST_SHOWN),
     )
 
 
-def _read(found: JudgeFigures) -> list[Fact]:
+def _given(found: JudgeFigures) -> str:
+    """Say how many verdicts of people there are, while they are too few."""
+    if found.standing != "unvalidated" or not found.passed:
+        return ""
+    passing, failing = map(sum, found.table)
+    return f"So far: {passing:,} pass, {failing:,} fail."
+
+
+def _read(found: JudgeFigures, job_id: str) -> list[Fact]:
     asked = sum(found.outcomes.get(word, 0) for word in ("scored", "judge_unparsable", "judge_error"))
     unread = found.outcomes.get("judge_unparsable", 0)
     lost = found.outcomes.get("judge_error", 0)
+
+    def where(outcome: Outcome) -> str:
+        query = (("filter[task]", found.task), ("filter[metric]", found.metric.name), ("filter[outcome]", outcome))
+        return url(job_url(job_id, "samples"), query)
+
     return [
         Fact("Asked", count(asked), "outputs that it was to grade"),
-        Fact("Not understood", _share(unread, asked), "replies from which no verdict could be read"),
-        Fact("Not answered", _share(lost, asked), "calls that failed or came to nothing"),
+        Fact(
+            "Not understood",
+            _share(unread, asked),
+            "replies from which no verdict could be read",
+            where("judge_unparsable") if unread else None,
+        ),
+        Fact(
+            "Not answered",
+            _share(lost, asked),
+            "calls that failed or came to nothing",
+            where("judge_error") if lost else None,
+        ),
     ]
 
 

@@ -110,7 +110,7 @@ def _cell(column: Column, record: dict[str, Any]) -> Cell:
             return Cell(
                 _text(record["error"] or next((each["error"] for each in record["scores"] if each["error"]), None))
             )
-    return Cell(_text(record[head]))
+    return Cell(_text(record[head], is_prose=head == OUTPUT))
 
 
 def _score(title: str, scores: Sequence[dict[str, Any]]) -> Cell:
@@ -124,8 +124,10 @@ def _score(title: str, scores: Sequence[dict[str, Any]]) -> Cell:
     return Cell(f"{found['value']:g}{label}{' ✓' if passed == 'good' else ' ✗' if passed == 'bad' else ''}", passed)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, is_prose: bool = False) -> str:
+    """Return the beginning of a value; of prose in one go, since a cell has room for few lines."""
     if value is None:
         return ""
     whole = value if isinstance(value, str) else orjson.dumps(value).decode()
+    whole = " ".join(whole.split()) if is_prose else whole
     return whole if len(whole) <= LONGEST_CELL else f"{whole[:LONGEST_CELL]}…"

@@ -14,6 +14,7 @@ from core.components import components_of
 from core.job import ListedJob
 from core.plan import Manifest
 from core.result import Summary
+from core.spec import ModelTarget
 from web.charts import Reading, Scale, Trend, trend
 from web.jobs.listing import url
 from web.jobs.paid import Paid
@@ -55,6 +56,12 @@ class Run:
         spec = self.manifest.spec if self.manifest else None
         return [each.name for each in spec.targets if each.name != spec.reference] if spec else []
 
+    def model(self, target: str) -> str | None:
+        """Return the model of a target, or of the job's only one; None of recorded answers."""
+        spec = self.manifest.spec if self.manifest else None
+        asked = [each for each in spec.targets if isinstance(each, ModelTarget)] if spec else []
+        return next((each.endpoint.model for each in asked if each.name == target), self.job.model)
+
     def key(self, task: str, target: str, metric: str, name: str) -> ScoreKey:
         """Return a score's key, the same in all runs of one target whatever that is called."""
         return ScoreKey(task, target if len(self.targets) > 1 else "", metric, name)
@@ -65,6 +72,7 @@ class Row:
     """A run in the table of a score; `compare_url` holds it against the run before."""
 
     job: ListedJob
+    model: str | None
     mean: str
     scored: str
     changes: str
@@ -153,6 +161,7 @@ def _reading(key: ScoreKey, run: Run, summary: Summary, marks: str) -> Reading:
 def _row(key: ScoreKey, run: Run, summary: Summary, changes: str, before: Run | None) -> Row:
     return Row(
         job=run.job,
+        model=run.model(key.target),
         mean=shown.mean(summary),
         scored=shown.scored(summary),
         changes=changes,
