@@ -50,7 +50,7 @@ test: install .clients/together-3/installed
 test-thorough: .venv/attack .clients/together-3/installed
 	$(BIN)/pytest -m thorough $(IN_TWO) $(if $(COVER),--cov --cov-append --cov-report=)
 
-test-slow: .venv/dask
+test-slow: .venv/dask .venv/objects/installed
 	$(BIN)/pytest -m slow
 
 # With the clients of the vendors, each in an environment of its own: they do not go together with each other, or us.

@@ -132,7 +132,10 @@ async def evaluate(  # noqa: PLR0913 - the fields of a form
         if job.status in TERMINAL:
             return as_it_ended(job)
         if block is not None:
-            return await asyncio.to_thread(carry_out_block_run, workspace, job, block)
+            ended = await asyncio.to_thread(carry_out_block_run, workspace, job, block)
+            if ended is None:
+                await leave()
+            return ended
         try:
             with settled(workspace, job) if on_its_own else nullcontext():
                 return await carry_out_job(workspace, job)

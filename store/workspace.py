@@ -121,7 +121,13 @@ class Workspace:
 
     def is_occupied(self, job_id: str) -> bool:
         """Whether any engine works on a job, or on a block of it."""
-        return self.folder(job_id).lock.is_joined() or self.is_held(job_id)
+        return self.folder(job_id).lock.is_joined() or bool(self.blocks(job_id)) or self.is_held(job_id)
+
+    def blocks(self, job_id: str) -> frozenset[int]:
+        """Return the blocks of a job that engines work on: by locks where these can be seen, elsewhere by leases."""
+        lock = self.folder(job_id).lock
+        leased = self.leases.blocks(job_id).items()
+        return lock.blocks() | {block for block, held in leased if held is None or held != lock.name_of(block)}
 
     @contextmanager
     def vacant(self, job_id: str) -> Iterator[bool]:
@@ -136,7 +142,7 @@ class Workspace:
                 with suppress(NotFound):  # what is gone is nobody's
                     lease = self.leases.take(job_id, "control", lock=folder.lock.name)
             try:
-                yield is_vacant and not isinstance(lease, Taken)
+                yield is_vacant and not isinstance(lease, Taken) and not self.blocks(job_id)
             finally:
                 if isinstance(lease, Lease):
                     self.leases.give_back(lease)

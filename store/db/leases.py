@@ -98,6 +98,14 @@ class Leases:
         with reading(self._engine) as connection:
             return {row.job_id: Taken(row.holder, row.epoch, row.left_s) for row in connection.execute(found)}
 
+    def blocks(self, job_id: str) -> dict[int, str | None]:
+        """Return the blocks of a job that somebody holds, and the lock that each was taken with."""
+        leases = sa.select(job_leases.c.block, job_leases.c.lock).where(
+            job_leases.c.job_id == job_id, job_leases.c.block != WHOLE, job_leases.c.until > database_time()
+        )
+        with reading(self._engine) as connection:
+            return {int(row.block): row.lock for row in connection.execute(leases)}
+
     def is_held(self, job_id: str, *, lock: str | None = None, block: str = WHOLE) -> bool:
         """Whether somebody holds a lease; one that was taken with `lock`, which is free, is held by nobody."""
         held = sa.select(job_leases.c.lock).where(*_of(job_id, block), job_leases.c.until > database_time())

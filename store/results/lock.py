@@ -13,6 +13,9 @@ from store.db.leases import lock_name
 from store.files.atomic import storing
 from store.results.parquet import place
 
+BLOCK: Final = ".block-"
+"""Begins the names of the locks on blocks."""
+
 LOOKS: Final = 5
 LOOK_S: Final = 0.02
 
@@ -31,6 +34,10 @@ class FolderLock:
     def name(self) -> str | None:
         """What the lock is called by all processes that see it; None if there is none."""
         return lock_name(self._whole)
+
+    def name_of(self, block: int) -> str | None:
+        """Return what `name` is of the lock on a block."""
+        return lock_name(self._of(block))
 
     @contextmanager
     def held(self, hold: str = "") -> Iterator[None]:
@@ -96,6 +103,11 @@ class FolderLock:
             return _is_locked(self._joint, fcntl.LOCK_EX)  # which several share
         return _is_locked(self._of(block), fcntl.LOCK_SH)
 
+    def blocks(self) -> frozenset[int]:
+        """Return the blocks of shards that engines work on now."""
+        files = self._folder.glob(f"{BLOCK}*")
+        return frozenset(int(file.name.removeprefix(BLOCK)) for file in files if _is_locked(file, fcntl.LOCK_SH))
+
     def wait_until_left(self) -> None:
         """Wait until no engine works on a block of shards."""
         with _opened(self._joint) as together:
@@ -106,7 +118,7 @@ class FolderLock:
         return self.is_held() or self.is_joined()
 
     def _of(self, block: int) -> Path:
-        return self._folder / f".block-{block:03}"
+        return self._folder / f"{BLOCK}{block:03}"
 
     def _open(self) -> int:
         with storing(self._whole):

@@ -13,7 +13,7 @@ from core.job import Failure, Job, utcnow
 from core.plan import Manifest, Shard, Share
 from core.settings import read_settings
 from core.spec import EvaluationSpec, TaskSpec
-from store.db.leases import Lease, Taken
+from store.db.leases import LEASE_S, Lease, Taken
 from store.results.folder import JobFolder
 from store.workspace import Workspace
 from tasks.engine.calls import Calls, Stop, Stopped
@@ -96,13 +96,16 @@ class Engine:
 
         Raises ResultsMissing if the job is not resolved in what this process sees of the results.
         """
-        with self.folder.lock.joined(block) as is_ours, self.log.opened(self.folder):
-            if not is_ours:
+        self._read_plan()  # a copy of it, where what is kept is elsewhere, so that there is a folder for the lock
+        with self.folder.lock.joined(block) as is_ours:
+            tenure = self._taken_block(block) if is_ours else None
+            if not is_ours or isinstance(tenure, Taken):
                 yield False
                 return
-            self._begin_visit()
-            with self.report.ongoing("heed"):
-                yield True
+            with self._under(tenure), self.log.opened(self.folder):
+                self._begin_visit()
+                with self.report.ongoing("heed"):
+                    yield True
 
     def visit(self, lease: Lease | None) -> None:
         """Work beside the engine that holds the job by a lease, in another process, as long as it does.
@@ -116,6 +119,7 @@ class Engine:
             visit.enter_context(self.log.opened(self.folder))
             if lease is not None:
                 self._work_under(visited(self.workspace, lease))
+            self._read_plan()
             self._begin_visit()
             left = visit.pop_all()
         threading.Thread(target=self._keep_visiting, args=(left,), name=f"visit-{self.job.id}", daemon=True).start()
@@ -131,15 +135,34 @@ class Engine:
         begun = partial(take, self.workspace, self.job.id, self.report.worker)
         while isinstance(taken := insist(begun), Taken):
             time.sleep(min(taken.left_s, REPORT_INTERVAL_S))
-        if taken is None:
+        with self._under(taken):
+            yield
+
+    def _taken_block(self, block: int) -> Tenure | Taken | None:
+        """Take the lease of a block whose lock is held, or return who has it elsewhere, and renews it.
+
+        That of an engine which does not, since it has died, is waited for.
+        """
+        begun = partial(take, self.workspace, self.job.id, self.report.worker, block)
+        taken, left_s = insist(begun), LEASE_S
+        while isinstance(taken, Taken) and taken.left_s < left_s:
+            left_s = taken.left_s
+            time.sleep(min(left_s, 2 * REPORT_INTERVAL_S))
+            taken = insist(begun)
+        return taken
+
+    @contextmanager
+    def _under(self, tenure: Tenure | None) -> Iterator[None]:
+        """Work under a lease, if there is one, and give it back in the end."""
+        if tenure is None:
             yield
             return
-        self._work_under(taken)
+        self._work_under(tenure)
         try:
             yield
         finally:
             with suppress(StorageFailed):  # it ends by itself
-                self.workspace.leases.give_back(taken.lease)
+                self.workspace.leases.give_back(tenure.lease)
                 self._leave_nothing_of_what_is_gone()
 
     def _leave_nothing_of_what_is_gone(self) -> None:
@@ -153,13 +176,15 @@ class Engine:
         self.folder.publisher.fence_off(self.fence.check)
         self.folder.journals.fence_off(self.fence.holds)
 
-    def _begin_visit(self) -> None:
+    def _read_plan(self) -> None:
         manifest = self.folder.read_manifest()
         if manifest is None:
             raise ResultsMissing(
                 f"job {self.job.id} has no manifest for its shards, where this process looks for results"
             )
         self.manifest = manifest
+
+    def _begin_visit(self) -> None:
         self.report.visits = True
         insist(self.report.send)
 

@@ -105,7 +105,7 @@ class Report:
         jobs, asked_at, tenure = self.workspace.jobs, awake_s(), self.fence.tenure
         if self.visits:
             if tenure is not None:
-                tenure.keep()
+                tenure.ask()
             return jobs.intent(self.job_id)
         intent = jobs.report(self._progress(), self.fence.lease)
         if tenure is not None:

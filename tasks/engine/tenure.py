@@ -38,15 +38,25 @@ class Tenure:
     def keep(self) -> None:
         """Ask for the lease if it has lapsed; raises Superseded if it is another's by now."""
         if self.lapsed:
-            asked_at = awake_s()
-            self.renewed(asked_at, self._ask(self.lease))
+            self.ask()
+
+    def ask(self) -> None:
+        """Ask for the lease; raises Superseded if it is another's by now."""
+        asked_at = awake_s()
+        self.renewed(asked_at, self._ask(self.lease))
 
 
-def take(workspace: Workspace, job_id: str, holder: str) -> Tenure | Taken | None:
-    """Take the lease of a job whose folder is held, or return who has it; there is none of a job that is gone."""
-    asked_at, leases = awake_s(), workspace.leases
+def take(workspace: Workspace, job_id: str, holder: str, block: int | None = None) -> Tenure | Taken | None:
+    """Take the lease of a job whose folder is held, or of a block whose lock is, or return who has it.
+
+    There is none of a job that is gone.
+    """
+    asked_at, leases, lock = awake_s(), workspace.leases, workspace.folder(job_id).lock
     try:
-        taken = leases.take(job_id, holder, lock=workspace.folder(job_id).lock.name)
+        if block is None:
+            taken = leases.take(job_id, holder, lock=lock.name)
+        else:
+            taken = leases.take(job_id, holder, block=str(block), lock=lock.name_of(block))
     except NotFound:
         return None
     return Tenure(taken, leases.renew, asked_at) if isinstance(taken, Lease) else taken

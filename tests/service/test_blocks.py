@@ -1,20 +1,24 @@
-"""A big job in blocks, each with a flow run of its own, over two workers."""
+"""A big job in blocks, each with a flow run of its own, over two workers that share a folder, and two that do not."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bench.victims import child
+from core.settings import Settings
 from store.results.folder import JobFolder
+from store.workspace import Workspace
 from tasks.fsck.results import fsck
+from tests import objects
 from tests.conftest import WAIT_S, Served, serving, until
 from tests.scripted import ScriptedEndpoint, last_content
 from tests.service.bodies import chat_task, job, model
@@ -38,11 +42,11 @@ def slow_endpoint() -> Iterator[ScriptedEndpoint]:
 
 
 @contextmanager
-def second_worker(service: Served) -> Iterator["subprocess.Popen[bytes]"]:
+def second_worker(service: Served, **changes: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Start another worker as the service starts its own; it is ended at the end, if it has not been before."""
     first = until("the worker", lambda: child(service.process.pid, "worker"))
     variables = Path(f"/proc/{first}/environ").read_text().split("\0")
-    environment = dict(variable.split("=", 1) for variable in variables if variable)
+    environment = dict(variable.split("=", 1) for variable in variables if variable) | changes
     with subprocess.Popen([sys.executable, "-m", "flows"], env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             yield process
@@ -106,3 +110,73 @@ def test_a_job_in_blocks_is_paused_and_goes_on_and_is_deleted_with_all_its_runs(
     httpx.delete(url, trust_env=False).raise_for_status()
     until("the job to be gone", lambda: not folder.path.exists())
     until("its runs to be gone", lambda: not runs(divided, job_id))
+
+
+def are_online(service: Served, workers: int) -> bool:
+    found = service.ask_prefect("POST", "/work_pools/assay/workers/filter", {}).json()
+    return sum(each["status"] == "ONLINE" for each in found) == workers
+
+
+def written_down(folder: JobFolder) -> set[int]:
+    """Return the samples whose calls are in a journal, or in a finished shard."""
+    journals = {
+        call.key.sample for path in folder.journals.paths() for _, call in folder.journals.recorded(path) if call
+    }
+    manifest = folder.need_manifest()
+    finished = {
+        sample for shard in manifest.shards if folder.is_finished("generate", shard) for sample in shard.samples
+    }
+    return journals | finished
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What workers with nothing else in common have: a bucket and the job tables."""
+    if not objects.PYTHON.exists():
+        pytest.skip("there is no object store for tests: make .venv/objects/installed")
+    with objects.server() as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield {
+            "ASSAY_STORE": f"{variables[objects.VARIABLE]}/blocks",
+            "ASSAY_DATABASE_URL": f"sqlite:///{tmp_path / 'jobs.db'}",
+            "ASSAY_SECRET_KEY": "the same for all",
+        }
+
+
+def test_a_job_in_two_blocks_over_workers_without_a_common_folder_outlives_one_of_them(
+    store: dict[str, str], slow_endpoint: ScriptedEndpoint, tmp_path: Path
+) -> None:
+    calls = slow_endpoint.calls
+    one_each = {"ASSAY_MAX_JOBS": "1", "ASSAY_BLOCKS": "2", "ASSAY_BLOCK_SAMPLES": "100"}
+    names = {name.removeprefix("ASSAY_").lower(): value for name, value in store.items()}
+    with (
+        serving(tmp_path / "home", **store, **one_each) as service,
+        second_worker(service, ASSAY_HOME=str(tmp_path / "distant")) as distant,
+        closing(Workspace.open(Settings.model_validate({"home": tmp_path / "reader", **names}))) as reader,
+    ):
+        until("both workers", lambda: are_online(service, 2))
+        job_id, here = start(service, slow_endpoint)
+        url, folder = f"{service.url}/api/assay/v1/jobs/{job_id}", reader.folder(job_id)
+        until("an engine at each block", lambda: reader.blocks(job_id) == {0, 1})
+        until("forty calls", lambda: len(calls) > 40)
+        httpx.post(f"{url}/pause", trust_env=False).raise_for_status()
+        service.reaches(job_id, "paused")
+        assert not reader.is_occupied(job_id)
+        httpx.post(f"{url}/resume", trust_env=False).raise_for_status()
+        until("an engine at each block again", lambda: reader.blocks(job_id) == {0, 1})
+        until("eighty calls", lambda: len(calls) > 80)
+        recorded = written_down(folder)
+        if here.lock.is_held():
+            distant.kill()
+            distant.wait(WAIT_S)
+            shutil.rmtree(tmp_path / "distant")
+        else:
+            os.kill(until("the worker", lambda: child(service.process.pid, "worker")), signal.SIGKILL)
+        assert service.wait(job_id).status == "completed"
+        report = fsck(folder)
+    asked = Counter(last_content(call["body"]) for call in calls)
+    assert (report.difference, report.samples, report.calls, len(asked)) == (None, N, N, N)
+    assert len(recorded) >= 40  # those of before the pause, at least
+    assert {asked[f"{sample} ANSWER: {sample}"] for sample in recorded} == {1}
+    assert max(call["in_flight"] for call in calls) <= AT_A_TIME

@@ -86,11 +86,13 @@ def test_who_has_the_lock_of_a_holder_waits_for_it_no_longer(leases: Leases, job
 def test_blocks_of_a_job_have_leases_of_their_own(leases: Leases, job_id: str) -> None:
     whole = taken(leases.take(job_id, "a"))
     first, second = (taken(leases.take(job_id, holder, block=block)) for holder, block in (("b", "0"), ("c", "1")))
+    assert leases.blocks(job_id) == {0: None, 1: None}
     assert [each.epoch for each in (whole, first, second)] == [1, 1, 1]
     leases.give_back(first)
     leases.renew(whole)
     assert leases.renew(second)
     assert not leases.is_held(job_id, block="0")
+    assert leases.blocks(job_id) == {1: None}
 
 
 def test_of_many_takers_at_once_one_has_it(leases: Leases, job_id: str) -> None:

@@ -105,6 +105,7 @@ def test_a_block_is_one_engine_s_whether_the_folder_is_held_or_not(folder: JobFo
     with folder.lock.joined(1) as first, other.lock.joined(1) as second, other.lock.joined(2) as third:
         assert (first, second, third) == (True, False, True)
         assert [folder.lock.is_joined(block) for block in (None, 0, 1, 2)] == [True, False, True, True]
+        assert folder.lock.blocks() == {1, 2}
         assert (folder.lock.is_held(), folder.lock.is_occupied()) == (False, True)
     assert not folder.lock.is_occupied()
     folder.remove()
