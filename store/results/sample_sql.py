@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, assert_never
 
 from core.errors import InvalidInput
 from core.queries.samples import OF_OUTPUTS, OF_SCORES, AnyOf, Compared, Comparison, Condition, Holds, Selection, Value
+from core.result import Summary
 
 ScoreName = tuple[str, str]
 """A metric and a name of its scores."""
@@ -87,6 +88,23 @@ def positions(
         SELECT {value} AS value, {", ".join(f"o.{name}" for name in KEY)} FROM {source}
         WHERE {" AND ".join(f"({each})" for each in conditions) or "true"}
         ORDER BY {_order(selection, names, bindings, value)} LIMIT {bindings.bind(limit)}"""
+
+
+def before_best(selection: Selection, names: Names, summaries: Sequence[Summary]) -> Position | None:
+    """Return where a list by a score begins whose first rows have the best value there is; None if that is not known.
+
+    The summaries, which a job has once it is complete, tell of all its values. As those of a check or of grades are
+    few, many rows may have the best, and those are in the order of their places.
+    """
+    if selection.backwards:
+        return None
+    score = find_score(selection.sort[1], names.scores)
+    own = [each for each in summaries if (each.metric, each.name) == score and each.count]
+    ends = [each.max if selection.descending else each.min for each in own]
+    known = [end for end in ends if end is not None]
+    if not known or len(known) < len(ends):  # as where all weigh nothing
+        return None
+    return Position(max(known) if selection.descending else min(known), names.tasks[0], -1, names.targets[0], 0)
 
 
 def check_names(asked: Condition, names: Names) -> None:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,14 +17,23 @@ from typing import Any, Final, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from core.errors import InvalidInput, ResultsMissing
+from core.errors import InvalidInput, ResultsMissing, SchemaMismatch
 from core.job import Stage
 from core.plan import Shard
 from core.queries.samples import Compared, Selection
 from store.results.columns import Schema
 from store.results.folder import JobFolder
 from store.results.parquet import missing, place, version_of
-from store.results.sample_sql import KEY, Bindings, Names, Position, ScoreName, check_names, positions
+from store.results.sample_sql import (
+    KEY,
+    Bindings,
+    Names,
+    Position,
+    ScoreName,
+    before_best,
+    check_names,
+    positions,
+)
 from store.results.schemas import SCHEMAS, Kind
 
 OF_OUTPUT: Final = ("reasoning", "tool_calls", "finish_reason", "truncated", "empty", "outcome", "error")
@@ -33,6 +43,9 @@ MOST_ROWS: Final = 1_000
 
 MOST_BLOCKS: Final = 16
 """So many blocks of a file's rows are looked for at a time."""
+
+QUICK_TURNS: Final = 2
+"""So many times some shards are looked through for rows of the best value, before all are."""
 
 PARTS_HELD: Final = 1.5
 """So many parts of shards, of which each is small enough to be held, may rows that are loaded together make up."""
@@ -112,14 +125,30 @@ class Samples:
         """
         if after is None:
             self._check(selection)
+            if selection.sort != ("sample",) and (best := self._before_best(selection)):
+                found = self._look(selection, limit, best, turns=QUICK_TURNS)
+                if len(found) >= limit:
+                    return found
+        return self._look(selection, limit, after)
+
+    def _look(
+        self, selection: Selection, limit: int, after: Position | None, *, turns: int | None = None
+    ) -> list[Position]:
+        """Look through the shards that a page may come from, in all turns or in the first."""
         found: list[Position] = []
-        for shards, is_beyond in self._in_turn(selection, after, found, limit):
+        for shards, is_beyond in islice(self._in_turn(selection, after, found, limit), turns):
             bindings, rest = Bindings(), limit - len(found)
             statement = positions(selection, self.names, bindings, limit=rest, after=after, is_beyond=is_beyond)
             found += [Position(*row.values()) for row in self._answer(shards, statement, bindings.values).to_pylist()]
             if len(found) >= limit:
                 break
         return found
+
+    def _before_best(self, selection: Selection) -> Position | None:
+        try:
+            return before_best(selection, self.names, self.folder.read_summaries() or [])
+        except (ResultsMissing, SchemaMismatch):
+            return None
 
     def place(self, selection: Selection, task: str, sample: int) -> Position | None:
         """Return where the last row of a sample is in an order, whatever else is asked; None before it is generated."""

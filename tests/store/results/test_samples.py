@@ -12,6 +12,7 @@ from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from store.results.sample_sql import Position
 from store.results.samples import ROWS, Samples
+from tasks.slices import summaries_so_far
 
 TARGETS = ("zed", "abe")
 SIZES = {"qa": 7, "again": 3}
@@ -177,6 +178,33 @@ def test_a_list_sorted_by_a_score_has_what_was_not_scored_last(samples: Samples)
     ascending = samples.find(Selection((), ("score", "grade")), limit=100)
     assert [position.value for position in ascending] == [0.0] * 6 + [1.0] * 6 + [2.0] * 6 + [None] * 2
     assert [position.sample for position in ascending[:4]] == [0, 0, 6, 6]
+
+
+@pytest.mark.parametrize("asked", [(), (condition("sample", "gte", ["1"]),)])
+def test_the_list_of_a_complete_job_is_the_same_whatever_is_known_of_its_best_values(
+    tmp_path: Path, asked: tuple[Condition, ...]
+) -> None:
+    folder = write(JobFolder(tmp_path, "job-1"))
+    selections = [Selection(asked, *order(sort)) for sort in ("score.grade", "-score.grade", "score.same")]
+
+    def lists() -> list[list[Position]]:
+        with Samples.open(folder) as samples:
+            return [samples.find(each, limit=limit) for each in selections for limit in range(1, 22)]
+
+    before = lists()
+    folder.write_summaries(summaries_so_far(folder))
+    assert lists() == before
+
+
+def test_for_a_page_of_the_best_value_no_shards_are_read_beyond_it(tmp_path: Path) -> None:
+    folder = write(JobFolder(tmp_path, "job-1"))
+    folder.write_summaries(summaries_so_far(folder))
+    with Samples.open(folder) as samples:
+        folder.file("scores", 3).unlink()
+        best = samples.find(Selection((), ("score", "grade")), limit=2)
+        assert [(position.value, position.sample) for position in best] == [(0.0, 0), (0.0, 0)]
+        with pytest.raises(ResultsMissing):
+            samples.find(Selection((), ("score", "grade")), limit=20)
 
 
 def test_a_running_job_shows_what_its_shards_have_finished(tmp_path: Path) -> None:
