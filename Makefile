@@ -16,8 +16,9 @@ FAULTS ?= 1000
 SEQUENCES ?= 170
 SEED ?= 1
 WORKERS ?= 1
+STORE ?=
 
-.PHONY: install demo serve deploy docs test test-thorough test-slow test-clients test-postgres test-wheel prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test fault-test life-test http-test secrets-test isolation-test bounds-test create-test many-test race-test storage-test stats-test scale-test attack-test
+.PHONY: install demo serve deploy docs test test-thorough test-slow test-clients test-postgres test-wheel prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test stall-test fault-test life-test http-test secrets-test isolation-test bounds-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
 install: .venv/installed
 
@@ -140,9 +141,16 @@ bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-compariso
 bench-memory: install
 	$(BIN)/python -m bench.memory --write BENCHMARKS.md
 
-# Kill -9 of any process of the service at any moment; writes its section of RELIABILITY.md, as the next one does.
-crash-test: install
-	$(BIN)/python -m bench.crash --kills $(KILLS) --seed $(SEED) --workers $(WORKERS) --write RELIABILITY.md
+# Kill -9 of any process of the service at any moment; writes its section of RELIABILITY.md, as the next ones do. WORKERS=2 has
+# two of them; STORE=1 has the results in an object store of its own.
+crash-test: install $(if $(STORE),.venv/objects/installed)
+	$(if $(STORE),$(BIN)/python -m tests.objects) $(BIN)/python -m bench.crash --kills $(KILLS) --seed $(SEED) \
+		--workers $(WORKERS) $(if $(STORE),--store) --write RELIABILITY.md
+
+# Workers that stand still for a while and go on, on one home and on two with only a database and an object store in common.
+stall-test: install .venv/objects/installed
+	-ls /usr/lib/postgresql/*/bin/pg_ctl || apt-get install -y -qq postgresql
+	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.objects $(BIN)/python -m bench.stalls --write RELIABILITY.md
 
 # A model endpoint that fails in every way.
 fault-test: install
@@ -188,6 +196,9 @@ scale-test: install .venv/objects/installed
 	-ls /usr/lib/postgresql/*/bin/pg_ctl || apt-get install -y -qq postgresql
 	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.objects \
 		$(BIN)/python -m bench.apart --seed $(SEED) --write RELIABILITY.md
+	$(MAKE) stall-test
+	$(MAKE) crash-test KILLS=8 WORKERS=2
+	$(MAKE) crash-test KILLS=8 STORE=1
 	$(MAKE) bounds-test
 
 .venv/objects/installed: tests/object_server.txt .venv/installed

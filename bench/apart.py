@@ -7,13 +7,10 @@ missing or there twice, if a call was paid again after it was recorded, or if a 
 import argparse
 import os
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -21,71 +18,17 @@ from urllib.parse import quote
 
 import httpx
 
+from bench.distant import SecondApi, working_apart
 from bench.reliability import table, verdict, write_section
 from bench.report import machine
 from bench.trial import Findings, Trial
-from bench.victims import Service, Victim, endpoint_process, free_port, kill_child
-from store.objects.place import place_of
-from tests import objects, postgres
+from bench.victims import Victim, endpoint_process, kill_child
+from tests import postgres
 
 HEADING: Final = "Workers with nothing in common: `make scale-test`"
 LATENCY_S: Final = 0.1
 SAMPLES: Final = 400
 LONGEST_WAIT_S: Final = 4.0
-SECRET_KEY: Final = "the same for all"
-AT_MOST: Final = {"ASSAY_MAX_JOBS": "2"}
-"""So that one worker does not take all jobs."""
-
-
-class Distant:
-    """A worker on a home of its own, which is empty whenever it starts."""
-
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self._folder = folder
-        self._settings = settings
-        self._starts = 0
-        self.start()
-
-    def start(self) -> None:
-        """Start it on an empty disk."""
-        self._starts += 1
-        self._home = self._folder / f"distant-{self._starts}"
-        self._home.mkdir()
-        environment = os.environ | self._settings | {"ASSAY_HOME": str(self._home)}
-        with (self._folder / "distant.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "flows"], env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def kill(self) -> None:
-        """Kill it, and take its disk away."""
-        self._process.kill()
-        self._process.wait()
-        shutil.rmtree(self._home, ignore_errors=True)
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(20)
-        self._process.kill()
-
-
-class SecondApi:
-    """Another API process on the same database, on a home of its own."""
-
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        environment = os.environ | settings | {"ASSAY_HOME": str(folder / "second"), "ASSAY_PORT": str(port)}
-        with (folder / "second.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "api"], env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.kill()
 
 
 def answers(url: str, job_id: str) -> list[bytes]:
@@ -127,39 +70,29 @@ def main() -> None:
 def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -> Findings:
     """Kill the two workers in turn while both are at work, then let the jobs come to their end."""
     chance = random.Random(seed)
-    store = f"{os.environ[objects.VARIABLE]}/{folder.name}"
-    shared = {"ASSAY_DATABASE_URL": database, "ASSAY_STORE": store, "ASSAY_SECRET_KEY": SECRET_KEY, **AT_MOST}
-    home = folder / "service"
-    home.mkdir()
-    service = Service(home, free_port(), shared)
-    sign_in = (home / "prefect" / "sign-in").read_text().strip()
-    prefect = {"PREFECT_API_URL": f"{service.said('Prefect')}/api", "PREFECT_API_AUTH_STRING": sign_in}
-    distant, second = Distant(folder, shared | prefect), SecondApi(folder, shared | prefect)
 
     def kill(_victim: Victim) -> None:
         if len(trial.found.kills) % 2:
-            kill_child(service.pid, "worker")
+            kill_child(apart.service.pid, "worker")
         else:
-            distant.kill()
-            distant.start()
+            apart.distant.kill()
+            apart.distant.start()
 
-    # Read from a third disk, on which there is nothing at first.
-    reader = folder / "reader"
-    trial = Trial(service.url, reader / "results", endpoint, kill, samples=SAMPLES, objects=place_of(store, reader))
-    try:
+    with (
+        working_apart(folder, database) as apart,
+        closing(SecondApi(folder, apart.settings)) as second,
+    ):
+        url = apart.service.url
+        trial = Trial(url, apart.results, endpoint, kill, samples=SAMPLES, objects=apart.objects)
         while len(trial.found.kills) < kills:
             trial.top_up()
             trial.strike("worker", "any", chance.uniform(1.0, LONGEST_WAIT_S))
             print(f"{len(trial.found.kills)}: {trial.found.kills[-1].resumed_s}", file=sys.stderr, flush=True)
         found = trial.finish()
         for report in found.reports:
-            if answers(service.url, report.job_id) != answers(second.url, report.job_id):
+            if answers(url, report.job_id) != answers(second.url, report.job_id):
                 found.failures.append(f"two API processes say otherwise of {report.job_id}")
         return found
-    finally:
-        second.stop()
-        distant.stop()
-        service.stop()
 
 
 def report(found: Findings, seed: int) -> str:

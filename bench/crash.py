@@ -1,4 +1,4 @@
-"""`make crash-test KILLS=20 SEED=1 WORKERS=1`: kill -9 of any process of the service at any moment, amid its jobs.
+"""`make crash-test KILLS=20 SEED=1 WORKERS=1 STORE=`: kill -9 of any process of a service at any moment, amid its jobs.
 
 The scripted endpoint, in a process of its own, notes every call. Exits with 1 if a sample is missing or there twice, if
 a call was paid again after it was recorded, or if a figure does not add up. Writes its section of RELIABILITY.md.
@@ -16,15 +16,16 @@ from pathlib import Path
 from statistics import median
 from typing import Final, TypeVar
 
+from bench.distant import in_store
 from bench.reliability import table, verdict, write_section
 from bench.report import machine
 from bench.trial import JOBS_AT_A_TIME, PARALLELISM, TOKENS_A_CALL, Findings, Kill, Moment, Trial
 from bench.victims import Service, Victim, endpoint_process, free_port
 from cli.children import LONGEST_BACKOFF_S, STEADY_S
+from store.objects.place import place_of
 
 T = TypeVar("T")
 
-HEADING: Final = "Sudden death: `make crash-test`"
 LATENCY_S: Final = 0.1
 SAMPLES: Final = 1_000
 LONGEST_WAIT_S: Final = 4.0
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--store", action="store_true", help="results lie in the object store of `tests.objects`")
     parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service is stopped
@@ -53,30 +55,44 @@ def main() -> None:
         endpoint_process(LATENCY_S) as endpoint,
     ):
         began = time.monotonic()
-        found = torment(Path(home), endpoint, options.kills, options.seed, options.workers)
-        text = report(found, options.seed, time.monotonic() - began, options.workers)
+        settings = {"ASSAY_WORKERS": str(options.workers), **(in_store(Path(home)) if options.store else {})}
+        found = torment(Path(home), endpoint, options.kills, options.seed, settings)
+        text = report(found, options.seed, time.monotonic() - began, settings)
     print(text)
     if options.write:
-        write_section(options.write, heading(options.workers), text)
+        write_section(options.write, heading(settings), text)
     sys.exit(bool(found.failures))
 
 
-def heading(workers: int) -> str:
-    """Return the heading of the section about so many workers."""
-    return HEADING if workers == 1 else f"Sudden death of {workers} workers: `make crash-test WORKERS={workers}`"
+def heading(settings: Mapping[str, str]) -> str:
+    """Return the heading of the section about a service with such settings."""
+    workers = settings["ASSAY_WORKERS"]
+    several = "" if workers == "1" else f" of {workers} workers"
+    store, variables = (" over an object store", " STORE=1") if "ASSAY_STORE" in settings else ("", "")
+    return f"Sudden death{several}{store}: `make crash-test{f' WORKERS={workers}' if several else ''}{variables}`"
 
 
-def torment(home: Path, endpoint: str, kills: int, seed: int, workers: int) -> Findings:
+def torment(home: Path, endpoint: str, kills: int, seed: int, settings: Mapping[str, str]) -> Findings:
     """Kill so many processes of a service on `home`, then let its jobs come to their end."""
     chance = random.Random(seed)
+    workers, store = int(settings["ASSAY_WORKERS"]), settings.get("ASSAY_STORE")
     deadline = time.monotonic() + kills * SECONDS_A_KILL
-    service = Service(home, free_port(), {"ASSAY_WORKERS": str(workers)})
+    reader = home / "reader" if store else home
+    service = Service(home, free_port(), settings)
 
     def kill(victim: Victim) -> None:
         service.kill(victim, chance.randrange(workers) if victim == "worker" else 0)
 
     try:
-        trial = Trial(service.url, home / "results", endpoint, kill, samples=SAMPLES, jobs=JOBS_AT_A_TIME * workers)
+        trial = Trial(
+            service.url,
+            reader / "results",
+            endpoint,
+            kill,
+            samples=SAMPLES,
+            jobs=JOBS_AT_A_TIME * workers,
+            objects=place_of(store, reader),
+        )
         followed = False
         while len(trial.found.kills) < kills and time.monotonic() < deadline:
             if not followed:
@@ -105,16 +121,17 @@ def _allowed_s(before: Sequence[Kill], kill: Kill) -> float:
     return WORKER_BACK_WITHIN_S + (LONGEST_BACKOFF_S if recent else 0.0)
 
 
-def report(found: Findings, seed: int, seconds: float, workers: int) -> str:
+def report(found: Findings, seed: int, seconds: float, settings: Mapping[str, str]) -> str:
     """Return what came of the deaths as Markdown."""
     calls, tokens = (sum(getattr(each, name) for each in found.reports) for name in ("calls", "total_tokens"))
     back = [kill.resumed_s for kill in found.kills if kill.victim == "worker" and kill.resumed_s is not None]
     again = sum(each.calls for each in found.repaid)
+    unrecorded = "in flight or less than a second old" if "ASSAY_STORE" in settings else "in flight"
     claims = [
         ("samples without both of their scores, or with a score twice", found.missing + found.duplicated, "0"),
         ("calls paid again after they were recorded", sum(len(each.wrong) for each in found.repaid), "0"),
         ("calls that the endpoint was asked", f"{found.asked:,}", ""),
-        ("of these paid again, having been in flight at a death", again, ""),
+        (f"of these paid again, having been {unrecorded} at a death", again, ""),
         ("calls in the results", f"{calls:,}", f"{found.asked - again:,}"),
         ("tokens in the results", f"{tokens:,}", f"{TOKENS_A_CALL * (found.asked - again):,}"),
         ("jobs in which `assay fsck` finds a difference", sum(bool(each.difference) for each in found.reports), "0"),
@@ -126,7 +143,7 @@ def report(found: Findings, seed: int, seconds: float, workers: int) -> str:
     ]
     return f"""
 {len(found.kills)} deaths by kill -9 (seed {seed}) in {len(found.reports)} jobs of {found.samples:,} samples,
-each generated and judged, with {PARALLELISM} calls at a time; workers: {workers}; {seconds:.0f} s.
+each generated and judged, with {PARALLELISM} calls at a time; workers: {settings["ASSAY_WORKERS"]}; {seconds:.0f} s.
 
 {table(("", "found", "should be"), claims)}
 

@@ -95,22 +95,34 @@ FINAL: Final[Mapping[str, tuple[CallOutcome, Callable[[], Answer]]]] = {
 }
 """What no later attempt would mend, and how a call that meets it ends."""
 
+UNREADABLE: Final = frozenset({"200 with an error", "no choices", "broken JSON", "an HTML page"})
+"""A 200 that is no answer, and no error of a known kind: one more attempt is made after the first, and no third."""
+
 SLOW: Final = frozenset({"silence", "a byte a second"})
 
 
 def plan(chance: random.Random, most: int) -> list[str]:
     """Return the faults of a call, up to so many; the last of them may end it."""
     passing = [name for name in (*PASSING, *PAUSING, "retry-after-ms") for _ in range(1 if name in SLOW else 2)]
-    faults = chance.choices(passing, k=min(most, chance.choice(FAULTS_BEFORE_THE_END)))
-    if len(faults) < min(most, MAX_RETRIES + 1) and chance.random() < FINAL_SHARE:
+    faults: list[str] = []
+    for fault in chance.choices(passing, k=min(most, chance.choice(FAULTS_BEFORE_THE_END))):
+        if not _is_given_up(faults):
+            faults.append(fault)
+    if not _is_given_up(faults) and len(faults) < min(most, MAX_RETRIES + 1) and chance.random() < FINAL_SHARE:
         faults.append(chance.choice(list(FINAL)))
     return faults
+
+
+def _is_given_up(faults: Sequence[str]) -> bool:
+    return sum(fault in UNREADABLE for fault in faults) > 1
 
 
 def expected(faults: Sequence[str]) -> Expected:
     """Return what is to come of a call with these faults."""
     if faults and faults[-1] in FINAL:
         return Expected(FINAL[faults[-1]][0], len(faults))
+    if _is_given_up(faults):
+        return Expected("error", len(faults))
     if len(faults) > MAX_RETRIES:
         return Expected("transient", len(faults))
     return Expected("answered", len(faults) + 1)

@@ -33,6 +33,10 @@ ENDED_WITHIN_S: Final = 180.0
 ON_ITS_WAY_S: Final = 0.1
 """So long after a death the requests of the dead may still arrive; only then it is seen what was asked."""
 
+LOOK_S: Final = 0.0005
+STORE_LOOK_S: Final = 0.05
+"""Between two looks whether a moment has come, on a disk and in a store that has each look to answer."""
+
 Moment = Literal["any", "promotion", "aggregation", "recovery"]
 """Any time; a journal becoming Parquet; all scores there and the job not ended; soon after another death."""
 
@@ -133,6 +137,15 @@ class Trial:
         """The jobs, the first first."""
         return [folder.job_id for folder in self._folders]
 
+    def drain(self) -> None:
+        """Wait until all jobs have ended that were begun."""
+        wait_for(self._nothing_left, ENDED_WITHIN_S)
+
+    def said(self, job_id: str) -> list[str]:
+        """Return the messages in the log of one of the jobs."""
+        (folder,) = (folder for folder in self._folders if folder.job_id == job_id)
+        return [line.message for line in folder.read_log().lines]
+
     def finish(self) -> Findings:
         """Wait for the end of all jobs, and hold what is there against what was asked."""
         found, deadline = self.found, time.monotonic() + ENDED_WITHIN_S
@@ -203,7 +216,7 @@ class Trial:
         while time.monotonic() < deadline:
             if any(map(is_there, self._open())):
                 return
-            time.sleep(0.0005)
+            time.sleep(LOOK_S if self._objects is DISK else STORE_LOOK_S)
 
     def _open(self) -> list[JobFolder]:
         return [folder for folder in self._folders if folder.read_status() is None]
