@@ -51,7 +51,7 @@ test: install .clients/together-3/installed
 test-thorough: .venv/attack .clients/together-3/installed
 	$(BIN)/pytest -m thorough $(IN_TWO) $(if $(COVER),--cov --cov-append --cov-report=)
 
-test-slow: .venv/dask .venv/objects/installed
+test-slow: .venv/dask .venv/ray .venv/objects/installed
 	$(BIN)/pytest -m slow
 
 # With the clients of the vendors, each in an environment of its own: they do not go together with each other, or us.
@@ -116,7 +116,7 @@ audit: .venv/audit/bin/pip-audit
 	.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 
 # What is installed besides, by the name of its extra.
-.venv/attack .venv/bench .venv/dask: .venv/%: .venv/installed
+.venv/attack .venv/bench .venv/dask .venv/ray: .venv/%: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,$*]'
 	touch $@
 

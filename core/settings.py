@@ -155,8 +155,9 @@ class Settings(BaseSettings):
     strict_columns: bool = False
     blocks: Annotated[int, Field(ge=1, le=256)] = 1
     block_samples: Annotated[int, Field(ge=1)] = 1000
-    task_runner: Literal["threads", "dask"] = "threads"
+    task_runner: Literal["threads", "dask", "ray"] = "threads"
     dask_address: str | None = None
+    ray_address: str | None = None
     prune_older_than: Annotated[timedelta | None, BeforeValidator(_age)] = None
     prune_keep: Annotated[int | None, Field(ge=1)] = None
     models: dict[str, ModelSettings] = {}
@@ -200,8 +201,9 @@ class Settings(BaseSettings):
     def _is_safe(self) -> Self:
         if not (self.on_loopback or self.api_keys):
             raise ValueError(f"ASSAY_HOST is {self.host}: set ASSAY_API_KEYS to listen beyond this machine")
-        if self.task_runner == "dask" and not find_spec("prefect_dask"):
-            raise ValueError("ASSAY_TASK_RUNNER=dask needs the extra: pip install 'assay-evals[dask]'")
+        runner = self.task_runner
+        if runner != "threads" and not find_spec(f"prefect_{runner}"):
+            raise ValueError(f"ASSAY_TASK_RUNNER={runner} needs the extra: pip install 'assay-evals[{runner}]'")
         return self
 
     @property

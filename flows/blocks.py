@@ -55,6 +55,8 @@ FREE: Final[frozenset[RunState]] = WAITING | {"cancelled", "completed"}
 def blocks_of(engine: Engine) -> int:
     """Return in how many blocks a job is carried out: of each bound on it every block has a share."""
     settings, samples = engine.workspace.settings, sum(map(len, engine.manifest.shards))
+    if settings.task_runner != "threads":  # the processes of a cluster divide the job already
+        return 1
     bounds = (engine.calls.parallelism, *own_bounds(engine.spec).values())
     return max(1, min(settings.blocks, samples // settings.block_samples, *bounds))
 

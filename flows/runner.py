@@ -1,10 +1,18 @@
-"""What runs the shards of a job: threads of its process, or the processes of a Dask cluster."""
+"""What runs the shards of a job: threads of its process, or the processes of a Dask or Ray cluster."""
 
-from typing import Any
+import os
+import threading
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from core.settings import Settings, read_settings
+
+OWN_DASK: Final[dict[str, Any]] = {"n_workers": 2, "threads_per_worker": 8, "dashboard_address": None}
+OWN_RAY: Final[dict[str, Any]] = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+
+_connecting = threading.Lock()
 
 
 class _RunnerOfSettings(ThreadPoolTaskRunner[Any]):
@@ -20,14 +28,36 @@ RUNNER_OF_SETTINGS: TaskRunner[Any] = _RunnerOfSettings()
 def task_runner(settings: Settings) -> TaskRunner[Any]:
     """Return the task runner that the settings name.
 
-    A Dask cluster is that of `dask_address`, or one on this machine for each job. Its processes work in the same
-    ASSAY_HOME; the bounds on requests hold in each of them.
+    A cluster is that of an address, or one on this machine: of Dask for each job, of Ray for all jobs of this process.
+    Its processes work in the same ASSAY_HOME.
     """
-    if settings.task_runner == "threads":
-        return ThreadPoolTaskRunner()
+    match settings.task_runner:
+        case "threads":
+            return ThreadPoolTaskRunner()
+        case "dask":
+            return _dask(settings.dask_address)
+        case "ray":
+            return _ray(settings)
+
+
+def _dask(address: str | None) -> TaskRunner[Any]:
     from prefect_dask.task_runners import DaskTaskRunner  # an extra
 
-    own = {"n_workers": 2, "threads_per_worker": 8, "dashboard_address": None}
-    cluster = {"address": settings.dask_address} if settings.dask_address else {"cluster_kwargs": own}
-    runner: TaskRunner[Any] = DaskTaskRunner(**cluster)
+    runner: TaskRunner[Any] = DaskTaskRunner(**({"address": address} if address else {"cluster_kwargs": OWN_DASK}))
+    return runner
+
+
+def _ray(settings: Settings) -> TaskRunner[Any]:
+    import ray  # an extra
+    from prefect_ray.task_runners import RayTaskRunner
+
+    address = settings.ray_address
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
+    with _connecting, TemporaryDirectory() as nothing:
+        # A process has one connection: what Prefect's runner opens it closes at the end of its job, under all others.
+        if not ray.is_initialized():
+            # Without a folder of its own Ray has packages looked for in that of this process first.
+            environment = {"working_dir": nothing, "env_vars": {} if address else {"ASSAY_HOME": str(settings.home)}}
+            ray.init(address, namespace="assay", runtime_env=environment, **({} if address else OWN_RAY))
+    runner: TaskRunner[Any] = RayTaskRunner()
     return runner

@@ -29,8 +29,7 @@ class DatabaseLedger:
             with writing(self.engine) as connection:
                 text, now = self._read(connection, key)
                 text, said = step(text, now)
-                put = insert_into(connection, model_bounds).values(key=key, state=text)
-                connection.execute(put.on_conflict_do_update(index_elements=["key"], set_={"state": text}))
+                connection.execute(_putting(connection, key, text))
         except sa.exc.SQLAlchemyError as error:
             raise StorageFailed(f"The job tables cannot be written now: {error}") from error
         return said
@@ -43,6 +42,15 @@ class DatabaseLedger:
         # A death of the server may undo what a lease says: then its processes have lost their connections too.
         connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
         first = insert_into(connection, model_bounds).values(key=key, state="")
-        connection.execute(first.on_conflict_do_nothing())
-        state, now = connection.execute(_ROW.where(model_bounds.c.key == key).with_for_update()).one()
-        return state or None, float(now)
+        row = None
+        while row is None:  # it may be deleted between the two
+            connection.execute(first.on_conflict_do_nothing())
+            row = connection.execute(_ROW.where(model_bounds.c.key == key).with_for_update()).one_or_none()
+        return row[0] or None, float(row[1])
+
+
+def _putting(connection: sa.Connection, key: str, text: str) -> sa.Executable:
+    if not text:
+        return sa.delete(model_bounds).where(model_bounds.c.key == key)
+    put = insert_into(connection, model_bounds).values(key=key, state=text)
+    return put.on_conflict_do_update(index_elements=["key"], set_={"state": text})

@@ -15,6 +15,7 @@ from core.result import CallKey
 from core.settings import Settings
 from core.spec import EvaluationSpec, ModelTarget
 from tasks.endpoint.breaker import Breaker, Fuse
+from tasks.endpoint.limits.ledger import Ledger
 from tasks.endpoint.loop import JobLimit, Policy, io_loop
 
 T = TypeVar("T")
@@ -32,12 +33,20 @@ class Stopped(Exception):
 class Calls:
     """What a job may ask of its models, and whether it is to go on."""
 
-    def __init__(self, spec: EvaluationSpec, settings: Settings, share: Share) -> None:
-        """Begin with none, on the loop of the process; of each bound there is a `share`."""
+    def __init__(
+        self, spec: EvaluationSpec, settings: Settings, share: Share, ledger: Ledger | None = None, name: str = ""
+    ) -> None:
+        """Begin with none, on the loop of the process; of each bound there is a `share`.
+
+        With a `ledger` the bounds hold over all processes that are at the job `name`.
+        """
         self.loop = io_loop(Policy(allow=settings.allow_endpoints, private=settings.on_loopback))
         self.parallelism = share.of(spec.params.parallelism or settings.parallelism)
-        self._limit = JobLimit(self.parallelism)
-        self._limits = {model: JobLimit(share.of(bound)) for model, bound in own_bounds(spec).items()}
+        self._limit = JobLimit(self.parallelism, ledger, name)
+        self._limits = {
+            model: JobLimit(share.of(bound), ledger, f"{name} {'/'.join(model)}")
+            for model, bound in own_bounds(spec).items()
+        }
         self.at_once = max(self.parallelism, *(limit.free for limit in self._limits.values()), 1)
         """Calls that may be made at once to a model."""
         self.tried = Counter[CallKey]()

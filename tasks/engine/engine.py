@@ -55,7 +55,8 @@ class Engine:
         self.folder: JobFolder = workspace.folder(job.id)
         self.keys = Keys(workspace.vault)
         self.log = MaskedLog(self.keys, tell)
-        self.calls = Calls(self.spec, workspace.settings, share)
+        ledger = workspace.ledger if hold else None  # what visits in another process is one of several
+        self.calls = Calls(self.spec, workspace.settings, share, ledger, f"job {job.id}")
         self.routes = Routes(workspace, self.spec.params, self.keys, self.calls.loop)
         self.counts = Counts(self.folder)
         self.journals = OpenJournals(self.folder.journals)

@@ -23,7 +23,7 @@ class Ledger(Protocol):
     def change(self, key: str, step: Callable[[str | None, float], tuple[str, T]]) -> T:
         """Put what `step` makes of the text and of the ledger's time in its place, and return what it says besides.
 
-        Nobody changes the text in between; a step may be taken several times for that.
+        An empty text is none. Nobody changes the text in between; a step may be taken several times for that.
         """
 
 
@@ -73,7 +73,7 @@ class Grant(NamedTuple):
 
 
 def step(text: str | None, now: float, *, bounds: Bounds, ask: Ask) -> tuple[str, Grant]:
-    """Return the ledger's text after a process has asked, and what it is granted."""
+    """Return the ledger's text after a process has asked, and what it is granted; none if there is nothing to keep."""
     state: dict[str, Any] = json.loads(text) if text else {}
     holders = {name: Holder(**each) for name, each in state.get("holders", {}).items()}
     meters = Meters(
@@ -90,13 +90,16 @@ def step(text: str | None, now: float, *, bounds: Bounds, ask: Ask) -> tuple[str
     begin, start, grain = NOTHING, now, 0
     if bounds.paces and ask.begin != NOTHING:
         start, begin, grain = share_of(meters, now, ask.begin, ask.least)
+    grant = Grant(calls, begin, start - now, grain)
+    if not (holders or bounds.paces):
+        return "", grant
     state = {
         "holders": {name: asdict(each) for name, each in holders.items()},
         "last": meters.last,
         "requests": _kept(meters.requests),
         "tokens": _kept(meters.tokens),
     }
-    return json.dumps(state, separators=(",", ":")), Grant(calls, begin, start - now, grain)
+    return json.dumps(state, separators=(",", ":")), grant
 
 
 def _meter(kept: dict[str, Any] | None, bound: float | None, minute_s: float) -> Meter:

@@ -64,10 +64,15 @@ _Queue = list[tuple[bool, int, "asyncio.Future[bool]", Waiting]]
 
 
 class JobLimit:
-    """What a job may do: `parallelism` calls at a time, the judge's before the target's."""
+    """What a job may do: `parallelism` calls at a time, the judge's before the target's.
 
-    def __init__(self, parallelism: int) -> None:
-        self.free = parallelism
+    With a `ledger` that is so over all processes which are at the job `name`; without one, in this process.
+    """
+
+    def __init__(self, parallelism: int, ledger: Ledger | None = None, name: str = "") -> None:
+        self.free = self._parallelism = parallelism
+        bounds = Bounds(parallelism)
+        self.account = None if ledger is None else Account(name, bounds, ledger, self._demand, self._granted)
         self.queues: dict[ModelLimit, _Queue] = {}
         self.closed = False
 
@@ -79,9 +84,23 @@ class JobLimit:
                 if not future.done():
                     future.set_result(False)
 
+    @property
+    def in_flight(self) -> int:
+        """Calls that have begun here and not ended."""
+        return self._parallelism - self.free
+
+    @property
+    def allowed(self) -> int:
+        """Calls that may begin here, as far as the processes have agreed on that."""
+        return self.free if self.account is None else max(0, min(self.free, int(self.account.calls) - self.in_flight))
+
+    def has_room(self) -> bool:
+        """Tell whether a call may start now; if others have them all, see to it that one may later on."""
+        return self.free > 0 and (self.account is None or self.account.has_room(self.in_flight, 0))
+
     def grant(self) -> bool:
         """Start the call that is first among those whose model has room; False if there is none."""
-        if not self.free:
+        if not (self.queues and self.has_room()):  # before models are: they are asked for what may begin here
             return False
         for model, queue in list(self.queues.items()):
             while queue and queue[0][2].done():
@@ -97,6 +116,20 @@ class JobLimit:
         future.set_result(True)
         model.arrange(self, queue, served=True)
         return True
+
+    def begin(self) -> None:
+        """Count a call."""
+        self.free -= 1
+        if self.account:
+            self.account.spend(0)
+
+    def _demand(self) -> Demand:
+        waiting = 0 if self.closed else sum(not each[2].done() for queue in self.queues.values() for each in queue)
+        return Demand(self.in_flight, min(waiting, self.free), 0, 0, paused=False)
+
+    def _granted(self) -> None:
+        while self.grant():
+            pass
 
 
 class ModelLimit:
@@ -183,7 +216,7 @@ class ModelLimit:
 
     def start(self, job: JobLimit, waiting: Waiting) -> None:
         """Count a call of `job` and of this model, and count it against the rates."""
-        job.free -= 1
+        job.begin()
         self.in_flight += 1
         waiting.round = self.congestion.round
         if self.account:
@@ -199,7 +232,7 @@ class ModelLimit:
     async def _enter(self, job: JobLimit, waiting: Waiting) -> None:
         if job.closed:
             raise JobStopped
-        if job.free and self not in job.queues and self.has_room(waiting):
+        if job.has_room() and self not in job.queues and self.has_room(waiting):
             self.start(job, waiting)
             return
         loop = asyncio.get_running_loop()
@@ -256,8 +289,8 @@ class ModelLimit:
         for job, queue in self.queues.items():
             while queue and queue[0][2].done():
                 heappop(queue)
-            if queue and job.free and not job.closed:
-                waiting += min(job.free, len(queue))
+            if queue and job.allowed and not job.closed:
+                waiting += min(job.allowed, len(queue))
                 tokens = max(tokens, self._tokens(queue[0][3]))
         can_begin = max(0, min(waiting, self.congestion.limit - self.in_flight))
         paused = asyncio.get_running_loop().time() < self._paused_until

@@ -14,7 +14,8 @@ from core.settings import Settings
 from store.bounds.database import DatabaseLedger
 from store.bounds.opened import open_ledger
 from store.bounds.redis import RedisLedger
-from store.db.connect import connect
+from store.db.connect import connect, reading
+from store.db.tables import model_bounds
 
 VARIABLE = "ASSAY_TEST_REDIS"
 
@@ -54,6 +55,14 @@ def test_changes_of_a_text_in_the_database_are_made_one_after_the_other(of_datab
 
 def test_changes_of_a_text_in_redis_are_made_one_after_the_other(of_redis: RedisLedger) -> None:
     changed_at_once(of_redis)
+
+
+def test_nothing_is_left_of_a_text_that_has_become_empty(of_database: DatabaseLedger, engine: sa.Engine) -> None:
+    with ThreadPoolExecutor(4) as pool:  # some find it gone, and begin with none
+        list(pool.map(lambda n: of_database.change("job", lambda text, _: ("" if n % 2 else "full", text)), range(40)))
+    of_database.change("job", lambda text, _: ("", text))
+    with reading(engine) as connection:
+        assert connection.execute(sa.select(model_bounds)).all() == []
 
 
 def test_a_step_that_fails_changes_nothing(of_database: DatabaseLedger) -> None:

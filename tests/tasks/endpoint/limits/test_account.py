@@ -14,6 +14,7 @@ from store.db.connect import connect
 from store.db.migrations import migrate
 from tasks.endpoint.limits.ledger import Bounds, Ledger
 from tasks.endpoint.loop import IoLoop, JobLimit, Policy, Reply, Route, route_url
+from tests.conftest import until
 from tests.scripted import ScriptedEndpoint, failure, text
 
 T = TypeVar("T")
@@ -36,14 +37,14 @@ def ledger(tmp_path: Path) -> DatabaseLedger:
     return DatabaseLedger(url, engine)
 
 
-def ask_all(loops: list[IoLoop], route: Route, number: int, parallelism: int = 32) -> list[Reply]:
-    async def asked(loop: IoLoop) -> list[Reply]:
-        limit = JobLimit(parallelism)
+def ask_all(loops: list[IoLoop], route: Route, number: int, limits: list[JobLimit] | None = None) -> list[Reply]:
+    async def asked(loop: IoLoop, limit: JobLimit) -> list[Reply]:
         return await asyncio.gather(
             *(loop.ask(route, REQUEST, limit=limit, role="target", retries=0) for _ in range(number))
         )
 
-    futures = [loop.submit(asked(loop)) for loop in loops]
+    limits = limits or [JobLimit(32) for _ in loops]
+    futures = [loop.submit(asked(loop, limit)) for loop, limit in zip(loops, limits, strict=True)]
     return [reply for future in futures for reply in future.result(timeout=60)]
 
 
@@ -56,6 +57,25 @@ def test_two_processes_have_no_more_calls_at_a_time_than_one_may(loops, ledger) 
         replies = ask_all(loops, route_to(endpoint, Bounds(concurrency=4), ledger), 60)
         assert {reply.outcome for reply in replies} == {"answered"}
         assert 2 <= endpoint.peak <= 4
+
+
+def test_two_processes_at_one_job_have_no_more_calls_at_a_time_than_the_job_may(loops, ledger) -> None:
+    with ScriptedEndpoint(latency_s=0.005) as endpoint:
+        route = route_to(endpoint, Bounds(), None)
+        limits = [JobLimit(4, ledger, "job-1") for _ in loops]
+        replies = ask_all(loops, route, 60, limits)
+        assert {reply.outcome for reply in replies} == {"answered"}
+        assert 2 <= endpoint.peak <= 4
+        assert [limit.free for limit in limits] == [4, 4]
+        until("both to have given back", lambda: not ledger.change("job-1", lambda text, _: (text or "", text)))
+
+
+def test_a_model_and_a_job_of_one_call_at_a_time_are_no_dead_end_for_two_processes(loops, ledger) -> None:
+    with ScriptedEndpoint() as endpoint:
+        limits = [JobLimit(1, ledger, "job-1") for _ in loops]
+        replies = ask_all(loops, route_to(endpoint, Bounds(concurrency=1), ledger), 3, limits)
+        assert {reply.outcome for reply in replies} == {"answered"}
+        assert endpoint.peak == 1
 
 
 @pytest.mark.thorough
@@ -118,7 +138,7 @@ def test_what_an_endpoint_bears_shows_in_the_calls_that_it_gets(loops) -> None:
     with ScriptedEndpoint(latency_s=0.01) as endpoint:
         endpoint.script = lambda call: failure(429) if call["in_flight"] > 8 else text("ok")
         route = route_to(endpoint, Bounds(), None)
-        ask_all(loops[:1], route, 200, parallelism=64)
+        ask_all(loops[:1], route, 200, [JobLimit(64)])
         bears = loops[0].bearing(route)
         assert bears.bears < 16
         assert bears.now == f"{route.place}: {int(bears.bears)} at a time, since it bore no more"
