@@ -100,6 +100,7 @@ class Trial:
         self._jobs = jobs
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._folders: list[JobFolder] = []
+        self._ended: set[JobFolder] = set()
         self.found = Findings(samples, trials)
 
     def start_job(self) -> None:
@@ -112,8 +113,8 @@ class Trial:
         self._folders.append(JobFolder(self._results, job["id"], self._objects))
 
     def top_up(self) -> None:
-        """Have several jobs open, so that there is work beyond the next death."""
-        while len(self._open()) < self._jobs:
+        """Have several jobs open that have calls to make, so that there is work beyond the next death."""
+        while sum(not _is_aggregating(folder) for folder in self._open()) < self._jobs:
             self.start_job()
 
     def strike(self, victim: Victim, moment: Moment, after_s: float, *, awaited: bool = True) -> None:
@@ -219,7 +220,8 @@ class Trial:
             time.sleep(LOOK_S if self._objects is DISK else STORE_LOOK_S)
 
     def _open(self) -> list[JobFolder]:
-        return [folder for folder in self._folders if folder.read_status() is None]
+        self._ended |= {folder for folder in self._folders if folder not in self._ended and folder.read_status()}
+        return [folder for folder in self._folders if folder not in self._ended]
 
     def _asked(self) -> list[Asked]:
         lines = self._http.get(f"{self._endpoint.removesuffix('/v1')}/log").text.splitlines()
