@@ -65,6 +65,7 @@ class Stall:
 
 
 Came = tuple[Findings, list[Stall]]
+"""What was found of the jobs in a place in the end, and what came of each stall."""
 
 
 class Stalls:
@@ -75,6 +76,7 @@ class Stalls:
         url: str,
         results: Path,
         endpoint: str,
+        *,
         leases: Leases,
         workers: Callable[[], Sequence[int]],
         objects: Objects = DISK,
@@ -151,8 +153,8 @@ def on_one_home(folder: Path, endpoint: str) -> Iterator[Stalls]:
             service.url,
             folder / "results",
             endpoint,
-            Leases(engine),
-            lambda: [service.worker(number) for number in range(2)],
+            leases=Leases(engine),
+            workers=lambda: [service.worker(number) for number in range(2)],
         )
         engine.dispose()
     finally:
@@ -172,9 +174,9 @@ def on_two_homes(folder: Path, endpoint: str) -> Iterator[Stalls]:
             service.url,
             apart.results,
             endpoint,
-            Leases(engine),
-            lambda: [service.worker(0), distant.pid],
-            apart.objects,
+            leases=Leases(engine),
+            workers=lambda: [service.worker(0), distant.pid],
+            objects=apart.objects,
         )
         engine.dispose()
 
