@@ -15,6 +15,7 @@ from api.lists.grammar import read_query
 from api.lists.pages import PageQuery
 from api.native.lists import JOBS
 from api.native.routes.jobs import ITEM, JobId, find, rerun_job, retry_job, want
+from core.errors import InvalidInput
 from core.job import ListedJob
 from core.result import Summary
 from flows.links import flow_run_url
@@ -87,9 +88,11 @@ def show_job(
     folder = state.folder(job.id)
     counted, manifest = count_job(state, job), folder.read_manifest()
     log = folder.read_log(start=0, limit=LOG_LINES)
+    slices, problem = _slices(folder, by) if by else ([], None)
     return page(
         request,
         "jobs/job.html",
+        422 if problem else 200,
         **_live(state, job),
         prefect_url=flow_run_url(job.flow_run_id) if job.flow_run_id else None,
         counted=views.counted(counted.statistics),
@@ -98,7 +101,8 @@ def show_job(
         columns=counted.columns,
         pairs=views.own_pairs(job.id, manifest),
         by=by,
-        slices=views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))) if by else [],
+        slices=slices,
+        problem=problem,
         facts=views.facts(job, manifest),
         specification=views.specification(job),
         log=log,
@@ -144,6 +148,14 @@ def _live(state: State, job: ListedJob) -> dict[str, Any]:
         "actions": views.actions(job.status),
         "figures": read_figures(state.folder(job.id)),
     }
+
+
+def _slices(folder: JobFolder, by: str) -> tuple[list[views.ScoreSlices], str | None]:
+    """Return a job's scores by a column's values, or why they cannot be had."""
+    try:
+        return views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))), None
+    except InvalidInput as error:
+        return [], error.message
 
 
 def read_figures(folder: JobFolder) -> views.Figures:
