@@ -58,6 +58,6 @@ def _ray(settings: Settings) -> TaskRunner[Any]:
         if not ray.is_initialized():
             # Without a folder of its own Ray has packages looked for in that of this process first.
             environment = {"working_dir": nothing, "env_vars": {} if address else {"ASSAY_HOME": str(settings.home)}}
-            ray.init(address, namespace="assay", runtime_env=environment, **({} if address else OWN_RAY))
+            ray.init(address or "local", namespace="assay", runtime_env=environment, **({} if address else OWN_RAY))
     runner: TaskRunner[Any] = RayTaskRunner()
     return runner
