@@ -3,7 +3,8 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +31,14 @@ from tests.conftest import WAIT_S
 
 NOBODY = "http://127.0.0.1:1/api"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-LOOKS = 3_000
+
+
+async def seen(what: str, check: Callable[[], bool]) -> None:
+    """Wait until `check` says that `what` is there, letting the loop work meanwhile."""
+    deadline = time.monotonic() + WAIT_S
+    while not check():
+        assert time.monotonic() < deadline, f"waited {WAIT_S:.0f} s in vain for {what}"
+        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -169,10 +177,7 @@ def test_a_run_is_not_taken_up_again_before_its_thread_has_ended(home: Path, mon
         async with at_work(url) as worker:
             await worker._submit_scheduled_flow_runs(due(former))
             await worker._submit_scheduled_flow_runs(due(former, other))
-            for _ in range(LOOKS):
-                if worker._submitting_flow_run_ids == {former.id}:
-                    break
-                await asyncio.sleep(0.01)
+            await seen("the other run's end", lambda: worker._submitting_flow_run_ids == {former.id})
             may_end.set()
         return worker.limiter.statistics().borrowers, worker._submitting_flow_run_ids
 
@@ -247,14 +252,9 @@ def test_two_workers_of_a_home_are_woken_at_once_and_both_go_on(home: Path) -> N
         async with anyio.create_task_group() as group:
             for worker in workers:
                 group.start_soon(worker._heed_wakes)
-            await asyncio.sleep(0.01)  # both begin to listen
+            await seen("two that listen", lambda: listeners(home) == 2)
             wake(home)
-            for _ in range(LOOKS):
-                if all(worker._last_polled_time > LONG_AGO for worker in workers):
-                    break
-                await asyncio.sleep(0.01)
-            else:
-                pytest.fail("not both workers asked Prefect for work")
+            await seen("both asking for work", lambda: all(each._last_polled_time > LONG_AGO for each in workers))
             group.cancel_scope.cancel()
 
     asyncio.run(heed())
