@@ -157,6 +157,7 @@ def test_how_sure_an_older_job_is_of_its_figures_is_made_from_its_rows(golden: G
     assert [(each["ci_low"], each["ci_high"]) for each in shown] == [(each.ci_low, each.ci_high) for each in whole]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", FACES, ids=lambda kind: kind.face)
 def test_no_byte_of_a_face_changes_with_what_is_known_of_its_figures(golden: Golden, kind: type[faces.NemoV2]) -> None:
     folder = golden.workspace.folder(golden.made[kind.face])

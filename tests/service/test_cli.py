@@ -61,6 +61,7 @@ def test_a_run_ends_with_its_results_which_can_be_queried(assay, endpoint, tmp_p
     assert json.loads(answer) == {"n": 30}
 
 
+@pytest.mark.thorough
 def test_a_run_that_fails_says_why(assay, tmp_path):
     file = written(tmp_path, "http://169.254.169.254/v1")
     code, output, errors = ended(assay("run", file))

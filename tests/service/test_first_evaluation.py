@@ -71,6 +71,7 @@ def carry_out(command: str, folder: Path, **environment: str) -> int:
     ).returncode
 
 
+@pytest.mark.thorough
 def test_each_command_prints_what_is_shown(served: Served, folder: Path) -> None:
     with ScriptedEndpoint(models) as endpoint:
         spec = folder / "evaluation.yaml"

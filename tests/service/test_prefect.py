@@ -97,6 +97,7 @@ def test_a_key_can_become_no_parameter_and_is_found_in_no_database(served, prefe
     assert not [database for database in databases if key.encode() in database.read_bytes()]
 
 
+@pytest.mark.thorough
 def test_what_is_not_stored_fails_the_job_with_its_name(served, prefect):
     run_id = prefect.start("evaluation", target="no/such")
     ended = served.wait(job_of(served, run_id))

@@ -94,6 +94,7 @@ def test_the_documented_request_asks_for_a_column(http, graded, name):
     )
 
 
+@pytest.mark.thorough
 def test_models_are_asked_and_compared_by_as_many_workers_as_are_allowed(http, endpoint):
     def script(request: Received) -> Answer:
         content = last_content(request["body"])

@@ -45,6 +45,7 @@ def shown(page: str) -> list[tuple[int, str]]:
     return [(int(number), unescape(why)) for number, why in found]
 
 
+@pytest.mark.thorough
 def test_it_has_what_the_job_s_page_and_the_comparison_s_page_have(site, jobs, compared):
     page, comparison = site.get(f"/jobs/{jobs.large}"), site.get(f"/compare?a={jobs.small}&b={jobs.large}")
     figures = re.findall(r"<b class=\"still\">([^<]*)<", page)

@@ -90,6 +90,7 @@ def test_a_sample_shows_what_was_asked_said_and_judged(site, samples):
     assert "Let me work it out step by step." in site.get(f"{samples}/qa/{thinking}")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("query", ["filter[passed]=false", "sort=-sample", "sort=score.score&filter[item.topic]=units"])
 def test_next_and_previous_stay_within_the_list_that_a_sample_was_found_in(site, samples, query):
     found = numbers(site.get(f"{samples}?{query}"))[:6]

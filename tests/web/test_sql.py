@@ -23,6 +23,7 @@ def test_each_example_is_answered(site, examples, n):
     assert "0 rows." in site.get(unescape(examples[n]))
 
 
+@pytest.mark.thorough
 def test_an_answer_is_text_and_can_be_had_as_a_file(site):
     page = site.get("/sql?q=SELECT '<script>x</script>' AS a, NULL AS b, {'n': 1} AS c, 'job-1' AS job_id")
     assert "&lt;script&gt;x&lt;/script&gt;" in page
@@ -37,6 +38,7 @@ def test_an_answer_is_text_and_can_be_had_as_a_file(site):
     assert site.http.get(parquet).content[:4] == b"PAR1"
 
 
+@pytest.mark.thorough
 def test_a_wrong_query_is_answered_beside_what_was_asked(site):
     page = site.get("/sql?q=selec <b>", 422)
     assert 'role="alert">the query failed' in page

@@ -96,6 +96,7 @@ def test_each_parameter_that_is_wrong_is_named() -> None:
     ]
 
 
+@pytest.mark.thorough
 @given(st.lists(st.tuples(keys, values), max_size=4), st.sampled_from(["v1/evaluation/jobs", "v2/evaluation/jobs"]))
 @settings(max_examples=150, deadline=None)
 def test_no_query_breaks_a_list(service, items: list[tuple[str, str]], path: str) -> None:

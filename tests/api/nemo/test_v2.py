@@ -395,6 +395,7 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
 )
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_no_change_of_a_body_breaks_the_service(service, data):

@@ -258,6 +258,7 @@ def peak_kb() -> int:
     return next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not STATUS.exists(), reason="reads the peak of this process's memory from /proc")
 @pytest.mark.parametrize("way", ["put", "form"])
 def test_a_large_upload_costs_no_memory(service, way):

@@ -121,6 +121,7 @@ def test_a_damaged_file_of_one_job_keeps_no_other_from_ending(
     assert shared.status(poisoned) in ("completed", "failed")
 
 
+@pytest.mark.thorough
 def test_every_damage_at_once_keeps_no_job_from_ending(service: Service) -> None:
     kinds = [(*column, kind) for column, kind in zip(COLUMNS, cycle(GARBAGE)) if column != ("jobs", "status")]
     healthy, poisoned, without_folder = begun(service, 20), begun(service, len(kinds)), begun(service, 1)

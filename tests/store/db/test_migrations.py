@@ -171,6 +171,7 @@ def test_the_files_that_a_kill_leaves_at_any_statement_are_those_of_a_version(tm
     assert kills == sum(len(step) + 2 for step in MIGRATIONS[first:])
 
 
+@pytest.mark.thorough
 def test_processes_that_migrate_at_once_take_turns(empty_url: str, empty: sa.Engine) -> None:
     program = "import sys; from store.db.connect import connect; from store.db.migrations import migrate; "
     program += "print(migrate(connect(sys.argv[1])))"

@@ -34,6 +34,7 @@ def test_an_answer_is_cut_at_so_many_rows(results):
     )
 
 
+@pytest.mark.thorough
 def test_an_answer_is_a_file_too_in_which_no_text_is_a_formula(results):
     sql = "SELECT range AS n, '=1' AS t FROM range(7000)"
     lines = b"".join(parts(results, sql, "csv", rows=6000)).decode().splitlines()
@@ -83,6 +84,7 @@ def test_an_answer_that_nobody_reads_on_holds_up_no_other(results, monkeypatch):
         list(unread)
 
 
+@pytest.mark.thorough
 def test_an_answer_that_is_shown_has_no_more_than_a_page_bears(results):
     page = ask(results, "SELECT repeat('x', 10000) AS t FROM range(500)", rows=500)
     assert [len(text) for (text,) in page.rows] == [answering.LONGEST_CELL + 1] * 30
@@ -91,12 +93,14 @@ def test_an_answer_that_is_shown_has_no_more_than_a_page_bears(results):
     assert len(ask(results, wide, rows=500).rows) == 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_a_map_is_read_whatever_names_its_parts(results, form):
     answer = b"".join(parts(results, "SELECT map([DATE '2026-01-02'], [[1]]) AS m", form)).decode()
     assert "2026-01-02" in answer
 
 
+@pytest.mark.thorough
 def test_what_a_form_of_file_does_not_have_is_said(results):
     with pytest.raises(InvalidInput, match=r"no form in parquet.*interval"):
         list(parts(results, "SELECT INTERVAL '5 years' AS i", "parquet"))

@@ -157,6 +157,7 @@ def test_a_name_that_the_job_does_not_have_is_refused_with_those_it_has(
     assert refused.value.message == told
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sort", ["sample", "-sample", "score.grade", "-score.grade", "-score.exact/same"])
 @pytest.mark.parametrize(
     "asked", [(), (condition("item.topic", "eq", ["t1"]), condition("truncated", "eq", ["false"]))]
@@ -180,6 +181,7 @@ def test_a_list_sorted_by_a_score_has_what_was_not_scored_last(samples: Samples)
     assert [position.sample for position in ascending[:4]] == [0, 0, 6, 6]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("asked", [(), (condition("sample", "gte", ["1"]),)])
 def test_the_list_of_a_complete_job_is_the_same_whatever_is_known_of_its_best_values(
     tmp_path: Path, asked: tuple[Condition, ...]

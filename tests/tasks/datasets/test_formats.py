@@ -66,6 +66,7 @@ def quick_lzma(content: bytes) -> bytes:
     return lzma.compress(content, preset=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, quick_lzma, zstd])
 def test_a_compressed_file_that_was_cut_short_is_named(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     rows = "".join(f'{{"n": {number**3}}}\n' for number in range(200_000))
