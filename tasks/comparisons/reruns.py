@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from core.comparison import ScoredPairs
 from core.components import Component
+from core.errors import ResultsMissing, SchemaMismatch
 from core.stats.noise import NoiseFloor, noise_of_pair
 from store.results.folder import JobFolder
 from tasks.comparisons.pairing import Paired, pair_results
@@ -27,9 +29,8 @@ def with_noise(sides: tuple[Side, Side], paired: Paired, alike: Mapping[str, Ite
     names = ({task.baseline.name: task.name for task in paired.tasks}, {t.candidate.name: t.name for t in paired.tasks})
     for side, tasks in zip(sides, names, strict=True):
         others = (folder for folder in alike.get(side.folder.job_id, ()) if folder.job_id not in ids)
-        if (rerun := _rerun(side, others)) is not None:
-            for task, metric, name, floor in _floors(side, rerun):
-                floors[tasks.get(task, ""), metric, name].append(floor)
+        for task, metric, name, floor in _told(side, others):
+            floors[tasks.get(task, ""), metric, name].append(floor)
     found = (floors.get((each.task, each.metric, each.name), ()) for each in paired.scores)
     scores = [
         replace(each, noise=max(own, key=lambda floor: (floor.difference, floor.job or ""), default=None))
@@ -38,14 +39,22 @@ def with_noise(sides: tuple[Side, Side], paired: Paired, alike: Mapping[str, Ite
     return replace(paired, scores=scores)
 
 
-def _rerun(side: Side, folders: Iterable[JobFolder]) -> Side | None:
-    """Return the first result that was made by the same parts, whatever the release of this service."""
+def _told(side: Side, folders: Iterable[JobFolder]) -> list[tuple[str, str, str, NoiseFloor]]:
+    """Return what the first result tells that was made by the same parts and can be read."""
     own = _parts(side.components())
     for folder in folders:
-        manifest = folder.read_manifest()
-        for target in evaluated(manifest.spec) if manifest is not None else ():
-            if manifest is not None and _parts((other := Side(folder, manifest, target)).components()) == own:
-                return other
+        with suppress(ResultsMissing, SchemaMismatch):  # the damage of a run that nobody asked about
+            if (rerun := _rerun(own, folder)) is not None:
+                return list(_floors(side, rerun))
+    return []
+
+
+def _rerun(own: list[Component], folder: JobFolder) -> Side | None:
+    """Return the result of a job that was made by the same parts, whatever the release of this service."""
+    manifest = folder.read_manifest()
+    for target in evaluated(manifest.spec) if manifest is not None else ():
+        if manifest is not None and _parts((other := Side(folder, manifest, target)).components()) == own:
+            return other
     return None
 
 

@@ -209,3 +209,16 @@ def test_an_earlier_run_of_the_same_tells_what_is_chance(lab: Lab) -> None:
         assert score.noise.difference == pytest.approx(1 / 30)
         assert score.noise.expected(30) == pytest.approx(1.5)
     assert compare(sides[0], sides[1], Asked(), {baseline: folders[:2]}).scores[0].noise is None
+
+
+def test_an_earlier_run_whose_results_are_damaged_tells_nothing_and_the_next_one_does(lab: Lab) -> None:
+    baseline, rerun, damaged = (done(lab, asked(lab)) for _ in range(3))
+    better = done(lab, asked(lab, prompt="{{ item.question }} "))
+    for file in (lab.workspace.folder(damaged).path / "scores").glob("*.parquet"):
+        file.write_bytes(b"PAR1")
+    folders = [lab.workspace.folder(job) for job in (damaged, rerun)]
+    sides = [open_side(lab.workspace.folder(job)) for job in (baseline, better)]
+    [score] = compare(sides[0], sides[1], Asked(), {baseline: folders}).scores
+    assert score.noise is not None
+    assert score.noise.job == rerun
+    assert compare(sides[0], sides[1], Asked(), {baseline: folders[:1]}).scores[0].noise is None
