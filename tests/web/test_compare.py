@@ -33,6 +33,7 @@ def test_it_says_which_is_better_and_by_how_much(site, night):
         assert re.search(rf"verdict-{score['verdict']}\">{score['verdict']}<", page)
     assert "Is <em>nightly-large-2</em> better than <em>nightly-small-1</em>?" in page
     assert "One part differs, the <strong>model</strong>" in page
+    assert "from samples that only one side has a score of" in page  # both were asked the same, and not all is scored
     assert page.count('class="chart forest"') == 2  # one for each width of scale
     assert "<h2>What it takes</h2>" in page
     assert page.count('<td class="figure">–</td></tr>') == 2  # nobody has said what a model costs

@@ -34,7 +34,7 @@ def test_a_verdict_given_on_a_sample_s_page_counts(site, night):
     answer = site.http.post(f"/jobs/{night.small}/samples/qa/{sample}", data={**form, "token": token})
     assert answer.status_code == 303, answer.text
     page = site.get(f"/judges/{night.small}")
-    assert f'<a href="/jobs/{night.small}/samples/qa/{sample}">qa, sample {sample}</a>' in page
+    assert f'<a href="/jobs/{night.small}/samples/qa/{sample}">qa, sample {sample} of small-1</a>' in page
     assert "&lt;b&gt;no&lt;/b&gt;" in page
     assert "<caption>" in page
     assert "So far: 0 pass, 1 fail." in page

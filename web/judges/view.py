@@ -154,7 +154,7 @@ def _figure(found: Agreement) -> str:
 def _differing(pair: Pair, job_id: str) -> Differing:
     score, verdict = pair
     return Differing(
-        f"{score.task}, sample {score.sample}" + (f", trial {score.trial}" if score.trial else ""),
+        f"{score.task}, sample {score.sample} of {score.target}" + (f", trial {score.trial}" if score.trial else ""),
         sample_url(job_id, score.task, score.sample),
         _said(score.passed, score.value),
         _said(verdict.passed, verdict.value),
