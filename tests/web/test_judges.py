@@ -38,6 +38,7 @@ def test_a_verdict_given_on_a_sample_s_page_counts(site, night):
     assert "&lt;b&gt;no&lt;/b&gt;" in page
     assert "<caption>" in page
     assert "So far: 0 pass, 1 fail." in page
+    assert re.search(r"Cohen's kappa</th><td[^>]*>0\.000 \[–\]", unescape(page))  # one verdict has no limits
 
 
 def test_what_could_not_be_read_leads_to_its_samples(site, night):

@@ -116,9 +116,14 @@ def test_a_person_s_verdict_is_kept_changed_and_taken_back(site, jobs, samples):
     page = site.get(path)
     assert re.search(r"incorrect</b> <span class=\"quiet\">on quality", page)
     assert "no: &lt;script&gt;" in page
+    form = page[page.index('name="target" value="large-2"') :]
+    assert re.search(
+        r'value="incorrect" checked> incorrect.*value="quality" selected>.*maxlength="10000">no: &lt;', form, re.S
+    )
     site.http.post(path, data=said | {"verdict": "correct", "score": "3.5", "note": ""})
     (kept,) = site.state.verdicts.of_job(jobs.large, "quality")
     assert (kept.sample, kept.passed, kept.value, kept.note) == (3, True, 3.5, None)
+    assert 'step="any" size="6" value="3.5">' in site.get(path)
     site.http.post(path, data=said | {"verdict": "", "note": ""})
     assert site.state.verdicts.of_job(jobs.large) == []
 

@@ -148,7 +148,9 @@ def _share(part: int, of: int) -> str:
 
 
 def _figure(found: Agreement) -> str:
-    return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+    """Return a figure with its limits, which a table that never varies does not have."""
+    limits = f"{number(found.low)}, {number(found.high)}" if found.low < found.high else "–"
+    return f"{number(found.value)} [{limits}]"
 
 
 def _differing(pair: Pair, job_id: str) -> Differing:
