@@ -8,42 +8,41 @@ import pytest
 
 from core.errors import NotFound
 from store.results.folder import JobFolder
-from tests.conftest import until
+from tests.conftest import WAIT_S, until
 
 
-def test_a_folder_is_held_by_one_engine_at_a_time(folder: JobFolder) -> None:
+def engine_of(folder: JobFolder) -> tuple[threading.Thread, threading.Event]:
+    """Return a thread that holds the folder for a moment once it is started, and what tells that it has."""
     entered = threading.Event()
 
     def work() -> None:
         with JobFolder(folder.path.parent, folder.job_id).lock.held():
             entered.set()
 
-    second = threading.Thread(target=work)
+    return threading.Thread(target=work), entered
+
+
+def test_a_folder_is_held_by_one_engine_at_a_time(folder: JobFolder) -> None:
+    second, entered = engine_of(folder)
     with folder.lock.held():
         assert folder.lock.is_held()
         second.start()
         assert not entered.wait(0.05)
         assert folder.lock.is_held()
-    assert entered.wait(5)
+    assert entered.wait(WAIT_S)
     second.join()
     assert not folder.lock.is_held()
 
 
 def test_no_engine_begins_while_a_folder_is_kept_vacant(folder: JobFolder) -> None:
-    entered = threading.Event()
-
-    def work() -> None:
-        with JobFolder(folder.path.parent, folder.job_id).lock.held():
-            entered.set()
-
-    engine = threading.Thread(target=work)
+    engine, entered = engine_of(folder)
     with folder.lock.held(), folder.lock.vacant() as is_vacant:
         assert not is_vacant
     with folder.lock.vacant() as is_vacant:
         assert is_vacant
         engine.start()
         assert not entered.wait(0.05)
-    assert entered.wait(5)
+    assert entered.wait(WAIT_S)
     engine.join()
 
 
