@@ -56,8 +56,9 @@ def test_a_job_says_what_it_cost_by_model_once_the_settings_have_prices(site, ma
 def costs(page: str, rows: Callable[[str], list[str]]) -> dict[str, str]:
     """Return the cell of each row of a table that says what a job cost."""
     heads = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", page[page.index("<thead") : page.index("</thead")])
+    [cost] = (place for place, head in enumerate(heads) if head.startswith("Cost"))
     body = page[page.index("<tbody") : page.index("</tbody")].split("<tr>")[1:]
-    cells = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S)[heads.index("Cost")] for row in body]
+    cells = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S)[cost] for row in body]
     return dict(zip(rows(page), (" ".join(re.sub("<[^>]*>", "", cell).split()) for cell in cells), strict=True))
 
 
