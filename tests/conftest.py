@@ -131,7 +131,7 @@ class Served:
         """Send a request to Prefect's server, signed in."""
         user, _, password = self.prefect_sign_in.partition(":")
         url = self.prefect_api + path
-        return httpx.request(method, url, json=body, auth=(user, password), timeout=30)
+        return httpx.request(method, url, json=body, auth=(user, password), timeout=WAIT_S)
 
     def dataset(self, name: str, content: str | bytes) -> str:
         """Put a file where the service finds datasets, and return its URL."""

@@ -97,7 +97,7 @@ def _try(operation: Any, mode: GenerationMode, session: requests.Session, known:
     def answered(case: schemathesis.Case[Any], real: bool) -> None:
         if real:
             case.path_parameters = {**(case.path_parameters or {}), **known}
-        response = case.call(session=session, timeout=10)
+        response = case.call(session=session, timeout=WAIT_S)
         statuses[response.status_code] += 1
         assert response.status_code < 500 or response.status_code == UNSUPPORTED, response.text
         case.validate_response(response, checks=CHECKS)

@@ -17,7 +17,7 @@ def test_the_raw_loop_makes_the_calls_of_its_case_and_says_what_they_cost() -> N
         window = httpx.get(f"{endpoint.url}/window", trust_env=False).json()
         used_s = processes.cpu_s(processes.family(endpoint.pid))
     assert window["calls"] == case.calls
-    assert 0 < cpu_s < 10
+    assert cpu_s > 0
     assert 0 < used_s <= processes.machine_cpu_s()
 
 

@@ -13,6 +13,5 @@ def test_a_hundred_faults_lose_no_sample_and_change_no_score(tmp_path: Path, mon
     assert (found.lost, found.mis_scored, found.injected.total()) == (0, 0, 100)
     assert set(found.injected) <= {*PASSING, *PAUSING, *FINAL}
     assert found.most_attempts == MAX_RETRIES + 1
-    assert found.longest_s < faults.TIMEOUT_S + faults.DEADLINE_SLACK_S
     assert len(found.deviations) > 10
-    assert min(found.deviations) > -0.01  # how late is for the long form to say, on a machine that does nothing else
+    assert min(found.deviations) > -0.01  # how late, and how long at most, the long form says on a quiet machine

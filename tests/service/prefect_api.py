@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from tests.conftest import Served, until
+from tests.conftest import WAIT_S, Served, until
 from tests.scripted import ScriptedEndpoint
 from tests.service.bodies import chat_task, job, model
 
@@ -92,7 +92,7 @@ def job_of(served: Served, run_id: str) -> str:
     tags = until("the run to be tagged", lambda: [tag for tag in prefect.run(run_id)["tags"] if tag.startswith("job:")])
     job_id = str(tags[0]).removeprefix("job:")
     url = f"{served.url}/v2/evaluation/jobs/{job_id}"
-    until(f"{job_id} to be registered", lambda: httpx.get(url).is_success)
+    until(f"{job_id} to be registered", lambda: httpx.get(url, timeout=WAIT_S).is_success)
     return job_id
 
 
@@ -104,7 +104,7 @@ def store_pair(served: Served, endpoint: ScriptedEndpoint, namespace: str, rows:
     stored = {"target": "model", "config": "qa"}
     for kind, name in stored.items():
         url = f"{served.url}/v1/evaluation/{kind}s"
-        httpx.delete(f"{url}/{namespace}/{name}")
+        httpx.delete(f"{url}/{namespace}/{name}", timeout=WAIT_S)
         body = {**spec[kind], "namespace": namespace, "name": name}
-        httpx.post(url, json=body).raise_for_status()
+        httpx.post(url, json=body, timeout=WAIT_S).raise_for_status()
     return {kind: f"{namespace}/{name}" for kind, name in stored.items()}

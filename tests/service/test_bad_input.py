@@ -17,6 +17,7 @@ import httpx
 import pytest
 from nemo_microservices import UnprocessableEntityError
 
+from tests.conftest import WAIT_S
 from tests.scripted import Answer, Received, Script, ScriptedEndpoint, by_default, failure, last_content, text
 from tests.service.bodies import CORRECT, Json, chat_task, job, judge, model
 
@@ -226,7 +227,9 @@ def test_bursts_of_rate_limits_cost_no_sample(ended):
 
 @pytest.mark.parametrize("body", [b'{"spec": ', b"\xff\xfe", b"[" * 100_000, b"null", b'"spec"'])
 def test_a_body_that_is_no_json_object_is_refused(served, body):
-    answer = httpx.post(f"{served.url}/v2/evaluation/jobs", content=body, headers={"content-type": "application/json"})
+    answer = httpx.post(
+        f"{served.url}/v2/evaluation/jobs", content=body, headers={"content-type": "application/json"}, timeout=WAIT_S
+    )
     assert answer.status_code in (400, 422)
     assert answer.json()["detail"]
 
@@ -262,5 +265,5 @@ def test_the_service_goes_on(ended, served, endpoint):
     url = served.dataset("fine.jsonl", '{"question": "ANSWER: a", "answer": "a"}\n')
     job_id = served.create(job(model(endpoint.url), qa=chat_task(url)))
     assert served.wait(job_id).status == "completed"
-    assert httpx.get(f"{served.url}/health").is_success
+    assert httpx.get(f"{served.url}/health", timeout=WAIT_S).is_success
     assert not [line for line in served.printed if "ended with code" in line]

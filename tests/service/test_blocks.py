@@ -87,7 +87,9 @@ def test_a_job_in_two_blocks_loses_nothing_when_both_workers_are_killed(
     assert len(Counter(last_content(call["body"]) for call in calls)) == N
     assert len(calls) <= N + 2 * AT_A_TIME
     assert max(call["in_flight"] for call in calls) <= AT_A_TIME
-    progress = httpx.get(f"{divided.url}/api/assay/v1/jobs/{job_id}", trust_env=False).json()["progress"]
+    progress = httpx.get(f"{divided.url}/api/assay/v1/jobs/{job_id}", trust_env=False, timeout=WAIT_S).json()[
+        "progress"
+    ]
     assert progress == {"qa": {stage: {"done": N, "total": N} for stage in ("generate", "judge")}}
     assert [score.value for shard in folder.read_manifest().shards for score in folder.read_scores(shard)] == [1.0] * N  # type: ignore[union-attr]  # they are there
 
@@ -98,16 +100,16 @@ def test_a_job_in_blocks_is_paused_and_goes_on_and_is_deleted_with_all_its_runs(
     job_id, folder = start(divided, slow_endpoint)
     url = f"{divided.url}/api/assay/v1/jobs/{job_id}"
     until("forty calls", lambda: len(slow_endpoint.calls) > 40)
-    httpx.post(f"{url}/pause", trust_env=False).raise_for_status()
+    httpx.post(f"{url}/pause", trust_env=False, timeout=WAIT_S).raise_for_status()
     divided.reaches(job_id, "paused")
     assert not folder.lock.is_occupied()
     paused_at = len(slow_endpoint.calls)
     assert paused_at < N
-    httpx.post(f"{url}/resume", trust_env=False).raise_for_status()
+    httpx.post(f"{url}/resume", trust_env=False, timeout=WAIT_S).raise_for_status()
     assert divided.wait(job_id).status == "completed"
     assert len(slow_endpoint.calls) == N
     assert len(runs(divided, job_id)) == 3
-    httpx.delete(url, trust_env=False).raise_for_status()
+    httpx.delete(url, trust_env=False, timeout=WAIT_S).raise_for_status()
     until("the job to be gone", lambda: not folder.path.exists())
     until("its runs to be gone", lambda: not runs(divided, job_id))
 
@@ -160,10 +162,10 @@ def test_a_job_in_two_blocks_over_workers_without_a_common_folder_outlives_one_o
         url, folder = f"{service.url}/api/assay/v1/jobs/{job_id}", reader.folder(job_id)
         until("an engine at each block", lambda: reader.blocks(job_id) == {0, 1})
         until("forty calls", lambda: len(calls) > 40)
-        httpx.post(f"{url}/pause", trust_env=False).raise_for_status()
+        httpx.post(f"{url}/pause", trust_env=False, timeout=WAIT_S).raise_for_status()
         service.reaches(job_id, "paused")
         assert not reader.is_occupied(job_id)
-        httpx.post(f"{url}/resume", trust_env=False).raise_for_status()
+        httpx.post(f"{url}/resume", trust_env=False, timeout=WAIT_S).raise_for_status()
         until("an engine at each block again", lambda: reader.blocks(job_id) == {0, 1})
         until("eighty calls", lambda: len(calls) > 80)
         recorded = written_down(folder)

@@ -39,12 +39,12 @@ def test_processes_give_the_results_of_threads_within_the_bound_of_the_job_also_
         by_processes = start(clustered, endpoint)
         url = f"{clustered.url}/api/assay/v1/jobs/{by_processes}"
         until("a few calls", lambda: len(endpoint.calls) >= 2 * AT_A_TIME, timeout_s=3 * WAIT_S)
-        httpx.post(f"{url}/pause", trust_env=False).raise_for_status()
+        httpx.post(f"{url}/pause", trust_env=False, timeout=WAIT_S).raise_for_status()
         clustered.reaches(by_processes, "paused")
         assert len(endpoint.calls) < N
-        httpx.post(f"{url}/resume", trust_env=False).raise_for_status()
+        httpx.post(f"{url}/resume", trust_env=False, timeout=WAIT_S).raise_for_status()
         assert clustered.wait(by_processes).status == "completed"
-        progress = httpx.get(url, trust_env=False).json()["progress"]
+        progress = httpx.get(url, trust_env=False, timeout=WAIT_S).json()["progress"]
         assert progress == {"qa": {stage: {"done": N, "total": N} for stage in ("generate", "judge")}}
         assert scores(clustered, by_processes) == scores(served, by_threads)
         assert len(endpoint.calls) == N

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests import faces
-from tests.conftest import Served, until
+from tests.conftest import WAIT_S, Served, until
 from tests.questions import FATES, OUTCOMES, Models, Questions
 from tests.scripted import ScriptedEndpoint
 
@@ -28,7 +28,7 @@ def clients(served: Served, default_endpoint: ScriptedEndpoint) -> Iterator[list
     usual = default_endpoint.script
     default_endpoint.calls.clear()
     with ExitStack() as stack:
-        opened = [stack.enter_context(httpx.Client(base_url=served.url, timeout=20)) for _ in KINDS]
+        opened = [stack.enter_context(httpx.Client(base_url=served.url, timeout=WAIT_S)) for _ in KINDS]
         yield [kind(http, default_endpoint.url) for kind, http in zip(KINDS, opened, strict=True)]
     default_endpoint.script = usual
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bench.isolation import TROUBLES, Sizes, Trial
-from tests.conftest import Served
+from tests.conftest import WAIT_S, Served
 from tests.scripted import ScriptedEndpoint
 
 pytestmark = pytest.mark.thorough
@@ -16,7 +16,7 @@ SHORT = Sizes(huge=100_000, busy=8_000, rounds=1)
 
 @pytest.fixture(scope="module")
 def trial(served: Served) -> Iterator[Trial]:
-    with ScriptedEndpoint() as endpoint, httpx.Client(base_url=served.url, timeout=30) as http:
+    with ScriptedEndpoint() as endpoint, httpx.Client(base_url=served.url, timeout=WAIT_S) as http:
         yield Trial(http, served.home / "datasets", endpoint, SHORT)
 
 

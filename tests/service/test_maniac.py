@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Served, until
+from tests.conftest import WAIT_S, Served, until
 from tests.scripted import Answer, Received, ScriptedEndpoint, failure, last_content, text
 
 JUDGE = {"type": "judge", "model": "judge", "prompt": "Is A at least as good as B? Say TRUE or FALSE."}
@@ -41,7 +41,7 @@ class Maniac:
 
 @pytest.fixture
 def maniac(served: Served) -> Iterator[Maniac]:
-    with httpx.Client(base_url=served.url, timeout=10) as http:
+    with httpx.Client(base_url=served.url, timeout=WAIT_S) as http:
         yield Maniac(http)
 
 

@@ -37,7 +37,7 @@ def named(served, endpoint, config, request) -> dict[str, str]:
 
 def poll_as_the_flywheel_does(url: str, names: dict[str, str], seen: list[str], scores: list[float]) -> None:
     """Create a job and wait for its scores by plain HTTP: a status that is not known is fatal."""
-    with httpx.Client(base_url=f"{url}/v1/evaluation", timeout=10) as http:
+    with httpx.Client(base_url=f"{url}/v1/evaluation", timeout=WAIT_S) as http:
         created = http.post("/jobs", json={"namespace": "org", **names})
         assert created.status_code in (200, 201)
         job_id = created.json()["id"]

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from tests.conftest import until
+from tests.conftest import WAIT_S, until
 from tests.scripted import Answer, Received, ScriptedEndpoint, failure, last_content, text
 
 QUESTIONS = [{"question_num": n, "question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 9)]
@@ -20,7 +20,7 @@ Reply = Callable[[int, str], Answer]
 
 @pytest.fixture
 def http(served: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{served.url}/api/v3", timeout=10) as http:
+    with httpx.Client(base_url=f"{served.url}/api/v3", timeout=WAIT_S) as http:
         yield http
 
 

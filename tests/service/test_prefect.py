@@ -175,15 +175,15 @@ def test_a_job_that_is_paused_in_the_api_can_be_resumed_in_prefect(served, prefe
     run_id = prefect.start("evaluation", **store_pair(served, slow_endpoint, "mixed", N))
     until("twenty calls", lambda: len(slow_endpoint.calls) > 20)
     job_id = job_of(served, run_id)
-    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause").raise_for_status()
+    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", timeout=WAIT_S).raise_for_status()
     until("Prefect to show the pause", lambda: prefect.run(run_id)["state_type"] == "PAUSED")
     served.reaches(job_id, "paused")
     prefect.resume(run_id)
     resumed_at = len(slow_endpoint.calls)
     until("twenty more calls", lambda: len(slow_endpoint.calls) > resumed_at + 20)
-    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause").raise_for_status()
+    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/pause", timeout=WAIT_S).raise_for_status()
     served.reaches(job_id, "paused")
-    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/resume").raise_for_status()
+    httpx.post(f"{served.url}/v2/evaluation/jobs/{job_id}/resume", timeout=WAIT_S).raise_for_status()
     assert served.wait(job_id).status == "completed"
     assert len(asked(slow_endpoint)) == asked(slow_endpoint).total() == N
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.job import TERMINAL
-from tests.conftest import Served, until
+from tests.conftest import WAIT_S, Served, until
 from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, failure, last_content, text
 from tests.service.bodies import CORRECT, Json, chat_task, job, judge, model
 from tests.service.keyed import ROW, Given, Keys, requests
@@ -152,7 +152,7 @@ class Recorder:
 
 @pytest.fixture
 def recorder(served: Served) -> Iterator[Recorder]:
-    with httpx.Client(base_url=served.url, timeout=60) as http:
+    with httpx.Client(base_url=served.url, timeout=WAIT_S) as http:
         yield Recorder(http)
 
 

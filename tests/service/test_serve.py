@@ -34,7 +34,7 @@ def is_alive(pid: int) -> bool:
 
 def is_ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").is_success
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=WAIT_S).is_success
     except httpx.TransportError:
         return False
 
@@ -66,7 +66,7 @@ def test_a_second_service_on_the_same_home_is_refused_naming_the_first(served):
     assert second.returncode == 2
     assert str(served.process.pid) in second.stderr
     assert str(served.home) in second.stderr
-    assert httpx.get(f"{served.url}/health").is_success
+    assert httpx.get(f"{served.url}/health", timeout=WAIT_S).is_success
 
 
 def test_no_process_has_taken_a_module_from_the_folder_that_it_was_started_in(served):

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.together import bodies
-from tests.conftest import until
+from tests.conftest import WAIT_S, until
 from tests.scripted import Answer, Received, last_content, text
 
 ENDED = ("completed", "error", "user_error")
@@ -18,7 +18,7 @@ OF_LINES = {"purpose": "eval", "file_type": "jsonl"}
 
 @pytest.fixture
 def http(served: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.url, timeout=10) as http:
+    with httpx.Client(base_url=served.url, timeout=WAIT_S) as http:
         yield http
 
 

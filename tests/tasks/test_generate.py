@@ -94,4 +94,4 @@ def test_what_an_endpoint_said_is_kept_word_for_word(lab: Lab) -> None:
     assert call.request.encode() == lab.model.calls[0]["raw"]
     assert orjson.loads(call.response or "") == orjson.loads(text("a0").body)
     assert (call.usage.total_tokens, call.status, call.attempts) == (10, 200, 1)
-    assert call.seconds < 5.0 <= call.started_at
+    assert 0 < call.seconds < call.started_at

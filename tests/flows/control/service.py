@@ -30,6 +30,7 @@ from flows.control.watch import Watch
 from store.db.connect import connect, reading, writing
 from store.db.tables import jobs
 from store.workspace import Workspace
+from tests.conftest import WAIT_S
 from tests.flows.model import DEPLOYMENT, Clock, Engine, Prefect
 from tests.tables import lay_tables
 
@@ -71,9 +72,9 @@ class Service:
         }
         with suppress(httpx.TransportError):
             asyncio.run(go_round(steps, self.troubles))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_S
         while any(map(self.publisher.is_at_work, self.ids())):
-            assert time.monotonic() < deadline, "a publication did not end in 30 s"
+            assert time.monotonic() < deadline, f"a publication did not end in {WAIT_S:.0f} s"
             self.woken.wait(0.01)
 
     def take_up(self) -> None:

@@ -83,7 +83,7 @@ def test_an_answer_comes_with_its_usage_and_times(loop: IoLoop, endpoint: Script
     assert said(reply) == "4"
     assert reply.usage == Usage(8, 2, 10)
     assert before <= reply.started_at <= time.time()
-    assert 0 < reply.seconds < 5
+    assert reply.seconds > 0
 
 
 def test_a_request_is_sent_as_given_with_key_and_name(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
@@ -203,18 +203,16 @@ def test_attempts_never_exceed_the_limit(loop: IoLoop, endpoint: ScriptedEndpoin
 
 
 def test_no_attempt_starts_after_the_window(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
-    endpoint.script = lambda _: failure(500, headers={"retry-after-ms": "100"})
-    reply = ask(loop, endpoint, max_retries=100, retry_window_s=0.35)
+    endpoint.script = in_order(failure(500, headers=SOON), failure(500, headers={"retry-after": "601"}))
+    reply = ask(loop, endpoint, max_retries=100, retry_window_s=600.0)
     assert reply.outcome == "transient"
-    assert 2 <= reply.attempts == len(endpoint.calls) <= 4
-    assert reply.seconds < 0.6
+    assert reply.attempts == len(endpoint.calls) == 2
 
 
 def test_a_backoff_beyond_the_window_is_not_begun(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
     endpoint.script = lambda _: failure(500)
-    reply = ask(loop, endpoint, max_retries=100, retry_window_s=0.05)
-    assert (reply.outcome, reply.status) == ("transient", 500)
-    assert reply.seconds < 0.3
+    reply = ask(loop, endpoint, max_retries=100, retry_window_s=0.0)
+    assert (reply.outcome, reply.status, reply.attempts) == ("transient", 500, 1)
 
 
 def test_a_retry_whose_window_closed_in_the_queue_is_not_made(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
@@ -261,7 +259,7 @@ def test_the_deadline_ends_silence_and_trickle(loop: IoLoop, endpoint: ScriptedE
     reply = ask(loop, endpoint, timeout_s=0.25, max_retries=0)
     assert (reply.outcome, reply.status) == ("transient", None)
     assert "0.25 s" in (reply.error or "")
-    assert 0.2 < reply.seconds < 0.5
+    assert reply.seconds > 0.2
 
 
 def test_a_redirect_is_not_followed(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:

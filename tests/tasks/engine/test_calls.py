@@ -116,7 +116,7 @@ def test_no_call_is_in_flight_or_begins_once_an_engine_has_let_go(lab: Lab) -> N
         with lab.engaged(job) as engine:
             shard = threads.submit(carrying_on(engine))
             until("four calls", lambda: len(lab.model.calls) == 4)
-        assert isinstance(shard.exception(timeout=3), Stopped)
+        assert isinstance(shard.exception(timeout=WAIT_S), Stopped)
         until("no connection being open", lambda: not lab.model.open)
         with pytest.raises(Stopped):
             carrying_on(engine)()
