@@ -27,7 +27,8 @@ from api.nemo.face import NEMO
 from api.nugen.face import NUGEN
 from api.together.face import TOGETHER
 from api.together.routes.paths import OnePath
-from web.pages import PAGES, STATIC, error_page
+from web.errors import error_page
+from web.pages import PAGES, STATIC
 from web.render import compile_templates
 
 FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN, PAGES)

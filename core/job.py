@@ -1,5 +1,6 @@
 """A request's life: its job record, status, intent and progress."""
 
+import hashlib
 import secrets
 import string
 import time
@@ -39,6 +40,7 @@ LONGEST_NAME: Final = 255
 SHORT_ID: Final = 6
 """So many characters of a job's id, its last ones, tell it from others of its name."""
 
+LETTERS_AND_DIGITS: Final = string.ascii_lowercase + string.digits
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
@@ -211,8 +213,17 @@ def utcnow() -> datetime:
 
 def random_id(prefix: str, length: int = 22) -> str:
     """Return `prefix` and `length` random lowercase letters and digits."""
-    alphabet = string.ascii_lowercase + string.digits
-    return prefix + "".join(secrets.choice(alphabet) for _ in range(length))
+    return prefix + "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(length))
+
+
+def job_id_of(flow_run_id: uuid.UUID) -> str:
+    """Return the id of the job that a flow run registers, the same each time."""
+    number = int.from_bytes(hashlib.sha256(flow_run_id.bytes).digest())
+    digits = ""
+    for _ in range(22):
+        number, digit = divmod(number, len(LETTERS_AND_DIGITS))
+        digits += LETTERS_AND_DIGITS[digit]
+    return "job-" + digits
 
 
 def base58_id(prefix: str) -> str:

@@ -20,7 +20,7 @@ from prefect.states import Cancelled, Completed, Failed, Suspended
 from pydantic.json_schema import SkipJsonSchema
 
 from core.errors import AssayError, Conflict, SpecInvalid, StorageFailed
-from core.job import TERMINAL, Job, utcnow
+from core.job import TERMINAL, Job, job_id_of, utcnow
 from core.result import Summary
 from core.settings import read_settings
 from core.spec import EvaluationSpec
@@ -44,7 +44,7 @@ from flows.form import (
 from flows.former import held_against_former, tell
 from flows.labels import run_name, tags
 from flows.page import Findings
-from flows.register import completed, job_id_of, register
+from flows.register import completed, register
 from flows.runner import RUNNER_OF_SETTINGS
 from flows.shards import generate_and_judge
 from flows.spec_file import UNBOUNDED, FileBounds

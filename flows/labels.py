@@ -4,9 +4,8 @@ from typing import Final
 
 from prefect.client.schemas.objects import FlowRun
 
-from core.job import SHORT_ID, Job, OpenJob
+from core.job import SHORT_ID, Job, OpenJob, job_id_of
 from core.text import one_line
-from flows.register import job_id_of
 
 LONGEST_NAME: Final = 100
 

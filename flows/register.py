@@ -1,8 +1,6 @@
 """The records of jobs that come from Prefect: each run that was started for no job gets one of its own."""
 
 import asyncio
-import hashlib
-import string
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.errors import AssayError, NameTaken, ServiceError, SpecInvalid
-from core.job import Failure, Job, NewJob, Progress, renamed, utcnow
+from core.job import Failure, Job, NewJob, Progress, job_id_of, renamed, utcnow
 from core.spec import EvaluationSpec
 from flows.form import Asked
 from flows.spec_file import FileBounds, keep_rows, read_spec
@@ -20,17 +18,6 @@ COMPLETION_S: Final = 60.0
 """How long a run waits for the service to put in what its job names."""
 
 LOOK_S: Final = 0.1
-ALPHABET: Final = string.ascii_lowercase + string.digits
-
-
-def job_id_of(flow_run_id: UUID) -> str:
-    """Return the id of the job that a flow run registers, the same each time."""
-    number = int.from_bytes(hashlib.sha256(flow_run_id.bytes).digest())
-    digits = ""
-    for _ in range(22):
-        number, digit = divmod(number, len(ALPHABET))
-        digits += ALPHABET[digit]
-    return "job-" + digits
 
 
 def register(

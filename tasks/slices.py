@@ -13,7 +13,7 @@ from core.plan import Manifest, Shard
 from core.result import Score, Summary
 from store.results.folder import JobFolder
 from store.results.samples import Samples
-from store.results.statistics import Counted, read_statistics
+from store.results.statistics import Counted, Statistics, read_statistics
 from store.results.usage import usage_by_model
 from store.workspace import Workspace
 from tasks.summaries import Aggregator, complete_summaries
@@ -73,6 +73,11 @@ def count_job(workspace: Workspace, job: ListedJob) -> Counted:
         with suppress(StorageFailed):  # then it is counted again
             workspace.counted.keep(job.id, counted)
     return counted
+
+
+def uncounted(job: ListedJob) -> Counted:
+    """Return what is known of a job whose results cannot be counted: what its record says that it has paid."""
+    return Counted(Statistics((), (), (), ()), [], list(job.usage or ()))
 
 
 def count_results(folder: JobFolder) -> Counted:

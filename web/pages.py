@@ -1,21 +1,16 @@
-"""The pages as one of the application's faces: their paths, routers, static files and errors."""
+"""The pages as one of the application's faces: their paths, routers and static files."""
 
 import re
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from api.http.faces import Face
 from web.compare import routes as compare
 from web.docs import routes as docs
 from web.jobs import routes as jobs
 from web.judges import routes as judges
-from web.render import page
 from web.report import routes as report
 from web.samples import routes as samples
 from web.session import routes as session
@@ -40,9 +35,3 @@ PAGES: Final = Face(
 )
 
 STATIC: Final = StaticFiles(directory=Path(__file__).with_name("static"))
-
-
-def error_page(scope: Scope, status: int, message: str) -> Response:
-    """Return the page that says what went wrong."""
-    phrase = HTTPStatus(status).phrase
-    return page(Request(scope), "error.html", status, phrase=phrase, message=message)

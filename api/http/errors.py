@@ -59,8 +59,8 @@ TAGGING: Final = frozenset({"union_tag_invalid", "union_tag_not_found"})
 """The errors of the field that tells which of several forms a part of a request has."""
 
 
-ErrorPage = Callable[[Scope, int, str], Response]
-"""Makes the page that says an error, from its status and message; it is the application's `state.error_page`."""
+ErrorPage = Callable[[Scope, int, str, str | None], Response]
+"""Makes the page that says an error, from its status, message and code; it is the application's `state.error_page`."""
 
 
 class Refusal(BaseModel):
@@ -104,18 +104,18 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_bug)
 
 
-def answer(scope: Scope, status: int, detail: str | list[dict[str, Any]]) -> Response:
+def answer(scope: Scope, status: int, detail: str | list[dict[str, Any]], code: str | None = None) -> Response:
     """Return an error in the shape of the face that a request's path belongs to, or as a page.
 
-    `detail` is a message, or what is wrong with which fields. Clients retry 409 and 5xx by themselves; ours are
-    final, and the header says so.
+    `detail` is a message, or what is wrong with which fields; `code` is that of a core error. Clients retry 409 and
+    5xx by themselves; ours are final, and the header says so.
     """
     face = face_of(scope)
     detail = detail[:LONGEST_MESSAGE] if isinstance(detail, str) else detail
     status = face.invalid if status == 422 else status
     if is_for_people(scope):
         page: ErrorPage = scope["app"].state.error_page
-        return page(scope, status, detail if isinstance(detail, str) else _message(detail))
+        return page(scope, status, detail if isinstance(detail, str) else _message(detail), code)
     final = status == 409 or status >= 500
     headers = {"x-should-retry": "false"} if final else None
     return JSONResponse(_body(face, status, detail), status, headers=headers)
@@ -182,7 +182,7 @@ def _answer_job_error(request: Request, error: Exception) -> Response:
     if status >= 500 and status != 501:
         log.error("%s: %s", error.code, error.message, exc_info=error)
     if status != 422:
-        return answer(request.scope, status, error.message)
+        return answer(request.scope, status, error.message, error.code)
     field = error.field if isinstance(error, SpecInvalid) else None
     loc = ["body", *(field.split(".") if field else [])]
     return answer(request.scope, 422, [{"loc": loc, "msg": error.message[:LONGEST_MESSAGE], "type": "value_error"}])

@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from core.errors import ServiceError, first_problem
+from core.errors import RecordDamaged, first_problem
 from core.job import AskedJob, Input, Job, ListedJob, NewJob, Transition, utcnow
 from core.result import ModelUsage
 from core.spec import EvaluationSpec
@@ -45,7 +45,7 @@ def _column(name: str, value: Any) -> Any:
 
 
 def job_of(row: sa.Row[Any]) -> Job:
-    """Return the job of a row. Raises ServiceError for a specification that cannot be read."""
+    """Return the job of a row. Raises RecordDamaged for a specification that cannot be read."""
     spec = None if row.spec is None else _spec(row)
     inputs = tuple(Input(tuple(path), file_id) for path, file_id in row.inputs or ())
     return Job(**{**row._mapping, **_parsed(row), "spec": spec, "inputs": inputs})
@@ -76,4 +76,4 @@ def _spec(row: sa.Row[Any]) -> EvaluationSpec:
     try:
         return EvaluationSpec.model_validate(row.spec)
     except ValidationError as error:
-        raise ServiceError(f"The specification of job {row.id} cannot be read: {first_problem(error)}") from error
+        raise RecordDamaged(f"The specification of job {row.id} cannot be read: {first_problem(error)}") from error

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from core.errors import InvalidInput
 from core.metric import Judge, Preference
 from core.plan import Shard
 from core.result import Call, CallKey, Output, Score
@@ -121,14 +120,12 @@ class _Seen:
 def judge_figures(folder: JobFolder, verdicts: Iterable[Verdict]) -> list[JudgeFigures]:
     """Return the figures of a job's judges, score by score, of at most 20,000 samples that are judged by now.
 
-    Raises Conflict before there is anything, and InvalidInput if no model judges.
+    Raises Conflict before there is anything.
     """
     manifest = folder.need_manifest()
     judges = {
         task.name: {each.name: each for each in task.metrics if isinstance(each, Judge)} for task in manifest.spec.tasks
     }
-    if not any(judges.values()):
-        raise InvalidInput(f"no model judges in job {folder.job_id}: its metrics are computed")
     found: dict[Key, _Seen] = {}
     left = MOST
     for shard in manifest.shards:

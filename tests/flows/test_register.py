@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import SpecInvalid
-from core.job import Failure
+from core.job import Failure, job_id_of
 from core.settings import Settings
 from core.spec import EvaluationSpec
 from flows.form import Asked
 from flows.local_files import with_uploads
-from flows.register import job_id_of, register
+from flows.register import register
 from flows.spec_file import MOST_BYTES, FileBounds, keep_rows, read_spec
 from store.workspace import Workspace
 from tests.inputs import inline, rows_of

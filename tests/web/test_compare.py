@@ -55,7 +55,10 @@ def test_the_targets_of_one_job_are_compared_from_its_page_and_of_two_jobs_where
     asked = site.get(f"/compare?a=both-1&b={ids[1]}&slice=item.answer", 422)
     [url] = links(asked, "other")
     assert unquote(url) == f"/compare?a={ids[0]}/other&b={ids[1]}/other&slice=item.answer"
-    assert "Nothing that is known" in site.get(url)
+    page = site.get(url)
+    assert "Nothing that is known" in page
+    assert "<title>both-2 / other against both-1 / other · Assay</title>" in page
+    assert "Is <em>both-2 / other</em> better than <em>both-1 / other</em>?" in page
     [series] = re.findall(r"<h2>qa / other / correct.*?</section>", site.get("/trends?name=both"), re.S)
     assert '<td class="model">–</td>' in series
 

@@ -117,7 +117,7 @@ def test_a_deleted_job_is_not_found_in_words(site):
     site.http.delete(f"/api/assay/v1/jobs/{job_id}").raise_for_status()
     for page in ("", "/progress", "/samples", "/samples/qa/0", "/report"):
         text = site.get(f"/jobs/{job_id}{page}", 404)
-        assert "<h1>Not Found</h1>" in text
+        assert "<h1>Not found</h1>" in text
         assert f"no job has the id or the name &#39;{job_id}&#39;" in text
     assert job_id not in site.get("/")
     for path in (f"/judges/{job_id}", f"/compare?a={job_id}&b={job_id}"):

@@ -187,7 +187,7 @@ def test_what_is_asked_of_a_job_is_done(site, jobs):
         assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job_id}")
         assert site.state.jobs.get(job_id).status == status
     refused = site.http.post(f"/jobs/{jobs.large}/pause")
-    assert (refused.status_code, "<h1>Conflict</h1>" in refused.text) == (409, True)
+    assert (refused.status_code, "<h1>Not possible as things are</h1>" in refused.text) == (409, True)
     assert site.http.get(f"/jobs/{job_id}/cancel").status_code == 405
 
 
@@ -204,7 +204,7 @@ def test_what_failed_is_made_again_or_all_of_it_as_another_job(site, jobs):
         assert made.model == "large-2"
         site.state.jobs.remove(made.id)
     refused = site.http.post(f"/jobs/{jobs.running}/again")
-    assert (refused.status_code, "<h1>Conflict</h1>" in refused.text) == (409, True)
+    assert (refused.status_code, "<h1>Not possible as things are</h1>" in refused.text) == (409, True)
     assert "Run again" not in site.get(f"/jobs/{jobs.running}")
 
 

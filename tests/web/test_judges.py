@@ -6,7 +6,8 @@ from html import unescape
 import pytest
 
 from core.job import utcnow
-from tests.web.night import Night, make_night, start
+from tests.tasks.specs import recorded, spec
+from tests.web.night import CONTAINS, Night, add, make_night, start
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,7 @@ def test_what_could_not_be_read_leads_to_its_samples(site, night):
 
 def test_a_job_without_any_judged_sample_says_whether_there_may_be_one(site, night):
     said = ("Nothing is judged yet.", "It ended before anything was judged.")
-    spec = site.state.jobs.get(night.small).spec
-    job_id = start(site.state, spec, name="cut-short")
+    job_id = start(site.state, site.state.jobs.get(night.small).spec, name="cut-short")
     site.state.folder(job_id).write_manifest(site.state.folder(night.small).read_manifest())
     assert [word in site.get(f"/judges/{job_id}") for word in said] == [True, False]
     site.state.jobs.settle(job_id, status="cancelled", finished_at=utcnow())
@@ -61,3 +61,9 @@ def test_a_job_without_any_judged_sample_says_whether_there_may_be_one(site, nig
 def test_a_job_without_judges_is_said(site, night):
     assert "has no samples: it has not begun" in site.get(f"/judges/{night.failed}", 409)
     assert "nothing" in site.get("/judges/nothing", 404)
+    job_id = add(site.state, spec(recorded("said"), [{"said": "yes"}], CONTAINS), name="computed")
+    page = site.get(f"/judges/{job_id}")
+    assert "<h1><em>computed</em> has no judge</h1>" in page
+    assert "No model judges its answers" in page
+    assert f'<a href="/jobs/{job_id}">To the job</a>' in page
+    site.state.jobs.remove(job_id)

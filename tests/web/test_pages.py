@@ -1,11 +1,13 @@
 """What all pages have in common."""
 
 import re
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
 import web
+from web.errors import error_page
 from web.render import HEADERS
 
 ROOT = Path(web.__file__).parent
@@ -40,18 +42,28 @@ def test_files_of_others_are_as_their_list_says():
 
 
 def test_a_person_is_told_in_a_page_what_went_wrong(site):
-    assert "<h1>Not Found</h1>" in site.get("/nowhere", 404)
-    assert "<h1>Not Found</h1>" in site.get("/jobs/nothing", 404)
+    assert "No page has this address." in site.get("/nowhere", 404)
+    assert "<h1>Not found</h1>" in site.get("/jobs/nothing", 404)
     assert "To the jobs" in site.get("/jobs/nothing", 404)
     assert "cannot filter by &#39;colour&#39;" in site.get("/?filter[colour]=red", 422)
+    assert "<h1>No page takes this</h1>" in site.http.delete("/sql", headers={"accept": "text/html"}).text
     assert site.http.get("/nowhere").json() == {"detail": "Not Found"}
     of_api = site.http.get("/api/assay/v1/jobs/nothing", headers={"accept": "text/html"})
     assert of_api.json().keys() == {"detail"}
 
 
+@pytest.mark.parametrize("status", [each for each in HTTPStatus if each >= 400])
+def test_no_error_is_headed_by_a_phrase_of_http(site, status):
+    scope = {"type": "http", "path": "/jobs/one/samples", "headers": [], "app": site.http.app, "query_string": b""}
+    shown = bytes(error_page(scope, status, status.phrase, None).body).decode()
+    heading = re.findall(r"<h1>(.*)</h1>", shown)[0]
+    assert heading != status.phrase
+    assert (status == 404) == ("To the job<" not in shown)
+
+
 def test_a_page_of_another_name_or_site_is_refused(site):
     answer = site.http.get("/", headers={"host": "evil.example"})
-    assert (answer.status_code, "<h1>Forbidden</h1>" in answer.text) == (403, True)
+    assert (answer.status_code, "<h1>Not allowed</h1>" in answer.text) == (403, True)
     answer = site.http.post("/logout", headers={"origin": "https://evil.example"})
     assert answer.status_code == 403
 

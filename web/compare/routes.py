@@ -75,11 +75,12 @@ def compared(state: State, question: Question, sides: tuple[Side, Side], paired:
     """Return what is shown of a comparison of two results."""
     found = compare_paired(paired, sides, question.asked, alike(state, sides))
     shown = to_comparison(*sides, question.asked, found)
+    names = [state.jobs.listed(side.folder.job_id).name for side in sides]
     return {
         "question": question,
         "found": shown,
-        "names": [state.jobs.listed(side.folder.job_id).name for side in sides],
-        "titles": _titles(state, sides),
+        "names": names,
+        "titles": view.titles(sides, names),
         "verdicts": view.headline(shown.scores),
         "scores": view.score_views(shown.scores, shown.baseline.job),
         "forests": view.forests(found, shown.scores),
@@ -167,13 +168,6 @@ def _pairs(state: State, question: Question) -> list[tuple[str, str]]:
         (text, url("/compare", question.query(a=f"{jobs[0]}/{first}", b=f"{jobs[1]}/{second}")))
         for text, first, second in view.target_pairs(*map(evaluated, specs), is_same=jobs[0] == jobs[1])
     ]
-
-
-def _titles(state: State, sides: tuple[Side, Side]) -> list[str]:
-    """Return what tells the sides apart: their jobs' names, or of one job their targets."""
-    if sides[0].folder == sides[1].folder and sides[0].target != sides[1].target:
-        return [side.target for side in sides]
-    return [state.jobs.listed(side.folder.job_id).name for side in sides]
 
 
 def _report_url(question: Question, sides: tuple[Side, Side]) -> str:

@@ -10,6 +10,7 @@ from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
 from store.results.statistics import CallFigures
 from tasks.comparisons.compare import Comparison
 from tasks.comparisons.samples import Answered, ChangedSample
+from tasks.comparisons.sides import Side, evaluated
 from web.charts import Effect, Forest, forest
 from web.compare.diff import Diff, diff
 from web.text import number, signed
@@ -77,6 +78,22 @@ def target_pairs(baseline: Sequence[str], candidate: Sequence[str], *, is_same: 
         found = [(name, name) for name in baseline if name in candidate]
     return [(second if first == second else f"{second} against {first}", first, second) for first, second in found][
         :MOST_PAIRS
+    ]
+
+
+def titles(sides: Sequence[Side], names: Sequence[str]) -> list[str]:
+    """Return what tells two sides apart: the names of their jobs, with their targets where a job has several.
+
+    Of one job they are its targets, of one target its trials.
+    """
+    first, second = sides
+    if first.folder != second.folder:
+        has_several = any(len(evaluated(side.manifest.spec)) > 1 for side in sides)
+        return [f"{name} / {side.target}" if has_several else name for side, name in zip(sides, names, strict=True)]
+    if first.target != second.target:
+        return [side.target for side in sides]
+    return [
+        name if side.trial is None else f"{name}, trial {side.trial}" for side, name in zip(sides, names, strict=True)
     ]
 
 

@@ -9,10 +9,11 @@ from urllib.parse import quote
 import orjson
 
 from core import shown
-from core.job import Intent, Job, JobStatus, ListedJob
+from core.job import Intent, JobStatus, ListedJob
 from core.metric import Judge
 from core.plan import Manifest
 from core.result import Summary
+from core.spec import EvaluationSpec
 from store.db.jobs import CAN_PAUSE, CAN_RESUME
 from store.results.statistics import CallFigures, Histogram, Statistics
 from store.secrets import mask
@@ -22,6 +23,7 @@ from web import charts, text
 from web.compare.view import target_pairs
 from web.jobs.figures import ScoreRow, score_rows
 from web.jobs.listing import url
+from web.jobs.origin import MEANINGS, origin
 
 LONGEST_SPEC: Final = 60_000
 
@@ -124,18 +126,18 @@ def counted(found: Statistics) -> Counted:
     )
 
 
-def specification(job: Job) -> str | None:
-    """Return the specification without keys, as JSON to read; the beginning of a long one."""
-    if job.spec is None:
+def specification(spec: EvaluationSpec | None) -> str | None:
+    """Return a specification without keys, as JSON to read; the beginning of a long one."""
+    if spec is None:
         return None
-    return _cut(_json(mask(job.spec.model_dump(mode="json", exclude_defaults=True))))
+    return _cut(_json(mask(spec.model_dump(mode="json", exclude_defaults=True))))
 
 
 def facts(job: ListedJob, manifest: Manifest | None) -> list[tuple[str, str]]:
     """Return what is to be known of a job besides its figures, in words."""
     told = [
         ("id", job.id),
-        ("made by", job.face),
+        ("made by", MEANINGS.get(word := origin(job), word)),
         ("namespace", job.namespace),
         ("project", job.project),
         ("description", job.description),
@@ -150,9 +152,9 @@ def facts(job: ListedJob, manifest: Manifest | None) -> list[tuple[str, str]]:
     return [(name, value) for name, value in told if value]
 
 
-def is_judged(job: Job) -> bool:
-    """Tell whether models judge what the job's targets said."""
-    return job.spec is not None and any(isinstance(each, Judge) for task in job.spec.tasks for each in task.metrics)
+def is_judged(spec: EvaluationSpec | None) -> bool:
+    """Tell whether models judge what the targets said."""
+    return spec is not None and any(isinstance(each, Judge) for task in spec.tasks for each in task.metrics)
 
 
 def own_pairs(job_id: str, manifest: Manifest | None) -> list[tuple[str, str]]:

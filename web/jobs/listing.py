@@ -12,6 +12,7 @@ from core.queries.lists import Listing, Within
 from core.result import Summary
 from core.settings import Settings
 from web.jobs.figures import ScoreRow, score_rows
+from web.jobs.origin import origin
 from web.jobs.paid import Paid, paid
 from web.jobs.progress import ShownProgress, shown_progress
 
@@ -47,6 +48,7 @@ class JobRow:
     """
 
     job: ListedJob
+    origin: str
     is_open: bool
     progress: ShownProgress | None
     headline: ScoreRow | None
@@ -86,6 +88,7 @@ def job_row(job: ListedJob, settings: Settings, progress: Progress | None, summa
     is_open = job.status not in TERMINAL
     return JobRow(
         job=job,
+        origin=origin(job),
         is_open=is_open,
         progress=shown_progress(progress) if is_open else None,
         headline=rows[telling] if rows else None,

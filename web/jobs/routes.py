@@ -20,10 +20,11 @@ from core.job import ListedJob
 from core.result import Summary
 from flows.links import flow_run_url
 from store.results.folder import JobFolder
-from tasks.slices import count_job, slice_summaries, summaries_so_far
+from tasks.slices import count_job, slice_summaries, summaries_so_far, uncounted
 from tasks.summaries import complete_summaries
 from web.jobs import job as views
 from web.jobs import listing as lists
+from web.jobs.damage import Damage
 from web.jobs.paid import paid
 from web.render import page
 from web.session.forms import OwnForm
@@ -35,6 +36,9 @@ LIVE_SAMPLES: Final = 20_000
 
 OWN: Final = frozenset({"before", "passed", "pick"})
 """The parameters of the list that say where it is, not what is in it."""
+
+Sliced = tuple[list[views.ScoreSlices], str | None]
+UNSLICED: Final[Sliced] = ([], None)
 
 router = APIRouter(include_in_schema=False)
 
@@ -83,29 +87,31 @@ def show_job(
     state: CurrentState,
     by: Annotated[str | None, Query(alias="slice", pattern=r"^item\.[^\x00]+$")] = None,
 ) -> Response:
-    """Show how a job did, and how it goes while it runs."""
-    job = state.jobs.get(find(state, job_id).id)
+    """Show how a job did, and how it goes while it runs; of one that is damaged, what can be read."""
+    job, damage = find(state, job_id), Damage()
     folder = state.folder(job.id)
-    counted, manifest = count_job(state, job), folder.read_manifest()
-    log = folder.read_log(start=0, limit=LOG_LINES)
-    slices, problem = _slices(folder, by) if by else ([], None)
+    live = _live(state, job, damage)
+    spec = damage.spare(lambda: state.jobs.get(job.id).spec, None)
+    counted = damage.spare(lambda: count_job(state, job), uncounted(job))
+    manifest = damage.spare(folder.read_manifest, None)
+    slices, problem = damage.spare(lambda: _slices(folder, by), UNSLICED)
     return page(
         request,
         "jobs/job.html",
-        422 if problem else 200,
-        **_live(state, job),
+        500 if damage.found else 422 if problem else 200,
+        **live,
         prefect_url=flow_run_url(job.flow_run_id) if job.flow_run_id else None,
         counted=views.counted(counted.statistics),
         paid=paid(counted.usage, state.settings),
-        is_judged=views.is_judged(job),
+        is_judged=views.is_judged(spec),
         columns=counted.columns,
         pairs=views.own_pairs(job.id, manifest),
         by=by,
         slices=slices,
         problem=problem,
         facts=views.facts(job, manifest),
-        specification=views.specification(job),
-        log=log,
+        specification=views.specification(spec),
+        log=folder.read_log(start=0, limit=LOG_LINES),
         samples_url=views.samples_url(job),
     )
 
@@ -113,7 +119,7 @@ def show_job(
 @router.get("/jobs/{job_id}/progress")
 def show_progress(request: Request, job_id: JobId, state: CurrentState) -> Response:
     """Show how far a job is; once it has ended its page is to be loaded anew."""
-    live = _live(state, find(state, job_id))
+    live = _live(state, find(state, job_id), Damage())
     part = page(request, "jobs/progress.html", **live)
     if not live["row"].is_open:
         part.headers["HX-Refresh"] = "true"
@@ -140,18 +146,21 @@ def act(job_id: JobId, action: Literal["pause", "resume", "cancel"], state: Curr
     return RedirectResponse(f"/jobs/{quote(job_id)}", 303)
 
 
-def _live(state: State, job: ListedJob) -> dict[str, Any]:
-    """Return what changes by itself of a job's page while it runs."""
+def _live(state: State, job: ListedJob, damage: Damage) -> dict[str, Any]:
+    """Return what changes by itself of a job's page while it runs, and what is found damaged."""
     progress = state.jobs.progress([job.id]).get(job.id)
     return {
         "row": lists.job_row(job, state.settings, progress, ()),
         "actions": views.actions(job.status),
-        "figures": read_figures(state.folder(job.id)),
+        "figures": damage.spare(lambda: read_figures(state.folder(job.id)), None),
+        "damage": damage.found,
     }
 
 
-def _slices(folder: JobFolder, by: str) -> tuple[list[views.ScoreSlices], str | None]:
-    """Return a job's scores by a column's values, or why they cannot be had."""
+def _slices(folder: JobFolder, by: str | None) -> Sliced:
+    """Return a job's scores by a column's values, if one is named, or why they cannot be had."""
+    if by is None:
+        return UNSLICED
     try:
         return views.slices_by_score(slice_summaries(folder, by.removeprefix(ITEM))), None
     except InvalidInput as error:

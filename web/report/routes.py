@@ -93,7 +93,7 @@ def _job(state: State, job: ListedJob, folder: JobFolder) -> dict[str, Any]:
         "figures": read_figures(folder),
         "counted": views.counted(count_job(state, whole).statistics),
         "facts": views.facts(whole, folder.read_manifest()),
-        "specification": views.specification(whole),
+        "specification": views.specification(whole.spec),
         "made_at": utcnow(),
     }
 

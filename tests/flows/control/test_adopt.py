@@ -10,8 +10,8 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun, StateType
 
+from core.job import job_id_of
 from flows.control.adopt import A_FEW, LOST, adopt, unregistered
-from flows.register import job_id_of
 from tests.flows.control.service import Service
 
 FORM = {"target": "ns/t", "config": "ns/c"}

@@ -15,13 +15,13 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectException
 from prefect.states import Scheduled
 
-from core.job import Job
+from core.job import Job, job_id_of
 from flows.control import loop
 from flows.control.loop import Control
 from flows.control.troubles import LONGEST_PAUSE_S
 from flows.deploy import Deployed
 from flows.form import Asked
-from flows.register import job_id_of, register
+from flows.register import register
 from tests.conftest import WAIT_S, until
 from tests.flows.control.service import Service
 from tests.flows.model import DEPLOYMENT, Prefect
