@@ -5,9 +5,9 @@ import sys
 
 from api.app import create_app
 from api.http.state import State
+from api.nemo.complete import complete
 from api.nemo.demo import store_demo
 from api.nemo.routes.live import FORGOTTEN
-from api.nemo.translate.complete import complete
 from api.together.result_file import publish
 from core.job import utcnow
 from core.settings import ending_if_misconfigured, read_settings

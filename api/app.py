@@ -18,11 +18,7 @@ from api.http.keys import RequireKey
 from api.http.state import CurrentState, State
 from api.maniac.face import MANIAC
 from api.metrics import show_metrics
-from api.native.routes import comparisons as native_comparisons
-from api.native.routes import files as native_files
-from api.native.routes import jobs as native_jobs
-from api.native.routes import samples as native_samples
-from api.native.routes import verdicts as native_verdicts
+from api.native.face import NATIVE
 from api.nemo.face import NEMO
 from api.nugen.face import NUGEN
 from api.together.face import TOGETHER
@@ -31,10 +27,8 @@ from web.errors import error_page
 from web.pages import PAGES, STATIC
 from web.render import compile_templates
 
-FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN, PAGES)
+FACES: Final = (NEMO, MANIAC, TOGETHER, NUGEN, PAGES, NATIVE)
 """The faces, in the order in which a path is looked for in them."""
-
-NATIVE: Final = (native_jobs, native_samples, native_comparisons, native_files, native_verdicts)
 
 
 def _routes() -> list[BaseRoute]:
@@ -49,8 +43,6 @@ def _routes() -> list[BaseRoute]:
             every.include_router(router, responses=ERROR_REFUSALS if face.errors == "error" else REFUSALS)
             if face.also_below:
                 every.include_router(router, prefix=face.also_below, include_in_schema=False)
-    for native in NATIVE:
-        every.include_router(native.router, responses=REFUSALS)
     for route in every.routes:
         route.matches({"type": "http", "method": "GET", "path": "/", "headers": []})
     return every.routes

@@ -1,9 +1,9 @@
 """A body for each route by which a vendor's client creates something; the ids in them are of things made before."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-JsonDict = dict[str, Any]
+from api.http.fields import JsonDict
 
 TARGET: Final = {
     "type": "model",

@@ -31,7 +31,7 @@ class Face:
 NOBODY: Final = Face(name="nobody", paths=re.compile(r"/(api/)?v1(/|$)"), errors="both")
 """Of the paths of vendors those that no face has."""
 
-NATIVE: Final = Face(name="assay", paths=re.compile(""))
+ELSE: Final = Face(name="else", paths=re.compile(""))
 """Of all other paths."""
 
 
@@ -44,10 +44,10 @@ def face_of(scope: Scope) -> Face:
 def is_for_people(scope: Scope) -> bool:
     """Tell whether a request is answered by a page: it asks for one, or a browser asks for what no protocol has."""
     face = face_of(scope)
-    asks = face is NATIVE and not scope["path"].startswith("/api/")
+    asks = face is ELSE and not scope["path"].startswith("/api/")
     return face.errors == "page" or (asks and "text/html" in Headers(scope=scope).get("accept", ""))
 
 
 def owner(faces: Sequence[Face], path: str) -> Face:
     """Return whose a path is, the first of `faces` whose it may be."""
-    return next((face for face in (*faces, NOBODY) if face.paths.match(path)), NATIVE)
+    return next((face for face in (*faces, NOBODY) if face.paths.match(path)), ELSE)

@@ -13,10 +13,8 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from api.http.body import refuse_unportable
+from api.http.fields import JsonDict
 from store.secrets import seal
-
-JsonDict = dict[str, Any]
-
 
 MANY: Final = frozenset({"list", "set", "frozenset", "tuple", "dict"})
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import orjson
 
+from api.http.fields import JsonDict
 from api.maniac.lists import to_time
 from api.maniac.schema import responses as wire
 from api.maniac.schema.chats import Chat, Example
-from api.maniac.schema.fields import JsonDict
 from api.maniac.stored import without_keys
 from store.db.completions import Completion, NewCompletion
 from store.db.entities import Entity

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from api.http.fields import JsonDict
 from api.maniac.schema.chats import Filter, Operator
-from api.maniac.schema.fields import JsonDict
 from core.errors import SpecInvalid
 
 ABSENT: Final = object()

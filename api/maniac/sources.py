@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final, Literal
 
+from api.http.fields import JsonDict
 from api.http.state import State
 from api.maniac import chats
 from api.maniac.lists import find_container
-from api.maniac.schema.fields import JsonDict
 from api.maniac.schema.runs import ContainerSource, DatasetSource, GenerateSource, RunCreate
 from core.errors import NotFound, SpecInvalid
 from store.db.datasets import Dataset

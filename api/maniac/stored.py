@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import orjson
 
+from api.http.fields import JsonDict
 from api.maniac.lists import PROJECT, to_time
 from api.maniac.schema import responses as wire
-from api.maniac.schema.fields import JsonDict
 from api.maniac.schema.stored import ContainerCreate, ContainerPatch, EvaluatorCreate, EvaluatorPatch
 from core.errors import SpecInvalid, Unsupported
 from store.db.entities import Entity, NewEntity

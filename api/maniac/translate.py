@@ -6,9 +6,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from api.http.fields import JsonDict
 from api.maniac.models import Called
 from api.maniac.plan import Grading, Plan
-from api.maniac.schema.fields import JsonDict
 from api.maniac.schema.runs import ContainerSource, DatasetSource, GenerateSource, RunCreate
 from api.maniac.sources import Side, Tally
 from api.maniac.stored import digest, without_keys

@@ -11,13 +11,16 @@ from fastapi.exceptions import RequestValidationError
 from api.lists.grammar import PARAMETER, Exact, Grammar, Named, Span, Text, Time, Word, asked_of, asking
 from api.lists.pages import Asked
 from api.lists.times import Operator
-from api.native.schema import Format
+from api.native.schema.samples import Format
 from core.job import Face, JobStatus
 from core.queries.samples import Condition, Selection, condition, order, search
 from store.results.sample_sql import Position
 
 OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 STATUS: Final = Word("status", {status: (status,) for status in get_args(JobStatus)}, {})
+ITEM: Final = "item."
+"""Before the name of a column of the rows."""
+
 NAMES: Final = ("id", "namespace", "name", "project", "target", "config")
 
 JOBS: Final = Grammar(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from api.native.retry_keys import Keys
-from api.native.schema import RetryRequest
+from api.native.schema.jobs import RetryRequest
 from api.native.translate import named_keys, with_references
 from core.errors import Conflict, ResultsMissing, SchemaMismatch, SpecInvalid, first_problem
 from core.job import TERMINAL, Job, NewJob, random_id, renamed

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.http.wire import SealedBody
-from api.native.schema import JobRequest
+from api.native.schema.jobs import JobRequest
 from core.endpoint import SecretRef
 from core.errors import SpecInvalid
 from core.job import NewJob, random_id

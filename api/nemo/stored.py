@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from api.http.fields import JsonDict
 from api.nemo.present.jobs import to_time, without_nulls
 from api.nemo.schema.entities import EntityCreate
-from api.nemo.schema.fields import JsonDict
 from core.errors import SpecInvalid
 from core.job import base58_id, utcnow
 from store.db.entities import Entity, EntityKind, NewEntity

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue, TypeAdapter
 
+from api.http.fields import JsonDict
 from api.together.schema import evaluations as wire
 from core.endpoint import Endpoint, Prompt
 from core.errors import SpecInvalid, TemplateInvalid
@@ -48,7 +49,7 @@ def new_id() -> str:
     return f"eval-{secrets.token_hex(2)}-{int(time.time())}"
 
 
-def to_new_job(job_id: str, sealed: wire.JsonDict, dataset: FilesDataset, settings: Settings) -> NewJob:
+def to_new_job(job_id: str, sealed: JsonDict, dataset: FilesDataset, settings: Settings) -> NewJob:
     """Return the job that a sealed request asks for, over the samples in `dataset`. Raises SpecInvalid."""
     asked = _REQUEST.validate_python(sealed)
     spec = to_spec(asked, dataset, settings)

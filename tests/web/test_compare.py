@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from api.native.comparison_schema import ComparedScore
+from api.native.schema.comparisons import ComparedScore
 from flows.control.finish import finish
 from tests.scripted import ScriptedEndpoint
 from tests.tasks.conftest import Lab

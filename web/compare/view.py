@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.native import comparison_schema as wire
+from api.native.schema import comparisons as wire
 from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
 from store.results.statistics import CallFigures
 from tasks.comparisons.compare import Comparison

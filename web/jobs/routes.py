@@ -8,13 +8,14 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.http.fields import PathText
 from api.http.repeat import CurrentSubmission
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
 from api.lists.grammar import read_query
 from api.lists.pages import PageQuery
-from api.native.lists import JOBS
-from api.native.routes.jobs import ITEM, JobId, find, rerun_job, retry_job, want
+from api.native.lists import ITEM, JOBS
+from api.native.routes.jobs import find, rerun_job, retry_job, want
 from core.errors import InvalidInput
 from core.job import ListedJob
 from core.result import Summary
@@ -83,7 +84,7 @@ def show_jobs(
 @router.get("/jobs/{job_id}")
 def show_job(
     request: Request,
-    job_id: JobId,
+    job_id: PathText,
     state: CurrentState,
     by: Annotated[str | None, Query(alias="slice", pattern=r"^item\.[^\x00]+$")] = None,
 ) -> Response:
@@ -117,7 +118,7 @@ def show_job(
 
 
 @router.get("/jobs/{job_id}/progress")
-def show_progress(request: Request, job_id: JobId, state: CurrentState) -> Response:
+def show_progress(request: Request, job_id: PathText, state: CurrentState) -> Response:
     """Show how far a job is; once it has ended its page is to be loaded anew."""
     live = _live(state, find(state, job_id), Damage())
     part = page(request, "jobs/progress.html", **live)
@@ -127,19 +128,19 @@ def show_progress(request: Request, job_id: JobId, state: CurrentState) -> Respo
 
 
 @router.post("/jobs/{job_id}/again", dependencies=[OwnForm])
-def run_again(job_id: JobId, submission: CurrentSubmission, state: CurrentState) -> Response:
+def run_again(job_id: PathText, submission: CurrentSubmission, state: CurrentState) -> Response:
     """Have another job make again what failed of one that has ended, and show that."""
     return RedirectResponse(f"/jobs/{quote(retry_job(job_id, submission, state).id)}", 303)
 
 
 @router.post("/jobs/{job_id}/rerun", dependencies=[OwnForm])
-def run_all_again(job_id: JobId, submission: CurrentSubmission, state: CurrentState) -> Response:
+def run_all_again(job_id: PathText, submission: CurrentSubmission, state: CurrentState) -> Response:
     """Have another job do all again, and show that."""
     return RedirectResponse(f"/jobs/{quote(rerun_job(job_id, submission, state).id)}", 303)
 
 
 @router.post("/jobs/{job_id}/{action}", dependencies=[OwnForm])
-def act(job_id: JobId, action: Literal["pause", "resume", "cancel"], state: CurrentState) -> Response:
+def act(job_id: PathText, action: Literal["pause", "resume", "cancel"], state: CurrentState) -> Response:
     """Do what a person asks of a job, and show it."""
     intent, _ = views.ACTIONS[action]
     want(state, job_id, intent)

@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.http.fields import PathText
 from api.http.state import CurrentState
-from api.native.routes.jobs import JobId, find
+from api.native.routes.jobs import find
 from core.job import TERMINAL
 from tasks.judging.figures import MOST, judge_figures
 from web.jobs.job import is_judged
@@ -15,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/judges/{job_id}")
-def show_judges(request: Request, job_id: JobId, state: CurrentState) -> Response:
+def show_judges(request: Request, job_id: PathText, state: CurrentState) -> Response:
     """Show what is known of each judge of a job: how it was read, what sways it, and whether people agree with it."""
     job = state.jobs.get(find(state, job_id).id)
     has_judges = is_judged(job.spec)

@@ -7,10 +7,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
+from api.http.fields import PathText
 from api.http.state import CurrentState, State
 from api.native.lists import refusal
 from api.native.routes.comparisons import named_side
-from api.native.routes.jobs import JobId, find
+from api.native.routes.jobs import find
 from core.job import ListedJob, utcnow
 from store.results.folder import JobFolder
 from tasks.comparisons.pairing import Paired, pair_results
@@ -37,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/api/assay/v1/jobs/{job_id}/report")
 def send_report(
     request: Request,
-    job_id: JobId,
+    job_id: PathText,
     state: CurrentState,
     against: Annotated[str | None, Query(pattern=r"^[^\x00]+$")] = None,
     target: Annotated[str | None, Query(pattern=r"^[^\x00]+$")] = None,

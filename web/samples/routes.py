@@ -10,10 +10,12 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from api.http.fields import PathText
 from api.http.state import CurrentState, State
 from api.native.lists import asked_samples, refusal, to_cursor
-from api.native.routes.jobs import JobId, find
-from api.native.verdicts import VerdictGiven, VerdictOn, keep, take_back
+from api.native.routes.jobs import find
+from api.native.routes.verdicts import keep, take_back
+from api.native.schema.verdicts import VerdictGiven, VerdictOn
 from core.errors import InvalidInput, first_problem
 from core.job import TERMINAL
 from core.queries.samples import Selection
@@ -34,7 +36,6 @@ PAGE: Final = 50
 CUT: Final = 2_000
 """So many characters of an output are read for the table."""
 
-TaskName = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 SampleNumber = Annotated[int, Path(ge=0)]
 
 router = APIRouter(include_in_schema=False)
@@ -43,7 +44,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/jobs/{job_id}/samples")
 def show_samples(
     request: Request,
-    job_id: JobId,
+    job_id: PathText,
     state: CurrentState,
     sort: str = "sample",
     cursor: str | None = None,
@@ -96,8 +97,8 @@ def show_samples(
 @router.get("/jobs/{job_id}/samples/{task:path}/{number}")
 def show_sample(
     request: Request,
-    job_id: JobId,
-    task: TaskName,
+    job_id: PathText,
+    task: PathText,
     number: SampleNumber,
     state: CurrentState,
     sort: str = "sample",
@@ -132,7 +133,7 @@ def show_sample(
 
 @router.post("/jobs/{job_id}/samples/{task:path}/{number}", dependencies=[OwnForm])
 async def keep_verdict(
-    request: Request, job_id: JobId, task: TaskName, number: SampleNumber, state: CurrentState
+    request: Request, job_id: PathText, task: PathText, number: SampleNumber, state: CurrentState
 ) -> Response:
     """Keep what a person says of an output; saying nothing takes back what was said."""
     async with request.form() as sent:

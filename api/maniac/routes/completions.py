@@ -7,18 +7,18 @@ from typing import Annotated, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter, HTTPException, Query
-from fastapi import Path as InPath
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.http.fields import NO_NUL, JsonDict, PathText
 from api.http.state import CurrentState, State
 from api.maniac import chats
 from api.maniac.lists import find_container, in_container, part
 from api.maniac.models import Called, called
 from api.maniac.schema import responses as wire
 from api.maniac.schema.chats import Chat, Example, HavingMetadata, Register
-from api.maniac.schema.fields import NO_NUL, InContainer, JsonDict, Limit, Offset
+from api.maniac.schema.fields import InContainer, Limit, Offset
 from core.errors import NotFound, SpecInvalid, StorageFailed, Unsupported
 from core.queries.lists import OneOf
 from store.db.completions import Completion, NewCompletion
@@ -96,7 +96,7 @@ async def create_completion(asked: Chat, state: CurrentState) -> Response:
 
 
 @router.get("/{completion_id}")
-def get_completion(completion_id: Annotated[str, InPath(pattern=NO_NUL)], state: CurrentState) -> wire.Completion:
+def get_completion(completion_id: PathText, state: CurrentState) -> wire.Completion:
     """Return what is logged of a chat."""
     return _all_shown(state, [state.completions.get(completion_id)])[0]
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Annotated
 
 from fastapi import APIRouter
-from fastapi import Path as InPath
 
+from api.http.fields import JsonDict, PathText
 from api.http.state import CurrentState, State
 from api.maniac import chats, filters
 from api.maniac.lists import PROJECT, find_container, in_container, part, to_time
 from api.maniac.schema import responses as wire
 from api.maniac.schema.chats import DatasetCreate
-from api.maniac.schema.fields import NO_NUL, InContainer, JsonDict, Limit, Offset
+from api.maniac.schema.fields import InContainer, Limit, Offset
 from api.maniac.stored import without_keys
 from core.errors import SpecInvalid
 from store.db.datasets import Dataset, NewDataset
@@ -49,7 +48,7 @@ def create_dataset(asked: DatasetCreate, state: CurrentState) -> wire.DatasetCre
 
 
 @router.get("/{dataset_id}")
-def get_dataset(dataset_id: Annotated[str, InPath(pattern=NO_NUL)], state: CurrentState) -> wire.Dataset:
+def get_dataset(dataset_id: PathText, state: CurrentState) -> wire.Dataset:
     """Return a dataset."""
     return _shown(state.datasets.get(dataset_id))
 

@@ -3,12 +3,11 @@
 import uuid
 from contextlib import ExitStack
 from functools import partial
-from typing import Annotated
 
 import orjson
 from fastapi import APIRouter
-from fastapi import Path as InPath
 
+from api.http.fields import PathText
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
@@ -16,7 +15,7 @@ from api.maniac.lists import part
 from api.maniac.plan import Plan, plan_of
 from api.maniac.present import STATUS, RunStatus, results_of, to_run
 from api.maniac.schema import responses as wire
-from api.maniac.schema.fields import NO_NUL, InContainer, Limit, Offset
+from api.maniac.schema.fields import InContainer, Limit, Offset
 from api.maniac.schema.runs import RunCreate
 from api.maniac.sources import Tally, examples, rows
 from api.maniac.translate import FACE, to_new_job
@@ -25,8 +24,6 @@ from core.job import ListedJob
 from core.queries.lists import OneOf, Term
 from store.files.contents import FileRecord
 from store.files.inputs import FILENAME, PURPOSE
-
-RunId = Annotated[str, InPath(pattern=NO_NUL)]
 
 router = APIRouter(prefix="/v1/evaluation/runs", tags=["Maniac"])
 
@@ -66,13 +63,13 @@ def create_run(asked: RunCreate, submission: CurrentSubmission, state: CurrentSt
 
 
 @router.get("/{run_id}")
-def get_run(run_id: RunId, state: CurrentState) -> wire.Run:
+def get_run(run_id: PathText, state: CurrentState) -> wire.Run:
     """Return a run, with its results once it has ended."""
     return _shown(state, _find(state, run_id))
 
 
 @router.post("/{run_id}/cancel")
-def cancel_run(run_id: RunId, state: CurrentState) -> wire.Run:
+def cancel_run(run_id: PathText, state: CurrentState) -> wire.Run:
     """Have a run stopped; what it has done so far is kept."""
     job = state.jobs.want(_find(state, run_id).id, "cancel")
     state.wake()

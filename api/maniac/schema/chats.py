@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Body as InBody
 from pydantic import BeforeValidator, Field, FiniteFloat, JsonValue, StringConstraints, model_validator
 
+from api.http.fields import Text
 from api.http.wire import Body, Wire
-from api.maniac.schema.fields import Metadata, Name, Tags, Text, portable, refuse_keys
+from api.maniac.schema.fields import Metadata, Name, Tags, portable, refuse_keys
 from core.errors import Unsupported
 
 

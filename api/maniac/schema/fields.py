@@ -13,12 +13,8 @@ from pydantic import (
 )
 
 from api.http.body import refuse_unportable
+from api.http.fields import NO_NUL, JsonDict
 from store.secrets import seal
-
-JsonDict = dict[str, Any]
-
-NO_NUL: Final = r"^[^\x00]*$"
-"""Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
 
 RESERVED: Final = frozenset({"model", "messages", "prompt", "stream"})
 """The fields of a request to a model that no parameter may change."""
@@ -27,7 +23,6 @@ HEADERS: Final = frozenset({"headers", "extra_headers", "default_headers"})
 """How clients call the headers of their own requests; in a body they mean nothing."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
-Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Tags = list[str] | None
 Metadata = dict[str, JsonValue] | None
 Reference = Annotated[str, Path(pattern=NO_NUL, description="An id or a name.")]

@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
+from api.http.fields import Text
 from api.http.wire import Body
-from api.maniac.schema.fields import Metadata, Name, Parameters, Text
+from api.maniac.schema.fields import Metadata, Name, Parameters
 
 Mode = Literal["pointwise", "reference", "pairwise"]
 Api = Literal[

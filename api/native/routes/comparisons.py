@@ -5,10 +5,11 @@ from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from api.http.fields import QueryText
 from api.http.state import CurrentState, State
-from api.native import comparison_schema as wire
-from api.native.comparisons import of_cursor, to_changed_sample, to_comparison, to_cursor
-from api.native.lists import refusal
+from api.native.lists import ITEM, refusal
+from api.native.present.comparisons import of_cursor, to_changed_sample, to_comparison, to_cursor
+from api.native.schema import comparisons as wire
 from core.errors import InvalidInput
 from store.results.folder import JobFolder
 from tasks.comparisons.compare import Asked, compare
@@ -16,12 +17,10 @@ from tasks.comparisons.pairing import pair_results
 from tasks.comparisons.samples import Way, changed_samples, chosen_score
 from tasks.comparisons.sides import Side, open_side
 
-ITEM: Final = "item."
 OF_SIDES: Final = frozenset({"baseline", "candidate", "baseline_trial", "candidate_trial"})
 PARAMETERS: Final = OF_SIDES | {"match", "margin", "primary", "slice", "alpha"}
 SAMPLE_PARAMETERS: Final = OF_SIDES | {"change", "score", "match", "limit", "cursor"}
 
-Named = Annotated[str, Query(pattern=r"^[^\x00]*$")]
 Trial = Annotated[int | None, Query(ge=0)]
 Sides = tuple[Side, Side]
 
@@ -29,8 +28,8 @@ router = APIRouter(prefix="/api/assay/v1/comparisons", tags=["Assay"])
 
 
 def asked_sides(
-    baseline: Named,
-    candidate: Named,
+    baseline: QueryText,
+    candidate: QueryText,
     state: CurrentState,
     baseline_trial: Trial = None,
     candidate_trial: Trial = None,

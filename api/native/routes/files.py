@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.http.fields import PathText
 from api.http.state import CurrentState, State
 from api.http.uploads import Checksum, FileName, drafting, receive
-from api.native import schema as wire
-from api.native.present import to_file
+from api.native.present.files import to_file
+from api.native.schema import files as wire
 from core.errors import NotFound
 from store.files.contents import FileRecord
 from store.files.drafts import Draft
@@ -21,7 +22,6 @@ BODY: Final[dict[str, Any]] = {
     "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
-FileId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 router = APIRouter(prefix="/api/assay/v1/files", tags=["Assay"])
@@ -47,7 +47,7 @@ def list_files(
 
 
 @router.delete("/{file_id}", status_code=204, response_class=Response)
-def delete_file(file_id: FileId, state: CurrentState) -> None:
+def delete_file(file_id: PathText, state: CurrentState) -> None:
     """Delete an upload; jobs that have begun keep the rows that they read of it."""
     if (record := state.files.find(file_id)) is None or record.purpose != PURPOSE:
         raise NotFound(f"there is no upload {file_id!r}")

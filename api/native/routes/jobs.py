@@ -1,18 +1,21 @@
-"""The routes of the native API."""
+"""The routes of jobs: what is made of them, how they are steered, and what came out in figures."""
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from api.http.fields import PathText
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
 from api.lists.pages import Page, to_page
-from api.native import present
-from api.native import schema as wire
-from api.native.lists import AskedJobs, refusal
+from api.native.lists import ITEM, AskedJobs, refusal
+from api.native.present import jobs as present
+from api.native.present.results import to_sliced, to_statistics, to_summaries
 from api.native.rerun import to_rerun
 from api.native.retry import to_retry
+from api.native.schema import jobs as wire
+from api.native.schema.results import Statistics, Summaries
 from api.native.translate import to_new_job
 from core.errors import InvalidInput
 from core.job import Intent, Job, ListedJob
@@ -20,10 +23,7 @@ from store.results.usage import usage_by_model
 from tasks.slices import count_job, slice_summaries
 from tasks.summaries import complete_summaries
 
-JobId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
-
 PREFIX: Final = "/api/assay/v1/jobs"
-ITEM: Final = "item."
 
 router = APIRouter(prefix=PREFIX, tags=["Assay"])
 
@@ -46,38 +46,38 @@ def list_jobs(asked: AskedJobs, state: CurrentState) -> Page[wire.ListedJob]:
 
 
 @router.get("/{job_id}")
-def get_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+def get_job(job_id: PathText, state: CurrentState) -> wire.JobRecord:
     """Return a job."""
     return _shown(state, state.jobs.get(find(state, job_id).id))
 
 
 @router.delete("/{job_id}", status_code=204, response_class=Response)
-def delete_job(job_id: JobId, state: CurrentState) -> None:
+def delete_job(job_id: PathText, state: CurrentState) -> None:
     """Delete a job with its results; one that still runs is stopped first."""
     want(state, job_id, "delete")
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+def cancel_job(job_id: PathText, state: CurrentState) -> wire.JobRecord:
     """Have a job stopped; what it has done so far is kept."""
     return _shown(state, want(state, job_id, "cancel"))
 
 
 @router.post("/{job_id}/pause")
-def pause_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+def pause_job(job_id: PathText, state: CurrentState) -> wire.JobRecord:
     """Have a job stopped until it is resumed."""
     return _shown(state, want(state, job_id, "pause"))
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: JobId, state: CurrentState) -> wire.JobRecord:
+def resume_job(job_id: PathText, state: CurrentState) -> wire.JobRecord:
     """Have a paused job go on where it stopped."""
     return _shown(state, want(state, job_id, "run"))
 
 
 @router.post("/{job_id}/retry", status_code=201)
 def retry_job(
-    job_id: JobId, submission: CurrentSubmission, state: CurrentState, asked: wire.RetryRequest | None = None
+    job_id: PathText, submission: CurrentSubmission, state: CurrentState, asked: wire.RetryRequest | None = None
 ) -> wire.JobRecord:
     """Have another job make again what failed of one that has ended, and take over the rest; no call is paid twice."""
     asked = asked or wire.RetryRequest()
@@ -89,7 +89,7 @@ def retry_job(
 
 
 @router.post("/{job_id}/rerun", status_code=201)
-def rerun_job(job_id: JobId, submission: CurrentSubmission, state: CurrentState) -> wire.JobRecord:
+def rerun_job(job_id: PathText, submission: CurrentSubmission, state: CurrentState) -> wire.JobRecord:
     """Have another job do all again that one did, and pay for it."""
     job, keys = to_rerun(state, state.jobs.get(find(state, job_id).id))
     added = add_once(state, job, keys, sent={"rerun": job_id}, submission=submission)
@@ -99,36 +99,36 @@ def rerun_job(job_id: JobId, submission: CurrentSubmission, state: CurrentState)
 
 @router.get("/{job_id}/summaries")
 def list_summaries(
-    job_id: JobId,
+    job_id: PathText,
     state: CurrentState,
     by: Annotated[str | None, Query(alias="slice", pattern=r"^item\.[^\x00]+$")] = None,
-) -> wire.Summaries:
+) -> Summaries:
     """Return a job's scores, aggregated; there are none before its end.
 
     With `slice=item.COLUMN` they are aggregated once more for each value that the rows have in a column.
     """
     folder = state.folder(find(state, job_id).id)
-    summaries = present.to_summaries(complete_summaries(folder) or [])
+    summaries = to_summaries(complete_summaries(folder) or [])
     if by is not None:
-        summaries.slices = present.to_sliced(slice_summaries(folder, by.removeprefix(ITEM)))
+        summaries.slices = to_sliced(slice_summaries(folder, by.removeprefix(ITEM)))
     return summaries
 
 
 @router.get("/{job_id}/statistics")
-def get_statistics(job_id: JobId, state: CurrentState) -> wire.Statistics:
+def get_statistics(job_id: PathText, state: CurrentState) -> Statistics:
     """Return how often which values came, what calls took and how outputs ended, of what is there by now."""
-    return present.to_statistics(count_job(state, find(state, job_id)).statistics)
+    return to_statistics(count_job(state, find(state, job_id)).statistics)
 
 
 @router.get("/{job_id}/usage")
-def list_usage(job_id: JobId, state: CurrentState) -> wire.Usage:
+def list_usage(job_id: PathText, state: CurrentState) -> wire.Usage:
     """Return what a job has paid to each model, also while it runs: calls, retries, tokens and time."""
     return present.to_usage(usage_by_model(state.folder(find(state, job_id).id)), state.settings)
 
 
 @router.get("/{job_id}/logs")
 def list_logs(
-    job_id: JobId,
+    job_id: PathText,
     state: CurrentState,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[int, Query(ge=0)] = 0,

@@ -8,12 +8,13 @@ import orjson
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response, StreamingResponse
 
+from api.http.fields import PathText
 from api.http.state import CurrentState
-from api.native import schema as wire
 from api.native.lists import AskedSamples, SamplesQuery, refusal, to_cursor
-from api.native.routes.jobs import PREFIX, JobId, find
-from api.native.sample_schema import WholeSample
-from api.native.whole_sample import to_whole_sample
+from api.native.present.whole_sample import to_whole_sample
+from api.native.routes.jobs import PREFIX, find
+from api.native.schema.samples import Format, SamplePage
+from api.native.schema.whole_sample import WholeSample
 from core.errors import InvalidInput
 from store.results.checks import check_readable
 from store.results.exports import csv_parts, jsonl_parts, parquet_parts, records
@@ -25,7 +26,7 @@ PAGE_ROWS: Final = 100
 MAX_PAGE_ROWS: Final = 1000
 BLOCK_ROWS: Final = 5000
 
-MEDIA_TYPES: Final[dict[wire.Format, str]] = {
+MEDIA_TYPES: Final[dict[Format, str]] = {
     "json": "application/json",
     "jsonl": "application/jsonl",
     "csv": "text/csv; charset=utf-8",
@@ -36,8 +37,8 @@ FILES: Final[dict[str, dict[str, Any]]] = {media_type: {} for name, media_type i
 router = APIRouter(prefix=PREFIX, tags=["Assay"])
 
 
-@router.get("/{job_id}/samples", response_model=wire.SamplePage, responses={200: {"content": FILES}})
-def list_samples(job_id: JobId, asked: AskedSamples, state: CurrentState) -> Response:
+@router.get("/{job_id}/samples", response_model=SamplePage, responses={200: {"content": FILES}})
+def list_samples(job_id: PathText, asked: AskedSamples, state: CurrentState) -> Response:
     """Return what became of a job's samples, also while it runs: a page, or all of them as a file.
 
     `filter[FIELD]=VALUE` and `filter[FIELD][gte]=VALUE` (eq, neq, gt, gte, lt, lte) narrow them, by task,
@@ -54,8 +55,8 @@ def list_samples(job_id: JobId, asked: AskedSamples, state: CurrentState) -> Res
 
 @router.get("/{job_id}/samples/{task:path}/{number}")
 def get_sample(
-    job_id: JobId,
-    task: Annotated[str, Path(pattern=r"^[^\x00]*$")],
+    job_id: PathText,
+    task: PathText,
     number: Annotated[int, Path(ge=0)],
     state: CurrentState,
     target: Annotated[str | None, Query()] = None,

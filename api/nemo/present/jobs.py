@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from api.http.fields import JsonDict
 from api.nemo.benchmarks import BENCHMARKS
 from api.nemo.schema import responses as wire
 from core.job import Count, JobStatus, ListedJob, Progress, utcnow
@@ -179,7 +180,7 @@ def to_score(summary: Summary) -> wire.Score:
     return wire.Score(value="NaN" if summary.mean is None else summary.mean, stats=stats)
 
 
-def status_details(job: ListedJob, progress: Progress | None) -> wire.JsonDict:
+def status_details(job: ListedJob, progress: Progress | None) -> JsonDict:
     """Return how far the job is, in percent, samples and by task, and what is to be said of it."""
     counts = progress.counts if progress else {}
     stages = {task: list(counts.get(task, {}).values()) for task in task_names(job)}
@@ -212,7 +213,7 @@ def task_status(status: JobStatus, stages: Collection[Count]) -> wire.TaskStatus
     return "running" if any(count.done for count in stages) else "pending"
 
 
-def error_details(job: ListedJob) -> wire.JsonDict:
+def error_details(job: ListedJob) -> JsonDict:
     """Return why the job failed; nothing if it did not."""
     if job.failure:
         return job.failure.model_dump()
@@ -221,7 +222,7 @@ def error_details(job: ListedJob) -> wire.JsonDict:
     return {}
 
 
-def echo(spec: wire.JsonDict) -> wire.JsonDict:
+def echo(spec: JsonDict) -> JsonDict:
     """Return the `spec` of a sealed request as the service shows it.
 
     Keys are masked, nulls and the names of target and config left out, and the endpoint's format
@@ -239,7 +240,7 @@ def echo(spec: wire.JsonDict) -> wire.JsonDict:
     return shown
 
 
-def config_of(job: ListedJob) -> wire.JsonDict:
+def config_of(job: ListedJob) -> JsonDict:
     """Return the config that the job was asked for with; nothing of one that is a name, or in other words."""
     config = job.request.get("spec", job.request).get("config")
     return config if isinstance(config, dict) else {}
@@ -263,7 +264,7 @@ def _task_id(job: ListedJob) -> str:
     return "task-" + job.id.removeprefix("job-")
 
 
-def without_nulls(body: wire.JsonDict) -> wire.JsonDict:
+def without_nulls(body: JsonDict) -> JsonDict:
     """Return a copy of a body without nulls; those in a list stay, since a null in a row is data."""
     return {
         key: without_nulls(value) if isinstance(value, dict) else value

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from api.http.fields import JsonDict
 from api.nemo.present import jobs as present
 from api.nemo.present.jobs import STATUS_V1, to_time
 from api.nemo.schema import responses as wire
@@ -11,7 +12,7 @@ from core.result import Summary
 from store.db.entities import NewResult, StoredResult
 from store.secrets import mask
 
-ENTITY: Final[wire.JsonDict] = {
+ENTITY: Final[JsonDict] = {
     "schema_version": "1.0",
     "id": None,
     "description": None,
@@ -27,7 +28,7 @@ ENTITY: Final[wire.JsonDict] = {
 }
 TARGET: Final = ENTITY | dict.fromkeys(("cached_outputs", "model", "retriever", "rag", "rows", "dataset"))
 CONFIG: Final = ENTITY | dict.fromkeys(("params", "tasks", "groups"))
-TASK: Final[wire.JsonDict] = dict.fromkeys(("type", "params", "metrics", "dataset"))
+TASK: Final[JsonDict] = dict.fromkeys(("type", "params", "metrics", "dataset"))
 
 
 def to_job(job: ListedJob, progress: Progress | None, result_id: str | None) -> wire.JobV1:

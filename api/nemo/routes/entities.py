@@ -6,16 +6,15 @@ from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
+from api.http.fields import JsonDict, PathText
 from api.http.state import CurrentState, State
 from api.lists.pages import Asked, Page, to_page
-from api.nemo import stored
+from api.nemo import references, stored
 from api.nemo.lists import AskedConfigs, AskedTargets
 from api.nemo.present import jobs as present
 from api.nemo.schema import entities as schema_entity
 from api.nemo.schema import responses as wire
 from api.nemo.schema.entities import ConfigCreate, EntityCreate, Patch, TargetCreate
-from api.nemo.schema.fields import JsonDict, PathText
-from api.nemo.translate import references
 from store.db.entities import Entity, EntityKind
 from store.secrets import MASK, STORED, seal
 

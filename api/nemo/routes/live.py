@@ -11,8 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.http.errors import answer
+from api.http.fields import JsonDict
 from api.http.repeat import CurrentSubmission, Submission
 from api.http.state import CurrentState, State
+from api.nemo import references
 from api.nemo.present import v1 as present_v1
 from api.nemo.present.archive import samples_json
 from api.nemo.present.jobs import STATUS_V1
@@ -20,7 +22,6 @@ from api.nemo.routes import v1
 from api.nemo.routes.v1_results import FACE, PREFIX
 from api.nemo.schema import responses as wire
 from api.nemo.schema.jobs import JobCreateV1
-from api.nemo.translate import references
 from core.errors import Conflict, NotFound, SpecInvalid
 from core.job import TERMINAL, Job, base58_id, utcnow
 from store.db.entities import StoredResult
@@ -57,7 +58,7 @@ async def evaluate(
         await run_in_threadpool(_discard, state, job)
 
 
-def refuse_unless_live(body: wire.JsonDict) -> None:
+def refuse_unless_live(body: JsonDict) -> None:
     """Raise SpecInvalid for what cannot be awaited: all but data tasks over rows or a dataset."""
     target, config = body["target"], body["config"]
     if target["type"] not in TARGETS:

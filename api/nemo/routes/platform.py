@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.http.fields import PathText
 from api.http.state import CurrentState, State
 from api.lists.pages import Page, to_page
 from api.nemo.lists import AskedPlatformJobs
@@ -10,7 +11,6 @@ from api.nemo.present import jobs as present
 from api.nemo.routes import v2
 from api.nemo.routes.pages import page, whole
 from api.nemo.schema import responses as wire
-from api.nemo.schema.fields import PathText
 from core.job import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["NeMo platform"])

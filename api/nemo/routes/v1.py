@@ -7,9 +7,11 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
+from api.http.fields import JsonDict, PathText
 from api.http.repeat import CurrentSubmission, Submission, add_once
 from api.http.state import CurrentState, State
 from api.lists.pages import Page, to_page
+from api.nemo import references
 from api.nemo.lists import AskedV1Jobs
 from api.nemo.present import archive
 from api.nemo.present import jobs as present
@@ -19,16 +21,14 @@ from api.nemo.routes.pages import page, to_json, whole
 from api.nemo.routes.v1_results import FACE
 from api.nemo.routes.v2 import NO_RESULT
 from api.nemo.schema import responses as wire
-from api.nemo.schema.fields import PathText
 from api.nemo.schema.jobs import JobCreateV1
 from api.nemo.translate import jobs as translate
-from api.nemo.translate import references
 from core.errors import NotFound
 from core.job import TERMINAL, Job, ListedJob, base58_id
 from store.workspace import Workspace
 
 ID: Final = "eval-"
-ZIP: Final[dict[int | str, wire.JsonDict]] = {200: {"content": {archive.ZIP: {}}}}
+ZIP: Final[dict[int | str, JsonDict]] = {200: {"content": {archive.ZIP: {}}}}
 
 router = APIRouter(prefix="/v1/evaluation/jobs", tags=["NeMo v1"])
 

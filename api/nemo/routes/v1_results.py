@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
+from api.http.fields import PathText
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
 from api.lists.pages import Page, to_page
@@ -13,7 +14,6 @@ from api.nemo.lists import AskedResults
 from api.nemo.present import jobs as present
 from api.nemo.present import v1 as present_v1
 from api.nemo.schema import responses as wire
-from api.nemo.schema.fields import PathText
 from api.nemo.schema.results import ResultCreate, ResultUpdate
 from core.errors import NotFound
 from core.job import Face, base58_id

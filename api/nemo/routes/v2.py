@@ -6,18 +6,18 @@ from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response, StreamingResponse
 
+from api.http.fields import PathText
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
 from api.lists.pages import Page, to_page
+from api.nemo import references
 from api.nemo.lists import AskedV2Jobs
 from api.nemo.present import archive
 from api.nemo.present import jobs as present
 from api.nemo.routes.pages import page, to_json, whole
 from api.nemo.schema import responses as wire
-from api.nemo.schema.fields import PathText
 from api.nemo.schema.jobs import JobCreate
 from api.nemo.translate import jobs as translate
-from api.nemo.translate import references
 from core.errors import InvalidInput, NotFound
 from core.job import TERMINAL, Face, Intent, Job, ListedJob, random_id
 from core.result import Summary

@@ -3,9 +3,8 @@
 They are read leniently: keys that are not named here are left alone, a wrong type is refused.
 """
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import Path
 from pydantic import (
     AfterValidator,
     Discriminator,
@@ -15,9 +14,8 @@ from pydantic import (
     Tag,
 )
 
+from api.http.fields import Text
 from api.http.wire import SealedBody
-
-JsonDict = dict[str, Any]
 
 
 def refuse_dots(name: str) -> str:
@@ -27,11 +25,6 @@ def refuse_dots(name: str) -> str:
     return name
 
 
-NO_NUL: Final = r"^[^\x00]*$"
-"""Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
-
-Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
-PathText = Annotated[str, Path(pattern=NO_NUL)]
 EntityName = Annotated[str, StringConstraints(pattern=r"^[\w\-\+.@:]*$", max_length=255), AfterValidator(refuse_dots)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Filled = Annotated[str, StringConstraints(min_length=1)]

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag
 
+from api.http.fields import Text
 from api.http.wire import Wire
 from api.nemo.benchmarks import BENCHMARKS
-from api.nemo.schema.fields import Described, Filled, Key, Limit, Template, Text, TextOr, type_of
+from api.nemo.schema.fields import Described, Filled, Key, Limit, Template, TextOr, type_of
 from api.nemo.schema.metrics import Metric
 from api.nemo.schema.targets import Dataset, Entity, Sampling, Target
 from core.spec import MOST_TRIALS

@@ -1,10 +1,10 @@
 """NeMo's wire classes of responses."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-JsonDict = dict[str, Any]
+from api.http.fields import JsonDict
 
 Status = Literal[
     "created",

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import JsonValue, StringConstraints
 
+from api.http.fields import Text
 from api.http.wire import Body, Wire
-from api.nemo.schema.fields import EntityName, Text
+from api.nemo.schema.fields import EntityName
 
 
 class ScoreValue(Wire):

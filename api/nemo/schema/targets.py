@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from api.http.fields import Text
 from api.http.wire import Wire
-from api.nemo.schema.fields import Filled, Limit, Text, TextOr
+from api.nemo.schema.fields import Filled, Limit, TextOr
 
 
 class Sampling(Wire):

@@ -6,10 +6,11 @@ from typing import Final, get_args
 
 from pydantic import JsonValue, ValidationError
 
+from api.http.fields import JsonDict
 from api.nemo.benchmarks import BENCHMARKS
 from api.nemo.benchmarks.benchmark import Benchmark
 from api.nemo.schema import jobs as wire
-from api.nemo.schema.fields import Described, JsonDict
+from api.nemo.schema.fields import Described
 from api.nemo.schema.targets import CachedOutputs, Entity, Model
 from api.nemo.schema.targets import Dataset as WireDataset
 from api.nemo.schema.targets import Target as WireTarget

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 
 from fastapi import Form, HTTPException, UploadFile
 
+from api.http.fields import NO_NUL, PathText
 from api.http.state import CurrentState
 from api.nugen.present import benchmarks as present
 from api.nugen.routes.paths import PREFIX, EitherWay
 from api.nugen.schema import responses as wire
-from api.nugen.schema.requests import NO_NUL, PathId
 from api.nugen.translate import to_questions
 from core.errors import DatasetUnreadable, Unsupported
 
@@ -63,21 +63,21 @@ def list_benchmarks(state: CurrentState) -> wire.BenchmarkList:
 @router.get("/benchmarks/{benchmark_id}/status", include_in_schema=False)
 @router.get("/benchmark/{benchmark_id}/status", include_in_schema=False)
 @router.get("/benchmark/status/{benchmark_id}")
-def get_status(benchmark_id: PathId, state: CurrentState) -> wire.BenchmarkStatus:
+def get_status(benchmark_id: PathText, state: CurrentState) -> wire.BenchmarkStatus:
     """Return whether a benchmark can be used; one that is stored can."""
     return present.to_status(state.benchmarks.get(benchmark_id))
 
 
 @router.get("/benchmarks/{benchmark_id}/data", include_in_schema=False)
 @router.get("/benchmark/{benchmark_id}/data")
-def get_data(benchmark_id: PathId, state: CurrentState) -> wire.BenchmarkData:
+def get_data(benchmark_id: PathText, state: CurrentState) -> wire.BenchmarkData:
     """Return a benchmark with its questions."""
     return present.to_data(state.benchmarks.get(benchmark_id), state.benchmarks.questions(benchmark_id))
 
 
 @router.delete("/benchmarks/{benchmark_id}", include_in_schema=False)
 @router.delete("/benchmark/{benchmark_id}")
-def delete_benchmark(benchmark_id: PathId, state: CurrentState) -> wire.BenchmarkDeleted:
+def delete_benchmark(benchmark_id: PathText, state: CurrentState) -> wire.BenchmarkDeleted:
     """Delete a benchmark; the evaluations that used it keep what they need of it."""
     state.benchmarks.delete(benchmark_id)
     return wire.BenchmarkDeleted(id=benchmark_id, benchmark_id=benchmark_id, message="Benchmark successfully deleted")

@@ -7,6 +7,7 @@ from fastapi import HTTPException, Query
 from pydantic import AfterValidator
 from starlette.responses import StreamingResponse
 
+from api.http.fields import PathText
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
@@ -14,7 +15,7 @@ from api.nugen.present import download
 from api.nugen.present import evaluations as present
 from api.nugen.routes.paths import PREFIX, EitherWay
 from api.nugen.schema import responses as wire
-from api.nugen.schema.requests import CreateEvaluation, PathId, QueryId
+from api.nugen.schema.requests import CreateEvaluation, QueryId
 from api.nugen.translate import FACE, to_new_job
 from core.errors import NotFound, ResultsMissing
 from core.job import ListedJob, ulid, utcnow
@@ -71,7 +72,7 @@ def list_evaluations(
 
 
 @router.get("/{evaluation_id}")
-def get_evaluation(evaluation_id: PathId, state: CurrentState) -> wire.EvaluationDetail:
+def get_evaluation(evaluation_id: PathText, state: CurrentState) -> wire.EvaluationDetail:
     """Return how far an evaluation is, and its figures once it has them."""
     job = _find(state, evaluation_id)
     summaries = _summaries(state, job)
@@ -80,20 +81,20 @@ def get_evaluation(evaluation_id: PathId, state: CurrentState) -> wire.Evaluatio
 
 
 @router.get("/{evaluation_id}/status")
-def get_status(evaluation_id: PathId, state: CurrentState) -> wire.EvaluationStatus:
+def get_status(evaluation_id: PathText, state: CurrentState) -> wire.EvaluationStatus:
     """Return how far an evaluation is."""
     return _status(state, _find(state, evaluation_id))
 
 
 @router.get("/{evaluation_id}/results")
-def get_results(evaluation_id: PathId, state: CurrentState) -> wire.EvaluationResults:
+def get_results(evaluation_id: PathText, state: CurrentState) -> wire.EvaluationResults:
     """Return the figures of an evaluation that is finished."""
     job = _find(state, evaluation_id)
     return present.to_results(job, _finished(state, job))
 
 
 @router.get("/{evaluation_id}/download", response_class=StreamingResponse)
-def download_results(evaluation_id: PathId, state: CurrentState) -> StreamingResponse:
+def download_results(evaluation_id: PathText, state: CurrentState) -> StreamingResponse:
     """Return the figures of an evaluation that is finished, and every answer, as a file."""
     job = _find(state, evaluation_id)
     results = present.to_results(job, _finished(state, job))
@@ -107,7 +108,7 @@ def download_results(evaluation_id: PathId, state: CurrentState) -> StreamingRes
 
 
 @router.delete("/{evaluation_id}")
-def delete_evaluation(evaluation_id: PathId, state: CurrentState) -> wire.EvaluationDeleted:
+def delete_evaluation(evaluation_id: PathText, state: CurrentState) -> wire.EvaluationDeleted:
     """Delete an evaluation with its results; one that still runs is stopped first."""
     state.jobs.want(_find(state, evaluation_id).id, "delete")
     state.wake()

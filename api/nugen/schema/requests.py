@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Self
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -11,17 +11,13 @@ from pydantic import (
     model_validator,
 )
 
+from api.http.fields import NO_NUL, Text
 from api.http.wire import Body
 from tasks.templates.images import image_urls
 
-NO_NUL = r"^[^\x00]*$"
-"""Of texts that are kept in a column of their own, or looked for in one; Postgres holds no NUL."""
-
-Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Id = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=255)]
 MetricName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=100)]
 Filled = Annotated[str, StringConstraints(pattern=r"\S")]
-PathId = Annotated[str, Path(pattern=NO_NUL)]
 QueryId = Annotated[str | None, Query(pattern=NO_NUL)]
 
 

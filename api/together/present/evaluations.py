@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
+from api.http.fields import JsonDict
 from api.together.schema import responses as wire
-from api.together.schema.evaluations import JsonDict, Status
+from api.together.schema.evaluations import Status
 from core.job import Failure, JobStatus, ListedJob
 from core.queries.lists import OneOf, Term
 from store.secrets import mask

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, get_args
 from fastapi import APIRouter, Query
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from api.http.fields import JsonDict
 from api.http.repeat import CurrentSubmission, Submission, add_once
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
@@ -88,7 +89,7 @@ def add_job(state: State, asked: schema.EvaluationRequest, submission: Submissio
 
 
 def add_under_free_id(
-    state: State, job: NewJob, keys: Mapping[str, str], *, sent: schema.JsonDict, submission: Submission
+    state: State, job: NewJob, keys: Mapping[str, str], *, sent: JsonDict, submission: Submission
 ) -> Job:
     """Record a job, under another id if its own is taken: a second has only 65,536."""
     try:

@@ -1,13 +1,14 @@
 """The routes of Together's files. Those that come in parts have theirs in `uploads`."""
 
-from typing import Annotated, Any, Final, get_args
+from typing import Any, Final, get_args
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
+from api.http.fields import PathText
 from api.http.state import CurrentState, State
 from api.http.uploads import drafting
 from api.together.present import files as present
@@ -18,8 +19,6 @@ from core.errors import NotFound, SpecInvalid
 from store.files.contents import FileRecord
 from store.files.drafts import Draft
 from store.files.uploads import Announcement
-
-FileId = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 
 PURPOSES: Final[tuple[str, ...]] = get_args(wire.Purpose)
 """What files are for here; those of other purposes belong to other faces."""
@@ -78,27 +77,27 @@ def list_files(state: CurrentState) -> wire.FileList:
 
 
 @router.get("/{file_id}")
-def get_file(file_id: FileId, state: CurrentState) -> wire.FileObject:
+def get_file(file_id: PathText, state: CurrentState) -> wire.FileObject:
     """Return what is known of a file, also before it has come."""
     upload = state.uploads.find(file_id)
     return present.to_awaited(upload) if upload else present.to_file(own_file(state, file_id))
 
 
 @router.post("/{file_id}/preprocess")
-def preprocess_file(file_id: FileId, state: CurrentState) -> wire.FileObject:
+def preprocess_file(file_id: PathText, state: CurrentState) -> wire.FileObject:
     """Return what is known of a file: all was done when it came."""
     return get_file(file_id, state)
 
 
 @router.get("/{file_id}/content", response_class=FileResponse, responses=CONTENT)
-def get_content(file_id: FileId, state: CurrentState) -> FileResponse:
+def get_content(file_id: PathText, state: CurrentState) -> FileResponse:
     """Return the bytes of a file."""
     record = own_file(state, file_id)
     return FileResponse(state.files.path(record), media_type="application/octet-stream", filename=record.filename)
 
 
 @router.delete("/{file_id}")
-def delete_file(file_id: FileId, state: CurrentState) -> wire.FileDeleted:
+def delete_file(file_id: PathText, state: CurrentState) -> wire.FileDeleted:
     """Delete a file, or await it no longer."""
     upload = state.uploads.find(file_id)
     if upload:

@@ -4,7 +4,7 @@ They are read leniently: keys that are not named here are left alone, and an exp
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -17,13 +17,12 @@ from pydantic import (
     field_validator,
 )
 
+from api.http.fields import NO_NUL
 from api.http.wire import Body, Wire
 
-JsonDict = dict[str, Any]
 Source = Literal["serverless", "dedicated", "external"]
 
-# Postgres holds no NUL in the columns where these are looked for.
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", min_length=1)]
+Text = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """The command line splits its labels at commas and leaves the blanks."""
 

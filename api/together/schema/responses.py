@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from api.together.schema.evaluations import JsonDict, Kind, Status
+from api.http.fields import JsonDict
+from api.together.schema.evaluations import Kind, Status
 
 
 class Created(BaseModel):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.native.comparisons import to_comparison
 from api.native.lists import sealed
+from api.native.present.comparisons import to_comparison
 from cli.main import answer
 from core.errors import AssayError
 from core.job import NewJob, random_id, utcnow

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from api.native.schema import JobRequest
+from api.native.schema.jobs import JobRequest
 from api.native.translate import to_new_job
 from cli.main import answer
 from core.errors import SpecInvalid

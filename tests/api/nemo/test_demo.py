@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from api.http.state import State
+from api.nemo.complete import complete
 from api.nemo.demo import store_demo
-from api.nemo.translate.complete import complete
 from core.settings import Settings
 from flows.form import Asked
 from flows.register import register

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from api.native import sample_schema as wire
-from api.native.schema import SampleScore
+from api.native.schema import whole_sample as wire
+from api.native.schema.samples import SampleScore
 from core.result import Score
 from tasks.conversation import Exchange, Message
 from tasks.sample import MetricDetail, OutputDetail, SampleDetail

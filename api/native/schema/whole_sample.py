@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from api.native.schema import SampleScore
+from api.native.schema.samples import SampleScore
 from core.result import CallOutcome, Outcome
 
 

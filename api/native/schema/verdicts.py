@@ -1,4 +1,4 @@
-"""The verdicts of people: what is asked of the routes, and kept."""
+"""The verdicts of people on outputs."""
 
 from datetime import datetime
 from typing import Annotated, Final, Self
@@ -6,12 +6,8 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from api.http.state import State
-from api.native.schema import Text
-from core.errors import InvalidInput
-from core.job import utcnow
-from core.verdict import LONGEST_NOTE, Verdict
-from tasks.sample import sample_detail
+from api.http.fields import Text
+from core.verdict import LONGEST_NOTE
 
 EXAMPLE: Final[JsonDict] = {
     "task": "qa",
@@ -71,28 +67,3 @@ class KeptVerdicts(BaseModel):
     """The verdicts on a job's outputs, by task and sample."""
 
     data: list[KeptVerdict]
-
-
-def to_kept(verdict: Verdict) -> KeptVerdict:
-    """Return a verdict as the API shows it."""
-    return KeptVerdict(**{name: getattr(verdict, name) for name in KeptVerdict.model_fields})
-
-
-def keep(state: State, job_id: str, given: VerdictGiven) -> Verdict:
-    """Keep a verdict, in the place of an earlier one on the same.
-
-    Raises NotFound for an output that there is not, Conflict before it is generated, and InvalidInput for a metric
-    that its task does not have.
-    """
-    detail = sample_detail(state.folder(job_id), given.task, given.sample, target=given.target, trial=given.trial)
-    known = [each.metric.name for each in detail.outputs[0].metrics]
-    if given.metric not in known:
-        raise InvalidInput(f"there is no metric {given.metric!r}; metrics: {', '.join(known)}")
-    verdict = Verdict(job_id=job_id, **given.model_dump(), updated_at=utcnow())
-    state.verdicts.put(verdict)
-    return verdict
-
-
-def take_back(state: State, job_id: str, on: VerdictOn) -> None:
-    """Take back what was said; where nothing was said, nothing changes."""
-    state.verdicts.drop(Verdict(job_id=job_id, **on.model_dump(), updated_at=utcnow()))

@@ -1,21 +1,18 @@
-"""From the core's values to those of the native API, which have the same words."""
+"""From jobs to what the native API shows of them, in the same words."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from api.native import schema as wire
+from api.native.schema import jobs as wire
 from core.cost import cost
 from core.job import TERMINAL, Job, ListedJob, Progress
-from core.result import ModelUsage, Summary
+from core.result import ModelUsage
 from core.settings import Settings
-from store.files.contents import FileRecord
 from store.results.log import LogPage
-from store.results.statistics import Statistics
 from store.secrets import mask
-from tasks.slices import Slice
 
-TIMES = ("created_at", "updated_at", "started_at", "finished_at")
+TIMES: Final = ("created_at", "updated_at", "started_at", "finished_at")
 
 
 def to_job(job: Job, progress: Progress | None) -> wire.JobRecord:
@@ -41,39 +38,6 @@ def to_listed(job: ListedJob, progress: Progress | None) -> wire.ListedJob:
     )
 
 
-def to_summaries(summaries: list[Summary]) -> wire.Summaries:
-    """Return the summaries of a job."""
-    return wire.Summaries(data=[wire.Summary(**asdict(summary), ci_reason=summary.ci_reason) for summary in summaries])
-
-
-def to_sliced(slices: list[Slice]) -> list[wire.SlicedSummary]:
-    """Return the summaries of slices, each with the value that its samples have in common."""
-    return [
-        wire.SlicedSummary(value=each.value, **asdict(summary), ci_reason=summary.ci_reason)
-        for each in slices
-        for summary in each.summaries
-    ]
-
-
-def to_statistics(found: Statistics) -> wire.Statistics:
-    """Return what was counted of a job."""
-    return wire.Statistics(
-        histograms=[
-            wire.Histogram(
-                task=each.task,
-                target=each.target,
-                metric=each.metric,
-                name=each.name,
-                bins=[wire.ValueBin(**bin_._asdict()) for bin_ in each.bins],
-            )
-            for each in found.histograms
-        ],
-        calls=[wire.CallStatistics(**asdict(each)) for each in found.calls],
-        rate=list(found.rate),
-        outputs=[wire.OutputStatistics(**asdict(each)) for each in found.outputs],
-    )
-
-
 def to_log(page: LogPage) -> wire.LogLines:
     """Return some lines of a log."""
     lines: list[dict[str, Any]] = [line._asdict() | {"time": _utc(line.time)} for line in page.lines]
@@ -92,12 +56,6 @@ def to_usage(usages: list[ModelUsage], settings: Settings) -> wire.Usage:
         for usage in usages
     ]
     return wire.Usage(data=[wire.ModelUsage(**each) for each in flat])
-
-
-def to_file(record: FileRecord) -> wire.File:
-    """Return an upload."""
-    same = {name: getattr(record, name) for name in ("id", "filename", "bytes", "line_count", "sha256")}
-    return wire.File(**same, created_at=record.created_at.replace(tzinfo=UTC))
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.http.fields import JsonDict
 from api.http.state import State
 from api.nemo import stored
-from api.nemo.schema.fields import JsonDict
 from api.nemo.schema.jobs import JobInput
 from core.errors import NotFound
 from store.db.entities import Entities, Entity, EntityKind

@@ -6,9 +6,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from api.http.state import State
+from api.nemo import references
 from api.nemo.schema.jobs import JobInput
 from api.nemo.translate import jobs as translate
-from api.nemo.translate import references
 from core.errors import AssayError, NotFound
 from core.job import Failure, Job
 

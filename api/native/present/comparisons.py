@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from api.native import comparison_schema as wire
 from api.native.lists import opened, sealed
+from api.native.schema import comparisons as wire
 from core.comparison import ScoreComparison
 from store.results.sample_sql import ScoreName
 from tasks.comparisons.compare import Asked, Comparison

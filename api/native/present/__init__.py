@@ -1,0 +1,1 @@
+"""From the core's values to those of the native API."""

@@ -1,0 +1,1 @@
+"""What goes over the wire of the native API, in the core's words."""
