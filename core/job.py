@@ -64,7 +64,10 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the engine last reported of a job; `counts` is by task and stage, `bounds` say what holds up its calls."""
+    """What the engine last reported of a job; `counts` is by task and stage, `bounds` say what holds up its calls.
+
+    `usage` is what the job has paid, which the engine knows once all its calls are made.
+    """
 
     job_id: str
     attempt: int
@@ -75,6 +78,7 @@ class Progress:
     failure: Failure | None = None
     began_at: datetime | None = None
     bounds: tuple[str, ...] = ()
+    usage: tuple[ModelUsage, ...] | None = None
 
     @property
     def worked_s(self) -> float:

@@ -210,7 +210,7 @@ def findings(engine: Engine, summaries: Sequence[Summary], began_at: datetime) -
         manifest=engine.manifest,
         seconds=(utcnow() - began_at).total_seconds(),
         url=f"{engine.workspace.settings.url}/jobs/{job.id}",
-        tokens=usage_by_role(folder),
+        tokens=usage_by_role(engine.report.usage or ()),
         worst=worst_samples(folder, engine.manifest, summaries, MOST_SHOWN),
         compared=compared,
     )

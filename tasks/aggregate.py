@@ -10,6 +10,7 @@ from core.errors import AssayError, EndpointFailed, EndpointRefused
 from core.result import CallOutcome, Outcome, Score, Summary
 from store.results.checks import check_shard
 from store.results.counts import CallEnd, call_ends, count_outputs
+from store.results.usage import usage_by_model
 from tasks.calls import ANSWERS
 from tasks.engine.engine import Engine
 from tasks.summaries import Aggregator
@@ -38,6 +39,7 @@ def aggregate(engine: Engine) -> list[Summary]:
             failures.add(aggregator.take(engine.folder, part))
     summaries = aggregator.summaries(count_outputs(engine.folder))
     engine.folder.write_summaries(summaries)
+    engine.report.usage = tuple(usage_by_model(engine.folder))
     engine.keep_notes()
     for summary in summaries:
         engine.log.say(f"{shown.title(summary)}: {shown.figure(summary)}")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -26,22 +26,26 @@ DAMAGED: Final = Failure(
 logger = logging.getLogger("assay.control")
 
 
-def finish(
-    workspace: Workspace,
-    job: Job | OpenJob,
-    status: JobStatus,
-    *,
-    unpublished: Failure | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a job has paid, None if that cannot be read, and why its results could not be published, if so."""
+
+    usage: tuple[ModelUsage, ...] | None
+    unpublished: Failure | None = None
+
+
+def finish(workspace: Workspace, job: Job | OpenJob, status: JobStatus, ending: Ending | None = None) -> None:
     """Record that a job has ended; one that completed without results, or could not be published, has failed.
 
-    The caller keeps the job's folder, so that no engine comes to work on it meanwhile.
+    Without an `ending`, what it has paid is found out now. The caller keeps the job's folder, so that no engine comes
+    to work on it meanwhile.
     """
+    ending = ending or Ending(paid(workspace, job.id))
     folder = workspace.folder(job.id)
     report = workspace.jobs.progress([job.id]).get(job.id)  # read last: an engine reports, and then its run ends
     seen, started_at = _begun(workspace, job, report)
-    failure = unpublished or job.failure or (report.failure if report else None)
-    if unpublished:
+    failure = ending.unpublished or job.failure or (report.failure if report else None)
+    if ending.unpublished:
         status = "failed"
     note = None
     if status == "completed":
@@ -55,7 +59,7 @@ def finish(
     finished_at = utcnow()
     ended = replace(whole, status=status, failure=failure, started_at=started_at, finished_at=finished_at)
     folder.write_job(ended)
-    end: Change = {"status": status, "finished_at": finished_at, "failure": failure, "usage": _paid(folder)}
+    end: Change = {"status": status, "finished_at": finished_at, "failure": failure, "usage": ending.usage}
     if note:
         end["note"] = note
     workspace.jobs.settle(job.id, seen=seen, **end)
@@ -85,12 +89,18 @@ def _results(folder: JobFolder) -> tuple[Failure | None, str | None]:
     return None, shortfall(summaries)
 
 
-def _paid(folder: JobFolder) -> tuple[ModelUsage, ...] | None:
-    """Return what a job has paid for; None if its calls cannot be read."""
+def paid(workspace: Workspace, job_id: str) -> tuple[ModelUsage, ...] | None:
+    """Return what a job whose engine has ended has paid for: as that has told, else as its calls say, one by one.
+
+    None if these cannot be read.
+    """
+    report = workspace.jobs.progress([job_id]).get(job_id)
+    if report and report.usage is not None:
+        return report.usage
     try:
-        return tuple(usage_by_model(folder))
+        return tuple(usage_by_model(workspace.folder(job_id)))
     except AssayError as error:
-        logger.warning("What job %s has paid cannot be read: %s", folder.job_id, error.message)
+        logger.warning("What job %s has paid cannot be read: %s", job_id, error.message)
         return None
 
 

@@ -16,8 +16,8 @@ from prefect.exceptions import PrefectException
 from core.job import Job
 from flows.control.adopt import adopt, unregistered
 from flows.control.dispatch import dispatch
+from flows.control.endings import Endings
 from flows.control.prune import Pruner, delete_runs
-from flows.control.publish import Publisher
 from flows.control.reconcile import Reconciler, give_up
 from flows.control.troubles import Troubles
 from flows.deploy import Deployed, close_form, our_deployments, set_up, wait_for_server
@@ -47,8 +47,7 @@ class Control:
         self._workspace = workspace
         self._complete = complete
         self._troubles = Troubles()
-        self._publisher = Publisher(workspace, publish, self.wake)
-        self._reconciler = Reconciler(workspace, self._publisher, self._troubles)
+        self._reconciler = Reconciler(workspace, Endings(workspace, publish, self.wake), self._troubles)
         self._pruner = Pruner(workspace)
         self._adopted_at = float("-inf")
         self._deployed: Deployed | None = None

@@ -18,9 +18,9 @@ from prefect.client.orchestration import PrefectClient
 
 from core.errors import AssayError, RecordDamaged
 from core.job import TERMINAL, JobStatus, OpenJob, Progress, utcnow
+from flows.control.endings import Endings
 from flows.control.finish import finish
 from flows.control.intents import carry_out_intent, want
-from flows.control.publish import Publisher
 from flows.control.revive import revive
 from flows.control.runs import Run, read_runs
 from flows.control.status import next_status
@@ -38,10 +38,10 @@ AT_REST: Final[frozenset[JobStatus]] = TERMINAL | {"paused"}
 class Reconciler:
     """Watches the jobs of a workspace that are in hand: those with a flow run, and those that become something else."""
 
-    def __init__(self, workspace: Workspace, publisher: Publisher, troubles: Troubles) -> None:
+    def __init__(self, workspace: Workspace, endings: Endings, troubles: Troubles) -> None:
         """Begin with no memory: what is remembered may be lost with the process, but not by an error."""
         self._workspace = workspace
-        self._publisher = publisher
+        self._endings = endings
         self._troubles = troubles
         self._watches: dict[str, Watch] = {}
         self._polled_at = float("-inf")
@@ -149,22 +149,17 @@ class Reconciler:
             await asyncio.to_thread(partial(self._unless_held, job, settle) if status in AT_REST else settle)
 
     async def _finish(self, job: OpenJob, status: JobStatus) -> None:
-        """Record that a job has ended; one that completed is published first, which later looks see the end of."""
-        unpublished = None
-        if status == "completed":
-            if not self._publisher.is_done(job.id):
-                return
-            unpublished = self._publisher.failure(job.id)
-        end = partial(finish, self._workspace, job, status, unpublished=unpublished)
-        if await asyncio.to_thread(self._unless_held, job, end):
-            self._publisher.forget(job.id)
+        """Record a job's end, once a look sees that it is prepared; one that completed is published by then."""
+        if ending := self._endings.of(job.id, status):
+            end = partial(finish, self._workspace, job, status, ending)
+            await asyncio.to_thread(self._unless_held, job, end)
+            self._endings.forget(job.id)
 
-    def _unless_held(self, job: OpenJob, record: Callable[[], object]) -> bool:
-        """Record what makes no call be made, unless an engine has begun that does not know of it; whether it was."""
+    def _unless_held(self, job: OpenJob, record: Callable[[], object]) -> None:
+        """Record what makes no call be made, unless an engine has begun that does not know of it."""
         with self._workspace.vacant(job.id) as is_vacant:
             if is_vacant:
                 record()
-            return is_vacant
 
     def _change(self, job: OpenJob, watch: Watch, status: JobStatus) -> Change:
         """Return what is to be recorded of a job that goes on."""
@@ -178,7 +173,8 @@ class Reconciler:
 
     def _remove(self, job: OpenJob) -> None:
         """Remove a deleted job once nobody works on it."""
-        if not self._publisher.is_at_work(job.id):
+        if not self._endings.is_at_work(job.id):
+            self._endings.forget(job.id)
             self._workspace.remove(job.id)
 
 

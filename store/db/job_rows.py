@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core.errors import RecordDamaged, first_problem
 from core.job import AskedJob, Input, Job, ListedJob, NewJob, Transition, utcnow
 from core.result import ModelUsage
 from core.spec import EvaluationSpec
-from store.db.open_jobs import failure_of, history_of
+from store.db.open_jobs import failure_of, history_of, usage_of
 from store.files.inputs import Intake
-
-USAGE: Final = TypeAdapter[tuple[ModelUsage, ...] | None](tuple[ModelUsage, ...] | None)
 
 
 def new_record(job: NewJob, intake: Intake) -> Job:
@@ -54,14 +52,6 @@ def job_of(row: sa.Row[Any]) -> Job:
 def listed_job_of(row: sa.Row[Any]) -> ListedJob:
     """Return the job of a row that has no specification."""
     return ListedJob(**{**row._mapping, **_parsed(row)})
-
-
-def usage_of(value: Any) -> tuple[ModelUsage, ...] | None:
-    """Return the usage that a column holds; None for one that another release wrote otherwise."""
-    try:
-        return USAGE.validate_python(value)
-    except ValidationError:
-        return None
 
 
 def _parsed(row: sa.Row[Any]) -> dict[str, Any]:

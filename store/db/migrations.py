@@ -340,6 +340,8 @@ COUNTED: Migration = (
     """,
 )
 
+REPORTED_USAGE: Migration = ("ALTER TABLE job_progress ADD COLUMN usage TEXT",)
+
 MIGRATIONS: tuple[Migration, ...] = (
     JOBS,
     LISTS,
@@ -361,6 +363,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     BOUNDS,
     RESULT_FILES,
     COUNTED,
+    REPORTED_USAGE,
 )
 
 

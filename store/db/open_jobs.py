@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
 
 from core.job import Count, Deaths, Failure, OpenJob, Progress, Transition, utcnow
+from core.result import ModelUsage
 from store.db.connect import insert_into
 from store.db.tables import job_deaths, job_progress, jobs
 
@@ -20,6 +22,8 @@ UNREADABLE: Final = (ValueError, TypeError, AttributeError, sa.exc.OperationalEr
 """What SQLite's drivers and the columns' types raise for a value that is not of its column's type."""
 
 COLUMNS: Final = [jobs.c[field.name] for field in fields(OpenJob) if field.name in jobs.c]
+
+USAGE: Final = TypeAdapter[tuple[ModelUsage, ...] | None](tuple[ModelUsage, ...] | None)
 
 logger = logging.getLogger("assay.store")
 
@@ -87,6 +91,14 @@ def failure_of(value: Any) -> Failure | None:
     return None if value is None else Failure.model_validate(value)
 
 
+def usage_of(value: Any) -> tuple[ModelUsage, ...] | None:
+    """Return the usage that a column holds; None for one that another release wrote otherwise."""
+    try:
+        return USAGE.validate_python(value)
+    except ValidationError:
+        return None
+
+
 def _all(connection: sa.Connection, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
     """Return all rows of a statement, which is over even if one of them cannot be read."""
     with closing(connection.execute(statement)) as result:
@@ -115,6 +127,5 @@ def _readable(connection: sa.Connection, job_id: str) -> OpenJob:
 
 def _progress(row: sa.Row[Any]) -> Progress:
     counts = {task: {stage: Count(**count) for stage, count in stages.items()} for task, stages in row.counts.items()}
-    return Progress(
-        **{**row._mapping, "counts": counts, "failure": failure_of(row.failure), "bounds": tuple(row.bounds or ())}
-    )
+    parsed = {"counts": counts, "failure": failure_of(row.failure), "usage": usage_of(row.usage)}
+    return Progress(**{**row._mapping, **parsed, "bounds": tuple(row.bounds or ())})

@@ -122,6 +122,7 @@ job_progress = sa.Table(
     sa.Column("failure", JsonText),
     sa.Column("began_at", sa.DateTime),
     sa.Column("bounds", JsonText),
+    sa.Column("usage", JsonText),
 )
 
 job_deaths = sa.Table(

@@ -172,9 +172,15 @@ class JobFolder:
 
     def extent(self) -> tuple[int, int]:
         """Return how far the job has come: the stages that shards have finished, and the calls that others made."""
-        finished = {path.stem for path in self.files("calls")}
-        unfinished = (path for path in self.journals.paths() if path.stem not in finished)
-        return len(finished), sum(map(self.journals.count, unfinished))
+        files, journals = self.recorded()
+        return len(files), sum(map(self.journals.count, journals))
+
+    def recorded(self) -> tuple[list[Path], list[Path]]:
+        """Return where the job's calls are: the files of the stages that shards have finished, and other journals."""
+        journals = self.journals.paths()  # first: those of a stage that is finished meanwhile are in its file then
+        files = self.files("calls")
+        finished = {file.stem for file in files}
+        return files, [journal for journal in journals if journal.stem not in finished]
 
     def read_calls(self, stage: Stage, shard: Shard) -> list[Call]:
         """Return the calls of a finished shard's stage."""

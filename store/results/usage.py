@@ -1,8 +1,9 @@
 """What a job's calls came to, by model and role: finished shards and journals together, so also while it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from itertools import chain
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -45,20 +46,18 @@ def usage_by_model(folder: JobFolder) -> list[ModelUsage]:
         return []
     models = _models(manifest)
     found: dict[tuple[Role, str], ModelUsage] = {}
-    for group in chain(_finished(folder), _journalled(folder)):
+    files, journals = folder.recorded()
+    for group in chain(_finished(folder, files), _journalled(folder, journals)):
         model = models[group.task, group.metric] if group.role == "judge" else models["", group.target]
         before = found.get((group.role, model), ModelUsage(model, group.role))
         found[group.role, model] = _added(before, group)
     return sorted(found.values(), key=lambda usage: (usage.role != "target", usage.model))
 
 
-def usage_by_role(folder: JobFolder) -> dict[Role, Usage]:
-    """Return the tokens that a job has paid for, targets' first; nothing of a role that was not asked.
-
-    Raises as `usage_by_model` does.
-    """
+def usage_by_role(usages: Iterable[ModelUsage]) -> dict[Role, Usage]:
+    """Return the tokens that a job has paid for, targets' first; nothing of a role that was not asked."""
     tokens: dict[Role, Usage] = {}
-    for each in usage_by_model(folder):
+    for each in usages:
         if each.calls:
             tokens[each.role] = tokens.get(each.role, Usage()) + each.tokens
     return tokens
@@ -89,23 +88,21 @@ def _added(usage: ModelUsage, group: _Group) -> ModelUsage:
     )
 
 
-def _finished(folder: JobFolder) -> Iterator[_Group]:
-    for file in folder.files("calls"):
+def _finished(folder: JobFolder, files: Iterable[Path]) -> Iterator[_Group]:
+    for file in files:
         table = folder.read_rows(file, "calls", [*KEYS, "attempts", "seconds", *TOKENS])
         if table is not None:
             yield from _groups(table)
 
 
-def _journalled(folder: JobFolder) -> Iterator[_Group]:
-    finished = {file.stem for file in folder.files("calls")}
-    for path in folder.journals.paths():
-        if path.stem not in finished:
-            calls = {
-                call.key: replace(call, request="", response=None, error=None)
-                for _, call in folder.journals.recorded(path)
-                if call is not None
-            }
-            yield from _groups(schemas.calls_table(calls.values()))
+def _journalled(folder: JobFolder, journals: Iterable[Path]) -> Iterator[_Group]:
+    for path in journals:
+        calls = {
+            call.key: replace(call, request="", response=None, error=None)
+            for _, call in folder.journals.recorded(path)
+            if call is not None
+        }
+        yield from _groups(schemas.calls_table(calls.values()))
 
 
 def _groups(table: pa.Table) -> Iterator[_Group]:

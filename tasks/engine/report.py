@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from core.errors import AssayError, StorageFailed
 from core.job import Failure, Intent, Progress, utcnow
+from core.result import ModelUsage
 from store.workspace import Workspace
 from tasks.engine.calls import Calls, Stopped
 from tasks.engine.counts import Counts
@@ -29,7 +30,10 @@ STORAGE_DELAYS_S: Final = (1.0, 5.0)
 
 @dataclass
 class Report:
-    """Tells of the `attempt` at a job that a `worker` makes; where that `visits`, the engine that it visits does."""
+    """Tells of the `attempt` at a job that a `worker` makes; where that `visits`, the engine that it visits does.
+
+    `usage` is told once it is known, when all calls are made.
+    """
 
     workspace: Workspace
     job_id: str
@@ -43,6 +47,7 @@ class Report:
     fence: Fence
     visits: bool = field(default=False, init=False)
     began_at: datetime | None = field(default=None, init=False)
+    usage: tuple[ModelUsage, ...] | None = field(default=None, init=False)
     _results_ready_at: datetime | None = field(default=None, init=False)
     _failure: Failure | None = field(default=None, init=False)
 
@@ -138,6 +143,7 @@ class Report:
             failure=self._failure,
             began_at=self.began_at,
             bounds=self.routes.bounds(),
+            usage=self.usage,
         )
 
 

@@ -40,8 +40,8 @@ from flows.control import dispatch as dispatching
 from flows.control import reconcile, troubles, watch
 from flows.control.deaths import MAX_CRASHES
 from flows.control.dispatch import dispatch
+from flows.control.endings import Endings
 from flows.control.loop import go_round
-from flows.control.publish import Publisher
 from flows.control.reconcile import AT_REST, POLL_INTERVAL_S, Reconciler
 from flows.control.troubles import Troubles
 from flows.control.watch import UNSTARTED_S, Watch
@@ -357,9 +357,9 @@ class Life(RuleBasedStateMachine):
 
     def _start_control(self) -> None:
         self.woken = threading.Event()
-        self.publisher = Publisher(self.workspace, lambda _: None, self.woken.set)
+        self.endings = Endings(self.workspace, lambda _: None, self.woken.set)
         self.troubles = Troubles()
-        self.reconciler = Reconciler(self.workspace, self.publisher, self.troubles)
+        self.reconciler = Reconciler(self.workspace, self.endings, self.troubles)
 
     def _look(self) -> None:
         """Go once through the control loop, which goes on with what it remembers where Prefect fails it."""
@@ -370,7 +370,7 @@ class Life(RuleBasedStateMachine):
         }
         with suppress(httpx.TransportError):
             self.loop.run(go_round(steps, self.troubles))
-        while any(map(self.publisher.is_at_work, self.ids)):
+        while any(map(self.endings.is_at_work, self.ids)):
             self.woken.wait(0.01)
 
     def _pass(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-from store.results.usage import usage_by_role
+from store.results.usage import usage_by_model, usage_by_role
 from tasks.worst import BadSample, worst_samples
 from tests.scripted import Answer, Received, last_content, text
 from tests.tasks.conftest import Lab
@@ -46,9 +46,11 @@ def test_where_all_samples_are_alike_none_is_the_worst(lab: Lab) -> None:
 
 def test_tokens_are_those_of_the_job_s_calls_by_who_was_asked(lab: Lab) -> None:
     job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
-    assert usage_by_role(lab.workspace.folder(job.id)) == {}
+    assert usage_by_role(usage_by_model(lab.workspace.folder(job.id))) == {}
     lab.carry_out(job)
     calls = [call for shard in lab.shards(job) for call in lab.workspace.folder(job.id).read_calls("generate", shard)]
     usage = calls[0].usage + calls[1].usage
     assert usage.prompt_tokens
-    assert usage_by_role(lab.workspace.folder(job.id)) == {"target": usage}
+    told = lab.progress(job).usage
+    assert told == tuple(usage_by_model(lab.workspace.folder(job.id)))
+    assert usage_by_role(told) == {"target": usage}

@@ -1,5 +1,6 @@
 """From jobs to what the native API shows of them, in the same words."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -49,7 +50,7 @@ def to_log(page: LogPage) -> wire.LogLines:
     )
 
 
-def to_usage(usages: list[ModelUsage], settings: Settings) -> wire.Usage:
+def to_usage(usages: Sequence[ModelUsage], settings: Settings) -> wire.Usage:
     """Return what a job has paid, by model and role, with what that costs by the settings."""
     flat = [
         {**asdict(usage), **asdict(usage.tokens), "cost": cost(usage.tokens, settings.of_model(usage.model))}

@@ -123,7 +123,9 @@ def get_statistics(job_id: PathText, state: CurrentState) -> Statistics:
 @router.get("/{job_id}/usage")
 def list_usage(job_id: PathText, state: CurrentState) -> wire.Usage:
     """Return what a job has paid to each model, also while it runs: calls, retries, tokens and time."""
-    return present.to_usage(usage_by_model(state.folder(find(state, job_id).id)), state.settings)
+    job = find(state, job_id)
+    usages = usage_by_model(state.folder(job.id)) if job.usage is None else job.usage
+    return present.to_usage(usages, state.settings)
 
 
 @router.get("/{job_id}/logs")

@@ -21,9 +21,9 @@ from core.settings import Settings
 from flows.control import dispatch as dispatching
 from flows.control import reconcile, troubles, watch
 from flows.control.dispatch import dispatch
+from flows.control.endings import Endings
 from flows.control.loop import go_round
 from flows.control.prune import delete_runs
-from flows.control.publish import Publisher
 from flows.control.reconcile import POLL_INTERVAL_S, Reconciler
 from flows.control.troubles import Troubles
 from flows.control.watch import Watch
@@ -54,14 +54,22 @@ class Service:
     def forget(self) -> None:
         """Begin a control loop that remembers nothing."""
         self.troubles = Troubles()
-        self.publisher = Publisher(self.workspace, lambda job: self.publish(job), self.woken.set)
-        self.reconciler = Reconciler(self.workspace, self.publisher, self.troubles)
+        self.endings = Endings(self.workspace, lambda job: self.publish(job), self.woken.set)
+        self.reconciler = Reconciler(self.workspace, self.endings, self.troubles)
 
     def add(self) -> str:
         job_id = random_id("job-")
         return self.workspace.jobs.add(NewJob(job_id, "nemo-v2", {}, job_id, spec=None)).id
 
     def look(self, seconds: float = POLL_INTERVAL_S) -> None:
+        """Let time pass, go once round the control loop, and wait for the ends that it has prepared."""
+        self.go_round(seconds)
+        deadline = time.monotonic() + WAIT_S
+        while any(map(self.endings.is_at_work, self.ids())):
+            assert time.monotonic() < deadline, f"the end of a job was not prepared in {WAIT_S:.0f} s"
+            self.woken.wait(0.01)
+
+    def go_round(self, seconds: float = POLL_INTERVAL_S) -> None:
         """Let time pass, then go once round the control loop."""
         self.clock.passed_s += seconds
         client: Any = self.prefect
@@ -72,10 +80,6 @@ class Service:
         }
         with suppress(httpx.TransportError):
             asyncio.run(go_round(steps, self.troubles))
-        deadline = time.monotonic() + WAIT_S
-        while any(map(self.publisher.is_at_work, self.ids())):
-            assert time.monotonic() < deadline, f"a publication did not end in {WAIT_S:.0f} s"
-            self.woken.wait(0.01)
 
     def take_up(self) -> None:
         """Have the worker begin what there is."""

@@ -112,6 +112,7 @@ def test_a_job_that_kills_each_worker_at_once_fails_in_the_end(service: Service)
         service.look(SILENT_S + 1)
         service.take_up()
         service.look()
+        service.look()  # an end that is due is prepared by now
     assert deaths == MAX_DEATHS + 1
     assert service.status(job_id) == "failed"
 

@@ -28,6 +28,7 @@ def test_what_is_done_shows_before_new_work_is_started(service: Service) -> None
     first = service.add()
     service.look()
     service.prefect.runs[next(iter(service.prefect.runs))] = Failed()
+    service.look()  # its end is prepared
     later = [service.add() for _ in range(3)]
     created: list[str] = []
     service.prefect.on_creation = lambda job_id: created.append(f"{job_id} {service.status(first)}")

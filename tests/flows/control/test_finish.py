@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
 from core.job import Failure, JobStatus, NewJob, OpenJob, Progress, random_id, utcnow
-from core.result import Outcome, Summary
+from core.plan import DatasetDigest, Manifest, Shard
+from core.result import Call, CallKey, ModelUsage, Outcome, Summary, Usage
 from core.settings import Settings
 from flows.control.finish import finish
 from store.workspace import Workspace
-from tests.tasks.specs import alike
+from tests.tasks.specs import alike, model, rows, spec
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +71,26 @@ def test_a_job_that_scored_next_to_nothing_says_so_with_its_status(
     finish(workspace, job, "completed")
     ended = workspace.jobs.get(job.id)
     assert (ended.status, ended.note) == ("completed", told)
+
+
+PAID = ModelUsage("a-model", "target", calls=3, answered=2, retries=1, seconds=1.5, tokens=Usage(9, 6, 15))
+
+
+def test_a_job_has_paid_what_its_engine_told_and_its_calls_are_not_read_again(workspace: Workspace) -> None:
+    job = added(workspace)
+    workspace.jobs.report(Progress(job.id, 1, "worker", utcnow(), usage=(PAID,)))
+    finish(workspace, job, "failed")
+    assert workspace.jobs.get(job.id).usage == (PAID,)
+
+
+def test_a_job_whose_engine_did_not_tell_has_paid_what_its_calls_say(workspace: Workspace) -> None:
+    job, shard = added(workspace), Shard(index=0, task="qa", start=0, stop=1)
+    asked, digests = spec(model("http://127.0.0.1:1"), rows(1)), (DatasetDigest(task="qa", sha256="0" * 64, rows=1),)
+    folder = workspace.folder(job.id)
+    folder.write_manifest(Manifest(job_id=job.id, code_version="1", spec=asked, shards=(shard,), datasets=digests))
+    key = CallKey("qa", 0, "target", 0, "target", "", 0)
+    call = Call(key, "answered", "{}", usage=Usage(9, 6, 15), seconds=1.5, attempts=2)
+    folder.finish_generate(shard, [], [call])
+    workspace.jobs.report(Progress(job.id, 1, "worker", utcnow()))
+    finish(workspace, job, "cancelled")
+    assert workspace.jobs.get(job.id).usage == (replace(PAID, model="m", calls=1, answered=1),)
