@@ -49,6 +49,18 @@ class DatabaseLedger:
         return row[0] or None, float(row[1])
 
 
+def of_job(job_id: str) -> str:
+    """Return the key under which the processes at a job divide its calls; of its models' calls it is the beginning."""
+    return f"job {job_id}"
+
+
+def forget_job(connection: sa.Connection, job_id: str) -> None:
+    """Delete what processes have divided of a job that is over: those that were killed have given nothing back."""
+    key = of_job(job_id)
+    own = sa.or_(model_bounds.c.key == key, model_bounds.c.key.startswith(f"{key} ", autoescape=True))
+    connection.execute(sa.delete(model_bounds).where(own))
+
+
 def _putting(connection: sa.Connection, key: str, text: str) -> sa.Executable:
     if not text:
         return sa.delete(model_bounds).where(model_bounds.c.key == key)

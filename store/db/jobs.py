@@ -31,6 +31,7 @@ from core.queries.job_names import meant
 from core.queries.lists import Listing
 from core.result import ModelUsage
 from core.spec import EvaluationSpec
+from store.bounds.database import forget_job
 from store.db.alike import find_alike
 from store.db.connect import insert_into, reading, writing
 from store.db.job_lists import LISTED, PLACES, of_face
@@ -338,7 +339,7 @@ class Jobs:
             end = {"status": "failed", "failure": failure, "finished_at": now, "updated_at": now, "history": history}
             ending = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(as_columns(end))
             if connection.execute(ending).rowcount:
-                forget(connection, "job", job_id)
+                _let_go(connection, job_id)
 
     def drop_ephemeral(self, before: datetime) -> None:
         """Have the ephemeral jobs deleted that were made before then: nobody waits for them any more."""
@@ -357,7 +358,7 @@ class Jobs:
         with writing(self._engine) as connection:
             note = insert_into(connection, gone_runs).from_select(["flow_run_id", "job_id"], run)
             connection.execute(note.on_conflict_do_nothing())
-            forget(connection, "job", job_id)
+            _let_go(connection, job_id)
             released = self._files.release(connection, job_id)
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
         self._files.drop(released)
@@ -441,8 +442,14 @@ def _settle(connection: sa.Connection, job_id: str, seen: JobStatus | None, chan
         return False
     changed = _change(connection, current, **as_columns(changes))
     if changed.get("status") in TERMINAL:
-        forget(connection, "job", job_id)
+        _let_go(connection, job_id)
     return True
+
+
+def _let_go(connection: sa.Connection, job_id: str) -> None:
+    """Delete what only a job needs that goes on: its keys, and its processes' parts of its calls."""
+    forget(connection, "job", job_id)
+    forget_job(connection, job_id)
 
 
 def _change(connection: sa.Connection, current: sa.Row[Any], **columns: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from core.job import Failure, Job, utcnow
 from core.plan import Manifest, Shard, Share
 from core.settings import read_settings
 from core.spec import EvaluationSpec, TaskSpec
+from store.bounds.database import of_job
 from store.db.leases import LEASE_S, Lease, Taken
 from store.results.folder import JobFolder
 from store.workspace import Workspace
@@ -56,7 +57,7 @@ class Engine:
         self.keys = Keys(workspace.vault)
         self.log = MaskedLog(self.keys, tell)
         ledger = workspace.ledger if hold else None  # what visits in another process is one of several
-        self.calls = Calls(self.spec, workspace.settings, share, ledger, f"job {job.id}")
+        self.calls = Calls(self.spec, workspace.settings, share, ledger, of_job(job.id))
         self.routes = Routes(workspace, self.spec.params, self.keys, self.calls.loop)
         self.counts = Counts(self.folder)
         self.journals = OpenJournals(self.folder.journals)

@@ -29,6 +29,7 @@ from core.job import (
 from core.metric import StringCheck
 from core.queries.lists import Listing
 from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
+from store.bounds.database import of_job
 from store.db import tables
 from store.db.connect import reading, writing
 from store.db.jobs import Jobs, passing_status
@@ -293,6 +294,18 @@ class TestSettle:
         assert kept_keys(engine) == ["b"]
         jobs.remove(other.id)
         assert kept_keys(engine) == []
+
+    def test_what_its_processes_divided_goes_when_the_job_ends(self, jobs: Jobs, engine: sa.Engine) -> None:
+        ended, failed, removed, going = (jobs.add(new_job()).id for _ in range(4))
+        keys = [end for job_id in (ended, failed, removed, going) for end in (of_job(job_id), f"{of_job(job_id)} qa/j")]
+        keys += [f"{of_job(ended)}-2", "a-model at http://localhost"]
+        with writing(engine) as connection:
+            connection.execute(sa.insert(tables.model_bounds), [{"key": key, "state": "{}"} for key in keys])
+        jobs.settle(ended, status="cancelled")
+        jobs.fail(failed, Failure(blame="service", code="crashed", message="It came no further."))
+        jobs.remove(removed)
+        with reading(engine) as connection:
+            assert set(connection.scalars(sa.select(tables.model_bounds.c.key))) == set(keys[6:])
 
 
 class TestReport:

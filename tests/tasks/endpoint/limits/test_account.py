@@ -1,8 +1,10 @@
 """Two processes' parts in the bounds of a model, as two loops in one, over a ledger of theirs."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,12 +14,14 @@ from core.errors import StorageFailed
 from store.bounds.database import DatabaseLedger
 from store.db.connect import connect
 from store.db.migrations import migrate
+from tasks.endpoint.limits import account, slots
 from tasks.endpoint.limits.ledger import Bounds, Ledger
 from tasks.endpoint.loop import IoLoop, JobLimit, Policy, Reply, Route, route_url
 from tests.conftest import until
-from tests.scripted import ScriptedEndpoint, failure, text
+from tests.scripted import ScriptedEndpoint, by_default, failure, silence, text
 
 T = TypeVar("T")
+SHORT_S = 1.0
 REQUEST = b'{"model":"m","messages":[{"role":"user","content":"ok"}],"max_tokens":50}'
 
 
@@ -100,6 +104,35 @@ def test_a_change_of_a_request_is_a_request_too(loops, ledger) -> None:
         arrived = [call["time"] for call in endpoint.calls]
         assert len(arrived) >= 3
         assert arrived[2] - began > 0.6
+
+
+def shorten_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (account, slots):
+        monkeypatch.setattr(module, "LEASE_S", SHORT_S)
+
+
+def hold_all(url: str, endpoint: str) -> None:
+    """Have all calls of a job that there may be, none of which is answered; in a process of its own."""
+    shorten_leases(pytest.MonkeyPatch())
+    limit = JobLimit(4, DatabaseLedger(url, connect(url)), "job-1")
+    ask_all([IoLoop(Policy(private=True))], Route(route_url(endpoint, "chat/completions"), "m"), 4, [limit])
+
+
+@pytest.mark.thorough
+def test_what_a_process_had_that_was_killed_is_anothers_once_its_lease_ends(loops, ledger, monkeypatch) -> None:
+    shorten_leases(monkeypatch)
+    with ScriptedEndpoint(lambda _: silence()) as endpoint:
+        killed = get_context("spawn").Process(target=hold_all, args=(ledger.url, endpoint.url))
+        killed.start()
+        until("it to have all calls", lambda: len(endpoint.calls) == 4)
+        killed.kill()
+        killed.join()
+        endpoint.script = by_default
+        kept = ledger.change("job-1", lambda text, _: (text, json.loads(text)))
+        assert [each["held"] for each in kept["holders"].values()] == [4]
+        replies = ask_all(loops[:1], route_to(endpoint, Bounds(), None), 8, [JobLimit(4, ledger, "job-1")])
+        assert {reply.outcome for reply in replies} == {"answered"}
+        until("nothing to be left of both", lambda: not ledger.change("job-1", lambda text, _: (text or "", text)))
 
 
 class Failing:
