@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from core.endpoint import Endpoint, Frozen, Name, Prompt, Reasoning
+from core.stats.interval import SHARE, ScoreScale
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -103,8 +104,8 @@ TOOL_CALLS: Final = "{{ sample.tool_calls | tojson }}"
 class Computed(Frozen):
     """A metric that is computed from rendered templates, with no model.
 
-    `parts` are the fields that are templates, `names` the scores that a sample gets. Comparisons take the higher score
-    for the better, unless `lower_is_better`.
+    `parts` are the fields that are templates, `names` the scores that a sample gets, which are shares unless `scale`
+    says otherwise. Comparisons take the higher score for the better, unless `lower_is_better`.
     """
 
     parts: ClassVar[tuple[str, ...]] = ("candidate", "reference")
@@ -122,6 +123,11 @@ class Computed(Frozen):
     def scores(self) -> tuple[str, ...]:
         """The names of a sample's scores."""
         return self.names
+
+    @property
+    def scale(self) -> ScoreScale:
+        """The least and the greatest value that a score can have."""
+        return SHARE
 
 
 class StringCheck(Computed):
@@ -192,6 +198,11 @@ class Bleu(Computed):
     def scores(self) -> tuple[str, ...]:
         """The name of a sample's score."""
         return (self.score or "sentence",)
+
+    @property
+    def scale(self) -> ScoreScale:
+        """The scale of the sentences' figures, and of the corpus's."""
+        return SHARE if self.score else ScoreScale(0.0, 100.0)
 
     @property
     def templates(self) -> dict[str, str]:

@@ -5,45 +5,30 @@ from math import isfinite
 from typing import assert_never
 
 from core.metric import (
-    F1,
-    Accuracy,
-    Bleu,
     Code,
-    ExactMatch,
-    FinalNumber,
+    Computed,
     FirstParser,
-    FunctionCall,
     JsonParser,
     Judge,
     Labels,
     MetricSpec,
-    NumberCheck,
     NumberParser,
     Parsed,
     Parser,
     Preference,
     Range,
     RegexParser,
-    Rouge,
     Scale,
-    StringCheck,
-    ToolCalling,
     WordParser,
 )
-from core.stats.interval import ScoreScale
-
-SHARE = ScoreScale(0.0, 1.0)
+from core.stats.interval import SHARE, ScoreScale
 
 
 def scale_of(metric: MetricSpec, name: str) -> ScoreScale | None:
     """Return the scale of a metric's score `name`; None if nobody can tell."""
     match metric:
-        case StringCheck() | NumberCheck() | FinalNumber() | Rouge() | ExactMatch() | F1() | Accuracy():
-            return SHARE
-        case ToolCalling() | FunctionCall():
-            return SHARE
-        case Bleu():
-            return SHARE if metric.score else ScoreScale(0.0, 100.0)
+        case Computed():
+            return metric.scale
         case Judge():
             return _of_judge(metric.scale, name)
         case Code():

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 
 from core.metric import MetricSpec
 from core.scale import scale_of
-from core.stats.interval import ScoreScale
+from core.stats.interval import SHARE, ScoreScale
 from core.stats.mean import Estimate, estimated_mean
 from core.stats.repeats import Repeats, attempts, consistency, flip_rate, spread
 from core.stats.units import Rows
 from tasks.figures import LEVEL, Scored
 from tasks.units import Standing
-
-SHARE = ScoreScale(0.0, 1.0)
 
 
 def repeats_of(scored: Scored, standing: Standing, metric: MetricSpec | None, name: str, k: int) -> Repeats:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from core.stats.words import Method, Reason
 
@@ -33,6 +33,10 @@ class ScoreScale(NamedTuple):
     def has(self, value: float) -> bool:
         """Whether a value is on the scale, but for rounding."""
         return self.low - 1e-9 * self.width <= value <= self.high + 1e-9 * self.width
+
+
+SHARE: Final = ScoreScale(0.0, 1.0)
+"""The scale of checks, and of all that is a share."""
 
 
 @dataclass(frozen=True, slots=True)

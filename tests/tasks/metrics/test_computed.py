@@ -56,7 +56,7 @@ def test_the_reference_itself_gets_the_highest_score_under_every_name(metric: Co
     scores = score(metric)
     assert tuple(each.name for each in scores) == metric.scores
     assert [(each.outcome, each.error) for each in scores] == [("scored", None)] * len(scores)
-    best = 100 if isinstance(metric, Bleu) else 1
+    best = metric.scale.high
     expected = [best, best, 0, best] if isinstance(metric, Rouge) else [best] * len(scores)  # two words: no trigram
     assert [each.value for each in scores] == pytest.approx(expected)
 
