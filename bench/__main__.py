@@ -13,7 +13,7 @@ from bench.cases import STEADY, goal_cases
 from bench.goals import goals, goals_table
 from bench.peers import PROVENANCE, beside_peers
 from bench.reliability import verdict
-from bench.report import LEGEND, figures, limits, machine, marginals, noise, write
+from bench.report import figures, limits, machine, marginals, noise, write
 from bench.run import Outcome, measure
 
 HEADING: Final = "The goals: `make bench`"
@@ -47,8 +47,6 @@ The endpoint takes 50 ms for a call, and is asked 128 at a time. {noise(measured
 ### What was measured
 
 {figures(measured)}
-
-{LEGEND}
 
 {limits(measured)}
 

@@ -135,7 +135,7 @@ def report(found: Findings, seed: int, seconds: float, settings: Mapping[str, st
         ("calls in the results", f"{calls:,}", f"{found.asked - again:,}"),
         ("tokens in the results", f"{tokens:,}", f"{TOKENS_A_CALL * (found.asked - again):,}"),
         ("jobs in which `assay fsck` finds a difference", sum(bool(each.difference) for each in found.reports), "0"),
-        ("seconds from a worker's death to the next request", _span(back), f"{WORKER_BACK_WITHIN_S:.0f}, see below"),
+        ("seconds from a worker's death to the next request", _span(back), f"{WORKER_BACK_WITHIN_S:.0f}, see above"),
     ]
     rows = [
         (number, kill.victim, kill.moment, _seconds(kill.resumed_s), len(kill.death.in_flight), each.calls)
@@ -148,12 +148,6 @@ each generated and judged, with {PARALLELISM} calls at a time; workers: {setting
 {table(("", "found", "should be"), claims)}
 
 {verdict(found.failures)}
-
-The moments: *promotion* while a journal becomes Parquet, *aggregation* once all scores are there and the job has not
-ended, *recovery* within {RECOVERY_S:g} s of the death before, whose next request was not waited for. In flight is
-what was asked and not recorded when the process was dead; a worker that lives goes on with it, and of several
-another may make the next request. A child of the service that dies again and again is started again after up to
-{LONGEST_BACKOFF_S:g} s, which is allowed besides.
 
 {table(("", "victim", "moment", "s to the next request", "in flight", "paid again"), rows)}
 

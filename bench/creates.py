@@ -20,7 +20,7 @@ from cli.serve import service
 from core.settings import Settings
 
 JOBS: Final = "/v2/evaluation/jobs"
-HEADING: Final = "Jobs created at once"
+HEADING: Final = "Jobs created at once: `make create-test`"
 ENDED_WITHIN_S: Final = 300.0
 CHECK: Final = {"type": "string-check", "params": {"check": ["{{item.a}}", "equals", "1"]}}
 SPEC: Final = {

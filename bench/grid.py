@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.cases import CONCURRENCIES, LATENCIES, LONGEST_S, SIZES, Case, grid_cases
 from bench.reliability import verdict
-from bench.report import LEGEND, figures, limits, machine, noise, write
+from bench.report import figures, limits, machine, noise, write
 from bench.run import Outcome, measure
 
 
@@ -38,7 +38,7 @@ def report(outcome: Outcome, left_out: Sequence[Case], seconds: float) -> str:
 
 {figures(outcome.measured)}
 
-{LEGEND} One round, {seconds:.0f} s in all.
+One round, {seconds:.0f} s in all.
 
 {verdict(outcome.failures)}
 

@@ -23,7 +23,7 @@ from core.settings import Settings
 from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, last_content
 
 JOBS: Final = "/v2/evaluation/jobs"
-HEADING: Final = "Isolation"
+HEADING: Final = "Isolation: `make isolation-test`"
 WITHIN_S: Final = 120.0
 PAUSE_S: Final = 0.005
 """Between two requests for a status."""

@@ -34,14 +34,14 @@ class Form:
 
 FORMS: Final = {
     "life": Form(
-        "The life of a job",
+        "The life of a job: `make life-test`",
         "tests/flows/test_life.py",
         "Users, workers, Prefect and the service do what they may, and die, in random order; no job leaves the "
         "documented ways, or ends otherwise than once.",
         {"ASSAY_LIVES": 1_000, "ASSAY_STEPS": 100},
     ),
     "http": Form(
-        "Requests made up from the schema",
+        "Requests made up from the schema: `make http-test`",
         "tests/api/test_openapi.py",
         "Valid and broken requests to every operation of every face; no answer is from 500 on (but 501, where that is "
         "documented), and each is as the schema says.",
@@ -49,7 +49,7 @@ FORMS: Final = {
         seeds=15,
     ),
     "secrets": Form(
-        "Keys",
+        "Keys: `make secrets-test`",
         "tests/service/test_secrets.py",
         "Keys go in through every face and come back from a careless endpoint; then all files, databases, archives, "
         "answers, processes and what Prefect knows are searched for them.",

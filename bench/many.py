@@ -26,7 +26,7 @@ from core.settings import Settings
 from store.db.connect import connect, reading
 from store.db.tables import job_progress, jobs
 
-HEADING: Final = "Many jobs"
+HEADING: Final = "Many jobs: `make many-test`"
 LATE_S: Final = 5.0
 LIST_S: Final = 0.1
 JOBS_A_SECOND: Final = 3.0

@@ -83,7 +83,7 @@ def main() -> None:
     if options.write:
         printed = PRINTED[options.name]
         text = report(printed, done.stdout, done.returncode, time.monotonic() - begun)
-        write(options.write, f"{printed.heading}: `python -m bench.{options.name}`", text)
+        write(options.write, f"{printed.heading}: `make bench-{options.name}`", text)
     sys.exit(done.returncode)
 
 

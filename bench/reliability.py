@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-TITLE = "# Reliability\n\nWhat was tried, and what came of it. The commands named below write this file.\n"
+TITLE = "# Reliability\n\nWhat was tried, and what came of it. Each section is written by the command in its heading.\n"
 
 
 def write_section(file: Path, heading: str, text: str) -> None:

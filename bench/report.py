@@ -13,7 +13,7 @@ from bench.goals import Reading, cpu_s, marginal_ms, number, peak_mb, ratio, sec
 from bench.reliability import table, write_section
 from bench.run import Measured
 
-TITLE: Final = "# Benchmarks\n\nWhat was measured, by the commands named below, which write this file.\n"
+TITLE: Final = "# Benchmarks\n\nWhat was measured. Each section is written by the command in its heading.\n"
 PACKAGES = ("assay-evals", "prefect", "aiohttp", "httpx", "pyarrow")
 
 ENDPOINT_LIMITS_AT: Final = 0.8
@@ -34,13 +34,6 @@ COLUMNS: dict[str, Reading] = {
     "at raw, core": lambda row: row.raw.endpoint_share,
     "others, core": lambda row: row.others,
 }
-
-LEGEND: Final = """\
-Medians, with their range where there are several rounds; the raw loop and the service take turns. *Window*: from the
-first request to the last reply, as the endpoint saw it. *Raw*: nothing but aiohttp on uvloop and JSON, in a process of
-its own. *CPU*: of the worker, the API and the Prefect server together, what they take when idle subtracted. *Core*: the
-share of one that the endpoint took, beside the service and beside the raw loop, and that processes of neither side
-took, which is noise."""
 
 
 def write(file: Path, heading: str, text: str) -> None:
