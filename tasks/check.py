@@ -175,7 +175,7 @@ class _TemplateCheck:
 
     @property
     def reads(self) -> frozenset[str]:
-        return self.columns | self.template.reads.named
+        return self.columns.union(self.template.reads.named)
 
     @property
     def whole_row(self) -> bool:

@@ -12,6 +12,7 @@ from core.result import Output, Score
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.results.folder import JobFolder
 from store.results.one_sample import SampleRows, read_sample
+from tasks.columns import telling_columns
 from tasks.conversation import Exchange, read_exchange
 from tasks.endpoint.breaker import Fuse
 from tasks.metrics.subject import Subject, subjects
@@ -49,12 +50,16 @@ class OutputDetail:
 
 @dataclass(frozen=True, slots=True)
 class SampleDetail:
-    """A sample of a job's task with all that came of it, as far as it is there by now."""
+    """A sample of a job's task with all that came of it, as far as it is there by now.
+
+    `columns` are those of its item, the most telling first.
+    """
 
     job_id: str
     task: str
     sample: int
     item: dict[str, Any]
+    columns: Sequence[str]
     outputs: tuple[OutputDetail, ...]
 
 
@@ -78,7 +83,7 @@ def sample_detail(
     spec = manifest.spec
     graded = list(_graded(spec, next(each for each in spec.tasks if each.name == task), rows))
     details = (_output(spec, output, rows, graded) for output in outputs)
-    return SampleDetail(folder.job_id, task, sample, rows.item, tuple(details))
+    return SampleDetail(folder.job_id, task, sample, rows.item, telling_columns(spec, list(rows.item)), tuple(details))
 
 
 def _find(manifest: Manifest, folder: JobFolder, task: str, sample: int) -> Shard:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 from pydantic import JsonValue
@@ -20,6 +20,10 @@ from tasks.summaries import Aggregator, complete_summaries
 
 MOST_VALUES: Final = 50
 MOST_SAMPLES: Final = 200_000
+LEAST_VALUES: Final = 2
+FEW_VALUES: Final = 20
+LOOKED_AT: Final = 5_000
+"""Of so many rows the values of columns are counted."""
 
 
 class Slice(NamedTuple):
@@ -84,7 +88,25 @@ def count_results(folder: JobFolder) -> Counted:
     """Return what can be counted of a job by now."""
     summaries = complete_summaries(folder) or summaries_so_far(folder)
     with Samples.open(folder) as samples:
-        return Counted(read_statistics(samples, summaries), first_columns(samples), usage_by_model(folder))
+        return Counted(read_statistics(samples, summaries), slicing_columns(folder), usage_by_model(folder))
+
+
+def slicing_columns(folder: JobFolder) -> list[str]:
+    """Return the columns by whose values a job's samples can be sliced, those of few values first.
+
+    How many values a column has is told by the first rows of each task that are judged. There are none of a job that
+    has more samples than can be sliced.
+    """
+    manifest = folder.read_manifest()
+    if manifest is None or sum(map(len, manifest.shards)) > MOST_SAMPLES:
+        return []
+    values: dict[str, set[bytes]] = {}
+    for row in _first_rows(folder, manifest):
+        for name in dict.fromkeys([*values, *row]):
+            if len(own := values.setdefault(name, set())) <= MOST_VALUES:
+                own.add(_as_value(row.get(name)))
+    slicing = [name for name, own in values.items() if LEAST_VALUES <= len(own) <= MOST_VALUES]
+    return sorted(slicing, key=lambda name: len(values[name]) > FEW_VALUES)
 
 
 def first_columns(samples: Samples) -> list[str]:
@@ -95,9 +117,23 @@ def first_columns(samples: Samples) -> list[str]:
 def _valued(folder: JobFolder, shard: Shard, column: str) -> Iterator[tuple[bytes, Score]]:
     """Yield the scores of a shard, each with the value that its row has in a column."""
     for part in folder.parts(shard) if folder.is_finished("judge", shard) else ():
-        values = [orjson.dumps(row.get(column), option=orjson.OPT_SORT_KEYS) for row in folder.read_samples(part)]
+        values = [_as_value(row.get(column)) for row in folder.read_samples(part)]
         for score in folder.read_scores(part) or ():
             yield values[score.sample - part.start], score
+
+
+def _as_value(value: JsonValue) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _first_rows(folder: JobFolder, manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """Yield the first rows that are judged of each task, as many of each."""
+    left = dict.fromkeys((task.name for task in manifest.spec.tasks), LOOKED_AT // len(manifest.spec.tasks))
+    for shard in manifest.shards:
+        if left[shard.task] > 0 and folder.is_finished("judge", shard):
+            for part in folder.parts(shard):
+                yield from folder.read_samples(part)
+            left[shard.task] -= len(shard)
 
 
 def _place(folder: JobFolder, manifest: Manifest, slices: dict[bytes, Aggregator]) -> None:

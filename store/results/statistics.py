@@ -112,10 +112,10 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What there is to count of a job's results, the columns of its rows, and what it has paid to each model."""
+    """What there is to count of a job's results, the columns that slice them, and what it has paid to each model."""
 
     statistics: Statistics
-    columns: list[str]
+    slicing: list[str]
     usage: list[ModelUsage]
 
 

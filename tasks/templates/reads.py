@@ -35,7 +35,7 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True)
 class Reads:
-    """What a template reads: `columns` it needs in every row, `named` those and the ones it can do without.
+    """What a template reads: `columns` it needs in every row, `named` those and the ones it can do without, in turn.
 
     `sample` are names of the sample (`sample` if all of it), `whole_row` if it reads columns that it does not name.
     `probes_sample` if it does more with a sample's value than print it, so that rendering it with a made-up value
@@ -43,7 +43,7 @@ class Reads:
     """
 
     columns: Names = _NONE
-    named: Names = _NONE
+    named: tuple[str, ...] = ()
     sample: Names = _NONE
     whole_row: bool = False
     probes_sample: bool = False
@@ -53,7 +53,7 @@ def together(parts: Sequence[Reads]) -> Reads:
     """Return what several templates, or parts of one, read together."""
     return Reads(
         columns=_NONE.union(*(part.columns for part in parts)),
-        named=_NONE.union(*(part.named for part in parts)),
+        named=tuple(dict.fromkeys(name for part in parts for name in part.named)),
         sample=_NONE.union(*(part.sample for part in parts)),
         whole_row=any(part.whole_row for part in parts),
         probes_sample=any(part.probes_sample for part in parts),
@@ -124,7 +124,7 @@ class _Reader:
             case nodes.Compare(
                 expr=nodes.Const(value=str(name)), ops=[nodes.Operand(expr=nodes.Name(name="item"))]
             ) if is_row:
-                self.parts.append(Reads(named=frozenset({name})))
+                self.parts.append(Reads(named=(name,)))
             case nodes.Name(name="item", ctx="load") if is_row:
                 self.parts.append(Reads(whole_row=True))
             case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="item"), attr=attr)) if (
@@ -164,7 +164,7 @@ class _Reader:
         """Read a call such as `item.get('x')`, which names a column, or `item.items()`, which reads them all."""
         match node.args:
             case [nodes.Const(value=str(name)), *_]:
-                self.parts.append(Reads(named=frozenset({name})))
+                self.parts.append(Reads(named=(name,)))
             case _:
                 self.parts.append(Reads(whole_row=True))
         self.read_all(node.iter_child_nodes(exclude=["node"]), scope)
@@ -173,7 +173,7 @@ class _Reader:
         name = frozenset({reference.name})
         guarded = reference in scope.guarded
         if reference.source == "row":
-            self.parts.append(Reads(columns=_NONE if guarded else name, named=name))
+            self.parts.append(Reads(columns=_NONE if guarded else name, named=(reference.name,)))
         elif not guarded:
             self.parts.append(Reads(sample=name, probes_sample=not plain))
 

@@ -1,7 +1,7 @@
 import pytest
 
 from core.errors import Conflict, InvalidInput
-from tasks.slices import count_results, slice_summaries, summaries_so_far
+from tasks.slices import count_results, slice_summaries, slicing_columns, summaries_so_far
 from tests.tasks.specs import CORRECT, recorded, spec
 
 ROWS = [
@@ -28,18 +28,27 @@ def test_what_is_counted_agrees_with_what_there_is(lab, job):
     lab.carry_out(job)
     folder = lab.workspace.folder(job.id)
     counted = count_results(folder)
-    found, columns = counted.statistics, counted.columns
+    found = counted.statistics
     assert [(each.low, each.high, each.number) for each in found.histograms[0].bins] == [(0, 0, 1), (1, 1, 3)]
     assert [(each.outputs, each.truncated, each.empty) for each in found.outputs] == [(4, 0, 0)]
     assert found.calls == ()
-    assert columns == ["said", "answer", "topic"]
+    assert counted.slicing == slicing_columns(folder)
     assert [each.mean for each in summaries_so_far(folder)] == [0.75]
+
+
+def test_columns_of_few_values_come_first_and_those_that_cannot_slice_are_left_out(lab):
+    rows = [{"id": n, "same": 1, "many": n % 30, "few": [n % 3], "said": "a"} for n in range(60)]
+    rows[7] |= {"late": "x"}
+    job = lab.add(spec(recorded("said"), rows, CORRECT.model_copy(update={"right": "a"})))
+    assert slicing_columns(lab.workspace.folder(job.id)) == []
+    lab.carry_out(job)
+    assert slicing_columns(lab.workspace.folder(job.id)) == ["few", "late", "many"]
 
 
 def test_before_there_is_anything_nothing_is_counted(lab, job):
     folder = lab.workspace.folder(job.id)
     counted = count_results(folder)
-    assert (counted.statistics.histograms, counted.columns, counted.usage) == ((), [], [])
+    assert (counted.statistics.histograms, counted.slicing, counted.usage) == ((), [], [])
     assert summaries_so_far(folder) == []
     with pytest.raises(Conflict):
         slice_summaries(folder, "topic")

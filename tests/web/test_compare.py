@@ -103,6 +103,9 @@ def test_the_samples_that_regressed_come_first_page_by_page(site, night):
     [improved] = links(page, "improved")
     assert '<h2 id="samples">Samples that improved</h2>' in site.get(improved)
     assert f'href="/jobs/{night.small}/samples/qa/{samples[0]}"' in page
+    told = page[page.index("<h3>qa, sample") : page.index("<summary>The row")]
+    assert re.findall(r"<dt>(\w+)</dt>", told) == ["question", "answer"]
+    assert f"(no. {samples[0]})" in told
 
 
 def test_what_strangers_wrote_is_text(site, night):

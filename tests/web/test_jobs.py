@@ -67,7 +67,7 @@ def test_a_job_that_has_ended_is_counted_once(site, jobs):
     counted = site.state.counted.of_job(jobs.large)
     assert counted == count_results(site.state.folder(jobs.large))
     assert counted.usage == list(site.state.jobs.get(jobs.large).usage)
-    site.state.counted.keep(jobs.large, replace(counted, columns=["kept"]))
+    site.state.counted.keep(jobs.large, replace(counted, slicing=["kept"]))
     assert '<option value="item.kept"' in site.get(f"/jobs/{jobs.large}")
     with writing(connect(site.state.settings.jobs_url)) as connection:
         connection.execute(sa.update(job_counted).values(counted="{}"))
@@ -162,6 +162,7 @@ def test_a_slice_is_a_link_of_its_own(site, jobs):
     page = site.get(f"/jobs/{jobs.large}?slice=item.topic")
     assert re.search(r"geography</a></th>.*?0\.791 \[0\.679, 0\.871\].*?67 of 67", page, re.S)
     assert '<option value="item.topic" selected>' in page
+    assert re.findall(r'<option value="item\.(\w+)"', page) == ["topic", "level"]  # few values; others have too many
     refused = site.get(f"/jobs/{jobs.large}?slice=item.id", 422)
     assert "has more than 50 values" in refused
     assert '<option value="item.topic">' in refused

@@ -78,6 +78,13 @@ def test_only_the_chosen_columns_are_shown(site, samples):
     assert "column=item.topic" in (link(page, "next") or "")
 
 
+def test_the_columns_that_tell_a_sample_come_first(site, samples):
+    heads = re.findall(r"<th scope=\"col\"[^>]*>(?:<a[^>]*>)?([^<]*)", site.get(samples))
+    assert heads == ["Sample", "question", "answer", "id", "output", "correct/string-check", "quality/score"]
+    row = site.get(f"{samples}/qa/0")
+    assert re.findall(r"<dt>(\w+)</dt>", row[: row.index("</dl>")]) == ["question", "answer", "id", "topic", "level"]
+
+
 def test_a_sample_shows_what_was_asked_said_and_judged(site, samples):
     page = site.get(f"{samples}/qa/0")
     row = night.questions(1)[0]

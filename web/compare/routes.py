@@ -123,7 +123,7 @@ def _changes(question: Question, sides: tuple[Side, Side], paired: Paired) -> Ch
     further = to_cursor(rows[-1].place, question.change, score) if len(found) > SHOWN else None
     return Changes(
         score="/".join(score),
-        rows=[view.change_view(each, items[each.task][each.baseline.sample]) for each in rows],
+        rows=[view.change_view(each, items[each.task][each.baseline.sample], sides[0].manifest.spec) for each in rows],
         next_url=url("/compare", question.query(cursor=further)) if further else None,
     )
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.native.schema import comparisons as wire
+from core.spec import EvaluationSpec
 from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
 from store.results.statistics import CallFigures
+from tasks.columns import telling_columns
 from tasks.comparisons.compare import Comparison
 from tasks.comparisons.samples import Answered, ChangedSample
 from tasks.comparisons.sides import Side, evaluated
@@ -16,6 +18,8 @@ from web.compare.diff import Diff, diff
 from web.text import number, signed
 
 MOST_PAIRS: Final = 10
+TOLD: Final = 2
+"""So many columns of a row stand beside its answers."""
 
 MEANINGS: Final[Mapping[str, str]] = dict((*DOUBTS.items(), *REMARKS.items()))
 
@@ -48,9 +52,10 @@ class SliceView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """A sample whose score changed: its row, and both answers with what differs in them."""
+    """A sample whose score changed: what of its row tells most, all of it, and both answers with what differs."""
 
     changed: ChangedSample
+    told: list[tuple[str, str]]
     item: str
     texts: Diff
 
@@ -154,10 +159,11 @@ def pretty(text: str | None) -> str:
     return "–" if text is None else json.dumps(json.loads(text), indent=2, ensure_ascii=False)
 
 
-def change_view(changed: ChangedSample, item: Mapping[str, Any]) -> ChangeView:
+def change_view(changed: ChangedSample, item: Mapping[str, Any], spec: EvaluationSpec) -> ChangeView:
     """Return a sample that changed with what differs between its answers."""
     return ChangeView(
         changed,
+        [(name, value_text(item[name])) for name in telling_columns(spec, list(item))[:TOLD]],
         json.dumps(item, indent=2, ensure_ascii=False),
         diff(_text(changed.baseline), _text(changed.candidate)),
     )

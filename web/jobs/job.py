@@ -107,6 +107,11 @@ def slices_by_score(slices: Sequence[Slice]) -> list[ScoreSlices]:
     ]
 
 
+def slicing(columns: Sequence[str], by: str | None) -> list[str]:
+    """Return the columns that can be chosen to slice by, with that which is shown."""
+    return list(dict.fromkeys([*columns, *([by.removeprefix("item.")] if by else [])]))
+
+
 def counted(found: Statistics) -> Counted:
     """Return what was counted as the page draws it."""
     first = min((each.first_at for each in found.calls), default=None)

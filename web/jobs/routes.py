@@ -105,7 +105,7 @@ def show_job(
         counted=views.counted(counted.statistics),
         paid=paid(counted.usage, state.settings),
         is_judged=views.is_judged(spec),
-        columns=counted.columns,
+        slicing=views.slicing(counted.slicing, by if slices else None),
         pairs=views.own_pairs(job.id, manifest),
         by=by,
         slices=slices,

@@ -23,6 +23,7 @@ from store.results.exports import records
 from store.results.folder import JobFolder
 from store.results.sample_sql import Position
 from store.results.samples import Samples
+from tasks.columns import telling_columns
 from tasks.sample import SampleDetail, sample_detail
 from tasks.slices import first_columns
 from web.links import sample_url
@@ -64,7 +65,7 @@ def show_samples(
         except InvalidInput as error:
             raise refusal("sort" if "score" in sort else "filter", error.message) from None
         rows = list(records(samples.load(found[:PAGE], cut=CUT)))
-        names, scores, coverage = first_columns(samples), samples.names.scores, samples.coverage
+        names, scores, coverage = _columns(samples), samples.names.scores, samples.coverage
     kept = queries.asked(items)
     chosen = [("column", each) for each in column or ()]
     columns = table.columns(path, kept, names, scores, column or ())
@@ -141,6 +142,12 @@ async def keep_verdict(
     await run_in_threadpool(_keep, state, job_id, task, number, form)
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(f"{sample_url(job_id, task, number)}{query}#verdicts", 303)
+
+
+def _columns(samples: Samples) -> list[str]:
+    """Return the columns of a job's rows, those first that tell most."""
+    manifest = samples.folder.read_manifest()
+    return telling_columns(manifest.spec, first_columns(samples)) if manifest else []
 
 
 def _keep(state: State, job_id: str, task: str, number: int, form: Mapping[str, str]) -> None:

@@ -109,8 +109,8 @@ def answers(detail: SampleDetail, verdicts: Sequence[Verdict], *, rendering: boo
 
 
 def item(detail: SampleDetail) -> list[tuple[str, Text]]:
-    """Return the columns of a sample's row with their values."""
-    return [(name, _text(_written(value), LONGEST_VALUE)) for name, value in detail.item.items()]
+    """Return the columns of a sample's row with their values, the most telling first."""
+    return [(name, _text(_written(detail.item[name]), LONGEST_VALUE)) for name in detail.columns]
 
 
 def _answer(detail: OutputDetail, verdicts: Sequence[Verdict]) -> Answer:

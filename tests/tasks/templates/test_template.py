@@ -181,7 +181,7 @@ def test_what_a_template_reads_of_the_sample_is_known(source: str, names: str, p
 def test_the_columns_a_template_names_are_known_and_whether_it_reads_others(source: str, named: str | None) -> None:
     reads = template(source).reads
     assert reads.whole_row == (named is None)
-    assert named is None or reads.named == frozenset(named.split())
+    assert named is None or reads.named == tuple(named.split())
 
 
 def test_without_sample_names_only_columns_stand_at_the_top() -> None:
@@ -190,7 +190,7 @@ def test_without_sample_names_only_columns_stand_at_the_top() -> None:
     row, sample = {"response": "column"}, {"response": "reply", "output_text": "out"}
     assert plain.render(context(row, sample, sample_names=False)) == "column reply none"
     assert plain.columns == plain.sample_names == {"response"}
-    assert plain.reads.named == {"response", "output_text"}
+    assert plain.reads.named == ("response", "output_text")
     named = compile_template(source, where="p")
     assert named.render(context(row, sample)) == "reply reply out"
     assert not named.columns
