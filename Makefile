@@ -18,7 +18,7 @@ SEED ?= 1
 WORKERS ?= 1
 STORE ?=
 
-.PHONY: install demo serve deploy docs test test-thorough test-slow test-clients test-postgres test-wheel prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test stall-test fault-test life-test http-test secrets-test isolation-test bounds-test create-test many-test race-test storage-test stats-test scale-test attack-test
+.PHONY: install demo serve deploy docs test test-thorough test-slow test-clients test-postgres test-wheel test-browser pictures prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test stall-test fault-test life-test http-test secrets-test isolation-test bounds-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
 install: .venv/installed
 
