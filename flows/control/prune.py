@@ -1,4 +1,4 @@
-"""What goes by itself: jobs that the settings do not keep, and in Prefect the runs of jobs that are gone."""
+"""What goes by itself: jobs that the settings do not keep, and of jobs that are gone the copies and runs in Prefect."""
 
 import asyncio
 import time
@@ -16,6 +16,7 @@ from core.job import utcnow
 from flows.control.runs import BATCH
 from flows.control.troubles import Troubles
 from flows.labels import job_tag
+from store.copies import drop_copies
 from store.prune import Surplus, find_surplus
 from store.workspace import Workspace
 
@@ -38,14 +39,16 @@ class Pruner:
         self._surplus = Surplus((), ())
 
     async def prune_some(self) -> None:
-        """Mark the next few; the reconciler removes them. Their uploads go last."""
+        """Mark the next few; the reconciler removes them. Their uploads go last; copies of what is gone go first."""
         await asyncio.to_thread(self._prune_some)
 
     def _prune_some(self) -> None:
         rule, retention = self._workspace.settings.retention, self._workspace.retention
-        if rule and time.monotonic() - self._looked_at >= INTERVAL_S:
+        if time.monotonic() - self._looked_at >= INTERVAL_S:
             self._looked_at = time.monotonic()
-            self._surplus = find_surplus(self._workspace, rule, utcnow())
+            drop_copies(self._workspace)
+            if rule:
+                self._surplus = find_surplus(self._workspace, rule, utcnow())
         jobs, uploads = self._surplus.jobs, self._surplus.uploads
         if jobs:
             retention.condemn([job.id for job in jobs[:A_FEW]])

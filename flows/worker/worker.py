@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
@@ -32,7 +32,8 @@ from prefect.settings import (
 from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from core.settings import read_settings
+from core.errors import AssayError
+from core.settings import Settings, read_settings
 from flows.worker.certificate import one_certificate
 from flows.worker.tuning import allocate_sparingly, collect_seldom
 from flows.worker.wake import forget_stop, listeners, listening, note_stop, wake
@@ -52,6 +53,8 @@ GIVE_WAY_S: Final = 0.03
 """So long a worker lets others go first for each of its runs, of `MOST_WAYS` at most."""
 
 MOST_WAYS: Final = 8
+
+TIDIED_AFTER_S: Final = 3600.0
 
 
 class AssayWorkerResult(BaseWorkerResult):
@@ -95,6 +98,8 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
         assert self._runs_task_group is not None
         await self._exit_stack.enter_async_context(self._suspensions)
         self._runs_task_group.start_soon(self._heed_wakes)
+        if self._settings.store:
+            self._runs_task_group.start_soon(self._drop_copies)
 
     async def run(
         self,
@@ -166,6 +171,15 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._release_limit_slot(flow_run.id)
 
+    async def _drop_copies(self) -> None:
+        """Now and then, delete the copies in this home of what another machine has removed from the store."""
+        while True:
+            try:
+                await anyio.to_thread.run_sync(_drop_copies, self._settings)
+            except (AssayError, OSError) as error:  # there is a next time; out of here it would end the worker
+                self._logger.info("Copies of jobs that are gone could not be deleted: %s", error)
+            await anyio.sleep(TIDIED_AFTER_S)
+
     async def _heed_wakes(self) -> None:
         with listening(self._settings.home) as pipe:
             while True:
@@ -173,6 +187,14 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
                 os.read(pipe, 4096)
                 await self.get_and_submit_flow_runs()
                 await anyio.sleep(BETWEEN_LOOKS_S)
+
+
+def _drop_copies(settings: Settings) -> None:
+    from store.copies import drop_copies
+    from store.workspace import Workspace
+
+    with closing(Workspace.open(settings)) as workspace:
+        drop_copies(workspace)
 
 
 def _suspend(flow_run_id: UUID, state: "State[Any]") -> None:

@@ -186,6 +186,15 @@ class Files:
     def _place(self, record: FileRecord) -> Path:
         return self._root / record.sha256[:2] / record.sha256
 
+    def drop_copies(self) -> None:
+        """Delete the copies here of contents that no record names any more."""
+        copies = list(self._root.glob("[0-9a-f][0-9a-f]/[0-9a-f]*"))
+        with reading(self._engine) as connection:
+            kept = set(connection.scalars(sa.select(files.c.sha256)))
+        for copy in copies:
+            if copy.name not in kept:
+                self._objects.forget(copy)
+
     def drop_drafts(self) -> None:
         """Delete the drafts that a process has left behind; no other may be writing any."""
         for draft in self._root.glob(PATTERN):

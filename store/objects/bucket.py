@@ -7,6 +7,7 @@ keeps nothing.
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 SCHEME: Final = "s3://"
 AT_A_TIME: Final = 8
 """So many objects are read at once."""
+
+COPIED: Final = stat.S_IRUSR
+"""The mode of a copy: what a home had kept before it had a store can be written to."""
 
 PART_BYTES: Final = 1 << 25
 """Of a larger object so much is read with one request, each of which may take its time."""
@@ -89,6 +93,7 @@ class Bucket:
                 file.write(first)
                 for start in range(PART_BYTES, size, PART_BYTES):
                     file.write(self._range(path, start, size))
+            draft.chmod(COPIED)
             draft.replace(path)
         return path
 
@@ -161,12 +166,17 @@ class Bucket:
     def delete(self, path: Path) -> None:
         """Delete an object and its segments, and their copies."""
         self._delete(self._keys_below(path) or [self._key(path)], path)
-        path.unlink(missing_ok=True) if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
 
     def delete_folder(self, folder: Path) -> None:
         """Delete all objects below a folder, and their copies."""
         self._delete(self._keys_below(folder), folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+    def forget(self, path: Path) -> None:
+        """Delete the copies of an object or of all below a folder, unless there is what was never copied."""
+        if all(map(_may_be_copy, (path, *path.rglob("*")))):
+            _remove(path)
 
     def _keys_below(self, folder: Path) -> list[str]:
         with self._asking(folder):
@@ -206,6 +216,15 @@ class Bucket:
         except BaseError as error:
             reason = str(error).partition("\n")[0]
             raise StorageFailed(f"{self._url}/{self._key(path)} cannot be asked for: {reason}") from error
+
+
+def _may_be_copy(path: Path) -> bool:
+    """Whether a path is nothing that a home itself keeps; locks and drafts, whose names begin with a dot, are not."""
+    return path.name.startswith(".") or not path.is_file() or stat.S_IMODE(path.stat().st_mode) == COPIED
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True) if path.is_file() else shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -83,5 +83,8 @@ class Disk:
         """Delete all files below a folder, and it."""
         shutil.rmtree(folder, ignore_errors=True)
 
+    def forget(self, path: Path) -> None:
+        """Do nothing: what is here is no copy."""
+
 
 DISK: Final[Objects] = Disk()

@@ -91,6 +91,9 @@ class Objects(Protocol):
     def delete_folder(self, folder: Path) -> None:
         """Delete all objects below a folder."""
 
+    def forget(self, path: Path) -> None:
+        """Delete the copies here of an object that is gone, or of all below a folder; nothing if there are others."""
+
 
 def overtaken(path: Path) -> StorageFailed:
     """Return the error of one who wrote other than who was first."""

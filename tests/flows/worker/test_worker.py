@@ -186,6 +186,21 @@ def test_a_run_is_not_taken_up_again_before_its_thread_has_ended(home: Path, mon
     assert sorted(begun) == sorted((former.id, other.id))
 
 
+def test_a_worker_goes_on_where_copies_of_jobs_that_are_gone_cannot_be_deleted(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ASSAY_STORE", "s3://nowhere")
+    monkeypatch.setenv("ASSAY_SECRET_KEY", "a key")
+
+    async def look() -> None:
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(AssayWorker(work_pool_name="assay")._drop_copies())
+            await seen("a look at the copies", lambda: "The database has schema version 0" in caplog.text)
+            looking.cancel()  # it waits for its next
+
+    asyncio.run(look())
+
+
 def test_workers_of_a_home_share_what_is_due_the_oldest_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [some_run() for _ in range(3)]
     monkeypatch.setattr("flows.worker.worker._run_flow", lambda _: None)
