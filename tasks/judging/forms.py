@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 NAMES: Final = (
     "verdict|score|rating|grade|judge?ment|decision|evaluation|assessment|urteil|bewertung|punktzahl|veredicto?|puntuación"
-    "|évaluation|jugement|note|evaluación|calificación|avaliação|nota|valutazione|giudizio|punteggio|beoordeling"
-    "|вердикт|оценка|判定|判断|评分|评估|评价|得分|評価|평가|판정|점수"
+    "|évaluation|jugement|note|evaluación|calificación|puntaje|avaliação|pontuação|nota|valutazione|giudizio|punteggio"
+    "|beoordeling|oordeel|вердикт|оценка|判定|判断|评分|评估|评价|得分|分数|总分|評価|スコア|평가|판정|점수|총점"
 )
 """What a heading calls a verdict."""
 
 NAMES_OF_WORDS: Final = (
     rf"{NAMES}|label|status|choice|preference|result|conclusion|answer|antwort|ergebnis|respuesta|réponse|resposta"
-    "|risposta|ответ|结论|結論|结果|答案"
+    "|risposta|résultat|resultado|risultato|resultaat|fazit|conclusi(?:e|ón|one)|conclusão|ответ|итог|结论|結論|结果|結果|答案"
 )
 
 NEAR: Final = 60
@@ -46,8 +46,14 @@ _I_SAY = (
     r"|consider|deem|call|mark|grade|score"
     r"|give|choose|conclude"
     r"|assign|award|assess|evaluate|classify|label|select|pick|vote|settle on|go with)"
-    rf"(?: that|,|:)?(?: {_SUBJECT})?(?: (?:is|to be|at|as|an?|of|score|rating|grade)){{0,5}} "
+    rf"(?: that|,|:)?(?: {_SUBJECT})?"
+    r"(?: (?:is|to be|at|as|an?|of|score|rating|grade|solid|strong|clear|full)){0,5} "
 )
+_IT_EARNS = (
+    rf"{_SUBJECT} (?:deserves|merits|earns|receives|scores)(?: (?:an?|score|rating|grade|of|solid|strong|full)){{0,5}} "
+)
+_OUT_OF = r"(?: ?(?:/|of|out of|von|sur|из) ?| (?:de|su) )"
+_UNIT = r"(?: ?(?:points?|stars?|punkten?|puntos?|pontos?|punti|балл\w{0,2}|sterne|étoiles?|estrellas?)| ?[分点점])?"
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _GLOSS = (
     r"(?:(?: ?\(| ?[-–—:,] )"
@@ -117,8 +123,8 @@ def _opposes(word: re.Match[str], text: str, *, agrees: bool) -> bool:
 def numbers(names: str = NAMES, *, maximum: float | None = None) -> Form[float]:
     """Return the form of a number; of `8/10` the 8 counts, and only if 10 is the `maximum` where that is known."""
     whole = _NUMBER if maximum is None else re.escape(f"{maximum:g}") + r"(?:\.0)?"
-    written = rf"{_NUMBER}(?: ?(?:/|of|out of) ?{whole}| \(out of {whole}\))?(?: points?| stars?)?"
-    mention = re.compile(rf"(?<![\w.])({_NUMBER})(?: ?(?:/|of|out of) ?{_NUMBER})?(?!\w)")
+    written = rf"{_NUMBER}(?:{_OUT_OF}{whole}| \(out of {whole}\))?{_UNIT}"
+    mention = re.compile(rf"(?<![\w.])({_NUMBER})(?:{_OUT_OF}{_NUMBER})?(?![^\W分点점])")
     naming = re.compile(
         rf"(?<!\w)(?:{names}|rate|giv(?:e|ing)|gave|deserves?|merits?|award|should be)(?!\w)|\ban? \d+\b(?!-)"
         rf"|(?:[,:→–—-] ?|\bto ){written}\s*\Z",
@@ -135,4 +141,4 @@ def numbers(names: str = NAMES, *, maximum: float | None = None) -> Form[float]:
         speaks = (each for each in _SENTENCE.findall(text) if naming.search(each) or is_short(each))
         return any(float(number) != value for sentence in speaks for number in mention.findall(sentence))
 
-    return Form(written, names, _I_SAY, _GLOSS, worth, is_denied)
+    return Form(written, names, f"{_I_SAY}|{_IT_EARNS}", _GLOSS, worth, is_denied)

@@ -41,9 +41,15 @@ SO: Final = (
 )
 """What may lead to a verdict: a word, what the judge did or looked at, a reason and `so`."""
 
+_FINAL: Final = (
+    r"(?:final|overall|own|total|evaluation|finale[rs]?|endgültige[rs]?|abschließende[rs]?"
+    r"|итогов\w\w|финальн\w\w|общ\w\w) "
+    r"|gesamt|end|schluss|eind|最[终終后]|总体|综合|総合|최종 ?|종합 ?"
+)
+_FINAL_AFTER: Final = r"(?:finale?|totale?|globale?|general|générale?|complessiv[ao]|définiti(?:f|ve)|definitiv[ao])"
 HEADING: Final = (
-    rf"{OWN}(?:(?:final|overall|own|total|evaluation) |最[终終后]|总体|総合|최종 ?){{0,3}}"
-    r"(?:%s|final)(?:结果|結果)?(?: \((?:out of |from )?\d[^()]{0,20}\))?"
+    rf"{OWN}(?:{_FINAL}){{0,3}}"
+    rf"(?:%s|final|overall)(?: {_FINAL_AFTER})?(?:结果|結果)?(?: \((?:out of |from )?\d[^()]{{0,20}}\))?"
     r"(?:,? (?:is|as follows|in json|object|below|follows|for (?:the|this) (?:answer|response))){0,2}"
 )
 

@@ -1,7 +1,7 @@
 """Where a verdict may stand in what a judge writes besides JSON: the only places where one is read.
 
 A clause states a verdict if it is nothing else: alone, after a heading that names it (`Final answer: TRUE`), or in a
-sentence that gives it (`The answer is correct`, `I rate it 8`), with at most a reason after it. What is merely
+sentence that gives it (`The answer is correct`, `Verdict: I rate it 8`), with at most a reason after it. What is merely
 somewhere in a text (`leaning towards TRUE`, `Response A ends with: TRUE`) is none. The sentences are English ones.
 """
 
@@ -25,9 +25,10 @@ class Unread:
 
 
 class Stated(NamedTuple, Generic[T]):
-    """A verdict that a clause states, by a sentence or in so many words, its reason, and where the clause ends.
+    """A verdict that a clause states, its reason, and where the clause ends.
 
-    It is in place if it opens or closes the reply, or a heading follows: amid other text it may be another's.
+    It is `by_sentence` if that is not under a heading. It is in place if it opens or closes the reply, or a heading
+    follows: amid other text it may be another's.
     """
 
     value: T
@@ -56,7 +57,7 @@ _STARTS = (
     r"(?:because|since|as|the|this|that|these|those|its?|they|their|there|both|all|each|every|an?|one|no(?= \w)|none"
     r"|nothing|response|answer|assistant|candidate|model|student|reply|output|statement|claim"
     r"|i (?:checked|compared|found|gave|verified|reviewed)"
-    r"|(?!however|al|though|but|if)(?-i:[A-Z])\w+(?: \w+)? (?:is|are|was|were|ha[sd]|have|does|did|names?))\b"
+    r"|(?!however|al|though|but|if|or\b)(?-i:[A-Z])\w+(?: \w+)? (?:is|are|was|were|ha[sd]|have|does|did|names?))\b"
 )
 """How an explanation begins."""
 
@@ -72,7 +73,11 @@ _EXPLAINS = re.compile(
 )
 _SAYS_SO = r"(?:\w+ ){1,2}(?:says?|claims?|states?|writes?)\s*(?:[^\w\s]|so\b|$)"
 _REASON = rf"(?:,? (?:because|since)\b.*|(?:[,:]| ?[-–—]) ?(?!{_SAYS_SO})(?:{_STARTS}|{_I_EXPLAIN}).*|, not [\w ]+)"
-_NEXT_HEADING = re.compile(r"[\W_]*[^\W\d]+(?: [^\W\d]+){0,3}[*_ ]*[:：]|\s*(?:#|\*\*)")
+_NEXT_HEADING = re.compile(
+    r"[\W_]*[^\W\d]+(?: [^\W\d]+){0,3}[*_ ]*[:：]|\s*(?:#|\*\*)"
+    r"|\s*<(?:explanation|reason(?:ing)?|justification|rationale|feedback|analysis|comments?)>",
+    re.IGNORECASE,
+)
 
 # What unsettles a verdict: in its reason, and anywhere after it.
 _HEDGE = re.compile(
@@ -85,8 +90,9 @@ _TAKEN_BACK = re.compile(
     r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|i meant|correction:"
     r"|the opposite (?:holds|is|could)|tak(?:e|ing) (?:it|that) back|never ?mind|changed? my|withdraw|kidding|disagree"
     r"|reservations|doubts|i guess|low confidence|confidence: low"
+    r"|or (?:not|is it|are they|does it|do they|was it|did it) ?\?"
     r"|i(?: am|['’]m) (?:not (?:\w+ )?(?:sure|certain|confident)|(?:\w+ )?(?:unsure|uncertain)))(?!\w)"
-    r"|(?:^|[.!?\n,–—-])\s*(?:not|no|nope)\s*[.!,]",
+    r"|(?:^|[.!?:>\n,–—-])\s*(?:not|no|nope)\s*[.!,:]",
     re.IGNORECASE,
 )
 
@@ -130,8 +136,10 @@ def stated(text: str, form: Form[T]) -> list[Stated[T]]:
         following = clauses[place + 1][0][0] if place + 1 < len(clauses) else ""
         is_explained = _NEXT_HEADING.match(following) or (is_first and _EXPLAINS.match(following))
         is_in_place = not following or bool(is_explained)
-        by_sentence, reason = match["sentence"] is not None, match["reason"] or ""
-        found.append(Stated(form.worth(match["verdict"]), by_sentence, is_in_place, reason, clause.end()))
+        by_sentence = match["sentence"] is not None and match["heading"] is None
+        found.append(
+            Stated(form.worth(match["verdict"]), by_sentence, is_in_place, match["reason"] or "", clause.end())
+        )
     return found
 
 
@@ -153,7 +161,7 @@ def _is_led_to(clause: re.Match[str], names: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _pattern(written: str, names: str, sentence: str, gloss: str) -> re.Pattern[str]:
-    lead = rf"{SO}(?:{HEADING % names}{_JOINT}|(?P<sentence>{sentence}))?"
+    lead = rf"{SO}(?P<heading>{HEADING % names}{_JOINT})?(?P<sentence>{sentence})?"
     return re.compile(rf"{lead}\(?(?P<verdict>{written})\)?{gloss}(?P<reason>{_REASON})?[.!;。！；]*", re.IGNORECASE)
 
 

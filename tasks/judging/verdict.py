@@ -14,6 +14,12 @@ from tasks.judging.statement import Statement
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
 
+_DRESSED = re.compile(
+    r"""[\s*_`"'()\[\]]*(?:(?:response|answer|assistant|candidate|model|option|output)[ _])?(\S.*?)[\s*_`"'()\[\].]*""",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A word with what is around it: signs, and in front what the two answers are called that it is one of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -123,11 +129,12 @@ def _named(known: tuple[str, ...], key: str, said: Statement) -> str | Unread:
 
 
 def _one_of(known: tuple[str, ...], said: object) -> str | None:
-    """Return the known word that was said: exactly, or as the only one that differs in case."""
+    """Return the known word that was said: exactly, or as the only one but for its case and what dresses it."""
     if not isinstance(said, str):
         return None
-    for exact in (said, said.strip()):
+    bare = _DRESSED.fullmatch(said)
+    for exact in (said, bare[1] if bare else said):
         if exact in known:
             return exact
-    alike = [word for word in known if word.casefold() == said.strip().casefold()]
+    alike = [word for word in known if bare and word.casefold() == bare[1].casefold()]
     return alike[0] if len(alike) == 1 else None

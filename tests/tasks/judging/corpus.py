@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from api.maniac.translate import VERDICT
 from core.metric import JsonParser, Labels, Parsed, Parser, Preference, Range, RegexParser, Scale, WordParser
-from tests.tasks.judging import fresh, whose
+from tests.tasks.judging import blind, fresh, whose
 from tests.tasks.judging.fresh import STRICT, UNREAD, Replies
 
 
@@ -152,7 +152,7 @@ LABELS: Final[Replies] = {
     '{"label": "correct", "feedback": "cut off he': STRICT,
     '{"label": "correct" "feedback": "no comma"}': STRICT,
     '{"label": "correct ✅"}': STRICT,
-    '{"label": "**correct**"}': STRICT,
+    '{"label": "**correct**"}': "correct",
     '{\\"label\\": \\"correct\\"}': STRICT,
     '{"label": "partially-correct"}': STRICT,
     "{'feedback': 'It's fine', 'label': 'correct'}": STRICT,
@@ -332,8 +332,8 @@ PREFERENCE: Final[Replies] = {
     "A good answer would cite its sources.": UNREAD,
     "Both": UNREAD,
     "I prefer not to choose.": UNREAD,
-    '{"choice": "Response A"}': STRICT,
-    '{"choice": "A."}': STRICT,
+    '{"choice": "Response A"}': "A",
+    '{"choice": "A."}': "A",
     '{"choice": "draw"}': STRICT,
     "[[A]]": "A",
     "A > B": STRICT,
@@ -643,7 +643,15 @@ _WHOSE: Final[tuple[tuple[Scale, Replies], ...]] = (
     (_FRESH[9][0], whose.PASS_FAIL),
 )
 
-_ALL: Final = _SHAPES + _FRESH + _WHOSE
+_BLIND: Final[tuple[tuple[Scale, Replies], ...]] = (
+    (_SHAPES[0][0], blind.LABELS),
+    (_WHOSE[2][0], blind.OF_FIVE),
+    (_SHAPES[2][0], blind.PREFERENCE),
+    (_SHAPES[6][0], blind.WORD),
+    (_FRESH[8][0], blind.SCORE),
+)
+
+_ALL: Final = _SHAPES + _FRESH + _WHOSE + _BLIND
 
 ROWS: Final = tuple(Row(scale, reply, worth) for scale, replies in _ALL for reply, worth in replies.items())
 

@@ -635,7 +635,7 @@ SCORE: Final[Replies] = {
     "Overall, I'd give it a 6.": 6,
     "Overall Rating: 7.5/10": 7.5,
     "Final Score: **9**/10": 9,
-    "The response deserves a score of 8.": STRICT,
+    "The response deserves a score of 8.": 8,
     "Final Rating: [[6]]": 6,
     "Score: 8 (out of 10)": 8,
     "评分：8/10\n理由：清晰。": 8,

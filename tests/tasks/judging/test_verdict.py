@@ -130,7 +130,10 @@ def test_a_score_is_a_number_within_its_range(reply: str, value: float | None) -
 def test_a_choice_is_what_it_is_worth_to_a(said: str, label: str, value: float) -> None:
     verdict = read(PREFERENCE, json.dumps({"choice": said, "feedback": "so"}))["choice"]
     assert verdict == Verdict(value, label, None, "so")
-    assert read(PREFERENCE, json.dumps({"choice": f"Response {said}"})) == {"choice": None}
+    for dressed in (f"Response {said}", f"**{said}**.", f"[[{said}]]"):
+        assert read(PREFERENCE, json.dumps({"choice": dressed})) == {"choice": Verdict(value, label)}
+    for another in (f"not {said}", f"¬{said}", f"Response {said}?", f"Response {said} or C"):
+        assert read(PREFERENCE, json.dumps({"choice": another})) == {"choice": None}
 
 
 @pytest.mark.parametrize(
