@@ -6,8 +6,11 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, JsonValue, StringConstraints, field_validator, model_validator
 
 from core.fields import KnownFields
+from core.patterns import Like
 
-SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|store|model):.+$")]
+SecretRef = Annotated[
+    str, Like(r"^(env|store|model):.+$", "a key is named, as env:NAME, store:ID or model:NAME, and never given")
+]
 """Where a key is kept: `env:NAME`, `store:ID` or `model:NAME`; never the key itself."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]

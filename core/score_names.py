@@ -1,6 +1,7 @@
 """The names of the scores that a metric gives, and which of a job's is meant by one."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Final, assert_never
 
 from core.errors import InvalidInput
@@ -65,7 +66,9 @@ def find_named(called: str, known: Iterable[Named]) -> Named:
         return found[0]
     if found:
         raise InvalidInput(f"{called!r} may be any of several scores: name one of {_listed(found)}")
-    raise InvalidInput(f"there is no score of a metric {called!r}: name one of {_listed(known) or 'none'}")
+    near = get_close_matches(called, [name for each in known for name in (each[0], "/".join(each))], n=1)
+    remedy = f"is {near[0]!r} meant, of" if near else "name one of"
+    raise InvalidInput(f"there is no score of a metric {called!r}: {remedy} {_listed(known) or 'none'}")
 
 
 def _listed(named: Sequence[Named]) -> str:

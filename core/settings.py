@@ -43,6 +43,7 @@ from pydantic_settings import (
 
 from core.door import Door
 from core.errors import InvalidInput, Misconfigured
+from core.patterns import Like
 from core.retention import Rule, age
 from core.setting_origin import PREFIX, origin, settings_file
 
@@ -87,6 +88,12 @@ def _default_hubs() -> tuple[str, ...]:
     return ((os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/"),)
 
 
+HeaderName = Annotated[str, Like(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "that is no name of a header of HTTP")]
+Bucket = Annotated[
+    str, Like(r"^s3://[a-z0-9][a-z0-9.-]+(/[\w.-]+)*/?$", "name a bucket, with a prefix or not, as s3://BUCKET/PREFIX")
+]
+
+
 class ModelSettings(BaseModel):
     """Where one model lives, how it is asked there, and its bounds over all processes.
 
@@ -99,8 +106,8 @@ class ModelSettings(BaseModel):
 
     url: HttpUrl | None = None
     api_key_env: str | None = None
-    api_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
-    headers: dict[Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")], SecretStr] = {}
+    api_version: Annotated[str, Like(r"^[\w.-]+$", "a version has letters, digits and . - _ alone")] | None = None
+    headers: dict[HeaderName, SecretStr] = {}
     ca_file: Path | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
@@ -131,7 +138,7 @@ class Settings(BaseSettings):
     public_url: HttpUrl | None = None
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     database_url: str | None = None
-    store: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/[\w.-]+)*/?$")] | None = None
+    store: Bucket | None = None
     redis_url: SecretStr | None = None
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     secret_key: SecretStr | None = None

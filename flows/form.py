@@ -5,9 +5,10 @@ from typing import Annotated, Any, Final
 
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from core.job import Failure
+from core.patterns import Like
 
 DEMO_TARGET: Final = "demo/model"
 DEMO_CONFIG: Final = "demo/qa"
@@ -15,6 +16,7 @@ DEMO_CONFIG: Final = "demo/qa"
 NO_SPEC: Final = "a deployment takes no spec: name a stored target and config, or a spec_file"
 
 STORED: Final = r"^[\w\-+.@]+/[\w\-+.@]+$"
+NAMESPACE_NAME: Final = "name a stored one as NAMESPACE/NAME"
 TEXT: Final = r"^(?!\s*[A-Za-z][A-Za-z0-9+.\-]*://[^/]*@)"
 """Any text but a URL with user info, which would be kept as it is by Prefect."""
 
@@ -30,8 +32,8 @@ def _count(most: int, example: int) -> WithJsonSchema:
 
 
 # The schemas are written out because that of an optional value would be a union, which Prefect's form shows badly.
-StoredTarget = Annotated[str, StringConstraints(pattern=STORED), _string(STORED, DEMO_TARGET)]
-StoredConfig = Annotated[str, StringConstraints(pattern=STORED), _string(STORED, DEMO_CONFIG)]
+StoredTarget = Annotated[str, Like(STORED, NAMESPACE_NAME), _string(STORED, DEMO_TARGET)]
+StoredConfig = Annotated[str, Like(STORED, NAMESPACE_NAME), _string(STORED, DEMO_CONFIG)]
 JobName = Annotated[str | None, Field(max_length=200), _string(TEXT, "nightly")]
 Project = Annotated[str | None, _string(TEXT, "assistant")]
 SampleLimit = Annotated[int | None, Field(ge=1), _count(1_000_000_000, 100)]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from core.patterns import Like
 from store.files.contents import Files
 from store.files.drafts import Draft
 
@@ -29,7 +30,9 @@ def bare_name(name: str) -> str:
 
 
 FileName = Annotated[str, AfterValidator(bare_name), Field(max_length=255)]
-Checksum = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
+Checksum = Annotated[
+    str, StringConstraints(to_lower=True), Like(r"^[0-9a-fA-F]{64}$", "a SHA-256 has 64 hexadecimal digits")
+]
 
 
 @asynccontextmanager

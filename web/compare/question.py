@@ -4,13 +4,13 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api.http.fields import NO_NUL, ItemColumn
 from tasks.comparisons.compare import Asked
 from tasks.comparisons.samples import Way
 
 ITEM = "item."
 
-Column = Annotated[str, StringConstraints(pattern=r"^item\.[^\x00]+$")]
-Named = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00]*$")]
+Named = Annotated[str, StringConstraints(strip_whitespace=True), NO_NUL]
 
 
 class Question(BaseModel):
@@ -22,11 +22,11 @@ class Question(BaseModel):
     b: Named = ""
     a_trial: Annotated[int | None, Field(ge=0)] = None
     b_trial: Annotated[int | None, Field(ge=0)] = None
-    match: Column | None = None
+    match: ItemColumn | None = None
     margin: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
     primary: Named | None = None
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    slice: Column | None = None
+    slice: ItemColumn | None = None
     change: Way = "regressed"
     score: str | None = None
     cursor: str | None = None

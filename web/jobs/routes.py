@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.http.fields import PathText
+from api.http.fields import ItemColumn, PathText
 from api.http.repeat import CurrentSubmission
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
@@ -86,7 +86,7 @@ def show_job(
     request: Request,
     job_id: PathText,
     state: CurrentState,
-    by: Annotated[str | None, Query(alias="slice", pattern=r"^item\.[^\x00]+$")] = None,
+    by: Annotated[ItemColumn | None, Query(alias="slice")] = None,
 ) -> Response:
     """Show how a job did, and how it goes while it runs; of one that is damaged, what can be read."""
     job, damage = find(state, job_id), Damage()

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import HTMLResponse, Response
 
-from api.http.fields import PathText
+from api.http.fields import NO_NUL, PathText
 from api.http.state import CurrentState, State
 from api.native.lists import refusal
 from api.native.routes.comparisons import named_side
@@ -31,6 +32,8 @@ from web.report.document import ShownSample, document, shown_sample
 SAMPLES: Final = 100
 OWN: Final = frozenset({"against", "target", "samples"})
 
+Filled = Annotated[str, Field(min_length=1), NO_NUL]
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -40,8 +43,8 @@ def send_report(
     request: Request,
     job_id: PathText,
     state: CurrentState,
-    against: Annotated[str | None, Query(pattern=r"^[^\x00]+$")] = None,
-    target: Annotated[str | None, Query(pattern=r"^[^\x00]+$")] = None,
+    against: Annotated[Filled | None, Query()] = None,
+    target: Annotated[Filled | None, Query()] = None,
     samples: Annotated[int, Query(ge=0, le=1000)] = SAMPLES,
 ) -> Response:
     """Send a job as one file: how it did, and up to so many samples; `against` is what it is compared with.

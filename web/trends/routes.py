@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from api.http.fields import NO_NUL
 from api.http.state import CurrentState, State
 from api.lists.damage import listed
 from core.comparison import ScoreComparison
@@ -41,7 +42,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/trends")
 def show_trend(
-    request: Request, state: CurrentState, name: Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")] = ""
+    request: Request, state: CurrentState, name: Annotated[str, Query(max_length=255), NO_NUL] = ""
 ) -> Response:
     """Show the scores of the jobs whose names begin so, run by run; without a name, which names recur."""
     name = name.strip()

@@ -11,7 +11,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.http.fields import NO_NUL, JsonDict, PathText
+from api.http.fields import JsonDict, PathText, Text
 from api.http.state import CurrentState, State
 from api.maniac import chats
 from api.maniac.lists import find_container, in_container, part
@@ -43,7 +43,7 @@ def list_completions(
     state: CurrentState,
     limit: Limit = 20,
     offset: Offset = 0,
-    model: Annotated[str | None, Query(pattern=NO_NUL)] = None,
+    model: Annotated[Text | None, Query()] = None,
     container: InContainer = None,
     order: Literal["asc", "desc"] = "desc",
     metadata: HavingMetadata = None,

@@ -3,12 +3,13 @@
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import Body as InBody
-from pydantic import BeforeValidator, Field, FiniteFloat, JsonValue, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, JsonValue, model_validator
 
 from api.http.fields import Text
 from api.http.wire import Body, Wire
 from api.maniac.schema.fields import Metadata, Name, Tags, portable, refuse_keys
 from core.errors import Unsupported
+from core.patterns import Like
 
 
 class Message(Wire):
@@ -47,7 +48,9 @@ class Example(Wire):
     metadata: Metadata = None
 
 
-MetadataKey = Annotated[str, StringConstraints(pattern=r'^[^\x00"\\]*$')]
+MetadataKey = Annotated[
+    str, Like(r'^[^\x00"\\]*$', "a name in metadata has no quotation mark, backslash or NUL character")
+]
 """What both databases can look up in JSON."""
 
 HavingMetadata = Annotated[

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from api.http.body import refuse_unportable
-from api.http.fields import NO_NUL, JsonDict
+from api.http.fields import NO_NUL, JsonDict, Text
 from store.secrets import seal
 
 RESERVED: Final = frozenset({"model", "messages", "prompt", "stream"})
@@ -22,12 +22,12 @@ RESERVED: Final = frozenset({"model", "messages", "prompt", "stream"})
 HEADERS: Final = frozenset({"headers", "extra_headers", "default_headers"})
 """How clients call the headers of their own requests; in a body they mean nothing."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255), NO_NUL]
 Tags = list[str] | None
 Metadata = dict[str, JsonValue] | None
-Reference = Annotated[str, Path(pattern=NO_NUL, description="An id or a name.")]
-Label = Annotated[str, Path(pattern=NO_NUL, description="A container's id or label.")]
-InContainer = Annotated[str | None, Query(pattern=NO_NUL, description="A container's id or label.")]
+Reference = Annotated[str, Path(description="An id or a name."), NO_NUL]
+Label = Annotated[str, Path(description="A container's id or label."), NO_NUL]
+InContainer = Annotated[Text | None, Query(description="A container's id or label.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Offset = Annotated[int, Query(ge=0, le=2**31)]
 

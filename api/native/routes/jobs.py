@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.http.fields import PathText
+from api.http.fields import ItemColumn, PathText
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
 from api.lists.pages import Page, to_page
@@ -101,7 +101,7 @@ def rerun_job(job_id: PathText, submission: CurrentSubmission, state: CurrentSta
 def list_summaries(
     job_id: PathText,
     state: CurrentState,
-    by: Annotated[str | None, Query(alias="slice", pattern=r"^item\.[^\x00]+$")] = None,
+    by: Annotated[ItemColumn | None, Query(alias="slice")] = None,
 ) -> Summaries:
     """Return a job's scores, aggregated; there are none before its end.
 

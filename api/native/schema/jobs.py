@@ -12,11 +12,16 @@ from core.endpoint import SecretRef
 from core.fields import KnownFields
 from core.job import LONGEST_NAME, Face, Failure, Intent, JobStatus
 from core.metric import MetricSpec
+from core.patterns import Like
 from core.result import Role
 from core.retry import AskedAgain
 from core.spec import EvaluationSpec
 
-EntityName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00/]+$")]
+EntityName = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_NAME),
+    Like(r"^[^\x00/]+$", "a name has no '/' and no NUL character (\\x00)"),
+]
 
 EXAMPLE: Final[JsonDict] = {
     "targets": [{"kind": "recorded", "column": "said"}],

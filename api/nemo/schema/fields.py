@@ -14,8 +14,9 @@ from pydantic import (
     Tag,
 )
 
-from api.http.fields import Text
+from api.http.fields import NO_NUL, Text
 from api.http.wire import SealedBody
+from core.patterns import Like
 
 
 def refuse_dots(name: str) -> str:
@@ -25,7 +26,13 @@ def refuse_dots(name: str) -> str:
     return name
 
 
-EntityName = Annotated[str, StringConstraints(pattern=r"^[\w\-\+.@:]*$", max_length=255), AfterValidator(refuse_dots)]
+FilledText = Annotated[str, StringConstraints(min_length=1), NO_NUL]
+EntityName = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    Like(r"^[\w\-\+.@:]*$", "a name has letters, digits and - + . @ : _ alone"),
+    AfterValidator(refuse_dots),
+]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Filled = Annotated[str, StringConstraints(min_length=1)]
 Limit = Annotated[int, Field(ge=1)]
@@ -38,7 +45,7 @@ def _form(value: object) -> str:
 
 
 TextOr = Annotated[
-    Annotated[Text, StringConstraints(min_length=1), Tag("text")] | Annotated[Inline, Tag("inline")],
+    Annotated[FilledText, Tag("text")] | Annotated[Inline, Tag("inline")],
     Discriminator(_form),
 ]
 """An object, or a text in its place: the name of a stored one, or a template."""

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue
 
 from api.http.fields import Text
 from api.http.wire import Wire
-from api.nemo.schema.fields import Filled, Limit, TextOr
+from api.nemo.schema.fields import Filled, FilledText, Limit, TextOr
+from core.patterns import Like
 
 
 class Sampling(Wire):
@@ -21,8 +22,8 @@ class Sampling(Wire):
 class ApiEndpoint(Wire):
     """Where a model answers: a base URL or that of a route."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://")]
-    model_id: Annotated[Text, StringConstraints(min_length=1)]
+    url: Annotated[str, Like(r"^[Hh][Tt][Tt][Pp][Ss]?://", "a URL begins with http:// or https://")]
+    model_id: FilledText
     api_key: str | None = None
     format: Literal["nim", "openai", "lama_stack"] | None = None
 

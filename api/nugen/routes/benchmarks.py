@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import Form, HTTPException, UploadFile
 
-from api.http.fields import NO_NUL, PathText
+from api.http.fields import PathText, Text
 from api.http.state import CurrentState
 from api.nugen.present import benchmarks as present
 from api.nugen.routes.paths import PREFIX, EitherWay
@@ -13,7 +13,7 @@ from api.nugen.schema import responses as wire
 from api.nugen.translate import to_questions
 from core.errors import DatasetUnreadable, Unsupported
 
-FormText = Annotated[str | None, Form(pattern=NO_NUL)]
+FormText = Annotated[Text | None, Form()]
 
 UNNAMED: Final = "benchmark"
 

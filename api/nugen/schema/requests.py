@@ -13,12 +13,13 @@ from pydantic import (
 
 from api.http.fields import NO_NUL, Text
 from api.http.wire import Body
+from core.patterns import Like
 from tasks.templates.images import image_urls
 
-Id = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=255)]
-MetricName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=100)]
-Filled = Annotated[str, StringConstraints(pattern=r"\S")]
-QueryId = Annotated[str | None, Query(pattern=NO_NUL)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=255), NO_NUL]
+MetricName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NO_NUL]
+Filled = Annotated[str, Like(r"\S", "it has nothing but blanks")]
+QueryId = Annotated[Text | None, Query()]
 
 
 MODELS: Final = ("baseline_model_id", "model_id", "model_id_2")

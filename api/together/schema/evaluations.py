@@ -22,7 +22,7 @@ from api.http.wire import Body, Wire
 
 Source = Literal["serverless", "dedicated", "external"]
 
-Text = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1)]
+Text = Annotated[str, StringConstraints(min_length=1), NO_NUL]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """The command line splits its labels at commas and leaves the blanks."""
 

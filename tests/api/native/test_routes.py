@@ -114,6 +114,14 @@ def test_what_is_wrong_in_a_request_is_told_with_its_place(service, sent, place)
     assert refused.json()["detail"][0]["loc"] == place
 
 
+@pytest.mark.parametrize("name", ["a/b", "a\0b"])
+def test_a_name_that_cannot_be_is_told_in_words(service, name):
+    refused = service.http.post(JOBS, json=body() | {"name": name})
+    assert refused.json()["detail"][0]["msg"] == r"a name has no '/' and no NUL character (\x00)"
+    refused = service.http.get(f"{JOBS}/a%00b")
+    assert refused.json()["detail"][0]["msg"] == r"it has a NUL character (\x00): leave that out"
+
+
 def test_a_request_sent_again_makes_no_second_job(service):
     headers = {"Idempotency-Key": random_id("key-")}
     first, second = (service.http.post(JOBS, json=body(), headers=headers).json()["id"] for _ in range(2))
@@ -134,6 +142,7 @@ def test_a_name_that_is_taken_is_changed_where_that_is_asked_for(service):
     ("named", "told"),
     [
         ("correct,nope", "there is no score of a metric 'nope': name one of correct/string-check, said/rouge_1_score"),
+        ("corect", "no score of a metric 'corect': is 'correct' meant, of correct/string-check, said/"),
         ("said", "'said' may be any of several scores: name one of said/rouge_1_score, said/rouge_2_score"),
         ("said%2Frouge_9", "there is no score of a metric 'said/rouge_9'"),
         ("said%2Frouge_L_score,correct,correct/string-check", None),
