@@ -167,7 +167,9 @@ def _passed_through(engine: Engine, stages: Sequence[Stage], shard: Shard, *, fi
 
 
 def _staged(stage: Stage, engine: Engine, shard: Shard, *, final: bool) -> ShardEnd:
-    """Run a stage on a shard; if it fails for good, the other shards stop."""
+    """Run a stage on a shard, unless an earlier attempt has; if it fails for good, the other shards stop."""
+    if end := engine.ends.get((stage, shard)):
+        return end
     try:
         end = CARRIED_OUT[stage](engine, shard, final=final)
     except Exception as error:
@@ -175,6 +177,7 @@ def _staged(stage: Stage, engine: Engine, shard: Shard, *, final: bool) -> Shard
             engine.abandon()
         raise
     engine.log.say(f"{stage}-{shard.index}: {end}")
+    engine.ends[stage, shard] = end
     return end
 
 

@@ -68,7 +68,8 @@ def _read(asked: Asked, response: aiohttp.ClientResponse, body: bytes) -> Attemp
     reading = read_reply(status, headers, body)
     wait_s = None
     if reading.outcome == "transient":
-        wait_s = pause_s(reading.complaint.status or status, headers, reading.answer, time.time())
+        said = reading.text if reading.answer is None else reading.answer
+        wait_s = pause_s(reading.complaint.status or status, headers, said, time.time())
     return Attempt(reading, asked.body, status, wait_s, asked.changes)
 
 

@@ -56,6 +56,9 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reading:
     except TooMuch as depth:
         return Reading("error", str(depth))
     usage = read_usage(answer.value)
+    if status < 200:
+        error = f"HTTP {status:03}: that is no status of an answer, whatever came with it"
+        return Reading("transient", error, usage, answer.text, unreadable=True)
     if status < 300 and (message := read_message(answer.value)) is not None:
         return _of_message(status, headers, message, answer, usage)
     if 300 <= status < 400:

@@ -7,22 +7,30 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from tasks.endpoint.complaint import quoted
+
 BACKOFF_BASE_S: Final = 0.5
 BACKOFF_CAP_S: Final = 30.0
 
 TOO_MANY_REQUESTS: Final = 429
+_READ: Final = 2000
+"""So many characters of what an error says are looked at."""
 
-_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|[smhd])")
 _DELAYS: Final = (
     *("retry_after", "retry_after_seconds", "retryAfter", "retryAfterSeconds", "retry_after_s", "retry-after"),
-    *("retry_after_ms", "retryAfterMs", "retry-after-ms"),
+    *("retry_after_ms", "retryAfterMs", "retry-after-ms", "estimated_time"),
 )
-_WORDS: Final = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "millisecond": 0.001}
+"""The last is how long Hugging Face takes to load a model."""
+
+_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_WORDS_S: Final = {"millisecond": 0.001, "second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
+_SAID_S: Final = {**_UNITS_S, **_WORDS_S, "hr": 3600.0}
+_PART: Final = rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ?({'|'.join(sorted(_SAID_S, key=len, reverse=True))})s?(?![a-z])"
+_PARTS: Final = re.compile(_PART, re.IGNORECASE)
 _SAID: Final = re.compile(
-    r"(?:(?:try|retry|again)(?: your request)?(?: again)? (?:in|after)|\bwait(?: for)?(?: at least)?(?: another)?) "
-    r"(?:(?P<short>(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd]))+)|"
-    r"(?P<number>\d{1,9}(?:\.\d{1,9})?) (?P<unit>millisecond|second|sec|minute|min|hour)s?)\b",
+    r"(?:(?:try|retry|again)(?: your request)?(?: again)?[ -](?:in|after)|\bwait(?: for)?(?: at least)?(?: another)?)"
+    rf"(?: about|:)? ({_PART}(?:(?:,? and|,)? ?{_PART})*)",
     re.IGNORECASE,
 )
 _RESET: Final = re.compile(r"(?:x-)?(?:anthropic-)?rate-?limit-(?:.*-)?reset(?:-.*)?")
@@ -74,21 +82,17 @@ def _reset_s(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _in_body(answer: Any, now: float) -> float | None:
-    """Return the seconds that an error asks for: Google's RetryInfo, OpenRouter's headers, or words in the message."""
+    """Return the seconds that an error asks for: Google's RetryInfo, OpenRouter's headers, a field, or words."""
     if isinstance(answer, list):
         answer = next((each for each in answer if isinstance(each, dict)), None)
     error = answer.get("error") if isinstance(answer, dict) else None
-    for place in (error, answer):
+    detail = answer.get("detail") if isinstance(answer, dict) else None
+    for place in (error, detail, answer):
         for value, unit in _delays(place) if isinstance(place, dict) else ():
             if (wait := _until(str(value), now)) is not None:
                 return wait * unit
-    message = error.get("message") if isinstance(error, dict) else error
-    if error is None and isinstance(answer, dict):
-        message = answer.get("message", answer.get("detail"))
-    said = _SAID.search(message[:2000]) if isinstance(message, str) else None
-    if said is None:
-        return None
-    return _duration_s(said["short"]) if said["short"] else float(said["number"]) * _WORDS[said["unit"].lower()]
+    said = _SAID.search(quoted(answer)[:_READ])
+    return sum(float(number) * _SAID_S[unit.lower()] for number, unit in _PARTS.findall(said[1])) if said else None
 
 
 def _delays(error: Mapping[str, Any]) -> Iterator[tuple[Any, float]]:

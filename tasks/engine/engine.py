@@ -9,7 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed
-from core.job import Failure, Job, utcnow
+from core.job import Failure, Job, Stage, utcnow
 from core.plan import Manifest, Shard, Share
 from core.settings import read_settings
 from core.spec import EvaluationSpec, TaskSpec
@@ -26,6 +26,7 @@ from tasks.engine.log import MaskedLog
 from tasks.engine.report import REPORT_INTERVAL_S, Report, insist
 from tasks.engine.routes import Routes
 from tasks.engine.tenure import Tenure, take, visited
+from tasks.shard_end import ShardEnd
 
 WHOLE: Final = Share()
 
@@ -60,6 +61,8 @@ class Engine:
         self.calls = Calls(self.spec, workspace.settings, share, ledger, of_job(job.id))
         self.routes = Routes(workspace, self.spec.params, self.keys, self.calls.loop)
         self.counts = Counts(self.folder)
+        self.ends: dict[tuple[Stage, Shard], ShardEnd] = {}
+        """What this engine's shards have come to, for another attempt at the task run that they are part of."""
         self.journals = OpenJournals(self.folder.journals)
         self.fence = Fence(self.calls, self.log.say)
         self.report = Report(

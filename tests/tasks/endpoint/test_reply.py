@@ -124,6 +124,13 @@ def test_an_answer_with_a_choice_is_one(body: Any) -> None:
     assert read(201, body) == ("answered", "")
 
 
+@pytest.mark.parametrize("status", [0, 99, 199])
+def test_what_comes_with_no_status_of_an_answer_is_none_and_was_paid(status: int) -> None:
+    reading = read_reply(status, JSON_TYPE, orjson.dumps(ANSWER | {"usage": {"total_tokens": 3}}))
+    assert (reading.outcome, reading.unreadable, reading.usage.total_tokens) == ("transient", True, 3)
+    assert reading.error == f"HTTP {status:03}: that is no status of an answer, whatever came with it"
+
+
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
 def test_an_error_that_may_pass_is_transient_unless_the_endpoint_says_no(status: int) -> None:
     assert read(status, {"error": {"message": "later"}}) == ("transient", f"HTTP {status}: later")

@@ -92,7 +92,14 @@ def test_a_reset_is_no_reason_to_wait_where_the_limits_are_not_reached() -> None
         ({"message": "busy", "retryAfterMs": "2500"}, 2.5),
         ({"message": "Too many requests. Please wait 12 seconds."}, 12),
         ({"message": "Rate limited: wait for 12s before the next one"}, 12),
+        ({"message": "Please try again in 20 s."}, 20),
+        ({"message": "Please wait 1 minute and 30 seconds"}, 90),
+        ({"message": "try again in about 2 hrs"}, 7200),
+        ({"message": "Retry after: 30 sec"}, 30),
+        ({"message": "try again in 1d2h"}, 93600),
+        ({"message": "Model m is currently loading", "estimated_time": 20.5}, 20.5),
         ({"message": "I can wait 3 days"}, None),
+        ({"message": "retry after 3 attempts"}, None),
         ({"message": "try again later"}, None),
         ({"message": "in 20 seconds it was 40"}, None),
         ({"details": "none", "metadata": 3}, None),
@@ -107,9 +114,11 @@ def test_what_a_body_asks_for_is_waited_for(error: object, seconds: float | None
 def test_a_delay_beside_an_error_is_waited_for(field: str, value: object) -> None:
     assert pause_s(429, {}, {"error": "rate limited", field: value}, NOW) == 3.0
     assert pause_s(503, {}, {"message": "busy", field: value}, NOW) == 3.0
+    assert pause_s(429, {}, {"detail": {"message": "busy", field: value}}, NOW) == 3.0
 
 
 @pytest.mark.parametrize("field", ["message", "detail"])
 def test_what_a_gateway_asks_for_outside_of_an_error_is_waited_for(field: str) -> None:
-    body = {"statusCode": 429, field: "Rate limit is exceeded. Try again in 3 seconds."}
-    assert pause_s(429, {}, body, NOW) == 3.0
+    said = "Rate limit is exceeded. Try again in 3 seconds."
+    for body in ({"statusCode": 429, field: said}, {field: {"message": said}}, {"errors": [{field: said}]}, said):
+        assert pause_s(429, {}, body, NOW) == 3.0
