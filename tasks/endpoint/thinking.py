@@ -28,6 +28,9 @@ MARKS: Final = (
 )
 """How models other than those with `<think>` begin and end their thinking."""
 
+LEADING: Final = frozenset({"<thought>", "<thinking>", "<reasoning>"})
+"""Such words are also those of other XML: thinking is what an answer begins with."""
+
 WRAPPINGS: Final = (
     "<|START_RESPONSE|>",
     "<|END_RESPONSE|>",
@@ -49,6 +52,7 @@ _BARE_CHANNELS: Final = re.compile(
     re.DOTALL,
 )
 _BLANK: Final = re.compile(r"\s*")
+_LINE_END: Final = re.compile(r"[ \t]*(?:\n|\Z)")
 _FENCE: Final = re.compile(r"^[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
 _QUOTES: Final = frozenset("`'\"\u2018\u2019\u201c\u201d")
 
@@ -110,11 +114,15 @@ def _of_harmony(text: str) -> Parts | None:
 
 def _between(text: str, start: str, end: str, *, apart: bool) -> Parts | None:
     """Cut out what stands between marks; None if nothing does. Each character is looked at a few times at most."""
-    marks = _marks(text, start, end)
+    marks, leads = _marks(text, start, end), start in LEADING
     thoughts: list[str] = []
     kept: list[str] = []
     place, last = 0, max((found.start() for found in re.finditer(re.escape(end), text, re.IGNORECASE)), default=-1)
-    if marks and not marks[0].opens and not (apart and text[: marks[0].at].strip()):
+    if (
+        marks
+        and not marks[0].opens
+        and not (text[: marks[0].at].strip() and (apart or (leads and _goes_on(text, marks))))
+    ):
         thoughts.append(text[: marks[0].at].strip())
         place = marks[0].stop
     head = beginning = _first_character(text, place)
@@ -123,8 +131,9 @@ def _between(text: str, start: str, end: str, *, apart: bool) -> Parts | None:
             continue
         if closing is None and last >= mark.stop:
             closing = _Mark(last, last + len(end), opens=False)  # a quoted one, for want of another
-        at_head = mark.at == head or text[mark.at - 1] == "\n"
-        if not (mark.at == beginning or (thoughts and (at_head or closing)) or (at_head and closing)):
+        at_head = mark.at == head or (text[mark.at - 1] == "\n" and not leads)
+        is_block = closing is not None and (at_head or bool(thoughts)) and not leads
+        if not (mark.at == beginning or (thoughts and at_head) or is_block):
             continue  # it is spoken of
         kept.append(text[place : mark.at])
         thoughts.append(text[mark.stop : closing.at].strip() if closing else text[mark.stop if thoughts else 0 :])
@@ -134,6 +143,11 @@ def _between(text: str, start: str, end: str, *, apart: bool) -> Parts | None:
         return None
     kept.append(text[head:])
     return Parts("\n\n".join(thoughts), _unwrapped("".join(kept).lstrip()))
+
+
+def _goes_on(text: str, marks: Sequence[_Mark]) -> bool:
+    """Tell whether the line goes on after the first mark, or another begins later: then it ends no thinking."""
+    return _LINE_END.match(text, marks[0].stop) is None or any(mark.opens for mark in marks)
 
 
 def _first_character(text: str, place: int) -> int:

@@ -258,6 +258,28 @@ def test_thinking_that_is_shown_between_fences_is_text(text: str, answer: str | 
     assert split_thinking(text, Reasoning()).answer.strip() == (text if answer is None else answer)
 
 
+@pytest.mark.parametrize("tag", ["thinking", "reasoning", "thought"])
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<{}>a</{}>\n42", "42"),
+        ("\n <{}>a</{}>\n<{}>b</{}>\n\n<answer>42</answer>", "<answer>42</answer>"),
+        ("from the prompt\n</{}>\n\n42", "42"),
+        ("<{}>cut off", ""),
+        ("<root>\n<{}>a</{}>\n</root>", None),
+        ("42\n\n<{}>since 6 x 7</{}>", None),
+        ("<answer>42</answer>\n<{}>since 6 x 7</{}>", None),
+        ("It ends in </{}> and then the answer begins.", None),
+        ("It ends in </{}>\nand begins in <{}>", None),
+        ("<{}>a</{}>\nIn XML:\n<{}>b</{}>", "In XML:\n<{1}>b</{1}>"),
+    ],
+)
+def test_a_tag_that_may_be_any_xml_is_thinking_where_the_answer_begins(tag: str, text: str, answer: str | None) -> None:
+    text = text.replace("{}", tag)
+    expected = text if answer is None else answer.replace("{1}", tag)
+    assert split_thinking(text, Reasoning()).answer == expected
+
+
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
