@@ -59,7 +59,7 @@ def delete(file: str) -> int:
 
 
 def upload_dataset(client: Client, path: Path) -> JsonDict:
-    """Return what the service keeps of a file, which is sent unless it is there already.
+    """Return what the service keeps of a file, which is sent unless it is there already, and then renewed.
 
     Raises DatasetUnreadable for a file that cannot be read, and Refused.
     """
@@ -70,7 +70,14 @@ def upload_dataset(client: Client, path: Path) -> JsonDict:
         raise DatasetUnreadable(f"{path} cannot be read: {error.strerror}") from error
     named = {"filename": path.name, "sha256": sha256}
     there: list[JsonDict] = client.ask("GET", FILES, params=named)["data"]
-    return there[0] if there else _send(client, path, named)
+    if not there:
+        return _send(client, path, named)
+    try:
+        return client.ask("POST", path_to(FILES, there[0]["id"], "renew"))
+    except Refused as error:
+        if error.status != 404:  # it has been removed meanwhile
+            raise
+        return _send(client, path, named)
 
 
 def _send(client: Client, path: Path, named: dict[str, str]) -> JsonDict:

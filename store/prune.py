@@ -61,7 +61,7 @@ def prune(workspace: Workspace, surplus: Surplus) -> None:
         retention.condemn(ids[start : start + AT_A_TIME])
         _remove_condemned(workspace)
     _remove_condemned(workspace)
-    retention.drop_unnamed([upload.id for upload in surplus.uploads])
+    retention.drop_unnamed(surplus.uploads)
 
 
 def _remove_condemned(workspace: Workspace) -> None:

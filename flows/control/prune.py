@@ -54,7 +54,7 @@ class Pruner:
             retention.condemn([job.id for job in jobs[:A_FEW]])
             self._surplus = Surplus(jobs[A_FEW:], uploads)
         elif uploads:
-            retention.drop_unnamed([upload.id for upload in uploads])
+            retention.drop_unnamed(uploads)
             self._surplus = Surplus((), ())
 
 

@@ -94,11 +94,12 @@ class Retention:
         with reading(self._engine) as connection:
             return _unnamed(connection, files.c.created_at < before, frozenset(without))
 
-    def drop_unnamed(self, file_ids: Collection[str]) -> None:
-        """Delete those of the uploads that no job and nothing stored names."""
-        for some in _parts(file_ids):
+    def drop_unnamed(self, uploads: Collection[FileRecord]) -> None:
+        """Delete those of the uploads that no job and nothing stored names, and that did not come again since."""
+        for some in _parts(uploads):
+            as_found = sa.tuple_(files.c.id, files.c.created_at).in_([(each.id, each.created_at) for each in some])
             with writing(self._engine) as connection:
-                found = _unnamed(connection, files.c.id.in_(some), frozenset())
+                found = _unnamed(connection, as_found, frozenset())
                 connection.execute(sa.delete(files).where(files.c.id.in_([each.id for each in found])))
             self._files.drop(found)
 

@@ -136,6 +136,15 @@ class Files:
             row = connection.execute(sa.select(files).where(files.c.id == file_id)).one_or_none()
         return FileRecord(**row._mapping) if row else None
 
+    def renew(self, file_id: str) -> FileRecord:
+        """Take an upload for one that came just now, and return its record. Raises NotFound."""
+        renewed = sa.update(files).where(files.c.id == file_id).values(created_at=utcnow()).returning(*files.c)
+        with writing(self._engine) as connection:
+            row = connection.execute(renewed).one_or_none()
+        if row is None:
+            raise NotFound("File not found")
+        return FileRecord(**row._mapping)
+
     def newest(
         self,
         *,

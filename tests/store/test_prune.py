@@ -102,6 +102,18 @@ def test_an_upload_goes_once_no_job_that_stays_and_nothing_stored_names_it(home:
     assert home.uploads() == {by_young, by_target, unnamed_today}
 
 
+def test_an_upload_that_comes_again_is_as_young_as_a_new_one(home: Home) -> None:
+    before, since, gone = (home.upload(bytes([n])) for n in range(3))
+    home.workspace.files.renew(before)
+    surplus = find_surplus(home.workspace, RULE, NOW)
+    assert {upload.id for upload in surplus.uploads} == {since, gone}
+    home.workspace.files.renew(since)
+    prune(home.workspace, surplus)
+    assert home.uploads() == {before, since}
+    with pytest.raises(NotFound):
+        home.workspace.files.renew(gone)
+
+
 def test_a_content_that_another_upload_has_too_stays(home: Home) -> None:
     home.upload(b"same")
     kept = home.upload(b"same", made=NOW)

@@ -1,5 +1,6 @@
 """The routes of uploads, which specifications name as `file:ID`: each content is kept once under a name."""
 
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/api/assay/v1/files", tags=["Assay"])
 async def upload_file(
     request: Request, state: CurrentState, filename: Annotated[FileName, Query()], sha256: Checksum | None = None
 ) -> wire.File:
-    """Keep the body as a file, or return the one of that name that has the same content."""
+    """Keep the body as a file, or return the one of that name that has the same content, as one that came just now."""
     async with drafting(state.files) as draft:
         await receive(request, draft.write)
         return to_file(await run_in_threadpool(_keep, state, draft, filename, sha256))
@@ -46,16 +47,29 @@ def list_files(
     return wire.Files(data=list(map(to_file, found)))
 
 
+@router.post("/{file_id}/renew")
+def renew_file(file_id: PathText, state: CurrentState) -> wire.File:
+    """Take an upload for one that came just now: what removes old ones that nothing names leaves it for as long."""
+    return to_file(state.files.renew(_find(state, file_id).id))
+
+
 @router.delete("/{file_id}", status_code=204, response_class=Response)
 def delete_file(file_id: PathText, state: CurrentState) -> None:
     """Delete an upload; jobs that have begun keep the rows that they read of it."""
+    state.files.delete(_find(state, file_id).id)
+
+
+def _find(state: State, file_id: str) -> FileRecord:
     if (record := state.files.find(file_id)) is None or record.purpose != PURPOSE:
         raise NotFound(f"there is no upload {file_id!r}")
-    state.files.delete(file_id)
+    return record
 
 
 def _keep(state: State, draft: Draft, filename: str, sha256: str | None) -> FileRecord:
     content = draft.finish()
     content.check(sha256)
     same = state.files.newest(purposes=[PURPOSE], filename=filename, sha256=content.sha256, limit=1)
-    return same[0] if same else state.files.keep(draft, filename=filename, purpose=PURPOSE, file_type="")
+    for each in same:
+        with suppress(NotFound):  # it has been removed meanwhile
+            return state.files.renew(each.id)
+    return state.files.keep(draft, filename=filename, purpose=PURPOSE, file_type="")

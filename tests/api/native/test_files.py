@@ -27,13 +27,29 @@ def test_a_content_is_kept_once_under_a_name(service: Any) -> None:
         "line_count": 2,
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    assert uploaded(service, name, content, sha256=first["sha256"].upper()) == first
+    again = uploaded(service, name, content, sha256=first["sha256"].upper())
+    assert again == first | {"created_at": again["created_at"]}
     other = uploaded(service, name, b"{}\n")
     listed = service.http.get(FILES, params={"filename": name}).json()["data"]
     assert [each["id"] for each in listed] == [other["id"], first["id"]]
-    assert service.http.get(FILES, params={"filename": name, "sha256": first["sha256"]}).json()["data"] == [first]
+    assert service.http.get(FILES, params={"filename": name, "sha256": first["sha256"]}).json()["data"] == [again]
     assert service.state.files.path(record := service.state.files.get(first["id"])).read_bytes() == content
     assert isinstance(record, FileRecord)
+
+
+def test_an_upload_that_comes_again_or_is_renewed_is_the_newest(service: Any) -> None:
+    name = f"{random_id('rows-')}.jsonl"
+    first, other = uploaded(service, name, b"{}"), uploaded(service, name, b"[]")
+
+    def newest() -> str:
+        listed: list[dict[str, str]] = service.http.get(FILES, params={"filename": name, "limit": 1}).json()["data"]
+        return listed[0]["id"]
+
+    assert newest() == other["id"]
+    uploaded(service, name, b"{}")
+    assert newest() == first["id"]
+    assert service.http.post(f"{FILES}/{other['id']}/renew").json()["id"] == newest() == other["id"]
+    assert service.http.post(f"{FILES}/file-none/renew").status_code == 404
 
 
 def test_an_upload_can_be_longer_than_other_bodies_and_is_deleted(service: Any) -> None:
