@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from prefect.states import State
+from prefect.client.schemas import State
 
 from core.job import STAGES
 from core.settings import Settings
