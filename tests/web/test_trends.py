@@ -6,14 +6,16 @@ import pytest
 
 from core.endpoint import Endpoint
 from core.metric import StringCheck
-from core.spec import EvaluationSpec, ModelTarget
+from core.spec import EvaluationSpec, ModelTarget, RecordedTarget, Target
 from flows.control.finish import finish
 from tests.scripted import Script, ScriptedEndpoint, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import spec
+from tests.web import night
 from tests.web.night import add
+from web.jobs.paid import Paid, paid
 from web.trends import routes
-from web.trends.view import stems
+from web.trends.view import Run, stems
 
 EQUALS = StringCheck(name="correct", left="{{ sample.output_text }}", operator="equals", right="yes")
 NIGHTS = {"trend-1": ("old", 20), "trend-2": ("old", 21), "trend-3": ("new", 4), "trend-4": ("new", 5)}
@@ -72,3 +74,48 @@ def test_of_many_scores_fewer_runs_are_shown(site, jobs, monkeypatch):
     page = site.get("/trends?name=trend-")
     assert page.count('<circle class="point"') == 3
     assert "3 newest of 4 completed runs" in page
+
+
+@pytest.fixture(scope="module")
+def several(site) -> tuple[str, EvaluationSpec]:
+    """A job of two models and a judge, and its specification."""
+    rows = night.questions(6)
+    with ScriptedEndpoint(night.Models({str(n): row for n, row in enumerate(rows)})) as endpoint:
+        one, other = (night.evaluation(endpoint.url, model, rows) for model in ("small-1", "large-2"))
+        prompts = {name: prompt for each in (one, other) for name, prompt in each.tasks[0].prompts.items()}
+        task = one.tasks[0].model_copy(update={"prompts": prompts})
+        both = one.model_copy(update={"targets": one.targets + other.targets, "tasks": (task,)})
+        job_id = add(site.state, both, name="both-1")
+        Lab(site.state, endpoint).carry_out(site.state.jobs.get(job_id))
+        finish(site.state, site.state.jobs.get(job_id), "completed")
+    return job_id, both
+
+
+def test_each_of_several_targets_has_the_cost_of_its_own_calls(site, several):
+    page = site.get("/trends?name=both-1")
+    usage = site.state.jobs.get(several[0]).usage
+    tokens = {each.model: each.tokens.prompt_tokens + each.tokens.completion_tokens for each in usage}
+    assert tokens.keys() == {"small-1", "large-2", "judge-3"}
+    for model in ("small-1", "large-2"):
+        [series] = re.findall(rf"<h2>qa / {model} / correct.*?</section>", page, re.S)
+        assert re.search(
+            rf'{tokens[model]:,} <div class="quiet">tokens</div>\s*<div class="quiet">without judges</div>', series
+        )
+        assert series.count(f"{tokens[model]:,}") == 1
+
+
+def test_what_cannot_be_told_apart_is_the_whole_job_s(site, several):
+    job_id, both = several
+    same = tuple(each.model_copy(update={"endpoint": both.targets[0].endpoint}) for each in both.targets)
+    manifest = site.state.folder(job_id).read_manifest()
+    job, all_of_it = site.state.jobs.listed(job_id), paid(site.state.jobs.listed(job_id).usage, site.state.settings)
+
+    def run(*targets: Target) -> Run:
+        spec = both.model_copy(update={"targets": targets})
+        return Run(job, manifest.model_copy(update={"spec": spec}), (), all_of_it)
+
+    assert run(*same).paid_for("large-2") == (all_of_it, "whole job")
+    assert run(*both.targets[:1]).paid_for("") == (all_of_it, "")
+    recorded_beside = run(both.targets[0], RecordedTarget(name="said", column="said"))
+    assert recorded_beside.paid_for("said") == (Paid([]), "without judges")
+    assert (recorded_beside.model("said"), recorded_beside.model("small-1")) == (None, "small-1")

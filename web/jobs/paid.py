@@ -10,13 +10,15 @@ from core.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What a job has paid for, a row a model in a role with what that costs, and all together.
-
-    The total is None where it is not known of all, for want of prices or counts.
-    """
+    """What a job has paid for, a row a model in a role with what that costs."""
 
     rows: list[tuple[ModelUsage, float | None]]
-    total: float | None
+
+    @property
+    def total(self) -> float | None:
+        """What all of it costs; None where that is not known of all, for want of prices or counts."""
+        costs = [cost for _, cost in self.rows if cost is not None]
+        return sum(costs) if costs and len(costs) == len(self.rows) else None
 
     @property
     def is_priced(self) -> bool:
@@ -29,12 +31,19 @@ class Paid:
         counts = [count for usage, _ in self.rows for count in _counts(usage.tokens) if count is not None]
         return sum(counts) if counts else None
 
+    @property
+    def has_judges(self) -> bool:
+        """Whether some of it was paid for judges."""
+        return any(usage.role == "judge" for usage, _ in self.rows)
+
+    def as_target(self, model: str | None) -> "Paid":
+        """Return what of it was paid for a model as a target."""
+        return Paid([row for row in self.rows if (row[0].role, row[0].model) == ("target", model)])
+
 
 def paid(usages: Sequence[ModelUsage], settings: Settings) -> Paid:
     """Return what a job has paid for, by the prices of the settings."""
-    rows = [(each, cost(each.tokens, settings.of_model(each.model))) for each in usages]
-    costs = [each for _, each in rows if each is not None]
-    return Paid(rows, sum(costs) if rows and len(costs) == len(rows) else None)
+    return Paid([(each, cost(each.tokens, settings.of_model(each.model))) for each in usages])
 
 
 def _counts(tokens: Usage) -> tuple[int | None, int | None]:

@@ -25,6 +25,10 @@ SUFFIX: Final = re.compile(r"[-_ .]+[0-9a-z]{6}$|[-_ .]*\d[-_ .:T\d]*$")
 
 LEAST: Final = 2
 
+WHOLE: Final = "whole job"
+WITHOUT_JUDGES: Final = "without judges"
+"""What the cost of a target is that is not that of its calls and their judges."""
+
 
 class ScoreKey(NamedTuple):
     """A score of a task's metric; of a target, where jobs have several."""
@@ -58,9 +62,25 @@ class Run:
 
     def model(self, target: str) -> str | None:
         """Return the model of a target, or of the job's only one; None of recorded answers."""
-        spec = self.manifest.spec if self.manifest else None
-        asked = [each for each in spec.targets if isinstance(each, ModelTarget)] if spec else []
-        return next((each.endpoint.model for each in asked if each.name == target), self.job.model)
+        return self._models.get(target) if target else self.job.model
+
+    def paid_for(self, target: str) -> tuple[Paid | None, str]:
+        """Return what was paid for the answers of a target, and what that has more or less than its own cost.
+
+        That of a job's only one is the job's; it is, too, where another target asks the same model.
+        """
+        if self.paid is None or not target:
+            return self.paid, ""
+        model = self._models.get(target)
+        if model and list(self._models.values()).count(model) > 1:
+            return self.paid, WHOLE
+        return self.paid.as_target(model), WITHOUT_JUDGES if self.paid.has_judges else ""
+
+    @property
+    def _models(self) -> dict[str, str]:
+        """The models that are asked, by their targets."""
+        targets = self.manifest.spec.targets if self.manifest else ()
+        return {each.name: each.endpoint.model for each in targets if isinstance(each, ModelTarget)}
 
     def key(self, task: str, target: str, metric: str, name: str) -> ScoreKey:
         """Return a score's key, the same in all runs of one target whatever that is called."""
@@ -80,6 +100,7 @@ class Row:
     verdict: str
     compare_url: str | None
     paid: Paid | None
+    paid_for: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +180,7 @@ def _reading(key: ScoreKey, run: Run, summary: Summary, marks: str) -> Reading:
 
 
 def _row(key: ScoreKey, run: Run, summary: Summary, changes: str, before: Run | None) -> Row:
+    paid, paid_for = run.paid_for(key.target)
     return Row(
         job=run.job,
         model=run.model(key.target),
@@ -168,7 +190,8 @@ def _row(key: ScoreKey, run: Run, summary: Summary, changes: str, before: Run | 
         difference=_difference(run.against_last.get(key)),
         verdict=_verdict(key, run),
         compare_url=url("/compare", [("a", _side(before, key)), ("b", _side(run, key))]) if before else None,
-        paid=run.paid,
+        paid=paid,
+        paid_for=paid_for,
     )
 
 
