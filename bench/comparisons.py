@@ -38,7 +38,6 @@ METRICS: dict[str, MetricSpec] = {
         scale=Range(minimum=1, maximum=5, threshold=3),
     ),
 }
-WORDS = ("what", "is", "the", "capital", "of", "a", "country", "that", "lies", "by", "no", "sea")
 NAMES = {"check": "string-check", "grade": "score"}
 CASES = {
     "check": "checks, equal datasets",

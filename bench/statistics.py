@@ -17,13 +17,12 @@ from bench.reliability import table, verdict, write_section
 from bench.report import machine
 from core.planning import Aim, Noise, plan
 from core.stats.difference import Pairs, compared
-from core.stats.interval import ScoreScale
+from core.stats.interval import SHARE, ScoreScale
 from core.stats.mean import estimated_mean
 from core.stats.units import Rows
 from core.stats.verdict import verdict as called
 
 HEADING: Final = "Statistics: `make stats-test`"
-CHECKS: Final = ScoreScale(0.0, 1.0)
 GRADES: Final = ScoreScale(1.0, 5.0)
 CHANCE: Final = 3.0
 """Standard errors of the simulation that a share may lie beyond what is allowed."""
@@ -104,7 +103,7 @@ def coverage_of_checks(n: int, p: float) -> float:
     """Return the chance that the interval of `n` checks of which `p` pass has that in it, added up over what passes."""
     total = 0.0
     for passed in range(n + 1):
-        interval = estimated_mean(Rows([1.0] * passed + [0.0] * (n - passed)), CHECKS).interval
+        interval = estimated_mean(Rows([1.0] * passed + [0.0] * (n - passed)), SHARE).interval
         assert interval.low is not None
         assert interval.high is not None
         if interval.low <= p <= interval.high:
@@ -128,8 +127,8 @@ GRADED: Final[dict[str, Grade]] = {
         GRADES,
         0.7 * 5 + 0.3 * 2.5,
     ),
-    "90 % ones, the rest between": (lambda r: 1.0 if r.random() < 0.9 else r.random(), CHECKS, 0.95),
-    "evenly from 0 to 1": (lambda r: r.random(), CHECKS, 0.5),
+    "90 % ones, the rest between": (lambda r: 1.0 if r.random() < 0.9 else r.random(), SHARE, 0.95),
+    "evenly from 0 to 1": (lambda r: r.random(), SHARE, 0.5),
 }
 
 
@@ -150,7 +149,7 @@ def covers_clusters(sizes: Sequence[int], p: float, correlation: float, *, clust
         passing = [chance.betavariate(p * strength, (1 - p) * strength) for _ in sizes]
         units = [unit for unit, size in enumerate(sizes) for _ in range(size)]
         values = [float(chance.random() < passing[unit]) for unit in units]
-        return _covers(Rows(values, units, clustered=clustered), CHECKS, p)
+        return _covers(Rows(values, units, clustered=clustered), SHARE, p)
 
     return draw
 
@@ -162,7 +161,7 @@ def differs(n: int, changed: float, difference: float) -> Draw:
     def draw(chance: Random) -> bool:
         turns = [chance.random() for _ in range(n)]
         sides = [(0.0, 1.0) if turn < up else (1.0, 0.0) if turn < changed else (1.0, 1.0) for turn in turns]
-        return _is_found([a for a, _ in sides], [b for _, b in sides], CHECKS)
+        return _is_found([a for a, _ in sides], [b for _, b in sides], SHARE)
 
     return draw
 
@@ -173,7 +172,7 @@ def grades_differ(n: int) -> Draw:
     def draw(chance: Random) -> bool:
         hard = [chance.random() for _ in range(n)]
         baseline, candidate = ([min(1.0, each * (0.5 + chance.random())) for each in hard] for _ in range(2))
-        return _is_found(baseline, candidate, CHECKS)
+        return _is_found(baseline, candidate, SHARE)
 
     return draw
 
@@ -228,8 +227,8 @@ def _is_found(baseline: Sequence[float], candidate: Sequence[float], scale: Scor
 
 def _figures(rows: Sequence[tuple[float, float, int, float]]) -> object:
     first, second, units, weights = map(list, zip(*rows, strict=True))
-    found = compared(Pairs(first, second, units, weights, clustered=True), CHECKS, margin=0.02)
-    return estimated_mean(Rows(first, units, weights, clustered=True), CHECKS), found
+    found = compared(Pairs(first, second, units, weights, clustered=True), SHARE, margin=0.02)
+    return estimated_mean(Rows(first, units, weights, clustered=True), SHARE), found
 
 
 def _uneven(clusters: int) -> list[int]:

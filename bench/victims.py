@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, TypeVar, get_args
+from typing import Final, Literal, TypeVar
 
 import httpx
 
 T = TypeVar("T")
 Victim = Literal["worker", "api", "prefect", "service"]
 
-VICTIMS: Final[tuple[Victim, ...]] = get_args(Victim)
 MODULES: Final = {"worker": "flows", "api": "api", "prefect": "flows.worker.server"}
 STARTED_WITHIN_S: Final = 300.0
 

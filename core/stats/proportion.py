@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from core.stats.distributions import normal_quantile, upper_limit
+from core.stats.distributions import normal_quantile
 
 Limits = tuple[float, float]
 
@@ -21,9 +21,3 @@ def score_limits(p: float, n: float, crit: float) -> Limits:
 def wilson(passed: int, n: int, level: float = 0.95) -> Limits:
     """Return the interval of the share that passes, of which `passed` of `n` did."""
     return score_limits(passed / n, n, normal_quantile((1 + level) / 2))
-
-
-def clopper_pearson(passed: int, n: int, level: float = 0.95) -> Limits:
-    """Return the exact interval of the share that passes, which covers it at least as often as `level` says."""
-    tail = (1 - level) / 2
-    return 1.0 - upper_limit(n - passed, n, tail), upper_limit(passed, n, tail)

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from core.metric import Judge, Preference
 from core.plan import Shard
 from core.result import Call, CallKey, Output, Score
-from core.spec import EvaluationSpec, TaskSpec
+from core.spec import EvaluationSpec
 from core.stats.agreement import Agreement, cohen_kappa, spearman
 from core.verdict import Verdict
 from store.results.folder import JobFolder
@@ -134,10 +134,6 @@ def judge_figures(folder: JobFolder, verdicts: Iterable[Verdict]) -> list[JudgeF
                 _look(folder, part, manifest.spec, judges[shard.task], found)
     said = {(*_place(each), each.metric): each for each in verdicts}
     return [_figures(key, judges[key[0]][key[1]], seen, said) for key, seen in found.items()]
-
-
-def _judges(task: TaskSpec) -> dict[str, Judge]:
-    return {metric.name: metric for metric in task.metrics if isinstance(metric, Judge)}
 
 
 def _look(

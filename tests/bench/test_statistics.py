@@ -2,7 +2,8 @@
 
 from random import Random
 
-from bench.statistics import CHECKS, Cell, Found, covers_grades, differs, report, same_bits
+from bench.statistics import Cell, Found, covers_grades, differs, report, same_bits
+from core.stats.interval import SHARE
 
 
 def test_a_share_may_lie_beyond_what_is_allowed_by_chance_alone() -> None:
@@ -25,6 +26,6 @@ def test_what_is_drawn_is_what_it_says() -> None:
     chance = Random(1)
     assert not any(differs(100, 0.0, 0.0)(chance) for _ in range(20))
     assert all(differs(200, 0.5, 0.4)(chance) for _ in range(20))
-    assert covers_grades((lambda _: 1.0, CHECKS, 1.0), 30)(chance)
-    assert not covers_grades((lambda r: r.random(), CHECKS, 0.9), 30)(chance)
+    assert covers_grades((lambda _: 1.0, SHARE, 1.0), 30)(chance)
+    assert not covers_grades((lambda r: r.random(), SHARE, 0.9), 30)(chance)
     assert same_bits(1, times=3) == 0

@@ -10,9 +10,9 @@ from cli import terminal
 from cli.main import answer
 from cli.tables import summary_table
 from core.result import Outcome, Score
-from core.stats.proportion import clopper_pearson
 from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
 from tasks.summaries import Aggregator
+from tests.core.stats.exact import clopper_pearson
 from tests.tasks.specs import CORRECT, model, recorded, spec
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/statistics.md").read_text()

@@ -8,15 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.comparison import Excluded, ScoreComparison, ScoredPairs, compare_scores
-from core.stats.interval import ScoreScale
+from core.stats.interval import SHARE, ScoreScale
 from core.stats.noise import NoiseFloor
-
-CHECKS = ScoreScale(0.0, 1.0)
 
 
 def pairs(metric: str, up: int, down: int, n: int, **fields: object) -> ScoredPairs:
     sides = [(0.0, 1.0)] * up + [(1.0, 0.0)] * down + [(1.0, 1.0)] * (n - up - down)
-    made = ScoredPairs("qa", metric, "s", [[a] for a, _ in sides], [[b] for _, b in sides], CHECKS)
+    made = ScoredPairs("qa", metric, "s", [[a] for a, _ in sides], [[b] for _, b in sides], SHARE)
     return replace(made, **fields)  # type: ignore[arg-type]  # the fields of a test
 
 
@@ -37,7 +35,7 @@ def test_scores_that_decide_together_are_one_family() -> None:
 def test_what_one_side_has_no_score_for_is_counted_and_bounded() -> None:
     baseline = [[1.0], [], [0.0], [], [1.0]]
     candidate = [[1.0], [1.0], [], [], [0.0]]
-    [found] = compare_scores([ScoredPairs("qa", "m", "s", baseline, candidate, CHECKS)])
+    [found] = compare_scores([ScoredPairs("qa", "m", "s", baseline, candidate, SHARE)])
     assert found.excluded == Excluded(baseline_only=1, candidate_only=1, neither=1)
     assert found.means == (1.0, 0.5)
     # Over all five: -1 for sure; the three others at their worst 0, 0 and -1, at their best 1, 1 and 1.
@@ -54,7 +52,7 @@ def test_failures_on_one_side_alone_are_told() -> None:
 
 
 def test_trials_are_worth_their_mean() -> None:
-    made = ScoredPairs("qa", "m", "s", [[0.0, 1.0], [1.0]], [[1.0, 1.0], [1.0, 0.0, 0.0]], CHECKS)
+    made = ScoredPairs("qa", "m", "s", [[0.0, 1.0], [1.0]], [[1.0, 1.0], [1.0, 0.0, 0.0]], SHARE)
     [found] = compare_scores([made])
     assert found.difference is not None
     assert found.difference.value == pytest.approx((0.5 - 2 / 3) / 2)
@@ -66,7 +64,7 @@ def test_what_trials_tell_of_chance_stands_beside_the_difference() -> None:
 
     The candidate was asked once: by sqrt(1/4 / 2). Of the two samples with two trials those of one differ.
     """
-    made = ScoredPairs("qa", "m", "s", [[0.0, 1.0], [1.0, 1.0]], [[1.0], [1.0]], CHECKS)
+    made = ScoredPairs("qa", "m", "s", [[0.0, 1.0], [1.0, 1.0]], [[1.0], [1.0]], SHARE)
     [found] = compare_scores([made])
     assert found.noise is not None
     assert found.noise.difference == pytest.approx(1.96 * (1 / 16 + 1 / 8) ** 0.5)
@@ -83,7 +81,7 @@ def test_what_trials_tell_of_chance_stands_beside_the_difference() -> None:
 
 
 def test_without_a_common_sample_there_is_no_verdict_but_a_reason() -> None:
-    [found] = compare_scores([ScoredPairs("qa", "m", "s", [], [], CHECKS)])
+    [found] = compare_scores([ScoredPairs("qa", "m", "s", [], [], SHARE)])
     assert found.verdict is not None
     assert found.verdict.reasons == ("no_common_samples",)
     assert (found.means, found.bounds, found.samples_needed) == (None, None, None)
@@ -127,7 +125,7 @@ samples = st.lists(
 @settings(max_examples=60)
 @given(
     samples,
-    st.sampled_from([CHECKS, None]),
+    st.sampled_from([SHARE, None]),
     st.booleans(),
     st.booleans(),
     st.booleans(),

@@ -15,7 +15,6 @@ from tests.web import night
 from tests.web.conftest import Site
 from web.text import number
 
-FACE_NAMES = [kind.face for kind in FACES]
 STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 
 

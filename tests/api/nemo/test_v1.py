@@ -20,7 +20,6 @@ CHECK = {"type": "string-check", "params": {"check": ["{{said}}", "equals", "{{a
 ROWS = [{"said": "a", "answer": "a"}, {"said": "b", "answer": "c"}]
 TARGET: dict[str, Any] = {"type": "rows", "rows": ROWS}
 CONFIG: dict[str, Any] = {"type": "custom", "tasks": {"qa": {"type": "data", "metrics": {"accuracy": CHECK}}}}
-JUDGE = {"api_endpoint": {"url": "https://judge.example/v1", "model_id": "j", "api_key": "MARKER-judge"}}
 MODEL = {
     "type": "model",
     "model": {"api_endpoint": {"url": "https://m.example/v1", "model_id": "m", "api_key": "MARKER"}},

@@ -7,23 +7,22 @@ import pytest
 from core.stats.cautions import skewness
 from core.stats.difference import Difference, Pairs, compared
 from core.stats.distributions import beta_cdf, binomial_cdf, normal_cdf, t_cdf, t_quantile, upper_limit
-from core.stats.interval import Interval, ScoreScale
+from core.stats.interval import SHARE, Interval, ScoreScale
 from core.stats.mean import estimated_mean
 from core.stats.power import detectable
-from core.stats.proportion import clopper_pearson, wilson
+from core.stats.proportion import wilson
 from core.stats.repeats import spread
 from core.stats.tango import mcnemar
 from core.stats.units import Rows
 from core.stats.verdict import Unpaired, verdict
+from tests.core.stats.exact import clopper_pearson
 
-CHECKS = ScoreScale(0.0, 1.0)
 
-
-def interval(rows: Rows, scale: ScoreScale | None = CHECKS) -> Interval:
+def interval(rows: Rows, scale: ScoreScale | None = SHARE) -> Interval:
     return estimated_mean(rows, scale).interval
 
 
-def difference(baseline: list[float], candidate: list[float], scale: ScoreScale | None = CHECKS) -> Difference:
+def difference(baseline: list[float], candidate: list[float], scale: ScoreScale | None = SHARE) -> Difference:
     found = compared(Pairs(baseline, candidate), scale, margin=0.02)
     assert found is not None
     return found
@@ -64,10 +63,10 @@ def test_checks_have_wilsons_interval_and_at_the_ends_the_exact_one(passed: int)
 @pytest.mark.parametrize(
     ("rows", "scale", "reason"),
     [
-        (Rows([]), CHECKS, "nothing_scored"),
+        (Rows([]), SHARE, "nothing_scored"),
         (Rows([0.3]), None, "too_few"),
         (Rows([0.1] * 9), None, "no_variation"),
-        (Rows([0.1, 0.2], [0, 0], clustered=True), CHECKS, "one_cluster"),
+        (Rows([0.1, 0.2], [0, 0], clustered=True), SHARE, "one_cluster"),
         (Rows([0.1, 0.2], [0, 0], clustered=True), None, "too_few"),
     ],
 )
@@ -77,7 +76,7 @@ def test_without_an_interval_there_is_a_reason(rows: Rows, scale: ScoreScale | N
 
 def test_weights_count_as_often_as_they_say() -> None:
     # Mean (0 + 3) / 4; the units' errors are -3/4 and 3/4: variance 2/1 * 2 * 9/16 / 16 = 9/64.
-    found = estimated_mean(Rows([0.0, 1.0], weights=[1.0, 3.0]), CHECKS)
+    found = estimated_mean(Rows([0.0, 1.0], weights=[1.0, 3.0]), SHARE)
     assert (found.value, found.standard_error, found.interval.method) == (0.75, 0.375, "score")
 
 
@@ -110,7 +109,7 @@ def test_a_change_that_is_the_same_everywhere_is_no_certainty() -> None:
     assert found.interval.low < 0.25 < found.interval.high
     assert found.p_value == mcnemar(12, 0)[1]
     assert found.p_equivalence == 1.0
-    small = compared(Pairs([0.5] * 200, [0.51] * 200), CHECKS, margin=0.05)
+    small = compared(Pairs([0.5] * 200, [0.51] * 200), SHARE, margin=0.05)
     assert small is not None
     # As many as can say so of a population whose mean is the margin: (1 - 0.05) / (1 - 0.01) of it.
     assert small.p_equivalence == pytest.approx((0.95 / 0.99) ** 200)
@@ -118,10 +117,10 @@ def test_a_change_that_is_the_same_everywhere_is_no_certainty() -> None:
 
 def test_few_changes_that_weigh_much_are_not_counted_as_equal_ones() -> None:
     weights = [100.0] + [1.0] * 20
-    found = compared(Pairs([0.0] + [1.0] * 20, [1.0] * 21, weights=weights), CHECKS, margin=0.02)
+    found = compared(Pairs([0.0] + [1.0] * 20, [1.0] * 21, weights=weights), SHARE, margin=0.02)
     assert found is not None
     assert (found.interval.method, found.value) == ("t", 100 / 120)
-    none = compared(Pairs([1.0] * 21, [1.0] * 21, weights=weights), CHECKS, margin=0.02)
+    none = compared(Pairs([1.0] * 21, [1.0] * 21, weights=weights), SHARE, margin=0.02)
     assert none is not None
     assert (none.interval.method, none.value, none.p_value) == ("exact", 0.0, 1.0)
     assert none.interval.low is not None
@@ -154,7 +153,7 @@ def test_samples_that_were_not_scored_can_turn_an_answer_around() -> None:
 
 
 def test_a_sure_difference_of_no_account_is_said_to_be_negligible() -> None:
-    found = compared(Pairs([0.5] * 300, [0.5 + 0.001 * (1 + i % 3) for i in range(300)]), CHECKS, margin=0.02)
+    found = compared(Pairs([0.5] * 300, [0.5 + 0.001 * (1 + i % 3) for i in range(300)]), SHARE, margin=0.02)
     assert found is not None
     said = verdict(found, found.p_value, found.p_equivalence, margin=0.02, lower_is_better=True)
     assert (said.word, said.negligible, said.non_inferior) == ("worse", True, True)

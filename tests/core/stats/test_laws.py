@@ -12,7 +12,6 @@ from core.stats.mean import estimated_mean, missing_bounds
 from core.stats.units import Rows, effective_units
 from core.stats.verdict import verdict
 
-CHECKS = ScoreScale(0.0, 1.0)
 GRADES = ScoreScale(1.0, 5.0)
 MARGIN = 0.1
 MIRRORED = {"better": "worse", "worse": "better"}

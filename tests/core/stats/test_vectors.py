@@ -12,22 +12,21 @@ from core.stats.adjust import benjamini_hochberg, holm
 from core.stats.agreement import Agreement, cohen_kappa, spearman
 from core.stats.change import score_change
 from core.stats.difference import Difference, Pairs, compared, few_test
-from core.stats.interval import Interval, ScoreScale
+from core.stats.interval import SHARE, Interval, ScoreScale
 from core.stats.mean import Estimate, effective_size, estimated_mean, missing_bounds
 from core.stats.power import detectable, samples_needed
-from core.stats.proportion import clopper_pearson, wilson
+from core.stats.proportion import wilson
 from core.stats.repeats import attempts, consistency, flip_rate, spread
 from core.stats.tango import Changes, mcnemar
 from core.stats.units import Rows, jackknife_error
 from core.stats.verdict import verdict
+from tests.core.stats.exact import clopper_pearson
 
 Json = dict[str, Any]
 
 CASES = json.loads((Path(__file__).parent / "vectors.json").read_text())["cases"]
 LATER = {"rogan_gladen", "ppi_mean", "betting_cs", "betting_paired"}
 """Of what is not built yet: cards of judges, and stopping early."""
-
-CHECKS = ScoreScale(0.0, 1.0)
 
 
 def scale_of(given: Json) -> ScoreScale | None:
@@ -87,7 +86,7 @@ def repeated(given: Json) -> Json:
 
 
 def bounds(given: Json) -> Json:
-    worst, best = missing_bounds(given["sum"], given["count"], given["excluded"], ScoreScale(0, 1))
+    worst, best = missing_bounds(given["sum"], given["count"], given["excluded"], SHARE)
     return {"mean": given["sum"] / given["count"], "worst_case": worst, "best_case": best}
 
 
@@ -103,7 +102,7 @@ def sides(given: Json) -> tuple[list[float], list[float]]:
 
 
 def checks(given: Json, **more: Any) -> Difference:
-    found = compared(Pairs(*sides(given)), CHECKS, **more)
+    found = compared(Pairs(*sides(given)), SHARE, **more)
     assert found is not None
     return found
 
@@ -142,7 +141,7 @@ def equivalence_of_checks(given: Json) -> Json:
 def few_changes(given: Json) -> Json:
     # As graded scores of which all but a few stayed: of checks, Tango's interval comes first.
     up, down, n = given["positive"], given["negative"], given["n"]
-    found = compared(Pairs([0.5] * n, [0.7] * up + [0.2] * down + [0.5] * (n - up - down)), CHECKS, margin=0.05)
+    found = compared(Pairs([0.5] * n, [0.7] * up + [0.2] * down + [0.5] * (n - up - down)), SHARE, margin=0.05)
     test = few_test(Changes(up, down, n), given["scale_width"])
     assert found is not None
     assert (found.interval, found.p_value) == (test.interval(0.95), test.p_value)
@@ -176,7 +175,7 @@ def attempts_of(given: Json) -> Json:
 def attempts_of_all(given: Json) -> Json:
     samples = [tuple(each) for each in given["samples"]]
     found = attempts(samples, given["k"])
-    at, every = estimated_mean(Rows(found.any_passes), CHECKS), estimated_mean(Rows(found.all_pass), CHECKS)
+    at, every = estimated_mean(Rows(found.any_passes), SHARE), estimated_mean(Rows(found.all_pass), SHARE)
     return {
         "n": len(found.any_passes),
         "too_few_trials": found.too_few,
@@ -267,7 +266,7 @@ def paired_checks(given: Json) -> Json:
 def win_rate(given: Json) -> Json:
     wins, losses, ties = given["wins"], given["losses"], given["ties"]
     rows = Rows([1.0] * wins + [0.0] * losses + [0.5] * ties)
-    found = estimated_mean(rows, CHECKS, is_preference=True)
+    found = estimated_mean(rows, SHARE, is_preference=True)
     return {"win_rate": found.value, "p_value": mcnemar(wins, losses)[1], **limits(found.interval)}
 
 

@@ -17,7 +17,6 @@ from tasks.slices import summaries_so_far
 TARGETS = ("zed", "abe")
 SIZES = {"qa": 7, "again": 3}
 TASKS = tuple(SIZES)
-ROWS_IN_ALL = 20
 
 
 def shards() -> list[Shard]:

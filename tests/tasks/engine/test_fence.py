@@ -19,9 +19,6 @@ from tests.conftest import WAIT_S, until
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, model, rows, spec
 
-N = 30
-PARALLELISM = 4
-
 
 def expire(workspace: Workspace, job: Job) -> None:
     """Have the lease of a job be as one that nobody has renewed for long."""
