@@ -20,13 +20,19 @@ def to_rerun(workspace: Workspace, first: Job) -> tuple[NewJob, dict[str, str]]:
         raise Conflict(f"job {first.id} has no specification that could be run again")
     keys = Keys.of(workspace, first, {}, frozenset())
     spec = _with_datasets(keys.give(first.spec, lambda _: True, first.id), first.spec, first.id)
+    return successor(first, spec), keys.copied
+
+
+def successor(first: Job, spec: EvaluationSpec, *, name: str | None = None) -> NewJob:
+    """Return a job in the place of another; unless it is given a name it has that one's, with the end of its own id."""
     job_id = random_id("job-")
+    is_unnamed = name is None and first.name == first.id
     job = NewJob(
         id=job_id,
         face="nemo-v2",
         spec=spec,
         request={"spec": spec.model_dump(mode="json")},
-        name=first.name if first.name != first.id else job_id,
+        name=job_id if is_unnamed else name or first.name,
         namespace=first.namespace,
         project=first.project,
         description=first.description,
@@ -34,7 +40,7 @@ def to_rerun(workspace: Workspace, first: Job) -> tuple[NewJob, dict[str, str]]:
         config=first.config,
         model=spec.model,
     )
-    return job if job.name == job_id else renamed(job), keys.copied
+    return job if name or is_unnamed else renamed(job)
 
 
 def _with_datasets(spec: EvaluationSpec, first: EvaluationSpec, job_id: str) -> EvaluationSpec:

@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
+from api.native.rerun import successor
 from api.native.retry_keys import Keys
 from api.native.schema.jobs import RetryRequest
 from api.native.translate import named_keys, with_references
 from core.errors import Conflict, ResultsMissing, SchemaMismatch, SpecInvalid, first_problem
-from core.job import TERMINAL, Job, NewJob, random_id, renamed
+from core.job import TERMINAL, Job, NewJob
 from core.metric import Judge, MetricSpec
 from core.plan import Manifest
 from core.result import Outcome, Summary
@@ -34,22 +35,14 @@ def to_retry(workspace: Workspace, first: Job, asked: RetryRequest) -> tuple[New
     given = {each.name: each.api_key for each in asked.api_keys}
     keys = Keys.of(workspace, first, given, frozenset(asked.keys))
     spec = with_references(keys.give(spec, _needs(past, retry), first.id), references)
-    job_id = random_id("job-")
-    job = NewJob(
-        id=job_id,
-        face="nemo-v2",
-        spec=spec,
-        request={"spec": spec.model_dump(mode="json"), "retry": retry.model_dump(mode="json")},
-        name=asked.name or (first.name if first.name != first.id else job_id),
-        namespace=first.namespace,
-        project=first.project,
+    again = successor(first, spec, name=asked.name)
+    job = replace(
+        again,
+        request={**again.request, "retry": retry.model_dump(mode="json")},
         description=asked.description or first.description,
-        target=first.target,
-        config=first.config,
-        model=spec.model,
         retry_of=first.id,
     )
-    return (job if asked.name or job.name == job_id else renamed(job)), sent | keys.copied
+    return job, sent | keys.copied
 
 
 @dataclass(frozen=True, slots=True)
