@@ -10,10 +10,10 @@ from prefect.states import Cancelled
 
 from core.errors import Conflict, NotFound
 from core.job import Intent, OpenJob
+from core.steering import CAN_PAUSE
 from flows.control.runs import set_state
 from flows.control.watch import Watch
 from flows.worker.wake import wake
-from store.db.jobs import CAN_PAUSE
 from store.workspace import Workspace
 
 

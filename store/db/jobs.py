@@ -6,7 +6,7 @@ The API adds jobs and sets intents, an engine reports progress, the reconciler s
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Final, TypedDict, Unpack, get_args
+from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 
@@ -31,6 +31,7 @@ from core.queries.job_names import meant
 from core.queries.lists import Listing
 from core.result import ModelUsage
 from core.spec import EvaluationSpec
+from core.steering import OPEN, TURNING, passing_status
 from store.bounds.database import forget_job
 from store.db.alike import find_alike
 from store.db.connect import insert_into, reading, writing
@@ -51,15 +52,6 @@ from store.db.tables import DELETED, gone_runs, job_progress, jobs
 from store.files.contents import Files
 from store.files.inputs import Intake
 from store.vault import forget, keep
-
-OPEN: Final[frozenset[JobStatus]] = frozenset(get_args(JobStatus)) - TERMINAL
-"""The statuses from which a job still goes on."""
-
-TURNING: Final[frozenset[JobStatus]] = frozenset({"pausing", "resuming", "cancelling"})
-"""The statuses of a job that becomes what its user wants of it."""
-
-CAN_PAUSE: Final[frozenset[JobStatus]] = frozenset({"created", "pending", "running", "resuming"})
-CAN_RESUME: Final[frozenset[JobStatus]] = frozenset({"pausing", "paused"})
 
 
 class Change(TypedDict, total=False):
@@ -376,24 +368,6 @@ class Jobs:
     def _open(self, *conditions: sa.ColumnElement[bool]) -> list[OpenJob]:
         with reading(self._engine) as connection:
             return read_open(connection, *conditions)
-
-
-def passing_status(status: JobStatus, intent: Intent) -> JobStatus:
-    """Return the status that a job shows as soon as the user wants `intent` of it.
-
-    Raises Conflict where that makes no sense.
-    """
-    match intent:
-        case "delete":
-            return status
-        case "pause" if status in CAN_PAUSE:
-            return "pausing"
-        case "run" if status in CAN_RESUME:
-            return "resuming"
-        case "cancel" if status in OPEN:
-            return "cancelling"
-    verb = {"pause": "paused", "run": "resumed", "cancel": "cancelled"}[intent]
-    raise Conflict(f"Job is {status} and cannot be {verb}")
 
 
 def _wants(job_id: str) -> sa.Select[tuple[Intent, JobStatus]]:

@@ -36,6 +36,7 @@ from core.errors import Conflict, NotFound
 from core.job import TERMINAL, Failure, Intent, Job, JobStatus, NewJob, Transition, random_id
 from core.queries.lists import Listing, OneOf
 from core.settings import Settings
+from core.steering import CAN_PAUSE, CAN_RESUME, OPEN
 from flows.control import dispatch as dispatching
 from flows.control import reconcile, troubles, watch
 from flows.control.deaths import MAX_CRASHES
@@ -47,7 +48,6 @@ from flows.control.troubles import Troubles
 from flows.control.watch import UNSTARTED_S, Watch
 from flows.worker.wake import was_stopped
 from store.db.connect import connect, reading
-from store.db.jobs import CAN_PAUSE, CAN_RESUME, OPEN
 from store.db.tables import job_progress, secrets
 from store.workspace import Workspace
 from tests.flows.model import DEPLOYMENT, SAMPLES, STOPPED, Clock, Engine, Phase, Prefect

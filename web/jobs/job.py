@@ -14,7 +14,7 @@ from core.metric import Judge
 from core.plan import Manifest
 from core.result import Summary
 from core.spec import EvaluationSpec
-from store.db.jobs import CAN_PAUSE, CAN_RESUME
+from core.steering import CAN_PAUSE, CAN_RESUME
 from store.results.statistics import CallFigures, Histogram, Statistics
 from store.secrets import mask
 from tasks.comparisons.sides import evaluated

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from core.errors import Conflict
 from core.job import TERMINAL, Intent, JobStatus
+from core.steering import passing_status
 from flows.control.status import BEGUN, OWN_PAUSE, RunState, next_status, run_state
-from store.db.jobs import passing_status
 
 STATUSES = get_args(JobStatus)
 RUNS = get_args(RunState)

@@ -29,10 +29,11 @@ from core.job import (
 from core.metric import StringCheck
 from core.queries.lists import Listing
 from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
+from core.steering import passing_status
 from store.bounds.database import of_job
 from store.db import tables
 from store.db.connect import reading, writing
-from store.db.jobs import Jobs, passing_status
+from store.db.jobs import Jobs
 from store.files.contents import Files
 from store.secrets import DATA_FIELDS
 
