@@ -436,7 +436,7 @@ def test_a_process_ends_silently_with_its_loop_at_work(endpoint: ScriptedEndpoin
     )
     endpoint.script = lambda call: silence() if len(endpoint.calls) > 1 else by_default(call)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", program],
+        [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         text=True,
         timeout=WAIT_S,
