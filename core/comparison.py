@@ -143,8 +143,20 @@ def compare_scores(
     family = [not primary or each.metric in primary for each in scores]
     adjusted = _adjusted([each.p_value if each else None for each in differences], family, adjust)
     equal = _adjusted([each.p_equivalence if each else None for each in differences], family, adjust)
-    rows = zip(scores, differences, margins, family, adjusted, equal, strict=True)
-    return [_comparison(*row, alpha=alpha) for row in rows]
+    return [
+        _comparison(
+            about,
+            difference,
+            margin=own,
+            primary=is_primary,
+            p_adjusted=p_adjusted,
+            p_equivalence=p_equivalence,
+            alpha=alpha,
+        )
+        for about, difference, own, is_primary, p_adjusted, p_equivalence in zip(
+            scores, differences, margins, family, adjusted, equal, strict=True
+        )
+    ]
 
 
 def compare_slices(
@@ -170,11 +182,11 @@ def _is_enough(part: ScoreComparison) -> bool:
 def _comparison(
     about: ScoredPairs,
     difference: Difference | None,
+    *,
     margin: float | None,
     primary: bool,
     p_adjusted: float | None,
     p_equivalence: float | None,
-    *,
     alpha: float,
 ) -> ScoreComparison:
     excluded, bounds = _excluded(about), _bounds(about)
@@ -195,19 +207,19 @@ def _comparison(
     noise = _noise(about)
     deviation = difference.deviation if difference else None
     return ScoreComparison(
-        about,
-        difference,
-        excluded,
-        _means(about),
-        bounds,
-        margin,
-        primary,
-        p_adjusted,
-        p_equivalence,
-        said,
-        samples_needed(deviation, margin, alpha=alpha) if deviation and margin else None,
-        noise,
-        (*about.remarks, *_remarks(about, excluded, difference, said, noise)),
+        about=about,
+        difference=difference,
+        excluded=excluded,
+        means=_means(about),
+        bounds=bounds,
+        margin=margin,
+        primary=primary,
+        p_adjusted=p_adjusted,
+        p_equivalence_adjusted=p_equivalence,
+        verdict=said,
+        samples_needed=samples_needed(deviation, margin, alpha=alpha) if deviation and margin else None,
+        noise=noise,
+        remarks=(*about.remarks, *_remarks(about, excluded, difference, said, noise)),
     )
 
 
