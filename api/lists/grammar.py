@@ -141,9 +141,14 @@ def read_query(grammar: Grammar, query: PageQuery, items: Iterable[tuple[str, st
     return Asked(listing, **echo)
 
 
+def is_asked(key: str) -> bool:
+    """Tell whether a parameter is to be a filter or a search."""
+    return key.startswith(("filter", "search"))
+
+
 def asked_of(given: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """Return the filters and searches of a query. Raises RequestValidationError for more than a list is asked."""
-    asked = {key: values for key, values in given.items() if key.startswith(("filter", "search"))}
+    asked = {key: values for key, values in given.items() if is_asked(key)}
     values = sum(1 + text.count(",") for texts in asked.values() for text in texts)
     if len(asked) > MOST_TERMS or values > MOST_TEXTS:
         message = f"at most {MOST_TERMS} filters and searches, of {MOST_TEXTS} values in all"

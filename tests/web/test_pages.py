@@ -11,6 +11,7 @@ from web.errors import error_page
 from web.render import HEADERS
 
 ROOT = Path(web.__file__).parent
+PAGES_OF_JOBS = [f"/jobs/one{rest}" for rest in ("", "/progress", "/samples", "/samples/qa/0")] + ["/judges/one"]
 
 
 def test_every_page_loads_from_here_alone_and_stands_in_no_frame(site):
@@ -50,6 +51,37 @@ def test_a_person_is_told_in_a_page_what_went_wrong(site):
     assert site.http.get("/nowhere").json() == {"detail": "Not Found"}
     of_api = site.http.get("/api/assay/v1/jobs/nothing", headers={"accept": "text/html"})
     assert of_api.json().keys() == {"detail"}
+
+
+@pytest.mark.parametrize("path", [*PAGES_OF_JOBS, "/", "/compare", "/trends", "/sql", "/docs", "/login"])
+@pytest.mark.parametrize("asked", ["colour=red", "limit=5"])
+def test_what_a_page_cannot_be_asked_is_refused_by_name(site, path, asked):
+    name = asked.partition("=")[0]
+    page = site.get(f"{path}?a=x&{asked}" if path == "/compare" else f"{path}?{asked}", 422)
+    assert "<h1>This cannot be done as asked</h1>" in page
+    assert f"{name}: " in page
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/?cursor=xx", "cursor: this page takes before, passed, pick, filter[FIELD], search[FIELD], and not that"),
+        ("/?limit=5", "limit: this page takes"),
+        ("/?slice=item.topic", "slice: this page takes"),
+        ("/?sort=name", "sort: this page takes"),
+        ("/?before=yesterday", "before: Input should be a valid datetime"),
+        ("/jobs/one?cursor=xx", "cursor: this page takes slice, and not that"),
+        ("/judges/one?limit=1", "limit: this page takes no parameter, and not that"),
+        ("/trends?slice=item.topic", "slice: this page takes name, and not that"),
+        ("/jobs/one/samples/qa/0?column=output", "column: this page takes sort, view, filter[FIELD], search[FIELD]"),
+    ],
+)
+def test_what_a_list_does_not_know_is_not_ignored(site, path, says):
+    assert says in site.get(path, 422)
+
+
+def test_a_job_that_is_not_there_cannot_be_picked(site):
+    assert "no job has the id or the name" in site.get("/?pick=nothing", 404)
 
 
 @pytest.mark.parametrize("status", [each for each in HTTPStatus if each >= 400])

@@ -76,6 +76,8 @@ def test_only_the_chosen_columns_are_shown(site, samples):
     heads = re.findall(r"<th scope=\"col\"[^>]*>(?:<a[^>]*>)?([^<]*)", page)
     assert heads == ["Sample", "topic", "quality/score"]
     assert "column=item.topic" in (link(page, "next") or "")
+    assert "there is no column &#39;colour&#39;; columns: item.question," in site.get(f"{samples}?column=colour", 422)
+    assert ">late<" in site.get(f"{samples}?column=item.late")  # which a later row may have
 
 
 def test_the_columns_that_tell_a_sample_come_first(site, samples):

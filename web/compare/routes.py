@@ -25,6 +25,7 @@ from tasks.comparisons.sides import Side, evaluated
 from web.compare import view
 from web.compare.question import Question
 from web.jobs.listing import url
+from web.query import READS_ITSELF
 from web.render import page
 
 SHOWN: Final = 10
@@ -38,7 +39,7 @@ STATUS: Final[dict[type[Exception], int]] = {InvalidInput: 422, NotFound: 404, C
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/compare")
+@router.get("/compare", dependencies=[READS_ITSELF])
 def show_comparison(request: Request, state: CurrentState) -> Response:
     """Show which of two results is better, by how much, where it got worse, and what differs between them."""
     query = request.query_params.multi_items()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
+from api.native.lists import ITEM
 from core import shown
 from core.job import Intent, JobStatus, ListedJob
 from core.metric import Judge
@@ -109,7 +110,7 @@ def slices_by_score(slices: Sequence[Slice]) -> list[ScoreSlices]:
 
 def slicing(columns: Sequence[str], by: str | None) -> list[str]:
     """Return the columns that can be chosen to slice by, with that which is shown."""
-    return list(dict.fromkeys([*columns, *([by.removeprefix("item.")] if by else [])]))
+    return list(dict.fromkeys([*columns, *([by.removeprefix(ITEM)] if by else [])]))
 
 
 def counted(found: Statistics) -> Counted:

@@ -27,6 +27,7 @@ from web.jobs import job as views
 from web.jobs import listing as lists
 from web.jobs.damage import Damage
 from web.jobs.paid import paid
+from web.query import Filters
 from web.render import page
 from web.session.forms import OwnForm
 
@@ -34,9 +35,6 @@ PAGE: Final = 50
 LOG_LINES: Final = 200
 LIVE_SAMPLES: Final = 20_000
 """Of so many samples at most the scores are summed up anew for a page of a job that runs."""
-
-OWN: Final = frozenset({"before", "passed", "pick"})
-"""The parameters of the list that say where it is, not what is in it."""
 
 Sliced = tuple[list[views.ScoreSlices], str | None]
 UNSLICED: Final[Sliced] = ([], None)
@@ -48,15 +46,15 @@ router = APIRouter(include_in_schema=False)
 def show_jobs(
     request: Request,
     state: CurrentState,
+    query: Filters,
     before: datetime | None = None,
     passed: Annotated[int, Query(ge=0, le=10_000)] = 0,
     pick: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """Show what ran and what runs, the newest first; two that are picked are compared."""
-    if pick is not None and len(pick) == 2:
-        older, newer = sorted((find(state, job_id) for job_id in pick), key=lambda job: job.created_at)
-        return RedirectResponse(lists.url("/compare", [("a", older.id), ("b", newer.id)]), 303)
-    query = [(key, value) for key, value in request.query_params.multi_items() if value and key not in OWN]
+    picked = sorted((find(state, job_id) for job_id in pick or ()), key=lambda job: job.created_at)
+    if len(picked) == 2:
+        return RedirectResponse(lists.url("/compare", [("a", picked[0].id), ("b", picked[1].id)]), 303)
     place = lists.Place(before, passed) if before else None
     asked = read_query(JOBS, PageQuery(page_size=PAGE), query)
     jobs, total = state.jobs.page(None, lists.after(asked.listing, place))
@@ -77,7 +75,7 @@ def show_jobs(
         here=lists.url("/", query),
         is_first=place is None,
         older_url=older_url,
-        picked=frozenset(pick or ()),
+        picked=frozenset(job.id for job in picked),
     )
 
 

@@ -25,6 +25,7 @@ from web.compare.routes import compared, read_question
 from web.jobs import job as views
 from web.jobs import listing as lists
 from web.jobs.routes import read_figures
+from web.query import READS_ITSELF
 from web.render import HEADERS
 from web.report.choice import Chosen, choose
 from web.report.document import ShownSample, document, shown_sample
@@ -37,8 +38,8 @@ Filled = Annotated[str, Field(min_length=1), NO_NUL]
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/jobs/{job_id}/report")
-@router.get("/api/assay/v1/jobs/{job_id}/report")
+@router.get("/jobs/{job_id}/report", dependencies=[READS_ITSELF])
+@router.get("/api/assay/v1/jobs/{job_id}/report", dependencies=[READS_ITSELF])
 def send_report(
     request: Request,
     job_id: PathText,

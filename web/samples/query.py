@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
+from api.lists.grammar import is_asked
 from store.results.sample_sql import ScoreName
 
 Query = Sequence[tuple[str, str]]
-
-OWN: Final = frozenset({"cursor", "column", "field", "by", "value", "view"})
-"""The parameters that are no part of what is asked for."""
 
 View = Literal["text", "rendered"]
 
@@ -27,7 +25,7 @@ class Link(NamedTuple):
 
 def asked(items: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return what is asked for of a query: its filters, searches and order."""
-    return [(key, value) for key, value in items if key not in OWN]
+    return [(key, value) for key, value in items if key == "sort" or is_asked(key)]
 
 
 def job_url(job_id: str, *rest: str) -> str:
@@ -76,9 +74,9 @@ def conditions(path: str, items: Query) -> list[Link]:
     ]
 
 
-def condition(field: str, by: str, value: str) -> tuple[str, str]:
-    """Return the parameter that a person has put together from a field, a comparison and a value."""
-    return (f"filter[{field}]" if by == "eq" else f"filter[{field}][{by}]"), value
+def put_together(field: str = "", by: str = "eq", value: str = "") -> Query:
+    """Return the filter that a form has put together from a field, a comparison and a value, if all are there."""
+    return [(f"filter[{field}]" if by == "eq" else f"filter[{field}][{by}]", value)] if field and value else []
 
 
 SIGNS: Final[Mapping[str, str]] = {

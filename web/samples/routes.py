@@ -1,18 +1,18 @@
 """The pages of a job's samples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from api.http.fields import PathText
 from api.http.state import CurrentState, State
-from api.native.lists import asked_samples, refusal, to_cursor
+from api.native.lists import ITEM, asked_samples, refusal, to_cursor
 from api.native.routes.jobs import find
 from api.native.routes.verdicts import keep, take_back
 from api.native.schema.verdicts import VerdictGiven, VerdictOn
@@ -27,6 +27,7 @@ from tasks.columns import telling_columns
 from tasks.sample import SampleDetail, sample_detail
 from tasks.slices import first_columns
 from web.links import sample_url
+from web.query import TAKES_FILTERS
 from web.render import page
 from web.samples import query as queries
 from web.samples import sample as views
@@ -37,16 +38,18 @@ PAGE: Final = 50
 CUT: Final = 2_000
 """So many characters of an output are read for the table."""
 
+PutTogether = Annotated[queries.Query, Depends(queries.put_together)]
 SampleNumber = Annotated[int, Path(ge=0)]
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/jobs/{job_id}/samples")
+@router.get("/jobs/{job_id}/samples", dependencies=[TAKES_FILTERS])
 def show_samples(
     request: Request,
     job_id: PathText,
     state: CurrentState,
+    further_filter: PutTogether,
     sort: str = "sample",
     cursor: str | None = None,
     column: Annotated[list[str] | None, Query()] = None,
@@ -55,20 +58,19 @@ def show_samples(
     job = find(state, job_id)
     path = queries.job_url(job.id, "samples")
     items = request.query_params.multi_items()
-    if (clean := _clean(items)) != items:
+    if (clean := _clean(items, further_filter)) != items:
         return RedirectResponse(queries.url(path, clean), 303)
     asked = asked_samples(request, sort, cursor or None)
-    folder = state.folder(job.id)
-    with Samples.open(folder) as samples:
+    kept = queries.asked(items)
+    with Samples.open(state.folder(job.id)) as samples:
         try:
             found = samples.find(asked.selection, limit=PAGE + 1, after=asked.after)
         except InvalidInput as error:
             raise refusal("sort" if "score" in sort else "filter", error.message) from None
         rows = list(records(samples.load(found[:PAGE], cut=CUT)))
-        names, scores, coverage = _columns(samples), samples.names.scores, samples.coverage
-    kept = queries.asked(items)
+        columns = _columns(samples, path, kept, column or ())
+        scores, coverage = samples.names.scores, samples.coverage
     chosen = [("column", each) for each in column or ()]
-    columns = table.columns(path, kept, names, scores, column or ())
     shown = [each for each in columns if each.is_shown]
     further = [("cursor", to_cursor(found[PAGE - 1], sort))] if len(found) > PAGE else None
     table_rows = [table.row(job.id, each, shown, kept) for each in rows]
@@ -85,7 +87,7 @@ def show_samples(
         is_open=job.status not in TERMINAL,
         presets=queries.presets(path, kept, scores, chosen),
         conditions=queries.conditions(path, [*kept, *chosen]),
-        fields=_fields(names, [each.name for each in columns]),
+        fields=_fields([each.name for each in columns]),
         signs=queries.SIGNS,
         kept=[*kept, *chosen],
         output_text=dict(kept).get("search[output]", ""),
@@ -95,7 +97,7 @@ def show_samples(
     )
 
 
-@router.get("/jobs/{job_id}/samples/{task:path}/{number}")
+@router.get("/jobs/{job_id}/samples/{task:path}/{number}", dependencies=[TAKES_FILTERS])
 def show_sample(
     request: Request,
     job_id: PathText,
@@ -107,7 +109,7 @@ def show_sample(
 ) -> Response:
     """Show what happened to one sample, and lead to those beside it in the list that it was found in."""
     job = find(state, job_id)
-    kept = [(key, value) for key, value in request.query_params.multi_items() if key not in queries.OWN]
+    kept = queries.asked(request.query_params.multi_items())
     asked = asked_samples(request, sort, None)
     folder = state.folder(job.id)
     detail = sample_detail(folder, task, number)
@@ -144,10 +146,21 @@ async def keep_verdict(
     return RedirectResponse(f"{sample_url(job_id, task, number)}{query}#verdicts", 303)
 
 
-def _columns(samples: Samples) -> list[str]:
-    """Return the columns of a job's rows, those first that tell most."""
-    manifest = samples.folder.read_manifest()
-    return telling_columns(manifest.spec, first_columns(samples)) if manifest else []
+def _columns(samples: Samples, path: str, kept: queries.Query, chosen: Sequence[str]) -> list[table.Column]:
+    """Return the columns that there are, those of the rows first that tell most.
+
+    Raises RequestValidationError for one that is chosen and none; while a job runs, it may have that yet.
+    """
+    manifest, coverage = samples.folder.read_manifest(), samples.coverage
+    of_rows = telling_columns(manifest.spec, first_columns(samples)) if manifest else []
+    later = (each.removeprefix(ITEM) for each in chosen if each.startswith(ITEM))
+    names = list(dict.fromkeys([*of_rows, *later]))
+    found = table.columns(path, kept, names, samples.names.scores, chosen)
+    known = [each.name for each in found]
+    unknown = [each for each in chosen if each not in known]
+    if unknown and coverage.judged == coverage.samples:
+        raise refusal("column", f"there is no column {unknown[0]!r}; columns: {', '.join(known)}")
+    return found
 
 
 def _keep(state: State, job_id: str, task: str, number: int, form: Mapping[str, str]) -> None:
@@ -190,16 +203,12 @@ def _next(samples: Samples, selection: Selection, place: Position, detail: Sampl
     return next(((each.task, each.sample) for each in found if (each.task, each.sample) != here), None)
 
 
-def _clean(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _clean(items: list[tuple[str, str]], further: queries.Query) -> list[tuple[str, str]]:
     """Return a query without what a form left empty, and with the filter that it was used to put together."""
-    form = dict(items)
-    kept = [(key, value) for key, value in items if value and key not in ("field", "by", "value")]
-    if form.get("field") and form.get("value"):
-        kept.append(queries.condition(form["field"], form.get("by", "eq"), form["value"]))
-    return kept
+    return [*((key, value) for key, value in items if value and key not in ("field", "by", "value")), *further]
 
 
-def _fields(names: list[str], columns: list[str]) -> list[str]:
+def _fields(columns: list[str]) -> list[str]:
     """Return what samples can be narrowed by."""
-    scores = [each for each in columns if each.startswith("score.")]
-    return [*(f"item.{name}" for name in names), *scores, "outcome", "passed", "label", "task", "target", "truncated"]
+    own = [each for each in columns if each.startswith((ITEM, "score."))]
+    return [*own, "outcome", "passed", "label", "task", "target", "truncated"]
