@@ -6,6 +6,7 @@ import httpx
 from bench import processes
 from bench.cases import MODEL, Case, Latency
 from bench.endpoint import endpoint_process, script
+from tests.conftest import WAIT_S
 from tests.scripted import Received
 
 
@@ -14,7 +15,7 @@ def test_the_raw_loop_makes_the_calls_of_its_case_and_says_what_they_cost() -> N
     with endpoint_process(Latency(0.0)) as endpoint:
         command = [sys.executable, "-m", "bench.raw", endpoint.url, str(case.n), str(case.concurrency), "True"]
         cpu_s = float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-        window = httpx.get(f"{endpoint.url}/window", trust_env=False).json()
+        window = httpx.get(f"{endpoint.url}/window", trust_env=False, timeout=WAIT_S).json()
         used_s = processes.cpu_s(processes.family(endpoint.pid))
     assert window["calls"] == case.calls
     assert cpu_s > 0

@@ -49,7 +49,7 @@ def test_can_the_judge_be_trusted(browser, jobs):
     browser.picture("judges", height=700)
 
 
-def test_anything_else(browser, jobs):
+def test_a_query_answers_what_no_page_does(browser, jobs):
     browser.open("/sql")
     browser.type("#q", "SELECT name, model FROM jobs WHERE name = 'nightly-large-2'")
     browser.send("form.query button")

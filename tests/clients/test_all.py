@@ -12,7 +12,7 @@ import pytest
 from tests import faces
 from tests.clients import test_maniac, test_together
 from tests.clients.programs import SCRIPTS, environment, run
-from tests.conftest import Served, until
+from tests.conftest import WAIT_S, Served, until
 from tests.questions import FATES, Models, Questions
 from tests.scripted import Answer, Received, ScriptedEndpoint, last_content
 
@@ -53,7 +53,7 @@ def test_the_clients_of_all_vendors_work_at_the_same_time(
         return json.loads(run([environment(name) / "bin" / "python", SCRIPTS / script, *arguments], folder))
 
     def evaluate(kind: type[faces.NemoV1 | faces.NemoV2 | faces.Nugen]) -> tuple[str, list[str]]:
-        with httpx.Client(base_url=served.url, timeout=20) as http:
+        with httpx.Client(base_url=served.url, timeout=WAIT_S) as http:
             client = kind(http, models.url)
             job_id = client.create(SETS[kind])
             until(f"{job_id} to end", lambda: client.has_ended(job_id))
@@ -78,6 +78,6 @@ def test_the_clients_of_all_vendors_work_at_the_same_time(
     created = {*together.result()["jobs"], of_maniac["id"], *(job_id for job_id, _ in others)}
     for job_id, listed in others:
         assert created & set(listed) == {job_id}
-    with httpx.Client(base_url=served.url, timeout=20) as http:
+    with httpx.Client(base_url=served.url, timeout=WAIT_S) as http:
         assert created <= set(faces.Native(http, models.url).listed())
     assert len(created) == 3 + 1 + len(SETS)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from tests.clients.programs import SCRIPTS, environment, run
-from tests.conftest import Served, until
+from tests.conftest import WAIT_S, Served, until
 from tests.scripted import Answer, Received, ScriptedEndpoint, text
 
 ROWS = [
@@ -148,4 +148,4 @@ def test_the_javascript_client_evaluates_a_file_that_curl_uploads(
     assert seen["jobs"] == [seen["job"]["workflow_id"]]
     assert {file["id"], seen["job"]["results"]["result_file_id"]} <= set(seen["files"])
     assert seen["refused"] == "NotFoundError"
-    assert httpx.delete(f"{served.url}/v1/files/{file['id']}").json()["deleted"] is True
+    assert httpx.delete(f"{served.url}/v1/files/{file['id']}", timeout=WAIT_S).json()["deleted"] is True

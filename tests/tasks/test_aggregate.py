@@ -49,7 +49,7 @@ def summaries(*shards: list[Score]) -> list[Summary]:
     return aggregator.summaries()
 
 
-def test_known_figures() -> None:
+def test_a_summary_has_the_sums_of_what_was_scored_and_counts_the_rest() -> None:
     # 2, 4, 4, 4, 5, 5, 7, 9: sum 40, squares 232, population variance 32 / 8.
     values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]
     summary = summarise(KEY, values, Counter({"scored": 8, "judge_error": 2}))

@@ -9,7 +9,7 @@ from web import text
     ("seconds", "written"),
     [(None, "–"), (0.0123, "12 ms"), (1.25, "1.2 s"), (83, "1 min 23 s"), (59.99, "60.0 s"), (3661, "1 h 01 min")],
 )
-def test_durations(seconds, written):
+def test_a_duration_has_the_unit_that_fits_it(seconds, written):
     assert text.duration(seconds) == written
 
 

@@ -14,6 +14,7 @@ from nemo_microservices.types.v2.evaluation import EvaluatorV2JobsPage
 from core.job import JobStatus
 from store.db.connect import connect, writing
 from store.db.tables import jobs as table
+from tests.conftest import WAIT_S
 
 Json = dict[str, Any]
 
@@ -194,7 +195,7 @@ DOCUMENTED = [
 def test_a_documented_example_lists_what_it_says(
     service: Any, client: NeMoMicroservices, path: str, query: str, asked: dict[str, Any], expected: list[str]
 ) -> None:
-    response = httpx.get(f"{service.url}{path}?{query}")
+    response = httpx.get(f"{service.url}{path}?{query}", timeout=WAIT_S)
     jobs = client.evaluation.jobs if path == V1 else client.v2.evaluation.jobs
     page = jobs.list(**asked)
     assert response.status_code == 200
@@ -237,7 +238,7 @@ OTHERS = [
 def test_the_first_version_has_more_to_ask(
     service: Any, client: NeMoMicroservices, query: str, expected: list[str]
 ) -> None:
-    response = httpx.get(f"{service.url}{V1}?{query}")
+    response = httpx.get(f"{service.url}{V1}?{query}", timeout=WAIT_S)
     assert response.status_code == 200, response.text
     assert names(service, V1, [job["id"] for job in response.json()["data"]]) == expected
 
@@ -279,7 +280,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("path", "query", "message"), REFUSED)
 def test_what_cannot_be_asked_is_refused_with_what_to_write(service: Any, path: str, query: str, message: str) -> None:
-    response = httpx.get(f"{service.url}{path}?{query}")
+    response = httpx.get(f"{service.url}{path}?{query}", timeout=WAIT_S)
     assert response.status_code == 422
     [detail] = response.json()["detail"]
     assert message in detail["msg"]
@@ -288,7 +289,7 @@ def test_what_cannot_be_asked_is_refused_with_what_to_write(service: Any, path: 
 
 def test_the_answer_repeats_what_was_asked_with_times_normalised(service: Any, client: NeMoMicroservices) -> None:
     query = "filter[namespace]=my-organization&filter[created_at][gte]=2025-03-31&search[name]=training,retrain"
-    page = httpx.get(f"{service.url}{V1}?{query}").json()
+    page = httpx.get(f"{service.url}{V1}?{query}", timeout=WAIT_S).json()
     assert {key: page[key] for key in page if key != "data"} == {
         "object": "list",
         "pagination": {"page": 1, "page_size": 10, "current_page_size": 1, "total_pages": 1, "total_results": 1},
@@ -335,7 +336,7 @@ def test_targets_and_configs_are_filtered_as_documented(service: Any, client: Ne
         "my-gsm8k-config-1"
     ]
     for query, total in [("targets?filter[type]=rows", 1), ("configs?search[tasks]=sums", 1), ("targets?page=9", 2)]:
-        page = httpx.get(f"{service.url}/v1/evaluation/{query}").json()
+        page = httpx.get(f"{service.url}/v1/evaluation/{query}", timeout=WAIT_S).json()
         assert page["pagination"]["total_results"] == total
 
 

@@ -12,6 +12,7 @@ from nemo_microservices import ConflictError, NeMoMicroservices, NotFoundError
 from core.job import Count, Failure, Progress, Stage, utcnow
 from core.result import Summary
 from store.results.folder import JobFolder
+from tests.conftest import WAIT_S
 from tests.tasks.specs import alike
 
 BODIES = Path(__file__).parent / "bodies"
@@ -170,7 +171,7 @@ def test_results_are_listed_and_downloaded_once_they_exist(service, client):
     assert metrics["judge"].scores["correct"].value != metrics["judge"].scores["correct"].value  # NaN
     assert metrics["judge"].scores["correct"].stats.to_dict() == {"count": 0, "nan_count": 3}
     assert results.groups["all"].metrics == {}
-    downloaded = httpx.get(listed.artifact_url).json()
+    downloaded = httpx.get(listed.artifact_url, timeout=WAIT_S).json()
     assert downloaded["tasks"]["qa"]["metrics"]["judge"]["scores"]["correct"]["value"] == "NaN"
 
 

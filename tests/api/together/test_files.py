@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Service
-from tests.conftest import until
+from tests.conftest import WAIT_S, until
 
 ROWS = b'{"a": 1}\n{"a": 2}\n'
 SHA256 = hashlib.sha256(ROWS).hexdigest()
@@ -48,7 +48,7 @@ def test_a_file_is_announced_then_put_then_processed(service, way, path):
     path = path.rstrip("/")
     before = service.http.get(f"{path}/{file_id}/").json()
     assert (before["Processed"], before["bytes"], before["filename"]) == (False, 0, "d.jsonl")
-    put = httpx.put(location, content=ROWS)
+    put = httpx.put(location, content=ROWS, timeout=WAIT_S)
     assert put.status_code == 200
     file = service.http.post(f"{path}/{file_id}/preprocess").json()
     assert file == service.http.get(f"/v1/files/{file_id}").json()
@@ -176,22 +176,22 @@ def test_names_lose_their_folders_and_what_cannot_be_seen(service):
 
 def test_an_upload_url_is_good_for_one_file(service):
     location = announce(service).headers["location"]
-    assert httpx.put(location, content=ROWS).status_code == 200
-    again = httpx.put(location, content=b"other")
+    assert httpx.put(location, content=ROWS, timeout=WAIT_S).status_code == 200
+    again = httpx.put(location, content=b"other", timeout=WAIT_S)
     assert again.status_code == 404
     assert "used or expired" in again.json()["error"]["message"]
-    assert httpx.put(location[:-1], content=ROWS).status_code == 404
+    assert httpx.put(location[:-1], content=ROWS, timeout=WAIT_S).status_code == 404
     assert len(location.rpartition("/")[2]) >= 43
 
 
 def test_what_is_not_what_was_announced_is_refused_and_may_be_sent_again(service):
     response = announce(service, checksum=SHA256)
     before = kept(service)
-    put = httpx.put(response.headers["location"], content=ROWS + b"more")
+    put = httpx.put(response.headers["location"], content=ROWS + b"more", timeout=WAIT_S)
     assert (put.status_code, put.json()["error"]["param"]) == (400, "checksum")
     assert SHA256 in put.json()["error"]["message"]
     assert kept(service) == before
-    assert httpx.put(response.headers["location"], content=ROWS).status_code == 200
+    assert httpx.put(response.headers["location"], content=ROWS, timeout=WAIT_S).status_code == 200
     assert service.http.get(f"/v1/files/{response.headers['x-together-file-id']}").json()["bytes"] == len(ROWS)
 
 
@@ -202,9 +202,9 @@ def test_an_upload_that_breaks_off_leaves_nothing_and_may_be_sent_again(service)
 
     response = announce(service)
     with pytest.raises(ConnectionAbortedError):
-        httpx.put(response.headers["location"], content=breaking(), headers={"content-length": "1000"})
+        httpx.put(response.headers["location"], content=breaking(), headers={"content-length": "1000"}, timeout=WAIT_S)
     until("the drafts to go", lambda: not any(path.suffix == ".tmp" for path in kept(service)))
-    assert httpx.put(response.headers["location"], content=ROWS).status_code == 200
+    assert httpx.put(response.headers["location"], content=ROWS, timeout=WAIT_S).status_code == 200
     assert service.http.get(f"/v1/files/{response.headers['x-together-file-id']}").json()["bytes"] == len(ROWS)
 
 
@@ -244,7 +244,7 @@ def test_the_files_of_other_faces_are_not_found(service):
 def test_a_file_that_was_announced_can_be_deleted_before_it_comes(service):
     response = announce(service)
     assert service.http.delete(f"/v1/files/{response.headers['x-together-file-id']}").json()["deleted"] is True
-    assert httpx.put(response.headers["location"], content=ROWS).status_code == 404
+    assert httpx.put(response.headers["location"], content=ROWS, timeout=WAIT_S).status_code == 404
     assert service.http.get(f"/v1/files/{response.headers['x-together-file-id']}").status_code == 404
 
 
@@ -274,14 +274,14 @@ def test_a_large_upload_costs_no_memory(service, way):
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before = peak_kb()
     if way == "put":
-        response = httpx.put(location, content=chunks(), timeout=60)
+        response = httpx.put(location, content=chunks(), timeout=WAIT_S)
     else:
         head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
         response = httpx.post(
             f"{service.url}/v1/files?purpose=eval",
             content=chunks(head, b"\r\n--b--\r\n"),
             headers={"content-type": "multipart/form-data; boundary=b"},
-            timeout=60,
+            timeout=WAIT_S,
         )
     assert response.status_code == 200
     assert peak_kb() - before < 30_000

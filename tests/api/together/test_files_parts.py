@@ -5,6 +5,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Service
+from tests.conftest import WAIT_S
 
 PARTS = (b'{"a": 1}\n', b'{"a": 2}')
 WHOLE = b"".join(PARTS)
@@ -26,7 +27,7 @@ def begin(service: Service) -> dict[str, Any]:
 def put_parts(begun: dict[str, Any]) -> list[dict[str, Any]]:
     sent = []
     for part, content in zip(begun["parts"], PARTS, strict=True):
-        response = httpx.put(part["URL"], content=content, headers=part["Headers"])
+        response = httpx.put(part["URL"], content=content, headers=part["Headers"], timeout=WAIT_S)
         assert response.status_code == 200
         sent.append({"part_number": part["PartNumber"], "etag": response.headers["etag"].strip('"')})
     return sent
@@ -48,7 +49,7 @@ def test_a_large_file_comes_in_parts(service):
     assert (file["bytes"], file["LineCount"], file["Processed"]) == (len(WHOLE), 2, True)
     assert service.http.get(f"/v1/files/{file['id']}/content").content == WHOLE
     assert complete(service, begun, parts).json() == {"file": file}
-    assert httpx.put(begun["parts"][0]["URL"], content=b"late").status_code == 404
+    assert httpx.put(begun["parts"][0]["URL"], content=b"late", timeout=WAIT_S).status_code == 404
 
 
 def test_an_upload_in_parts_can_be_aborted(service):
@@ -57,7 +58,7 @@ def test_an_upload_in_parts_can_be_aborted(service):
     ids = {name: begun[name] for name in ("upload_id", "file_id")}
     assert service.http.post(f"{MULTIPART}/abort", json=ids).json() == {"file_id": begun["file_id"], "aborted": True}
     assert service.http.post(f"{MULTIPART}/abort", json=ids).status_code == 404
-    assert httpx.put(begun["parts"][0]["URL"], content=b"late").status_code == 404
+    assert httpx.put(begun["parts"][0]["URL"], content=b"late", timeout=WAIT_S).status_code == 404
     assert not (service.state.settings.home / "files" / "parts" / begun["file_id"]).exists()
 
 
@@ -68,7 +69,7 @@ def test_parts_that_do_not_make_the_file_are_refused_and_can_be_mended(service):
     for wrong in (parts[:1], swapped, [parts[0], parts[0]]):
         response = complete(service, begun, wrong)
         assert (response.status_code, response.json()["error"]["param"]) == (400, "parts")
-    longer = httpx.put(begun["parts"][0]["URL"], content=PARTS[0] + b" ")
+    longer = httpx.put(begun["parts"][0]["URL"], content=PARTS[0] + b" ", timeout=WAIT_S)
     response = complete(service, begun, [{"part_number": 1, "etag": longer.headers["etag"]}, parts[1]])
     assert (response.status_code, response.json()["error"]["param"]) == (400, "file_size")
     assert complete(service, begun, put_parts(begun)).status_code == 200
@@ -77,12 +78,12 @@ def test_parts_that_do_not_make_the_file_are_refused_and_can_be_mended(service):
 def test_the_two_kinds_of_upload_urls_are_told_apart(service):
     begun = begin(service)
     whole_url = begun["parts"][0]["URL"].rpartition("/")[0]
-    assert httpx.put(whole_url, content=WHOLE).status_code == 404
-    assert httpx.put(f"{whole_url}/3", content=b"x").status_code == 404
-    assert httpx.put(f"{whole_url}/x", content=b"x").status_code == 400
+    assert httpx.put(whole_url, content=WHOLE, timeout=WAIT_S).status_code == 404
+    assert httpx.put(f"{whole_url}/3", content=b"x", timeout=WAIT_S).status_code == 404
+    assert httpx.put(f"{whole_url}/x", content=b"x", timeout=WAIT_S).status_code == 400
     single = service.http.post("/v1/files", data={"purpose": "eval", "file_name": "d.csv"}).headers["location"]
-    assert httpx.put(f"{single}/1", content=b"x").status_code == 404
-    assert httpx.put(single, content=b"a\n1\n").status_code == 200
+    assert httpx.put(f"{single}/1", content=b"x", timeout=WAIT_S).status_code == 404
+    assert httpx.put(single, content=b"a\n1\n", timeout=WAIT_S).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_what_all_samples_weigh_together_does_not_matter(found: list[float], wei
 
 @settings(max_examples=40)
 @given(p_values, st.data())
-def test_holm_is_monotone(found: list[float], data: st.DataObject) -> None:
+def test_holm_keeps_the_order_of_p_values(found: list[float], data: st.DataObject) -> None:
     adjusted = holm(found)
     assert all(p <= q <= 1 for p, q in zip(found, adjusted, strict=True))
     order = sorted(range(len(found)), key=found.__getitem__)

@@ -41,7 +41,7 @@ def question(content: str) -> bytes:
 
 
 def route_to(url: str, **how: Any) -> Route:
-    defaults: dict[str, Any] = {"model": "m", "timeout_s": 5.0, "api_key": KEY}
+    defaults: dict[str, Any] = {"model": "m", "timeout_s": WAIT_S, "api_key": KEY}
     return Route(route_url(url, "chat/completions"), **defaults | how)
 
 

@@ -12,7 +12,7 @@ def test_a_429_halves_once_for_all_calls_that_were_in_flight() -> None:
     assert bears.limit == 4
 
 
-def test_one_remains() -> None:
+def test_one_call_at_a_time_is_always_left() -> None:
     bears = Congestion()
     for began in range(9):
         bears.asked_too_often(began, 1)
