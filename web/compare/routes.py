@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from api.http.state import CurrentState, State
+from api.native.found import alike, named_side
 from api.native.present.comparisons import of_cursor, to_comparison, to_cursor
-from api.native.routes.comparisons import alike, named_side
 from core.cost import cost
 from core.errors import Conflict, InvalidInput, NotFound
 from core.queries.lists import Listing

@@ -14,8 +14,9 @@ from api.http.state import CurrentState, State
 from api.lists.damage import listed
 from api.lists.grammar import read_query
 from api.lists.pages import PageQuery
+from api.native.found import find, want
 from api.native.lists import ITEM, JOBS
-from api.native.routes.jobs import find, rerun_job, retry_job, want
+from api.native.routes.jobs import rerun_job, retry_job
 from core.errors import InvalidInput
 from core.job import ListedJob
 from core.result import Summary

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from api.http.fields import PathText
 from api.http.state import CurrentState
-from api.native.routes.jobs import find
+from api.native.found import find
 from core.job import TERMINAL
 from tasks.judging.figures import MOST, judge_figures
 from web.jobs.job import is_judged

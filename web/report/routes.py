@@ -10,9 +10,8 @@ from starlette.responses import HTMLResponse, Response
 
 from api.http.fields import NO_NUL, PathText
 from api.http.state import CurrentState, State
+from api.native.found import find, named_side
 from api.native.lists import refusal
-from api.native.routes.comparisons import named_side
-from api.native.routes.jobs import find
 from core.job import ListedJob, utcnow
 from store.results.folder import JobFolder
 from tasks.comparisons.pairing import Paired, pair_results

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from api.http.fields import PathText
 from api.http.state import CurrentState, State
+from api.native.found import find
 from api.native.lists import ITEM, asked_samples, refusal, to_cursor
-from api.native.routes.jobs import find
 from api.native.routes.verdicts import keep, take_back
 from api.native.schema.verdicts import VerdictGiven, VerdictOn
 from core.errors import InvalidInput, first_problem

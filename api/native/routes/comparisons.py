@@ -1,21 +1,20 @@
 """The route that holds two results against each other."""
 
-from collections.abc import Iterator
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from api.http.fields import QueryText
-from api.http.state import CurrentState, State
+from api.http.state import CurrentState
+from api.native.found import alike, named_side
 from api.native.lists import ITEM, refusal
 from api.native.present.comparisons import of_cursor, to_changed_sample, to_comparison, to_cursor
 from api.native.schema import comparisons as wire
 from core.errors import InvalidInput
-from store.results.folder import JobFolder
 from tasks.comparisons.compare import Asked, compare
 from tasks.comparisons.pairing import pair_results
 from tasks.comparisons.samples import Way, changed_samples, chosen_score
-from tasks.comparisons.sides import Side, open_side
+from tasks.comparisons.sides import Side
 
 OF_SIDES: Final = frozenset({"baseline", "candidate", "baseline_trial", "candidate_trial"})
 PARAMETERS: Final = OF_SIDES | {"match", "margin", "primary", "slice", "alpha"}
@@ -67,12 +66,6 @@ def compare_results(
     these are compared, or with `baseline_trial` and `candidate_trial` single ones, counted from 0.
     """
     return to_comparison(*sides, asked, compare(*sides, asked, alike(state, sides)))
-
-
-def alike(state: State, sides: Sides) -> dict[str, Iterator[JobFolder]]:
-    """Return the results of the jobs that each side's may be a repetition of, by its job."""
-    jobs = {side.folder.job_id for side in sides}
-    return {job: map(state.folder, state.jobs.alike(job)) for job in jobs}
 
 
 class AskedChanges(NamedTuple):
@@ -134,9 +127,3 @@ def _column(parameter: str, named: str | None) -> str | None:
     if named is not None and not (named.startswith(ITEM) and named != ITEM):
         raise refusal(parameter, "name a column of the rows, as item.COLUMN")
     return named and named.removeprefix(ITEM)
-
-
-def named_side(state: State, named: str, trial: int | None) -> Side:
-    """Open the result that is called `JOB` or `JOB/TARGET`."""
-    job, _, target = named.partition("/")
-    return open_side(state.folder(state.jobs.identify(job, completed=True)), target or None, trial)

@@ -9,6 +9,7 @@ from api.http.fields import ItemColumn, PathText
 from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
 from api.lists.pages import Page, to_page
+from api.native.found import find, want
 from api.native.lists import ITEM, AskedJobs, refusal
 from api.native.present import jobs as present
 from api.native.present.results import to_sliced, to_statistics, to_summaries
@@ -18,7 +19,7 @@ from api.native.schema import jobs as wire
 from api.native.schema.results import Statistics, Summaries
 from api.native.translate import to_new_job
 from core.errors import InvalidInput
-from core.job import Intent, Job, ListedJob
+from core.job import Job
 from store.results.usage import usage_by_model
 from tasks.slices import count_job, slice_summaries
 from tasks.summaries import complete_summaries
@@ -141,21 +142,6 @@ def list_logs(
         return present.to_log(folder.read_log(start=cursor, limit=limit))
     except InvalidInput as error:
         raise refusal("cursor", error.message) from None
-
-
-def find(state: State, job_id: str) -> ListedJob:
-    """Return what lists show of a job, whatever face made it, by its id, a start of that, or its name.
-
-    Raises NotFound, for a deleted one too, and InvalidInput if several are called so.
-    """
-    return state.jobs.listed(state.jobs.identify(job_id))
-
-
-def want(state: State, job_id: str, intent: Intent) -> Job:
-    """Set what is wanted of a job, and return it. Raises as `Jobs.want` does."""
-    job = state.jobs.want(find(state, job_id).id, intent)
-    state.wake()
-    return job
 
 
 def _shown(state: State, job: Job) -> wire.JobRecord:

@@ -10,9 +10,10 @@ from starlette.responses import Response, StreamingResponse
 
 from api.http.fields import PathText
 from api.http.state import CurrentState
+from api.native.found import find
 from api.native.lists import AskedSamples, SamplesQuery, refusal, to_cursor
 from api.native.present.whole_sample import to_whole_sample
-from api.native.routes.jobs import PREFIX, find
+from api.native.routes.jobs import PREFIX
 from api.native.schema.samples import Format, SamplePage
 from api.native.schema.whole_sample import WholeSample
 from core.errors import InvalidInput

@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from api.http.fields import PathText, Text
 from api.http.state import CurrentState, State
-from api.native.routes.jobs import PREFIX, find
+from api.native.found import find
+from api.native.routes.jobs import PREFIX
 from api.native.schema.verdicts import KeptVerdict, KeptVerdicts, VerdictGiven, VerdictOn
 from core.errors import InvalidInput
 from core.job import utcnow
