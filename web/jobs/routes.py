@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.http.fields import ItemColumn, PathText
-from api.http.repeat import CurrentSubmission
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission
 from api.lists.damage import listed
 from api.lists.grammar import read_query
 from api.lists.pages import PageQuery

@@ -8,8 +8,8 @@ import orjson
 from fastapi import APIRouter
 
 from api.http.fields import PathText
-from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission, add_once
 from api.lists.damage import listed
 from api.maniac.lists import part
 from api.maniac.plan import Plan, plan_of

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.http.fields import ItemColumn, PathText
-from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission, add_once
 from api.lists.pages import Page, to_page
 from api.native.found import find, want
 from api.native.lists import ITEM, AskedJobs, refusal

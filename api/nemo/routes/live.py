@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from api.http.errors import answer
 from api.http.fields import JsonDict
-from api.http.repeat import CurrentSubmission, Submission
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission, Submission
 from api.nemo import references
 from api.nemo.present import v1 as present_v1
 from api.nemo.present.archive import samples_json

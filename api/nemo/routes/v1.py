@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from api.http.fields import JsonDict, PathText
-from api.http.repeat import CurrentSubmission, Submission, add_once
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission, Submission, add_once
 from api.lists.pages import Page, to_page
 from api.nemo import references
 from api.nemo.lists import AskedV1Jobs

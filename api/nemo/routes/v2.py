@@ -7,8 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response, StreamingResponse
 
 from api.http.fields import PathText
-from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission, add_once
 from api.lists.pages import Page, to_page
 from api.nemo import references
 from api.nemo.lists import AskedV2Jobs

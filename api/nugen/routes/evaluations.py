@@ -8,8 +8,8 @@ from pydantic import AfterValidator
 from starlette.responses import StreamingResponse
 
 from api.http.fields import PathText
-from api.http.repeat import CurrentSubmission, add_once
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission, add_once
 from api.lists.damage import listed
 from api.nugen.present import download
 from api.nugen.present import evaluations as present

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.http.fields import JsonDict
-from api.http.repeat import CurrentSubmission, Submission, add_once
 from api.http.state import CurrentState, State
+from api.http.submission import CurrentSubmission, Submission, add_once
 from api.lists.damage import listed
 from api.together.present import evaluations as present
 from api.together.result_file import results_of

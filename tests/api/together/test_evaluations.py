@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.repeat import Submission
+from api.http.submission import Submission
 from api.together.routes.evaluations import add_under_free_id
 from core.job import NewJob, utcnow
 from core.settings import ModelSettings

@@ -1,4 +1,4 @@
-"""Requests that clients send again: the second makes no second job.
+"""How a request becomes a job record: checked as far as that can be done at once, and one job however often it comes.
 
 A client that got no answer sends the same request again, and cannot know whether the first one
 arrived. It says so by `x-stainless-retry-count`, or names the request by an `Idempotency-Key`.
