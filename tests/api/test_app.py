@@ -5,6 +5,7 @@ ROUTES = {
     "/api/assay/v1/comparisons/samples": {"get"},
     "/api/assay/v1/files": {"get", "post"},
     "/api/assay/v1/files/{file_id}": {"delete"},
+    "/api/assay/v1/files/{file_id}/renew": {"post"},
     "/api/assay/v1/jobs": {"get", "post"},
     "/api/assay/v1/jobs/{job_id}": {"get", "delete"},
     "/api/assay/v1/jobs/{job_id}/cancel": {"post"},

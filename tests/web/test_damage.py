@@ -66,7 +66,9 @@ def test_the_page_of_a_damaged_job_has_its_record_and_what_to_do(site, job_id, d
     answer = site.http.post(f"/jobs/{job_id}/rerun")
     assert answer.status_code == 303
     site.state.jobs.remove(answer.headers["location"].removeprefix("/jobs/"))
-    assert "weekly" in site.get("/")
+    listed = site.get("/?search[text]=weekly")
+    assert f'href="/jobs/{job_id}"' in listed
+    assert ("Its scores cannot be read" in listed) == name.startswith("summaries")
     assert 'class="status status-completed"' in site.get(f"/jobs/{job_id}/progress")
 
 

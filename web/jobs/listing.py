@@ -27,6 +27,7 @@ PRESETS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     ("failed", {"filter[status]": "failed"}),
     ("cancelled", {"filter[status]": "cancelled"}),
 )
+DAMAGED: Final = "Its scores cannot be read; its page says why."
 STATUS_KEYS: Final = frozenset(key for _, query in PRESETS for key in query)
 
 Query = Sequence[tuple[str, str]]
@@ -81,8 +82,11 @@ def next_place(jobs: Sequence[ListedJob], place: Place | None) -> Place:
     return Place(last, same + (place.passed if place and place.before == last else 0))
 
 
-def job_row(job: ListedJob, settings: Settings, progress: Progress | None, summaries: Sequence[Summary]) -> JobRow:
-    """Return a job as the list shows it, with the prices of the settings."""
+def job_row(
+    job: ListedJob, settings: Settings, progress: Progress | None, summaries: Sequence[Summary] | None
+) -> JobRow:
+    """Return a job as the list shows it, with the prices of the settings; None are summaries that cannot be read."""
+    damage, summaries = DAMAGED if summaries is None else None, summaries or ()
     rows = score_rows(summaries)
     telling = summaries.index(shown.least_scored(summaries)) if shown.shortfall(summaries) else 0
     is_open = job.status not in TERMINAL
@@ -93,7 +97,7 @@ def job_row(job: ListedJob, settings: Settings, progress: Progress | None, summa
         progress=shown_progress(progress) if is_open else None,
         headline=rows[telling] if rows else None,
         others=max(0, len(rows) - 1),
-        why=job.failure.message if job.failure else job.note,
+        why=job.failure.message if job.failure else job.note or damage,
         seconds=seconds(job),
         targets=list(dict.fromkeys(each.target for each in summaries)),
         paid=None if job.usage is None else paid(job.usage, settings),

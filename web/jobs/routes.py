@@ -181,5 +181,6 @@ def _so_far(folder: JobFolder, _judged: int) -> list[Summary]:
     return summaries_so_far(folder, most=LIVE_SAMPLES)
 
 
-def _summaries(state: State, job: ListedJob) -> list[Summary]:
-    return listed(lambda: state.folder(job.id).read_summaries()) or []
+def _summaries(state: State, job: ListedJob) -> list[Summary] | None:
+    """Return a job's scores; None if they cannot be read."""
+    return listed(lambda: state.folder(job.id).read_summaries() or [])
