@@ -11,7 +11,7 @@ from core.spec import FileFormat
 from store.files.bounds import Bounds
 from store.files.compression import compression_of, open_decoded
 from store.files.values import Findings
-from tasks.datasets.encodings import remedy_of
+from tasks.datasets.encodings import first_fault, remedy_of
 
 Row = dict[str, Any]
 
@@ -54,9 +54,14 @@ class DataFile:
         if lines > MAX_BLANK:
             raise DatasetUnreadable(f"{self.named} has more than {MAX_BLANK:,} blank lines: leave them out")
 
-    def refuse_encoding(self, place: str, text: bytes) -> DatasetUnreadable:
-        """Return the error for text that is no UTF-8, with what it seems to be in."""
-        return DatasetUnreadable(f"{place} of {self.named} is not UTF-8; {remedy_of(self.head + text)}")
+    def refuse_encoding(self) -> DatasetUnreadable:
+        """Return the error for text that is no UTF-8: where it is not, and what it seems to be in."""
+        with self.open() as stream:
+            fault = first_fault(stream)
+        if fault is None:
+            return DatasetUnreadable(f"{self.named} was changed while it was read: give it again")
+        where = f"line {fault.line} of {self.named} is not UTF-8: byte {fault.place} of it is 0x{fault.byte:02X}"
+        return DatasetUnreadable(f"{where}; {remedy_of(fault.around)}")
 
 
 @dataclass(frozen=True)

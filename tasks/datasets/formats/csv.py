@@ -74,8 +74,7 @@ class _Lines:
         try:
             line = self._text.readline(longest + 1 - self._length)
         except UnicodeDecodeError as error:
-            place = f"what follows line {self.number}" if self.number else "the beginning"
-            raise self._file.refuse_encoding(place, error.object) from error
+            raise self._file.refuse_encoding() from error
         if not line:
             raise StopIteration
         self.number += 1

@@ -154,6 +154,5 @@ class _Text:
         try:
             self._held = self._held[self._at :] + self._decode(piece, self._ended)
         except UnicodeDecodeError as error:
-            line = self._line + self._held.count("\n", self._at) + piece.count(b"\n", 0, error.start)
-            raise self._file.refuse_encoding(f"line {line}", piece) from error
+            raise self._file.refuse_encoding() from error
         self._at = 0

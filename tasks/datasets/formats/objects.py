@@ -65,7 +65,7 @@ def _unless_broken(text: bytes, where: str, file: DataFile, error: orjson.JSONDe
     try:
         return _lenient(text, where, file)
     except UnicodeDecodeError:
-        raise file.refuse_encoding(where.removesuffix(f" of {file.named}"), text) from error
+        raise file.refuse_encoding() from error
     except ValueError:
         raise DatasetUnreadable(f"{where} is not JSON: {error.msg} (column {error.colno})") from error
 

@@ -200,8 +200,8 @@ def test_text_of_windows_is_refused_with_the_line_and_what_to_do(tmp_path: Path,
     content = {"d.csv": CSV, "d.tsv": TSV, "d.json": PRETTY.replace("\\u00e9", "é"), "d.jsonl": LINES}[name]
     put(tmp_path, name, content.replace("\\u00e9", "é").encode("cp1252"))
     message = refusal(tmp_path, name)
-    assert "is not UTF-8; save the file in UTF-8, as `iconv -f WINDOWS-1252 -t UTF-8` does" in message
-    assert name in message
+    assert "it seems to be in WINDOWS-1252: save the file in UTF-8, as `iconv -f WINDOWS-1252 -t UTF-8` does" in message
+    assert re.match(rf"line \d of {name} is not UTF-8: byte \d+ of it is 0xE9;", message)
 
 
 @pytest.mark.parametrize(
