@@ -11,9 +11,9 @@ from core.endpoint import Prompt
 from core.errors import DatasetUnreadable, SpecInvalid, TemplateInvalid
 from core.metric import Code, Computed, FirstParser, Judge, Parsed, Parser, RegexParser
 from core.spec import ModelTarget, RecordedTarget, Target, TaskSpec
-from tasks import sandbox
 from tasks.endpoint.breaker import Fuse
 from tasks.judging.parsers import compile_pattern
+from tasks.sandbox.shared import check as check_source
 from tasks.templates.images import image_urls
 from tasks.templates.pool import Given, render_each
 from tasks.templates.reads import REFERENCE_KEYS, SAMPLE_KEYS
@@ -85,7 +85,7 @@ def check_metrics(task: TaskSpec) -> None:
         where = f"task {task.name!r}, metric {metric.name!r}"
         if isinstance(metric, Code):
             with _naming(where):
-                sandbox.check(metric.source)
+                check_source(metric.source)
         elif isinstance(metric, Judge) and isinstance(metric.scale, Parsed):
             for score, parser in metric.scale.scores.items():
                 with _naming(f"{where}, score {score!r}"):

@@ -17,7 +17,7 @@ from tasks.metrics.code import code_scores
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject, subjects
 from tasks.paid import Paid, Published
-from tasks.sandbox import sandbox
+from tasks.sandbox.shared import sandbox
 from tasks.shard_end import ShardEnd
 
 

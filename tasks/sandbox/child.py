@@ -1,15 +1,14 @@
 """The sandbox's own process, which gives evaluators to workers of the Monty interpreter, one at a time.
 
-`tasks.sandbox.process` starts it as an isolated script: it imports nothing of ours. Messages come and go by the socket
-that is its standard input. The first wall is Monty, which has no files, environment, network or host objects to give;
-the second are the kernel's limits, for one who finds a way through the first.
+`tasks.sandbox.process` starts it isolated: it imports nothing of ours but `tasks.sandbox.source`. Messages come and go
+by the socket that is its standard input. The first wall is Monty, which has no files, environment, network or host
+objects to give; the second are the kernel's limits, for one who finds a way through the first.
 """
 
 import ast
 import json
 import os
 import resource
-import secrets
 import select
 import signal
 import socket
@@ -17,8 +16,6 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from html.entities import name2codepoint
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic_monty import (
@@ -30,6 +27,8 @@ from pydantic_monty import (
     MontySyntaxError,
     ResourceLimits,
 )
+
+from tasks.sandbox.source import OURS, parsed, prepared
 
 SESSIONS_A_WORKER: Final = 100
 GRACE_S: Final = 0.5
@@ -53,11 +52,6 @@ WORKER_LIMITS: Final = {
 
 SOURCE_FILES: Final = ("<python-input-1>", "main.py")
 """How tracebacks name the source: by its place among the feeds, or, if it could not be read, by the session."""
-
-OURS: Final = f"_{secrets.token_hex(16)}"
-"""Begins the names that no source can know, and so none can take."""
-
-_CHARACTERS: Final = {name: chr(code) for name, code in name2codepoint.items()} | {"apos": "'"}
 
 PRELUDE: Final = """
 run_evaluation = None
@@ -93,14 +87,9 @@ OURS_Module, module = module, None
 Nothing that a source can print tells our names: neither its locals, nor what one of our modules is an instance of.
 """
 
-MODULES: Final = {
-    file.stem: file.read_text().replace("_NAMES = {}", f"_NAMES = {_CHARACTERS!r}")
-    for file in Path(__file__).with_name("modules").glob("[!_]*.py")
-}
-"""The sources of the modules that the interpreter lacks, by their names."""
-
 _LENGTH = struct.Struct("!I")
 _UNREAD_SYNTAX = "NotImplementedError: The monty syntax parser does not yet support "
+_INHERITING: Final = ", but for Enum, StrEnum, IntEnum, NamedTuple and TypedDict with plain values and no methods"
 _TIME: Final = "it ran for more than {seconds:g} s"
 _MEMORY: Final = "it needs more than {megabytes:g} MB of memory"
 _LIMITS: Final = {
@@ -225,7 +214,7 @@ def _answer(workers: Monty, message: bytes) -> Reply | None:
 
 def _evaluate(session: MontySession, request: Mapping[str, Any], printed: _Printed) -> Reply | None:
     """Run the source, and its function on the item, if there is one."""
-    source, modules = _with_modules(request["source"])
+    source, modules = prepared(request["source"])
     session.feed_run(PRELUDE + modules)
     _run(session, f"{source}\n\nNone", {}, printed)
     if "item" not in request:
@@ -258,7 +247,7 @@ def _checked(session: MontySession, source: str) -> Reply | None:
     """Tell whether a source that ran defines the function, and can have the modules that this will ask for."""
     if not session.feed_run(f"{OURS}_is_function(run_evaluation)"):
         return {"cause": "exception", "error": "it defines no function run_evaluation(item)"}
-    read = _parsed(source)
+    read = parsed(source)
     if read is None:
         return None
     defined = [node for node in read.body if isinstance(node, _FUNCTIONS) and node.name == "run_evaluation"]
@@ -271,108 +260,6 @@ def _checked(session: MontySession, source: str) -> Reply | None:
         except MontyRuntimeError as error:
             return {"cause": "exception", "error": f"line {node.lineno}: {_shown(error)}"}
     return None
-
-
-def _parsed(source: str) -> ast.Module | None:
-    """Return a source as this Python reads it; the interpreter may read what this does not."""
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _with_modules(source: str) -> tuple[str, str]:
-    """Return a source whose imports of our modules are assignments, each in its line, and what makes these modules.
-
-    So are its enumerations of plain values, since classes that inherit are not run.
-    """
-    read = _parsed(source)
-    lines = source.encode(errors="surrogatepass").split(b"\n")  # the places in a tree are in bytes
-    wanted: set[str] = set()
-    nodes = [*_imports(read), *_enumerations(read)] if read else []
-    for node in sorted(nodes, key=lambda node: node.lineno, reverse=True):
-        if isinstance(node, ast.ClassDef):
-            instead = _called(node)
-        elif ours := _modules_of(node) & MODULES.keys():
-            wanted |= ours
-            instead = "; ".join(_assigned(node))
-        else:
-            continue
-        first, last = node.lineno - 1, node.end_lineno or node.lineno
-        before, after = lines[first][: node.col_offset], lines[last - 1][node.end_col_offset :]
-        lines[first:last] = [before + instead.encode() + after, *[b""] * (last - first - 1)]
-    return b"\n".join(lines).decode(errors="surrogatepass"), "".join(_module(name) for name in sorted(wanted))
-
-
-def _imports(read: ast.Module) -> list[ast.Import | ast.ImportFrom]:
-    return [node for node in ast.walk(read) if isinstance(node, ast.Import | ast.ImportFrom)]
-
-
-def _modules_of(node: ast.Import | ast.ImportFrom) -> set[str]:
-    return {node.module or ""} if isinstance(node, ast.ImportFrom) else {alias.name for alias in node.names}
-
-
-def _enumerations(read: ast.Module) -> list[ast.ClassDef]:
-    """Return the classes that inherit from Enum alone and have plain values alone, which a call makes as well."""
-    classes = (node for node in ast.walk(read) if isinstance(node, ast.ClassDef))
-    return [
-        node
-        for node in classes
-        if [ast.unparse(base) for base in node.bases] in (["Enum"], ["enum.Enum"])
-        and not (node.keywords or node.decorator_list)
-        and all(_is_member(each) or isinstance(each, ast.Pass) or _is_text(each) for each in node.body)
-    ]
-
-
-def _is_member(node: ast.stmt) -> bool:
-    """Tell whether a statement gives one name a value in which nothing is looked up or called."""
-    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
-        return False
-    return not any(isinstance(each, ast.Name | ast.Call) for each in ast.walk(node.value))
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _called(node: ast.ClassDef) -> str:
-    """Return the statement that makes an enumeration by a call."""
-    members = [
-        f"({name!r}, {ast.unparse(each.value)})"
-        for each in node.body
-        if isinstance(each, ast.Assign)
-        for name in _targets(each)
-    ]
-    return f"{node.name} = {ast.unparse(node.bases[0])}({node.name!r}, [{', '.join(members)}])"
-
-
-def _assigned(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    """Yield the statements that do what an import does, with our modules in the place of those that are lacking."""
-    for alias in node.names:
-        if isinstance(node, ast.ImportFrom):
-            yield f"{alias.asname or alias.name} = {OURS}_{node.module}.{alias.name}"
-        elif alias.name in MODULES:
-            yield f"{alias.asname or alias.name} = {OURS}_{alias.name}"
-        else:
-            yield ast.unparse(ast.Import([alias]))
-
-
-def _module(name: str) -> str:
-    """Return the source that makes one of our modules: an object with what is defined in it."""
-    defined = [
-        target
-        for node in ast.parse(MODULES[name]).body
-        for target in ([node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else _targets(node))
-    ]
-    public = [target for target in defined if not target.startswith("_")]
-    body = [*MODULES[name].splitlines(), "made = OURS_Module()", *(f"made.{each} = {each}" for each in public)]
-    lines = [f"def OURS_load_{name}():", *("    " + line for line in body), "    return made"]
-    return "\n".join([*lines, f"OURS_{name} = OURS_load_{name}()", ""]).replace("OURS", OURS)
-
-
-def _targets(node: ast.stmt) -> list[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _takes_an_item(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -433,7 +320,8 @@ def _shown(error: MontyError) -> str:
     """Return type and message of an exception."""
     text = error.display("type-msg") if isinstance(error, MontyRuntimeError | MontySyntaxError) else str(error)
     if text.startswith(_UNREAD_SYNTAX) and not _was_raised(error):
-        return f"the sandbox does not run {text.removeprefix(_UNREAD_SYNTAX)}"
+        what = text.removeprefix(_UNREAD_SYNTAX)
+        return f"the sandbox does not run {what}{_INHERITING if what.startswith('class inheritance') else ''}"
     return text[:SHOWN_CHARACTERS]
 
 
@@ -447,7 +335,3 @@ def _line(error: MontyError, source: str) -> str:
     frames = error.traceback() if isinstance(error, MontyRuntimeError | MontySyntaxError) else []
     lines = [frame.line for frame in frames if frame.filename in SOURCE_FILES]
     return f"line {min(lines[-1], source.count(chr(10)) + 1)}: " if lines else ""
-
-
-if __name__ == "__main__":
-    main()

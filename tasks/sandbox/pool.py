@@ -15,7 +15,9 @@ from tasks.sandbox.process import Lost, Program
 
 T = TypeVar("T")
 
-EVALUATORS: Final = Program((str(Path(__file__).with_name("child.py")),), largest_reply=100_000)
+_ROOT: Final = str(Path(__file__).parents[2])
+_START: Final = f"import sys; sys.path.insert(0, {_ROOT!r}); from tasks.sandbox.child import main; main()"
+EVALUATORS: Final = Program(("-c", _START), largest_reply=100_000)
 
 SLACK_S: Final = 5.0
 """How much later than its limits a process may answer before it is killed: it may have had to wait for a core."""

@@ -15,7 +15,7 @@ from api.maniac.schema import responses as wire
 from api.maniac.schema.fields import InContainer, Limit, Offset, Reference
 from api.maniac.schema.stored import EvaluatorCreate, EvaluatorPatch
 from store.db.entities import Entity
-from tasks.sandbox import check
+from tasks.sandbox.shared import check
 
 _checkers: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="check-source")
 """Check sources, each of which may take seconds; the threads that answer all else are not theirs to hold."""

@@ -1,8 +1,11 @@
 """The modules that evaluators are given, against those of the standard library, and in the interpreter."""
 
+import ast
+import contextlib
 import difflib
 import enum
 import html
+import logging
 import operator
 import statistics
 import string
@@ -19,7 +22,9 @@ from tasks.sandbox.contract import Evaluated, Failed
 from tasks.sandbox.pool import Pool
 
 FOLDER = Path(tasks.sandbox.modules.__file__).parent
-STANDARD: dict[str, Any] = {each.__name__: each for each in (difflib, enum, html, operator, statistics, string)}
+STANDARD: dict[str, Any] = {
+    each.__name__: each for each in (ast, contextlib, difflib, enum, html, logging, operator, statistics, string)
+}
 
 
 def ours(name: str) -> Any:
@@ -115,6 +120,10 @@ def test_operators_are_the_same(a: int, b: int) -> None:
         ("import enum", "enum.Enum('Colour', 'RED GREEN').GREEN.value / 2", 1.0),
         ("import html", "len(html.unescape('&amp;&eacute;')) / 4", 0.5),
         ("from operator import (\n    itemgetter as get,\n    add,\n)", "add(get('a')({'a': 0.25}), 0.25)", 0.5),
+        ("import ast", "ast.literal_eval(\"['a(', {'b': (0.5,)}]\")[1]['b'][0]", 0.5),
+        ("import logging", "logging.getLogger(__name__).info('%s', 1) or 1", 1.0),
+        ("from functools import wraps, reduce", "reduce(wraps(len)(lambda a, b: a + b), [1, 2])", 3.0),
+        ("from collections import OrderedDict", "len(OrderedDict(a=1))", 1.0),
         ("import math; import statistics", "statistics.median([math.floor(1.5), 2, 3])", 2.0),
     ],
 )
@@ -176,7 +185,10 @@ def test_an_enumeration_is_made_by_a_call(names: Any) -> None:
     [
         ("import heapq", "No module named 'heapq'"),
         ("from enum import Enum\nclass Colour(Enum):\n    def f(self): return 1", "class inheritance"),
-        ("from enum import Enum\nclass Colour(str, Enum):\n    RED = 'r'", "class inheritance"),
+        ("from enum import IntEnum\nclass Level(IntEnum):\n    NONE = 0", "TypeError: Level.NONE: 0 is no value"),
+        ("from typing import NamedTuple\nclass R(NamedTuple):\n    def f(self): return 1", "class inheritance"),
+        ("from typing import TypedDict\nclass R(TypedDict):\n    a = 1", "class inheritance"),
+        ("class Wrong(ValueError): pass", "but for Enum, StrEnum, IntEnum, NamedTuple and TypedDict with plain values"),
         ("from enum import Enum\nclass Colour(Enum):\n    RED = f()", "class inheritance"),
         ("class Colour(Enum):\n    RED = 1", "Enum"),
     ],
@@ -185,3 +197,115 @@ def test_what_is_not_there_is_named(pool: Pool, source: str, error: str) -> None
     failed = pool.run(f"{source}\ndef run_evaluation(item):\n    return 1\n", {})
     assert isinstance(failed, Failed)
     assert error in failed.error
+
+
+OF_CLASSES = """
+import enum, string
+from enum import Enum, auto
+from typing import NamedTuple, TypedDict
+
+class Grade(str, Enum):
+    \"\"\"How good.\"\"\"
+    GOOD = "good"
+    BAD = "bad"
+    FINE = "good"
+
+class Kind(Enum):
+    A = auto()
+    B = auto()
+
+class Word(enum.StrEnum):
+    YES = enum.auto()
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 5
+
+class Result(NamedTuple):
+    score: float
+    why: str = ""
+
+class Row(TypedDict, total=False):
+    score: float
+
+class Plain(object):
+    def words(self, text):
+        return text.lower().translate(str.maketrans("", "", string.punctuation)).split()
+
+def run_evaluation(item):
+    assert Grade.GOOD == "good" and "bad" == Grade.BAD and Grade.GOOD != Grade.BAD and Grade.FINE is Grade.GOOD
+    assert Grade("bad") is Grade(Grade.BAD) is Grade["BAD"] and Grade.BAD in ["bad"] and {"bad": 1}[Grade.BAD] == 1
+    assert list(Grade.__members__) == ["GOOD", "BAD", "FINE"] and [each.value for each in Grade] == ["good", "bad"]
+    assert str(Grade.GOOD) == "Grade.GOOD" and f"{Kind.B}" == "Kind.B" and Kind.B.value == 2 and Kind.B != 2
+    assert f"{Word.YES}" == "yes" == Word.YES and Level.HIGH == 5 and int(Level.LOW) == 1 and str(Level.HIGH) == "5"
+    result = Result(0.5)
+    score, why = result
+    assert result == (0.5, "") and result._replace(why="x").why == "x" and Result._fields == ("score", "why")
+    assert Row(score=score) == {"score": 0.5}
+    assert Plain().words("Hello, World!") == ["hello", "world"]
+    return score
+"""
+
+
+def test_classes_that_inherit_with_plain_values_and_texts_are_as_in_python(pool: Pool) -> None:
+    defined: dict[str, Any] = {}
+    exec(compile(OF_CLASSES, "evaluator", "exec"), defined)
+    assert defined["run_evaluation"]({}) == 0.5
+    assert pool.run(OF_CLASSES, {}) == Evaluated(0.5)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("'a-b'.translate({45: None})", "ab"),
+        ("'abc'.translate(str.maketrans('ab', 'xy', 'c'))", "xy"),
+        ("'abc'.translate(str.maketrans('ab', 'xy')).translate(str.maketrans('', '', 'c'))", "xy"),
+        ("'abc'.translate(str.maketrans({'a': 'long', 'b': None, 99: 100}))", "longd"),
+        ('f"{item.translate({97: None})}!"', "bc!"),
+        ("(item\n        + 'd').translate(\n        {97: 65},\n    )", "Abcd"),
+        ("Own().translate(1)", 2),
+    ],
+)
+def test_texts_are_translated(pool: Pool, expression: str, value: object) -> None:
+    source = (
+        "class Own:\n    def translate(self, x):\n        return x + 1\n"
+        f"def run_evaluation(item):\n    assert {expression} == {value!r}\n    return 1\n"
+    )
+    defined: dict[str, Any] = {}
+    exec(compile(source, "evaluator", "exec"), defined)
+    assert defined["run_evaluation"]("abc") == 1
+    assert pool.run(source, "abc") == Evaluated(1.0)
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2.5, -3, 1e-5, None, True]", "{'a': (1,), 'b(': {2}}", "'it\\'s'", "[]", '"x"', "1_000", " (1, 2) "]
+)
+def test_literals_are_read_alike(text: str) -> None:
+    assert OURS["ast"].literal_eval(text) == ast.literal_eval(text.strip())
+
+
+@pytest.mark.parametrize("text", ["len('x')", "x", "(1)(2)", "'a'.upper()", "[1][0]", "1 - 2", "1 if 1 else 2", ""])
+def test_what_is_no_literal_is_refused(text: str) -> None:
+    for module in (ast, OURS["ast"]):
+        with pytest.raises((ValueError, SyntaxError)):
+            module.literal_eval(text)
+
+
+def test_exceptions_are_suppressed_by_their_kinds(pool: Pool) -> None:
+    source = (
+        "from contextlib import suppress\ndef run_evaluation(item):\n"
+        "    with suppress(ValueError, KeyError):\n        return float(item)\n    return -1\n"
+    )
+    assert pool.run(source, "x") == Evaluated(-1.0)
+    assert pool.run(source, "2") == Evaluated(2.0)
+    failed = pool.run(source.replace("ValueError, ", ""), "x")
+    assert isinstance(failed, Failed)
+    assert failed.error.startswith("line 4: ValueError")
+
+
+def test_logs_are_printed_from_warnings_on(pool: Pool) -> None:
+    source = (
+        "import logging\nlog = logging.getLogger(__name__)\ndef run_evaluation(item):\n"
+        "    log.info('no')\n    log.warning('%s of %d', item, 2)\n    logging.error('100%')\n    return 1\n"
+    )
+    assert pool.run(source, "one") == Evaluated(1.0, "one of 2\n100%\n")

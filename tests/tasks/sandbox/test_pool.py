@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SpecInvalid, Unsupported
-from tasks.sandbox import check, sandbox
 from tasks.sandbox import pool as pools
 from tasks.sandbox.contract import LARGEST, Cause, Evaluated, Failed
 from tasks.sandbox.pool import Pool
 from tasks.sandbox.process import Program
+from tasks.sandbox.shared import check, sandbox
 from tests.tasks.sandbox.conftest import FAKE, NARROW, children, has_ended, started_by
 from tests.tasks.sandbox.probes import FORGED, GREEDY, PRYING, REACHING
 
@@ -205,7 +205,11 @@ UNCALLABLE = "run_evaluation is not a plain function of one argument, the item"
     ("source", "error"),
     [
         ("def run_evaluation(item):\n    yield 1", "line 2: the sandbox does not run yield expressions"),
-        ("class A(dict):\n    pass", "line 1: the sandbox does not run class inheritance and metaclasses"),
+        (
+            "class A(dict):\n    pass",
+            "line 1: the sandbox does not run class inheritance and metaclasses, but for Enum, StrEnum, IntEnum, "
+            "NamedTuple and TypedDict with plain values and no methods",
+        ),
         ("x = 1\ndel x", "line 2: the sandbox does not run the 'del' statement"),
         ("\nimport numpy as np", "line 2: ModuleNotFoundError: No module named 'numpy'"),
         (evaluator("import scipy\nimport numpy"), "line 2: ModuleNotFoundError: No module named 'scipy'"),
