@@ -74,7 +74,8 @@ def resolve(
 ) -> Manifest:
     """Freeze a job's input and return its manifest; one that exists is returned as it is.
 
-    `heed` is called at each row, and may raise; `read` is told how many a task has by then.
+    `heed` is called at each row, and may raise; `read` is told how many a task has by then. What of a dataset was not
+    taken as it is stays in the manifest's notes.
 
     Every template is checked against every row first. Raises DatasetUnreadable, TemplateInvalid or SpecInvalid.
     """
@@ -82,18 +83,33 @@ def resolve(
     if existing is not None:
         return existing
     stages = 1 + any(isinstance(target, ModelTarget) for target in spec.targets)
+    notes: list[str] = []
+
+    def note(sentence: str) -> None:
+        notes.append(sentence)
+        report(sentence)
+
     with spooling(folder.path.parent) as spool:
-        digests = [
-            _freeze_task(task, spec, sources, spool, report, partial(_heeding, heed, partial(read, task.name)))
-            for task in spec.tasks
-        ]
+        digests = []
+        for task in spec.tasks:
+            digests.append(
+                _freeze_task(task, spec, sources, spool, note, partial(_heeding, heed, partial(read, task.name)))
+            )
+            report(f"task {task.name!r}: {digests[-1].rows} rows, templates checked")
         rows, sizes = {each.task: each.rows for each in digests}, _sizes(digests, spool.sizes)
         shards = cut_shards(rows, stages, sizes, trials=spec.params.trials)
         texts = spool.texts()
         for shard in shards:
             heed()
             folder.write_samples(shard, islice(texts, len(shard)))
-    manifest = Manifest(job_id=job_id, code_version=code_version, spec=spec, shards=shards, datasets=tuple(digests))
+    manifest = Manifest(
+        job_id=job_id,
+        code_version=code_version,
+        spec=spec,
+        shards=shards,
+        datasets=tuple(digests),
+        notes=tuple(dict.fromkeys(notes)),
+    )
     folder.write_manifest(manifest)
     return manifest
 
@@ -103,7 +119,7 @@ def _freeze_task(
     spec: EvaluationSpec,
     sources: Sources,
     spool: Spool,
-    report: Callable[[str], None],
+    note: Callable[[str], None],
     heeding: Callable[[Iterable[Row]], Iterable[Row]],
 ) -> DatasetDigest:
     limits = [limit for limit in (spec.params.limit_samples, task.limit) if limit is not None]
@@ -112,14 +128,12 @@ def _freeze_task(
         sources,
         limit=min(limits, default=None),
         needed=columns_read(task, spec.targets, spec.reference),
-        note=lambda sentence: report(f"task {task.name!r}: {sentence}"),
+        note=lambda sentence: note(f"task {task.name!r}: {sentence}"),
     )
     checked = check_templates(
         task, spec.targets, heeding(rows), reference=spec.reference, strict_columns=spec.params.strict_columns
     )
-    digest = freeze(task.name, of_some_weight(task, checked), spool.add)
-    report(f"task {task.name!r}: {digest.rows} rows, templates checked")
-    return digest
+    return freeze(task.name, of_some_weight(task, checked), spool.add)
 
 
 def _heeding(heed: Callable[[], None], read: Callable[[int], object], rows: Iterable[Row]) -> Iterator[Row]:

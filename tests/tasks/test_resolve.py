@@ -98,6 +98,21 @@ def test_a_manifest_that_exists_is_returned_as_it_is(folder: JobFolder, tmp_path
     assert folder.read_samples(first.shards[0]) == [{"n": 1}, {"n": 2}]
 
 
+def test_what_was_not_taken_as_it_is_stays_in_the_notes(folder: JobFolder, tmp_path: Path) -> None:
+    data = tmp_path / "org" / "ds" / "d.json"
+    data.parent.mkdir(parents=True)
+    asked = {"id": "1", "question": "Which?", "answers": []}
+    data.write_text(json.dumps({"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [asked]}]}] * 2}))
+    task = TaskSpec(name="qa", dataset=FilesDataset(url="hf://datasets/org/ds/d.json"))
+    said: list[str] = []
+    manifest = run(folder, EvaluationSpec(targets=(ALONE,), tasks=(task,)), tmp_path, report=said.append)
+    assert manifest.notes == (
+        "task 'qa': d.json: its rows are the questions of SQuAD's articles; the articles are if a template names "
+        "'paragraphs'",
+    )
+    assert said == [*manifest.notes, "task 'qa': 2 rows, templates checked"]
+
+
 @pytest.mark.parametrize(
     ("of_job", "of_task", "expected"),
     [(None, None, 9), (4, None, 4), (None, 5, 5), (4, 5, 4), (5, 4, 4), (99, 99, 9)],
