@@ -14,11 +14,11 @@ from tasks.judging.statement import Statement
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
 
-_DRESSED = re.compile(
-    r"""[\s*_`"'()\[\]]*(?:(?:response|answer|assistant|candidate|model|option|output)[ _])?(\S.*?)[\s*_`"'()\[\].]*""",
-    re.IGNORECASE | re.DOTALL,
-)
-"""A word with what is around it: signs, and in front what the two answers are called that it is one of."""
+_SIGNS = "*_`\"'()[] \n"
+"""What may stand around a word that is said."""
+
+_CALLED = re.compile(r"(?:response|answer|assistant|candidate|model|option|output)[ _](?=\S)", re.IGNORECASE)
+"""What the two answers are called, of which one is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,10 @@ def _one_of(known: tuple[str, ...], said: object) -> str | None:
     """Return the known word that was said: exactly, or as the only one but for its case and what dresses it."""
     if not isinstance(said, str):
         return None
-    bare = _DRESSED.fullmatch(said)
-    for exact in (said, bare[1] if bare else said):
+    bare = said.strip().lstrip(_SIGNS).rstrip(_SIGNS + ".")
+    for exact in (said, bare):
         if exact in known:
             return exact
-    alike = [word for word in known if bare and word.casefold() == bare[1].casefold()]
+    named = bare[called.end() :] if (called := _CALLED.match(bare)) else bare
+    alike = [word for word in known if word.casefold() == named.casefold()]
     return alike[0] if len(alike) == 1 else None
