@@ -89,10 +89,10 @@ _HEDGE = re.compile(
 _TAKEN_BACK = re.compile(
     r"\b(?:sorry|oops|wait|hmm|scratch that|second thoughts?|on reflection|reconsider\w*|i meant|correction:"
     r"|the opposite (?:holds|is|could)|tak(?:e|ing) (?:it|that) back|never ?mind|changed? my|withdraw|kidding|disagree"
-    r"|reservations|doubts|i guess|low confidence|confidence: low"
+    r"|reservations|doubts|i doubt (?:it|that|this)|i guess|low confidence|confidence: low"
     r"|or (?:not|is it|are they|does it|do they|was it|did it) ?\?"
     r"|i(?: am|['’]m) (?:not (?:\w+ )?(?:sure|certain|confident)|(?:\w+ )?(?:unsure|uncertain)))(?!\w)"
-    r"|(?:^|[.!?:>\n,–—-])\s*(?:not|no|nope)\s*[.!,:]",
+    r"|(?:^|[.!?:>\n,–—-])\s*(?:not|no|nope|not really)\s*[.!,:]",
     re.IGNORECASE,
 )
 
