@@ -192,13 +192,13 @@ class Samples:
 
         At most `size` rows are looked for at a time, and there are at most `limit` in all. Raises as `find` does.
         """
-        parts = self._parts()
-        size = min(size, MOST_BLOCKS * min(map(len, parts), default=size))
-        left = limit
+        parts, left = self._parts(self._first(self.generated)), limit  # of all shards they would keep the first waiting
         while left is None or left > 0:
-            found = self.find(selection, limit=size if left is None else min(size, left), after=after)
+            most = min(size, MOST_BLOCKS * min(map(len, parts), default=size))
+            found = self.find(selection, limit=most if left is None else min(most, left), after=after)
             if not found:
                 return
+            parts = self._parts_with(found)
             yield from self.load_each(found, parts)
             after = found[-1]
             left = None if left is None else left - len(found)
@@ -207,9 +207,9 @@ class Samples:
         """Yield rows in full, as `load` returns them, in blocks that are small enough to be held."""
         held: list[Position] = []
         share = 0.0
-        size_of = _sizes(self._parts(rows) if parts is None else parts)
+        part_of = _finder(self._parts_with(rows) if parts is None else parts)
         for row in rows:
-            own = 1 / size_of(row)
+            own = 1 / len(part_of(row))
             if held and share + own > PARTS_HELD:
                 yield self.load(held)
                 held, share = [], 0.0
@@ -217,10 +217,14 @@ class Samples:
             share += own
         yield self.load(held)
 
-    def _parts(self, rows: Sequence[Position] | None = None) -> list[Shard]:
-        """Return what is generated, or holds some rows, in parts that are small enough to be held."""
-        holding = (shard for shard in self.generated if rows is None or _holds(shard, rows))
-        return [part for shard in holding for part in self.folder.parts(shard)]
+    def _parts_with(self, rows: Sequence[Position]) -> list[Shard]:
+        """Return the shards that have some of the rows, which are found, in parts."""
+        holding = set(map(_finder(self.generated), rows))
+        return self._parts([shard for shard in self.generated if shard in holding])
+
+    def _parts(self, shards: Iterable[Shard]) -> list[Shard]:
+        """Return shards in parts that are small enough to be held."""
+        return [part for shard in shards for part in self.folder.parts(shard)]
 
     def _in_turn(
         self, selection: Selection, after: Position | None, found: Sized, limit: int
@@ -341,13 +345,13 @@ def _near(kind: Kind) -> str:
     return f"(FROM {kind} WHERE sample BETWEEN $low AND $high)"
 
 
-def _sizes(parts: Iterable[Shard]) -> Callable[[Position], int]:
-    """Return what tells of how many samples the part is that has a row."""
+def _finder(parts: Iterable[Shard]) -> Callable[[Position], Shard]:
+    """Return what finds the shard, or the part of one, that has a row."""
     by_task: defaultdict[str, list[Shard]] = defaultdict(list)
     for part in parts:
         by_task[part.task].append(part)
     starts = {task: [part.start for part in own] for task, own in by_task.items()}
-    return lambda row: len(by_task[row.task][bisect(starts[row.task], row.sample) - 1])
+    return lambda row: by_task[row.task][bisect(starts[row.task], row.sample) - 1]
 
 
 def _holds(shard: Shard, rows: Iterable[Position]) -> bool:

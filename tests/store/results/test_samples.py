@@ -208,6 +208,16 @@ def test_for_a_page_of_the_best_value_no_shards_are_read_beyond_it(tmp_path: Pat
             samples.find(Selection((), ("score", "grade")), limit=20)
 
 
+def test_the_first_rows_of_a_file_wait_for_no_shards_that_come_later(tmp_path: Path) -> None:
+    folder = write(JobFolder(tmp_path, "job-1"))
+    folder.file("outputs", 2).write_bytes(b"damaged")
+    with Samples.open(folder) as samples:
+        blocks = samples.blocks(Selection(), size=4)
+        assert next(blocks)["sample"].to_pylist() == [0, 0, 1, 1]
+        with pytest.raises(ResultsMissing, match=r"outputs/00002\.parquet is damaged"):
+            list(blocks)
+
+
 def test_a_running_job_shows_what_its_shards_have_finished(tmp_path: Path) -> None:
     with Samples.open(write(JobFolder(tmp_path, "job-1"), generated=[1, 3], judged=[3])) as samples:
         assert samples.coverage == (10, 6, 3)
