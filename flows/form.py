@@ -1,11 +1,13 @@
 """What a run of `evaluate` is asked for by a person, a schedule or a program: a few flat fields, and none for a key."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator
+from pydantic_core import PydanticCustomError
 
 from core.job import Failure
 from core.patterns import Like
@@ -18,7 +20,7 @@ NO_SPEC: Final = "a deployment takes no spec: name a stored target and config, o
 STORED: Final = r"^[\w\-+.@]+/[\w\-+.@]+$"
 NAMESPACE_NAME: Final = "name a stored one as NAMESPACE/NAME"
 TEXT: Final = r"^(?!\s*[A-Za-z][A-Za-z0-9+.\-]*://[^/]*@)"
-"""Any text but a URL with user info, which would be kept as it is by Prefect."""
+"""Any text but a URL with user info, which would be kept as it is."""
 
 JsonDict = dict[str, Any]
 
@@ -44,7 +46,7 @@ SpecFile = Annotated[str | None, _string(TEXT, "/srv/evals/qa.yaml")]
 class Asked(BaseModel):
     """What a run is asked for: a stored target and config, or a file that holds a whole specification."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     target: StoredTarget = DEMO_TARGET
     config: StoredConfig = DEMO_CONFIG
@@ -53,6 +55,14 @@ class Asked(BaseModel):
     limit_samples: SampleLimit = None
     parallelism: Parallelism = None
     spec_file: SpecFile = None
+
+    @field_validator("name", "project", "spec_file")
+    @classmethod
+    def _has_no_key(cls, text: str | None) -> str | None:
+        """Refuse, where the schema of the form was not asked, what it refuses: pydantic's patterns cannot say it."""
+        if text and not re.match(TEXT, text):
+            raise PydanticCustomError("key_in_url", "a URL here has no user and no key: it would be kept as it is")
+        return text
 
     @property
     def overrides(self) -> dict[str, int]:

@@ -48,6 +48,11 @@ def test_what_is_no_field_is_refused(name: str) -> None:
 @pytest.mark.parametrize("url", ["http://user:key@host/v1", "HTTPS://key@host", " https://u:k@h", "s3://u:k@bucket"])
 def test_a_url_with_user_info_is_refused_in_every_field(field: str, url: str) -> None:
     assert not is_let_pass(**{field: url})
+    asked, failure = read_form({field: url})
+    assert asked == Asked()
+    assert failure is not None
+    assert f"parameter {field}: " in failure.message
+    assert "key@" not in failure.message.lower()
 
 
 def test_usual_values_are_let_pass() -> None:
