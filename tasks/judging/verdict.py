@@ -3,13 +3,17 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from core.metric import Labels, Parsed, Parser, Preference, Range, Scale
+from core.score_names import names_of_scale
 from tasks.judging.forms import Form, T, numbers, words
 from tasks.judging.parsers import as_number, find_number, read_number
 from tasks.judging.prose import Unread, verdict_in
 from tasks.judging.statement import Statement
+
+LONGEST_REPLY: Final = 200_000
+"""Characters of a reply, without its thinking; a longer one is no verdict, and would take memory by its multiples."""
 
 CHOICES = {"A": 1.0, "Tie": 0.5, "B": 0.0}
 """What a preference is worth to target A."""
@@ -33,6 +37,9 @@ class Verdict:
 
 def read_verdict(scale: Scale, text: str) -> dict[str, Verdict | Unread]:
     """Read a judge's reply into its scores by name, or why it does not give them; docs/judges.md has the rules."""
+    if len(text) > LONGEST_REPLY:
+        unread = Unread(f"the reply has {len(text):,} characters, of which at most {LONGEST_REPLY:,} are read")
+        return dict.fromkeys(names_of_scale(scale), unread)
     said = Statement(text)
     match scale:
         case Parsed():

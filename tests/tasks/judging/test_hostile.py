@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.judging.prose import Unread
-from tasks.judging.verdict import read_verdict
+from tasks.judging.verdict import LONGEST_REPLY, read_verdict
 from tests.tasks.judging.corpus import SCALES
 
 RANGE = SCALES[1]
@@ -51,6 +51,14 @@ def test_a_verdict_quoted_in_a_text_of_the_object_is_not_looked_at(own, other, r
 def test_a_score_in_prose_beside_the_object_must_agree(own, other, prose):
     for reply in (f'{{"score": {own}}}\n' + prose.format(other), prose.format(other) + f'\n{{"score": {own}}}'):
         assert read(reply) == (own if own == other else None)
+
+
+def test_a_reply_longer_than_any_judge_s_is_no_verdict_of_any_scale():
+    verdict = '{"score": 3}'
+    assert read(verdict + " " * (LONGEST_REPLY - len(verdict))) == 3
+    for scale in SCALES:
+        (unread,) = set(read_verdict(scale, verdict + " " * LONGEST_REPLY).values())
+        assert unread == Unread("the reply has 200,012 characters, of which at most 200,000 are read")
 
 
 EVIL = (
