@@ -32,7 +32,6 @@ from prefect.settings import (
 from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from core.errors import AssayError
 from core.settings import Settings, read_settings
 from flows.worker.certificate import one_certificate
 from flows.worker.tuning import allocate_sparingly, collect_seldom
@@ -175,9 +174,10 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
         """Now and then, delete the copies in this home of what another machine has removed from the store."""
         while True:
             try:
-                await anyio.to_thread.run_sync(_drop_copies, self._settings)
-            except (AssayError, OSError) as error:  # there is a next time; out of here it would end the worker
-                self._logger.info("Copies of jobs that are gone could not be deleted: %s", error)
+                await anyio.to_thread.run_sync(_drop_copies_of, self._settings)
+            except Exception as error:  # the edge of a task whose error would end the worker; there is a next time
+                kind = type(error).__name__
+                self._logger.warning("Copies of jobs that are gone were not deleted: %s: %s", kind, error)
             await anyio.sleep(TIDIED_AFTER_S)
 
     async def _heed_wakes(self) -> None:
@@ -189,7 +189,7 @@ class AssayWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AssayWorkerRes
                 await anyio.sleep(BETWEEN_LOOKS_S)
 
 
-def _drop_copies(settings: Settings) -> None:
+def _drop_copies_of(settings: Settings) -> None:
     from store.copies import drop_copies
     from store.workspace import Workspace
 
