@@ -63,7 +63,14 @@ def _write(path: Path, file: IO[bytes], tables: Iterable[pa.Table], schema: pa.S
     """Write tables and their checksum to a file, and close it; errors call it `path`."""
     sealed = Sealed(file)
     packed = [name for name in schema.names if name not in TEXTS]
-    writer = pq.ParquetWriter(sealed, schema, compression="zstd", write_page_checksum=True, use_dictionary=packed)
+    writer = pq.ParquetWriter(
+        sealed,
+        schema,
+        compression="zstd",
+        write_page_checksum=True,
+        use_dictionary=packed,
+        write_statistics=packed,  # which hold six copies of the longest text while a row group is written
+    )
     try:
         for table in tables:
             with storing(path):
