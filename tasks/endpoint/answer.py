@@ -102,6 +102,9 @@ def _loosely(text: str) -> Any:
     try:
         return json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite)
     except ValueError:
+        lowered = text.lower()
+        if "nan" not in lowered and "inf" not in lowered:
+            raise
         known = _NO_NUMBER.sub(lambda found: "null" if found[1] else found[0], text)
         if known == text:
             raise

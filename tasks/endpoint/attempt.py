@@ -14,6 +14,9 @@ from tasks.endpoint.reply import Reading, read_reply
 from tasks.endpoint.route import Route, RouteInvalid
 from tasks.endpoint.waits import TOO_MANY_REQUESTS, pause_s
 
+LARGE_BYTES: Final = 100_000
+"""An answer of more takes longer to read than the calls of others should wait: that is done beside the loop."""
+
 NO_ATTEMPT: Final = Reading("transient", "The endpoint asked to be left alone for longer than the retry window")
 
 
@@ -59,18 +62,25 @@ async def attempt(connections: Connections, route: Route, asked: Asked) -> Attem
     except (BodyBroken, aiohttp.ClientError, OSError) as failure:
         reading = _failed(failure, route, called)
     else:
-        return _read(asked, response, body)
+        return _attempted(asked, response, await _read(connections, response, body))
     return Attempt(reading, asked.body, changes=asked.changes)
 
 
-def _read(asked: Asked, response: aiohttp.ClientResponse, body: bytes) -> Attempt:
-    status, headers = response.status, response.headers
-    reading = read_reply(status, headers, body)
+async def _read(connections: Connections, response: aiohttp.ClientResponse, body: bytes) -> Reading:
+    """Tell what an answer means, of large ones one at a time, since their values take a multiple of their bytes."""
+    if len(body) <= LARGE_BYTES:
+        return read_reply(response.status, response.headers, body)
+    async with connections.reading:
+        return await asyncio.to_thread(read_reply, response.status, response.headers, body)
+
+
+def _attempted(asked: Asked, response: aiohttp.ClientResponse, reading: Reading) -> Attempt:
     wait_s = None
     if reading.outcome == "transient":
         said = reading.text if reading.answer is None else reading.answer
-        wait_s = pause_s(reading.complaint.status or status, headers, said, time.time())
-    return Attempt(reading, asked.body, status, wait_s, asked.changes)
+        status = reading.complaint.status or response.status
+        wait_s = pause_s(status, response.headers, said, time.time())
+    return Attempt(reading, asked.body, response.status, wait_s, asked.changes)
 
 
 def _failed(failure: Exception, route: Route, called: Called | None) -> Reading:

@@ -46,6 +46,8 @@ class Connections:
         self._stack = AsyncExitStack()
         self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
         self._budget = Budget()
+        self.reading = asyncio.Lock()
+        """Held while a large answer is read."""
 
     async def __aenter__(self) -> "Connections":
         """Take up work."""

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from tasks.endpoint.adjust import Asked
+from tasks.endpoint.attempt import LARGE_BYTES, attempt
 from tasks.endpoint.body import STEP_BYTES, Budget
+from tasks.endpoint.connections import Connections
 from tasks.endpoint.loop import IoLoop, JobLimit, Policy, Reply, Route
 from tests.scripted import Answer, ScriptedEndpoint, text
 
@@ -92,3 +95,25 @@ def test_answers_together_hold_no_more_than_their_budget_and_the_first_of_the_he
     ended, most = asyncio.run(asyncio.wait_for(read_all(), 10))
     assert ended == ["a", "b", "c"]
     assert most <= 10 + 16  # the first one's whole answer may come on top
+
+
+def test_other_calls_go_on_while_a_large_answer_is_read(endpoint: ScriptedEndpoint) -> None:
+    async def ask_and_watch(content: str) -> tuple[str | None, bool]:
+        seen = set()
+        endpoint.script = lambda _: text(content)
+        route = Route(f"{endpoint.url}/chat/completions", "m", timeout_s=30.0, max_retries=0)
+        async with Connections(Policy(private=True)) as connections:
+
+            async def watch() -> None:
+                while True:
+                    seen.add(connections.reading.locked())
+                    await asyncio.sleep(0)
+
+            watching = asyncio.create_task(watch())
+            made = await attempt(connections, route, Asked(b"{}"))
+            watching.cancel()
+        return made.reading.text, True in seen
+
+    large = "a" * LARGE_BYTES
+    assert asyncio.run(ask_and_watch(large)) == (text(large).body.decode(), True)
+    assert asyncio.run(ask_and_watch("a")) == (text("a").body.decode(), False)
