@@ -21,7 +21,7 @@ WIDE ?= 1000
 MANY ?= 1000000
 STORE ?=
 
-.PHONY: install demo serve deploy docs test test-thorough test-slow test-clients test-postgres test-wheel test-browser pictures prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-memory crash-test stall-test fault-test life-test http-test secrets-test isolation-test bounds-test create-test many-test race-test storage-test stats-test scale-test attack-test
+.PHONY: install demo serve deploy docs test test-thorough test-slow test-clients test-postgres test-wheel test-browser pictures prefect-ways check audit bench bench-long bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons bench-workers bench-memory crash-test stall-test fault-test life-test http-test secrets-test isolation-test bounds-test create-test many-test race-test storage-test stats-test scale-test attack-test
 
 install: .venv/installed
 
@@ -131,14 +131,18 @@ docs: install
 bench: .venv/bench
 	$(BIN)/python -m bench --write BENCHMARKS.md
 
-# All cases, about 25 minutes; any part of it can be run by itself.
-bench-long: bench-0 bench-50 bench-300 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons
+# All cases, about 28 minutes; any part of it can be run by itself.
+bench-long: bench-0 bench-50 bench-300 bench-workers bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons
 
 bench-0 bench-50 bench-300: bench-%: install
 	$(BIN)/python -m bench.grid $* --write BENCHMARKS.md
 
 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons: bench-%: install
 	$(BIN)/python -m bench.printed $* --write BENCHMARKS.md
+
+# What one worker makes, and two; less than 3 minutes.
+bench-workers: install
+	$(BIN)/python -m bench.workers --write BENCHMARKS.md
 
 # What large texts and many rows cost in memory: LARGE outputs of 1 MB, and a fourth as many that are judged; WIDE rows of 1 MB;
 # MANY small rows. One that is 0 is left out, and the section of BENCHMARKS.md is called so: `make bench-memory WIDE=0 MANY=0` and

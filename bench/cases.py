@@ -52,27 +52,34 @@ LONGEST_S: Final = 60.0
 
 @dataclass(frozen=True)
 class Case:
-    """`n` samples of one call each, and one more with a judge, at `concurrency` calls at a time."""
+    """`n` samples of one call each, and one more with a judge, at `concurrency` calls at a time; of each of `jobs`."""
 
     n: int
     judge: bool
     latency: Latency = STEADY
     concurrency: int = 128
+    jobs: int = 1
 
     @property
     def calls(self) -> int:
         """The calls that the case pays for."""
-        return self.n * (1 + self.judge)
+        return self.jobs * self.n * (1 + self.judge)
 
     @property
     def least_s(self) -> float:
         """The seconds that the endpoint takes for the calls, however fast they are made."""
-        return max(self.calls / self.concurrency, 1 + self.judge) * self.latency.mean_s
+        return max(self.calls / self.at_once, 1 + self.judge) * self.latency.mean_s
+
+    @property
+    def at_once(self) -> int:
+        """The calls of all jobs that are made at a time."""
+        return self.jobs * self.concurrency
 
     @property
     def label(self) -> str:
         """The case in words."""
-        return f"N = {self.n:,}{', judge' if self.judge else ''}, {self.latency.label}, c = {self.concurrency}"
+        jobs = f"{self.jobs} x " if self.jobs > 1 else ""
+        return f"{jobs}N = {self.n:,}{', judge' if self.judge else ''}, {self.latency.label}, c = {self.concurrency}"
 
 
 def goal_cases(rounds: int) -> list[Case]:

@@ -14,7 +14,7 @@ import httpx
 from bench import processes
 from bench.cases import Case, Latency, job_body, write_dataset
 from bench.endpoint import Endpoint, endpoint_process
-from cli.serve import Service, service
+from cli.serve import Service, service, worker_names
 from core.settings import Settings
 
 IDLE_S: Final = 5.0
@@ -53,10 +53,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Measured:
-    """One round of a case: the raw loop's window, and the service's window, time and cost.
+    """One round of a case: the window of the raw loops, as many as workers, and the service's window, time and cost.
 
-    `cpu_s` is by process, with what it takes when idle subtracted; `others` the share of a core that processes of
-    neither side took meanwhile.
+    `peak_mb` is that of the largest worker; `cpu_s` is by process, with what it takes when idle subtracted; `others`
+    the share of a core that processes of neither side took meanwhile.
     """
 
     case: Case
@@ -77,12 +77,12 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
-def measure(cases: Iterable[Case], latency: Latency) -> Outcome:
+def measure(cases: Iterable[Case], latency: Latency, workers: int = 1) -> Outcome:
     """Measure cases of one latency on a service with a home of its own; a case that fails does not end the others."""
     outcome = Outcome()
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder, endpoint_process(latency) as endpoint:
         home = Path(folder)
-        settings = Settings(home=home, port=0, datasets=home / "datasets")
+        settings = Settings(home=home, port=0, datasets=home / "datasets", workers=workers)
         with service(settings, lambda _: None) as running:
             bench = Bench(running, settings, endpoint)
             for case in cases:
@@ -103,26 +103,27 @@ class Bench:
         """Watch the service idle, to know what to subtract, after a job that warms it up."""
         assert settings.datasets is not None
         self._processes = {child.command.name: child.pid for child in service.children}
+        self._workers = [self._processes[name] for name in worker_names(settings.workers)]
         self._datasets = settings.datasets
         self._endpoint = endpoint
         self._jobs = f"{service.url}/v2/evaluation/jobs"
         self._http = httpx.Client(trust_env=False, timeout=30)
-        self._serve(Case(1, judge=True))
+        self._serve(Case(1, judge=True, jobs=len(self._workers)))
         time.sleep(AFTERMATH_S)
         before = processes.family_cpu_s(self._processes)
         time.sleep(IDLE_S)
         self._idle = {name: rate / IDLE_S for name, rate in self._cpu_since(before).items()}
 
     def measure(self, case: Case) -> Measured:
-        """Run a case through the raw loop, then through the service; raises Failed."""
+        """Run a case through the raw loops, then through the service; raises Failed."""
         self._window()  # a case that failed may have left calls behind
         raw, raw_cpu_s = self._run_raw(case)
-        worker = self._processes["worker"]
-        processes.forget_peak(worker)
+        for worker in self._workers:
+            processes.forget_peak(worker)
         endpoint_s, machine_s, own_s = self._endpoint_cpu_s(), processes.machine_cpu_s(), time.process_time()
         before, begun = processes.family_cpu_s(self._processes), time.monotonic()
         seconds = self._serve(case)
-        served, peak_mb = self._window(case, endpoint_s), processes.peak_mb(worker)
+        served, peak_mb = self._window(case, endpoint_s), max(map(processes.peak_mb, self._workers))
         time.sleep(AFTERMATH_S)
         used, took_s = self._cpu_since(before), time.monotonic() - begun
         others_s = processes.machine_cpu_s() - machine_s - sum(used.values()) - served.endpoint_cpu_s
@@ -131,19 +132,28 @@ class Bench:
         return Measured(case, raw, raw_cpu_s, served, seconds, cpu_s, peak_mb, others_s / took_s)
 
     def _run_raw(self, case: Case) -> tuple[Window, float]:
-        """Run a case through the raw loop; return its window and its CPU time."""
-        arguments = [self._endpoint.url, str(case.n), str(case.concurrency), str(case.judge)]
+        """Run a case through raw loops, each with its share; return their window and their CPU time."""
+        share = (case.jobs * case.n // len(self._workers), case.at_once // len(self._workers), case.judge)
+        command = [sys.executable, "-m", "bench.raw", self._endpoint.url, *map(str, share)]
         endpoint_s = self._endpoint_cpu_s()
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.raw", *arguments], check=True, stdout=subprocess.PIPE, text=True
-        )
-        return self._window(case, endpoint_s), float(done.stdout)
+        loops = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in self._workers]
+        said = [loop.communicate()[0] for loop in loops]
+        for loop in loops:
+            if loop.returncode:
+                raise subprocess.CalledProcessError(loop.returncode, command)
+        return self._window(case, endpoint_s), sum(map(float, said))
 
     def _serve(self, case: Case) -> float:
-        """Carry out a case as a job; return the seconds from its creation to its results."""
+        """Carry out a case; return the seconds from the creation of its first job to the results of its last."""
         body = job_body(case, self._endpoint.url, write_dataset(self._datasets, case.n))
         begun = time.monotonic()
-        job = self._ask("POST", self._jobs, json=body)
+        jobs = [self._ask("POST", self._jobs, json=body) for _ in range(case.jobs)]
+        for job in jobs:
+            _check(self._results(job, begun), case)
+        return time.monotonic() - begun
+
+    def _results(self, job: dict[str, Any], begun: float) -> dict[str, Any]:
+        """Return the results of a job once it has ended."""
         url = f"{self._jobs}/{job['id']}"
         while job["status"] not in ("completed", "error", "cancelled"):
             if time.monotonic() - begun > JOB_TIMEOUT_S:
@@ -153,10 +163,7 @@ class Bench:
             job = self._ask("GET", url)
         if job["status"] != "completed":
             raise Failed(f"{job['id']} ended in {job['status']}: {job['error_details']}")
-        results = self._ask("GET", f"{url}/results/evaluation-results/download")
-        seconds = time.monotonic() - begun
-        _check(results, case)
-        return seconds
+        return self._ask("GET", f"{url}/results/evaluation-results/download")
 
     def _ask(self, method: str, url: str, **how: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.request(method, url, **how).raise_for_status().json()
