@@ -20,7 +20,7 @@ from core.job import NewJob, utcnow
 from core.settings import Settings
 from store.db.connect import connect
 from store.workspace import Workspace
-from tasks.slices import summaries_so_far
+from tasks.summaries.slices import summaries_so_far
 
 MANY: Final = "of many jobs"
 LARGE: Final = "of one large job"

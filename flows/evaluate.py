@@ -56,7 +56,7 @@ from tasks.engine.calls import Stopped
 from tasks.engine.engine import Engine
 from tasks.engine.report import STORAGE_DELAYS_S
 from tasks.resolve import resolve_job
-from tasks.worst import worst_samples
+from tasks.samples.worst import worst_samples
 
 T = TypeVar("T")
 

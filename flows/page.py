@@ -12,7 +12,7 @@ from core.result import Role, Summary, Usage
 from core.spec import Dataset, FilesDataset
 from core.text import as_markdown
 from flows.former import Compared
-from tasks.worst import Worst
+from tasks.samples.worst import Worst
 
 COLUMNS: Final = ("task", "target", "metric", "score", "mean [95 % interval]", "scored", "not scored", "cautions")
 LONGEST: Final = 200

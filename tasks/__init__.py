@@ -2,6 +2,5 @@
 
 The stages are `resolve` (with `check`, and `takeover` and `past` for a retry), `generate`, `judge` and `aggregate`.
 They run on `engine`: `fulfil` pays for the `calls` of a shard, which are then `paid`, and `shard_end` is what a stage
-came to. Figures are made of scores by `summaries`, with `figures`, `repeats` and `units`. Results are read by `sample`,
-a whole one with its `conversation`s, `slices` and `worst`.
+came to. Scores become `summaries`; `samples` and `comparisons` are what people read of them.
 """

@@ -13,7 +13,7 @@ from store.results.counts import CallEnd, call_ends, count_outputs
 from store.results.usage import usage_by_model
 from tasks.calls import ANSWERS
 from tasks.engine.engine import Engine
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 
 FAILURES: Final[tuple[CallOutcome, ...]] = ("transient", "error", "not_attempted")
 """How a call ends that had no answer, the most telling first."""

@@ -14,12 +14,12 @@ from core.spec import ModelTarget, RecordedTarget, Target, TaskSpec
 from tasks.endpoint.breaker import Fuse
 from tasks.judging.parsers import compile_pattern
 from tasks.sandbox.shared import check as check_source
+from tasks.summaries.units import cluster_of, weight_of
 from tasks.templates.images import image_urls
 from tasks.templates.pool import Given, render_each
 from tasks.templates.reads import REFERENCE_KEYS, SAMPLE_KEYS
 from tasks.templates.rendering import Unrendered
 from tasks.templates.template import BodyTemplate, aliases, column_names, compile_body, compile_prompt
-from tasks.units import cluster_of, weight_of
 
 RENDERED_ROWS: Final = 1_000
 """How many rows the templates are rendered with; in the others only the names of columns are checked."""

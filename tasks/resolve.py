@@ -22,8 +22,8 @@ from tasks.datasets.found import Sources, Upload
 from tasks.datasets.hub import Hubs
 from tasks.datasets.rows import read_rows
 from tasks.engine.engine import Engine
+from tasks.summaries.units import of_some_weight
 from tasks.takeover import take_over
-from tasks.units import of_some_weight
 
 Row = Mapping[str, Any]
 

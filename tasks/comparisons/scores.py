@@ -14,8 +14,8 @@ from tasks.comparisons.corpora import Details, corpus_pairs
 from tasks.comparisons.matching import Matching, PairedTask
 from tasks.comparisons.rescoring import Rescored, rescored
 from tasks.comparisons.sides import Side, Values
-from tasks.figures import is_preference
-from tasks.units import Standing
+from tasks.summaries.figures import is_preference
+from tasks.summaries.units import Standing
 
 Trials = Mapping[int, Sequence[float]]
 """What each sample's trials are worth, by its number."""

@@ -35,7 +35,7 @@ from tasks.fsck.rederive import (
 )
 from tasks.generate import derived_outputs
 from tasks.metrics.subject import subjects
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 
 Json = dict[str, Any]
 

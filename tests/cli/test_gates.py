@@ -8,7 +8,7 @@ from cli.gates import By, Demand, check_comparison, check_summaries, read_gate
 from cli.main import answer
 from core.errors import InvalidInput
 from core.result import Outcome, Score, Summary
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 from tests.tasks.specs import CORRECT, recorded, spec
 
 

@@ -11,7 +11,7 @@ from cli.main import answer
 from cli.tables import summary_table
 from core.result import Outcome, Score
 from core.stats.words import Caution, Doubt, Method, Reason, Remark, Word
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 from tests.core.stats.exact import clopper_pearson
 from tests.tasks.specs import CORRECT, model, recorded, spec
 

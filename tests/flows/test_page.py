@@ -10,7 +10,7 @@ from core.plan import DatasetDigest, Manifest
 from core.result import Summary, Usage
 from core.spec import RecordedTarget
 from flows.page import COLUMNS, Findings, markdown
-from tasks.worst import BadSample, Worst
+from tasks.samples.worst import BadSample, Worst
 from tests.tasks.specs import alike, judge, model, spec
 
 JOB = Job(

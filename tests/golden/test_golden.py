@@ -21,7 +21,7 @@ from core.spec import EvaluationSpec
 from store.results.views import query
 from store.workspace import Workspace
 from tasks.fsck.results import fsck
-from tasks.summaries import complete_summaries
+from tasks.summaries.aggregator import complete_summaries
 from tests import faces
 from tests.api.conftest import running
 from tests.golden.make import FACES, JOURNALLED, KEY, ROWS, UNFINISHED, questions_of

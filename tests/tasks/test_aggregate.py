@@ -18,13 +18,13 @@ from core.spec import RecordedTarget, RowsDataset, TaskSpec
 from store.results.counts import CallEnd
 from tasks.aggregate import NOT_HAD, Failures, silent_models
 from tasks.endpoint.breaker import Unwatched
-from tasks.figures import summarise
 from tasks.generate import recorded_outputs
 from tasks.metrics.bleu import sentence_bleu
 from tasks.metrics.computed import computed_scores, measure
 from tasks.metrics.measure import Measure
 from tasks.metrics.subject import subjects
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
+from tasks.summaries.figures import summarise
 
 KEY = ("qa", "target", "graded", "score")
 VALUES = st.floats(-1e6, 1e6)

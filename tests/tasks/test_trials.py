@@ -22,7 +22,7 @@ from tasks.calls import ShardIncomplete
 from tasks.engine.calls import Stopped
 from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
-from tasks.summaries import Aggregator, complete_summaries
+from tasks.summaries.aggregator import Aggregator, complete_summaries
 from tests.scripted import Answer, Received, failure, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, preferring, recorded, rows, spec

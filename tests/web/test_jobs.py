@@ -13,8 +13,8 @@ from core.settings import ModelSettings
 from store.db.connect import connect, writing
 from store.db.tables import job_counted
 from store.results.usage import usage_by_model
-from tasks.slices import count_results
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
+from tasks.summaries.slices import count_results
 from tests.tasks.specs import CORRECT, model, recorded, spec
 from tests.web import night
 from web.jobs.figures import score_rows

@@ -9,10 +9,10 @@ from api.native.schema import comparisons as wire
 from core.spec import EvaluationSpec
 from core.stats.words import DOUBTS, JUDGED_ALIKE, REMARKS
 from store.results.statistics import CallFigures
-from tasks.columns import telling_columns
 from tasks.comparisons.compare import Comparison
 from tasks.comparisons.samples import Answered, ChangedSample
 from tasks.comparisons.sides import Side, evaluated
+from tasks.samples.columns import telling_columns
 from web.charts import Effect, Forest, forest
 from web.compare.diff import Diff, diff
 from web.text import number, signed

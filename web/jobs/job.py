@@ -19,7 +19,7 @@ from core.steering import CAN_PAUSE, CAN_RESUME
 from store.results.statistics import CallFigures, Histogram, Statistics
 from store.secrets import mask
 from tasks.comparisons.sides import evaluated
-from tasks.slices import Slice
+from tasks.summaries.slices import Slice
 from web import charts, text
 from web.compare.view import target_pairs
 from web.jobs.figures import ScoreRow, score_rows

@@ -22,8 +22,8 @@ from core.job import ListedJob
 from core.result import Summary
 from flows.links import flow_run_url
 from store.results.folder import JobFolder
-from tasks.slices import count_job, slice_summaries, summaries_so_far, uncounted
-from tasks.summaries import complete_summaries
+from tasks.summaries.aggregator import complete_summaries
+from tasks.summaries.slices import count_job, slice_summaries, summaries_so_far, uncounted
 from web.jobs import job as views
 from web.jobs import listing as lists
 from web.jobs.damage import Damage

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, cast
 from markupsafe import Markup
 
 from core.verdict import Verdict
-from tasks.sample import SampleDetail
+from tasks.samples.sample import SampleDetail
 from web.compare.view import pretty
 from web.render import ENVIRONMENT
 from web.report.choice import Chosen

@@ -17,8 +17,8 @@ from store.results.folder import JobFolder
 from tasks.comparisons.pairing import Paired, pair_results
 from tasks.comparisons.samples import changed_samples
 from tasks.comparisons.sides import Side
-from tasks.sample import sample_detail
-from tasks.slices import count_job
+from tasks.samples.sample import sample_detail
+from tasks.summaries.slices import count_job
 from web.compare.question import Question
 from web.compare.routes import compared, read_question
 from web.jobs import job as views

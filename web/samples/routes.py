@@ -23,9 +23,9 @@ from store.results.exports import records
 from store.results.folder import JobFolder
 from store.results.sample_sql import Position
 from store.results.samples import Samples
-from tasks.columns import telling_columns
-from tasks.sample import SampleDetail, sample_detail
-from tasks.slices import first_columns
+from tasks.samples.columns import telling_columns
+from tasks.samples.sample import SampleDetail, sample_detail
+from tasks.summaries.slices import first_columns
 from web.links import sample_url
 from web.query import TAKES_FILTERS
 from web.render import page

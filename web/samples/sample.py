@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from core.result import Output, Score
 from core.verdict import Verdict
-from tasks.conversation import Exchange, Image, Message
-from tasks.sample import MetricDetail, OutputDetail, SampleDetail
+from tasks.samples.conversation import Exchange, Image, Message
+from tasks.samples.sample import MetricDetail, OutputDetail, SampleDetail
 from web import text
 from web.samples.markdown import rendered
 

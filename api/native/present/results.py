@@ -5,7 +5,7 @@ from dataclasses import asdict
 from api.native.schema import results as wire
 from core.result import Summary
 from store.results.statistics import Statistics
-from tasks.slices import Slice
+from tasks.summaries.slices import Slice
 
 
 def to_summaries(summaries: list[Summary]) -> wire.Summaries:

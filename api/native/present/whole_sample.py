@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from api.native.schema import whole_sample as wire
 from api.native.schema.samples import SampleScore
 from core.result import Score
-from tasks.conversation import Exchange, Message
-from tasks.sample import MetricDetail, OutputDetail, SampleDetail
+from tasks.samples.conversation import Exchange, Message
+from tasks.samples.sample import MetricDetail, OutputDetail, SampleDetail
 
 
 def to_whole_sample(detail: SampleDetail) -> wire.WholeSample:

@@ -21,8 +21,8 @@ from api.native.translate import to_new_job
 from core.errors import InvalidInput
 from core.job import Job
 from store.results.usage import usage_by_model
-from tasks.slices import count_job, slice_summaries
-from tasks.summaries import complete_summaries
+from tasks.summaries.aggregator import complete_summaries
+from tasks.summaries.slices import count_job, slice_summaries
 
 PREFIX: Final = "/api/assay/v1/jobs"
 

@@ -21,7 +21,7 @@ from store.results.checks import check_readable
 from store.results.exports import csv_parts, jsonl_parts, parquet_parts, records
 from store.results.folder import JobFolder
 from store.results.samples import Samples
-from tasks.sample import sample_detail
+from tasks.samples.sample import sample_detail
 
 PAGE_ROWS: Final = 100
 MAX_PAGE_ROWS: Final = 1000

@@ -13,7 +13,7 @@ from api.native.schema.verdicts import KeptVerdict, KeptVerdicts, VerdictGiven, 
 from core.errors import InvalidInput
 from core.job import utcnow
 from core.verdict import Verdict
-from tasks.sample import sample_detail
+from tasks.samples.sample import sample_detail
 
 router = APIRouter(prefix=PREFIX, tags=["Assay"])
 

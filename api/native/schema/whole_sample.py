@@ -1,4 +1,4 @@
-"""What the native API shows of one sample: the conversations and grades of `tasks.sample`, in the same words."""
+"""What the native API shows of one sample: the conversations and grades of `tasks.samples`, in the same words."""
 
 from datetime import datetime
 

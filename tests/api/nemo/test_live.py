@@ -10,7 +10,7 @@ from core.job import Failure, utcnow
 from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from store.results.folder import JobFolder
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 from tests.conftest import until
 
 CHECK = {"type": "string-check", "params": {"check": ["{{a}}", "equals", "1"]}}

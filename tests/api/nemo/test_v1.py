@@ -13,7 +13,7 @@ from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from store.results.folder import JobFolder
 from store.results.log import JobLog
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 
 JOBS = "/v1/evaluation/jobs"
 CHECK = {"type": "string-check", "params": {"check": ["{{said}}", "equals", "{{answer}}"]}}

@@ -17,7 +17,7 @@ from core.plan import Manifest, cut_shards
 from core.result import Output, Score
 from core.settings import ModelSettings
 from core.spec import EvaluationSpec
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 from tests.api.conftest import Service, running
 from tests.inputs import rows_of
 

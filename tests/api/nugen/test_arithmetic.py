@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from api.nugen.present.arithmetic import compare, metrics_of, statistics_of
 from core.result import Outcome, Summary
-from tasks.figures import summarise
+from tasks.summaries.figures import summarise
 
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 STATISTICS = st.floats(0, 1) | st.none()

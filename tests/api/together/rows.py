@@ -10,7 +10,7 @@ from core.metric import Judge, Labels, Preference, Range, Scale
 from core.result import Call, CallKey, CallOutcome, Output, Score
 from tasks.judging.grade import verdicts
 from tasks.metrics.subject import subjects
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 
 FAILED: CallOutcome = "transient"
 LABELS = Labels(labels=("good", "bad", "ugly"), passing=("good",))

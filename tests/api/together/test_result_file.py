@@ -14,7 +14,7 @@ from core.job import NewJob, utcnow
 from core.plan import DatasetDigest, Manifest, Shard
 from core.spec import EvaluationSpec, FilesDataset, RecordedTarget, TaskSpec
 from store.workspace import Workspace
-from tasks.summaries import Aggregator
+from tasks.summaries.aggregator import Aggregator
 from tests.api.together import bodies
 from tests.api.together.carried import carry_out
 from tests.api.together.rows import LABELS, call, judging, output, said, scored

@@ -12,7 +12,7 @@ from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
 from store.results.folder import JobFolder
 from store.results.sample_sql import Position
 from store.results.samples import ROWS, Samples
-from tasks.slices import summaries_so_far
+from tasks.summaries.slices import summaries_so_far
 
 TARGETS = ("zed", "abe")
 SIZES = {"qa": 7, "again": 3}

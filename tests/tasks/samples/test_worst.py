@@ -1,5 +1,5 @@
 from store.results.usage import usage_by_model, usage_by_role
-from tasks.worst import BadSample, worst_samples
+from tasks.samples.worst import BadSample, worst_samples
 from tests.scripted import Answer, Received, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, model, rows, spec

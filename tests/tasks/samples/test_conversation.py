@@ -5,7 +5,7 @@ import pytest
 
 from core.endpoint import Reasoning
 from core.result import Call, CallKey
-from tasks.conversation import Exchange, Image, Message, ToolCall, read_exchange
+from tasks.samples.conversation import Exchange, Image, Message, ToolCall, read_exchange
 
 KEY = CallKey("qa", 0, "target", 0, "target", "", 0)
 PICTURE = "data:image/png;base64,aGVsbG8="

@@ -16,7 +16,7 @@ from store.results.samples import Samples
 from store.results.statistics import Counted, Statistics, read_statistics
 from store.results.usage import usage_by_model
 from store.workspace import Workspace
-from tasks.summaries import Aggregator, complete_summaries
+from tasks.summaries.aggregator import Aggregator, complete_summaries
 
 MOST_VALUES: Final = 50
 MOST_SAMPLES: Final = 200_000

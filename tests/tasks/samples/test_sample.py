@@ -3,7 +3,7 @@ import pytest
 from core.errors import Conflict, NotFound
 from core.metric import Code
 from core.spec import Target
-from tasks.sample import sample_detail
+from tasks.samples.sample import sample_detail
 from tests.scripted import failure, last_content, text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, model, preferring, recorded, rows, spec

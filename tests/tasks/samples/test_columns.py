@@ -2,7 +2,7 @@ import pytest
 
 from core.metric import Code, StringCheck
 from core.spec import EvaluationSpec
-from tasks.columns import telling_columns
+from tasks.samples.columns import telling_columns
 from tests.tasks.specs import CORRECT, judge, model, recorded, spec
 
 URL = "http://127.0.0.1:1/v1"

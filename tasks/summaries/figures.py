@@ -22,7 +22,7 @@ from core.stats.mean import Estimate, estimated_mean, missing_bounds, scaled_int
 from core.stats.units import Rows, effective_units, jackknife_error
 from tasks.metrics.bleu import BleuCounts, corpus_bleu, share_of
 from tasks.metrics.bleu_jackknife import bleu_without_each
-from tasks.units import Standing
+from tasks.summaries.units import Standing
 
 SummaryKey = tuple[str, str, str, str]
 

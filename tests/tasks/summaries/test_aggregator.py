@@ -19,7 +19,7 @@ from tasks.fsck.results import fsck
 from tasks.metrics.bleu import corpus_bleu, sentence_bleu
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
-from tasks.summaries import Aggregator, complete_summaries
+from tasks.summaries.aggregator import Aggregator, complete_summaries
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, judge, preferring, spec
 

@@ -9,8 +9,8 @@ from core.stats.interval import SHARE, ScoreScale
 from core.stats.mean import Estimate, estimated_mean
 from core.stats.repeats import Repeats, attempts, consistency, flip_rate, spread
 from core.stats.units import Rows
-from tasks.figures import LEVEL, Scored
-from tasks.units import Standing
+from tasks.summaries.figures import LEVEL, Scored
+from tasks.summaries.units import Standing
 
 
 def repeats_of(scored: Scored, standing: Standing, metric: MetricSpec | None, name: str, k: int) -> Repeats:

@@ -1,7 +1,7 @@
 import pytest
 
 from core.errors import Conflict, InvalidInput
-from tasks.slices import count_results, slice_summaries, slicing_columns, summaries_so_far
+from tasks.summaries.slices import count_results, slice_summaries, slicing_columns, summaries_so_far
 from tests.tasks.specs import CORRECT, recorded, spec
 
 ROWS = [

@@ -12,10 +12,10 @@ from core.result import Output, Score
 from core.spec import EvaluationSpec, ModelTarget, TaskSpec
 from store.results.folder import JobFolder
 from store.results.one_sample import SampleRows, read_sample
-from tasks.columns import telling_columns
-from tasks.conversation import Exchange, read_exchange
 from tasks.endpoint.breaker import Fuse
 from tasks.metrics.subject import Subject, subjects
+from tasks.samples.columns import telling_columns
+from tasks.samples.conversation import Exchange, read_exchange
 from tasks.templates.pool import Given, render_each
 from tasks.templates.rendering import Unrendered
 from tasks.templates.template import compile_body

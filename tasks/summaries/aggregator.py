@@ -15,10 +15,10 @@ from core.spec import TaskSpec
 from store.results.counts import OutputCount, count_outputs
 from store.results.folder import JobFolder
 from store.results.scan import read_figures
-from tasks.figures import Said, Scored, SummaryKey, is_preference, summary_of_corpus, summary_of_rows
 from tasks.metrics.bleu import BleuCounts
-from tasks.repeats import repeats_of
-from tasks.units import Standing
+from tasks.summaries.figures import Said, Scored, SummaryKey, is_preference, summary_of_corpus, summary_of_rows
+from tasks.summaries.repeats import repeats_of
+from tasks.summaries.units import Standing
 
 OutputCounts = Mapping[tuple[str, str], OutputCount]
 
