@@ -1,4 +1,4 @@
-"""Rows of samples as files, made while they are sent: one block is in memory at a time."""
+"""Rows of samples as files, made while they are sent: one block, or one row group, is in memory at a time."""
 
 import csv
 import json
@@ -12,11 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.text import json_line
+from store.results.parquet import writer_to
 from store.results.sample_sql import ScoreName
 from store.results.samples import ROWS
 
 FORMULA: Final = re.compile(r"[\s\x00-\x1f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\ufeff]")
 """What a spreadsheet takes a cell for a formula by: a sign, wide ones too, also behind what it may leave out."""
+
+LEAST_GROUP_BYTES: Final = 8_000_000
+"""What the rows of a row group have together, but for the last: of each, a writer holds 40 kB at the file's end."""
 
 OF_ROW: Final = tuple(name for name in ROWS.names if name != "scores")
 OF_SCORE: Final = ("outcome", "label", "feedback", "error")
@@ -50,13 +54,30 @@ def csv_parts(blocks: Iterable[pa.Table], scores: Sequence[ScoreName]) -> Iterat
 
 
 def parquet_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
-    """Yield a Parquet file of the rows, with the columns of `store.results.samples.ROWS`."""
+    """Yield a Parquet file of the rows, with the columns of `store.results.samples.ROWS`.
+
+    Its first part is there before any block is read.
+    """
     sink = Sink()
-    with pq.ParquetWriter(sink, ROWS, compression="zstd") as writer:
-        for block in blocks:
-            writer.write_table(block)
+    with writer_to(sink, ROWS) as writer:
+        yield sink.drain()
+        for _ in map(writer.write_table, _row_groups(blocks)):  # so that none is held while the next is read
             yield sink.drain()
     yield sink.drain()
+
+
+def _row_groups(blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield blocks together, as many as a row group takes."""
+    held: list[pa.Table] = []
+    size = 0
+    for block in blocks:
+        held.append(block)
+        size += block.nbytes
+        if size >= LEAST_GROUP_BYTES:
+            yield pa.concat_tables(held)
+            held, size = [], 0
+    if held:
+        yield pa.concat_tables(held)
 
 
 def _flat(row: dict[str, Any], scores: Sequence[ScoreName]) -> list[object]:

@@ -21,7 +21,7 @@ EXAMINED: Final = 4096
 
 JOB_FOLDER: Final = "job_id="
 
-TEXTS: Final = frozenset({"item", "request", "response", "text", "reasoning", "tool_calls", "feedback"})
+TEXTS: Final = frozenset({"item", "request", "response", "text", "output", "reasoning", "tool_calls", "feedback"})
 """Columns whose texts are kept as they are, however often they come: a row group takes so much memory as it says."""
 
 Signature = tuple[int, int, int]
@@ -30,6 +30,30 @@ Signature = tuple[int, int, int]
 def use_system_memory() -> None:
     """Have the tables of this process lie in memory that the system's allocator gives, and takes back."""
     pa.set_memory_pool(pa.system_memory_pool())
+
+
+def writer_to(sink: object, schema: pa.Schema) -> pq.ParquetWriter:
+    """Return what writes tables as the row groups of a Parquet file, long texts as they are."""
+    packed = [path for path in _paths(schema) if path.rpartition(".")[2] not in TEXTS]
+    return pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        write_page_checksum=True,
+        use_dictionary=packed,
+        write_statistics=packed,  # which hold six copies of the longest text while a row group is written
+    )
+
+
+def _paths(fields: Iterable[pa.Field], at: str = "") -> Iterator[str]:
+    """Yield the paths of columns as Parquet has them, those in structs and lists too."""
+    for field in fields:
+        if pa.types.is_struct(field.type):
+            yield from _paths(field.type, f"{at}{field.name}.")
+        elif pa.types.is_list(field.type):
+            yield from _paths([field.type.value_field.with_name("list.element")], f"{at}{field.name}.")
+        else:
+            yield at + field.name
 
 
 class RowGroup(NamedTuple):
@@ -62,15 +86,7 @@ def drafted(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Iterat
 def _write(path: Path, file: IO[bytes], tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     """Write tables and their checksum to a file, and close it; errors call it `path`."""
     sealed = Sealed(file)
-    packed = [name for name in schema.names if name not in TEXTS]
-    writer = pq.ParquetWriter(
-        sealed,
-        schema,
-        compression="zstd",
-        write_page_checksum=True,
-        use_dictionary=packed,
-        write_statistics=packed,  # which hold six copies of the longest text while a row group is written
-    )
+    writer = writer_to(sealed, schema)
     try:
         for table in tables:
             with storing(path):
