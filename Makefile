@@ -202,9 +202,10 @@ race-test: install
 	$(BIN)/python -m bench.races --sequences $(SEQUENCES) --seed $(SEED) --write RELIABILITY.md
 
 # Several workers, over a Postgres and an object store of their own: Debian's packages, and for the store an environment.
+# As root on Linux, in network namespaces of their own.
 scale-test: install .venv/objects/installed
 	-ls /usr/lib/postgresql/*/bin/pg_ctl || apt-get install -y -qq postgresql
-	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.objects \
+	$(BIN)/python -m tests.network $(BIN)/python -m tests.postgres $(BIN)/python -m tests.objects \
 		$(BIN)/python -m bench.apart --seed $(SEED) --write RELIABILITY.md
 	$(MAKE) stall-test
 	$(MAKE) crash-test KILLS=8 WORKERS=2

@@ -1,29 +1,33 @@
-"""Two workers, each with a disk of its own, over an object store and Postgres: kill -9, and the disk goes too.
+"""Two machines, each with a network and a disk of its own, that work on the same jobs: kill -9, and the disk goes too.
 
-`python -m bench.apart`, which finds both servers by `tests.postgres` and `tests.objects`. Exits with 1 if a sample is
-missing or there twice, if a call was paid again after it was recorded, or if a figure does not add up.
+`python -m bench.apart`, which finds both servers by `tests.postgres` and `tests.objects`, and the machines by
+`tests.network`. Exits with 1 if a sample is missing or there twice, if a call was paid again after it was recorded, if
+a figure does not add up, or if two who read the store see different things there.
 """
 
 import argparse
 import os
 import random
-import signal
 import sys
 import tempfile
-from contextlib import closing
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
-from urllib.parse import quote
 
-import httpx
+import sqlalchemy as sa
 
-from bench.distant import SecondApi, working_apart
+from bench.answers import ALL_SCORES, differences, printed
+from bench.distant import Apart, Machine, working_apart
 from bench.reliability import table, verdict, write_section
 from bench.report import machine
 from bench.trial import Findings, Trial
-from bench.victims import Victim, endpoint_process, kill_child
-from tests import postgres
+from bench.victims import endpoint_process
+from store.db.connect import connect, reading
+from store.db.leases import Leases
+from store.db.tables import job_progress
+from tests import network, postgres
+from tests.around import end_in_order
 
 HEADING: Final = "Workers with nothing in common: `make scale-test`"
 LATENCY_S: Final = 0.1
@@ -31,19 +35,32 @@ SAMPLES: Final = 400
 LONGEST_WAIT_S: Final = 4.0
 
 
-def answers(url: str, job_id: str) -> list[bytes]:
-    """Return what an API process says of a job that has ended: its scores, its samples, its log, and to SQL."""
-    job = f"{url}/api/assay/v1/jobs/{job_id}"
-    query = f"SELECT * FROM scores WHERE job_id = '{job_id}' ORDER BY ALL"
-    asked = (
-        f"{job}/summaries",
-        f"{job}/usage",
-        f"{job}/samples?format=csv",
-        f"{job}/logs",
-        f"{url}/sql?q={quote(query)}&format=csv",
-    )
-    with httpx.Client(trust_env=False, timeout=60) as client:
-        return [client.get(each).raise_for_status().content for each in asked]
+class Deaths:
+    """Kills the two machines in turn, and notes which jobs they had."""
+
+    def __init__(self, apart: Apart, database: str) -> None:
+        """Begin with nobody dead."""
+        self._machines = (apart.distant, apart.service)
+        self._engine = connect(database)
+        self._left: list[tuple[str, Machine]] = []
+        self._count = 0
+
+    def kill(self, job_ids: Collection[str]) -> None:
+        """Kill the one whose turn it is, and start it on an empty disk."""
+        victim = self._machines[self._count % len(self._machines)]
+        self._count += 1
+        held = Leases(self._engine).held(job_ids)
+        victim.kill()
+        self._left += [(job_id, victim) for job_id, taken in held.items() if _pid(taken.holder) in victim.pids]
+        victim.start()
+
+    def jobs_left(self) -> tuple[int, int]:
+        """Return how many jobs a machine had as it died, and how many of these the other one ended."""
+        reported = sa.select(job_progress.c.job_id, job_progress.c.worker)
+        with reading(self._engine) as connection:
+            last = {row.job_id: _pid(row.worker) for row in connection.execute(reported)}
+        self._engine.dispose()
+        return len(self._left), sum(last[job_id] not in victim.pids for job_id, victim in self._left)
 
 
 def main() -> None:
@@ -53,49 +70,58 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the processes are stopped
+    end_in_order()
     with (
         tempfile.TemporaryDirectory(prefix="assay-apart-", ignore_cleanup_errors=True) as folder,
         postgres.schema(os.environ[postgres.VARIABLE]) as database,
-        endpoint_process(LATENCY_S) as endpoint,
+        endpoint_process(LATENCY_S, network.found().address) as endpoint,
     ):
-        found = torment(Path(folder), database, endpoint, options.kills, options.seed)
-    text = report(found, options.seed)
+        found, left = torment(Path(folder), database, endpoint, options.kills, options.seed)
+    text = report(found, left, options.seed)
     print(text)
     if options.write:
         write_section(options.write, HEADING, text)
     sys.exit(bool(found.failures))
 
 
-def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -> Findings:
-    """Kill the two workers in turn while both are at work, then let the jobs come to their end."""
+def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -> tuple[Findings, tuple[int, int]]:
+    """Kill the two machines in turn while both are at work, let the jobs come to their end, and read what is there.
+
+    Returns what was found, how many jobs machines had as they died, and how many of these the other one ended.
+    """
     chance = random.Random(seed)
-
-    def kill(_victim: Victim) -> None:
-        if len(trial.found.kills) % 2:
-            kill_child(apart.service.pid, "worker")
-        else:
-            apart.distant.kill()
-            apart.distant.start()
-
-    with (
-        working_apart(folder, database) as apart,
-        closing(SecondApi(folder, apart.settings)) as second,
-    ):
-        url = apart.service.url
-        trial = Trial(url, apart.results, endpoint, kill, samples=SAMPLES, objects=apart.objects)
+    with working_apart(folder, database, endpoint) as apart:
+        deaths = Deaths(apart, database)
+        url = apart.apis[1].url
+        trial = Trial(
+            url, apart.results, endpoint, lambda _: deaths.kill(trial.job_ids), samples=SAMPLES, objects=apart.objects
+        )
         while len(trial.found.kills) < kills:
             trial.top_up()
             trial.strike("worker", "any", chance.uniform(1.0, LONGEST_WAIT_S))
             print(f"{len(trial.found.kills)}: {trial.found.kills[-1].resumed_s}", file=sys.stderr, flush=True)
-        found = trial.finish()
-        for report in found.reports:
-            if answers(url, report.job_id) != answers(second.url, report.job_id):
-                found.failures.append(f"two API processes say otherwise of {report.job_id}")
-        return found
+        found, left = trial.finish(), deaths.jobs_left()
+        if not left[1]:
+            found.failures.append("no machine ended a job that the other one had as it died")
+        found.failures += read(folder, apart, trial.job_ids)
+        return found, left
 
 
-def report(found: Findings, seed: int) -> str:
+def read(folder: Path, apart: Apart, job_ids: Sequence[str]) -> Iterator[str]:
+    """Yield who says otherwise than others of what is in the store."""
+    for job_id in job_ids:
+        for what in differences(*apart.apis, job_id):
+            yield f"{what} of {job_id} is another by the second API process"
+    command = [sys.executable, "-m", "cli", *ALL_SCORES]
+    settings = {**apart.settings, "ASSAY_HOME": str(folder / "sql")}
+    answers = [printed(each.place.command(folder, command), settings) for each in (apart.service, apart.distant)]
+    if answers[0] != answers[1]:
+        yield "assay sql answers otherwise on the other machine"
+    if (rows := answers[0].count(b"\n") - 1) != 2 * SAMPLES * len(job_ids):
+        yield f"assay sql finds {rows} scores"
+
+
+def report(found: Findings, left: tuple[int, int], seed: int) -> str:
     """Return what came of the deaths as Markdown."""
     again = sum(each.calls for each in found.repaid)
     in_flight = sum(len(kill.death.in_flight) for kill in found.kills)
@@ -107,13 +133,18 @@ def report(found: Findings, seed: int) -> str:
         ("of these paid again, having been in flight or less than a second old at a death", again, f"<= {in_flight}"),
         ("calls in the results", f"{sum(each.calls for each in found.reports):,}", f"{found.asked - again:,}"),
         ("jobs in which `assay fsck` finds a difference", sum(bool(each.difference) for each in found.reports), "0"),
+        ("jobs that a machine had as it died, and of these ended by the other", "{}, {}".format(*left), ""),
         ("seconds from a death to the next request", f"{max(back):.1f} at most, median {median(back):.1f}", ""),
     ]
     return f"""
-{len(found.kills)} deaths by kill -9 (seed {seed}) of two workers in turn, in {len(found.reports)} jobs of
-{found.samples:,} samples, each generated and judged. The workers have the database and the object store in common,
-and no folder; one of them starts on an empty disk after each death. What they left is read on a third disk. A second
-API process, on a fourth, says the same of each job as the service's own: scores, samples, usage, log, and SQL.
+{len(found.kills)} deaths by kill -9 (seed {seed}) of two machines in turn, with all that runs on them, in
+{len(found.reports)} jobs of {found.samples:,} samples, each generated and judged. One machine has `assay serve`, the
+other a worker that is started by hand.
+
+{where(network.found())}
+
+A second API process, on a third disk, says the same of each job as the first: scores, usage, samples, log, page, SQL,
+`assay jobs show` and `assay results`. `assay sql` reads the store from either machine, on an empty disk.
 
 {table(("", "found", "should be"), claims)}
 
@@ -121,6 +152,24 @@ API process, on a fourth, says the same of each job as the service's own: scores
 
 {machine()}, load average {os.getloadavg()[1]:.1f}
 """
+
+
+def where(net: network.Network) -> str:
+    """Say what the machines were."""
+    if net.why_not:
+        return f"""
+**They have no namespaces** but a folder each, which is emptied at each death, and the loopback of this machine in
+common: {net.why_not}.
+""".strip()
+    return f"""
+Each machine is a network namespace whose one link leads to {net.address} and nowhere else; there Postgres, the object
+store, Prefect's server and the model listen. Its disk is one in memory, which is empty at each start and hides those
+of the others.
+""".strip()
+
+
+def _pid(holder: str) -> int:
+    return int(holder.rpartition(":")[2])
 
 
 if __name__ == "__main__":

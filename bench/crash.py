@@ -7,7 +7,6 @@ a call was paid again after it was recorded, or if a figure does not add up. Wri
 import argparse
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from bench.trial import JOBS_AT_A_TIME, PARALLELISM, TOKENS_A_CALL, Findings, Ki
 from bench.victims import Service, Victim, endpoint_process, free_port
 from cli.children import LONGEST_BACKOFF_S, STEADY_S
 from store.objects.place import place_of
+from tests.around import end_in_order
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--store", action="store_true", help="results lie in the object store of `tests.objects`")
     parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service is stopped
+    end_in_order()
     with (
         tempfile.TemporaryDirectory(prefix="assay-crash-", ignore_cleanup_errors=True) as home,
         endpoint_process(LATENCY_S) as endpoint,

@@ -8,7 +8,6 @@ need more than is free. A part of the cases has a section of its own, so that th
 import argparse
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from bench.reliability import table, verdict
 from bench.report import machine, write
 from cli.serve import Service, service
 from core.settings import Settings
+from tests.around import end_in_order
 from tests.scripted import Answer, Received, ScriptedEndpoint, last_content, text
 
 LARGE, WIDE, MANY = 2_000, 1_000, 1_000_000
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=MANY, help="small rows")
     parser.add_argument("--write", type=Path, metavar="FILE", help="BENCHMARKS.md, or another such file")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service is stopped, and its home goes
+    end_in_order()
     measured, failures = measure(cases(options.large, options.wide, options.many))
     text = report(measured, failures)
     print(text)

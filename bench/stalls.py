@@ -22,13 +22,14 @@ from bench.distant import AT_MOST, working_apart
 from bench.reliability import table, verdict, write_section
 from bench.report import machine
 from bench.trial import PARALLELISM, Findings, Trial
-from bench.victims import Service, Victim, endpoint_process, free_port, wait_for
+from bench.victims import Service, Victim, endpoint_process, free_port, wait_for, worker_of
 from core.settings import Settings
 from store.db.connect import connect
 from store.db.leases import LEASE_S, Leases
 from store.objects.disk import DISK
 from store.objects.objects import Objects
 from tests import postgres
+from tests.around import end_in_order
 
 HEADING: Final = "Standing still: `make stall-test`"
 LATENCY_S: Final = 0.3
@@ -154,7 +155,7 @@ def on_one_home(folder: Path, endpoint: str) -> Iterator[Stalls]:
             folder / "results",
             endpoint,
             leases=Leases(engine),
-            workers=lambda: [service.worker(number) for number in range(2)],
+            workers=lambda: [worker_of(service.pid, number) for number in range(2)],
         )
         engine.dispose()
     finally:
@@ -166,16 +167,15 @@ def on_two_homes(folder: Path, endpoint: str) -> Iterator[Stalls]:
     """Run two workers that have a database and an object store in common."""
     with (
         postgres.schema(os.environ[postgres.VARIABLE]) as database,
-        working_apart(folder, database) as apart,
+        working_apart(folder, database, endpoint) as apart,
     ):
         engine = connect(database)
-        service, distant = apart.service, apart.distant
         yield Stalls(
-            service.url,
+            apart.apis[1].url,
             apart.results,
             endpoint,
             leases=Leases(engine),
-            workers=lambda: [service.worker(0), distant.pid],
+            workers=lambda: [worker_of(apart.service.pid), apart.distant.pid],
             objects=apart.objects,
         )
         engine.dispose()
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="*", default=[5.0, 30.0, 90.0])
     parser.add_argument("--write", type=Path, metavar="FILE", help="RELIABILITY.md, or another such file")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the processes are stopped
+    end_in_order()
     one, two = (try_on(place, options.seconds) for place in (on_one_home, on_two_homes))
     for found, stalls, are_leased in ((*one, False), (*two, True)):
         found.failures += [wrong for stall in stalls if (wrong := judged(stall, are_leased=are_leased))]

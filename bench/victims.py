@@ -31,6 +31,11 @@ def kill_child(supervisor: int, victim: Victim, number: int = 0) -> None:
     wait_for(lambda: not is_alive(pid), 10.0)
 
 
+def worker_of(supervisor: int, number: int = 0) -> int:
+    """Return the process of one of a service's workers, once it is up."""
+    return wait_for(lambda: child(supervisor, "worker", number), 30.0)
+
+
 def child(supervisor: int, victim: Victim, number: int = 0) -> int | None:
     """Return the process of the service that is the victim; None while there are fewer."""
     found = [pid for pid in children(supervisor) if f"-m\0{MODULES[victim]}\0" in _command(pid)]
@@ -64,17 +69,17 @@ def wait_for(check: Callable[[], T | None], timeout_s: float) -> T:
     return found
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+def free_port(address: str = "127.0.0.1") -> int:
+    """Return a port of an address of this machine that nobody listens on."""
+    with socket.create_server((address, 0)) as probe:
         port: int = probe.getsockname()[1]
     return port
 
 
 @contextmanager
-def endpoint_process(latency_s: float) -> Iterator[str]:
+def endpoint_process(latency_s: float, address: str = "127.0.0.1") -> Iterator[str]:
     """Run the scripted endpoint in a process of its own; yields its URL."""
-    command = [sys.executable, "-m", "tests.scripted", "--latency", str(latency_s)]
+    command = [sys.executable, "-m", "tests.scripted", "--host", address, "--latency", str(latency_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -125,10 +130,6 @@ class Service:
         self._process.wait()
         wait_for(lambda: not any(map(is_alive, all_pids)), 10.0)
         self._process = self._start()
-
-    def worker(self, number: int) -> int:
-        """Return the process of one of its workers, once it is up."""
-        return wait_for(lambda: child(self.pid, "worker", number), 30.0)
 
     def stop(self) -> None:
         """End it."""

@@ -1,6 +1,7 @@
 """An object store that speaks the protocol of S3, for tests alone: moto's, which keeps objects in memory.
 
-It runs in an environment of its own, in which moto is (`make .venv/objects/installed`), and prints its port.
+It runs in an environment of its own, in which moto is (`make .venv/objects/installed`), listens on the address
+that is its argument, and prints its port.
 """
 
 import sys
@@ -22,7 +23,7 @@ def one_at_a_time(environment: dict[str, Any], start: Callable[..., Any]) -> Ite
 
 
 if __name__ == "__main__":
-    server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True)
+    server = make_server(sys.argv[1], 0, one_at_a_time, threaded=True)
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     server.serve_forever()

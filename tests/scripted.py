@@ -110,6 +110,7 @@ class ScriptedEndpoint:
         self,
         script: Script = by_default,
         *,
+        host: str = "127.0.0.1",
         port: int = 0,
         latency_s: float = 0.0,
         tls: ssl.SSLContext | None = None,
@@ -122,9 +123,9 @@ class ScriptedEndpoint:
         self.in_flight = 0
         self.last_reply = 0.0
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+        self._listener = socket.create_server((host, port), backlog=4096)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}/v1"
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}/v1"
 
     def __enter__(self) -> Self:
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
@@ -283,12 +284,13 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
 def main() -> None:
     """Serve in this process until it is ended."""
     parser = argparse.ArgumentParser(prog="python -m tests.scripted")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--log", type=Path, help="file to which each answered call is appended")
     options = parser.parse_args()
     gc.disable()  # what came is kept; looking through it again and again would slow the answers
-    endpoint = ScriptedEndpoint(port=options.port, latency_s=options.latency)
+    endpoint = ScriptedEndpoint(host=options.host, port=options.port, latency_s=options.latency)
     if options.log:
         endpoint.log = options.log.open("a")
     sys.stdout.write(endpoint.url + "\n")
