@@ -11,6 +11,8 @@ import pytest
 from tests import network
 from tests.network import SUBNET, CannotIsolate, Network, Place, Taken, taken_by
 
+pytestmark = pytest.mark.xdist_group("network")  # two would want the same addresses
+
 LOOK = """
 import socket, sys
 for address in sys.argv[1:]:
@@ -83,8 +85,8 @@ def test_a_bench_that_is_told_to_end_twice_leaves_its_contexts_once() -> None:
 import os, signal
 from tests.around import end_in_order
 end_in_order()
-print("up", flush=True)
 try:
+    print("up", flush=True)
     signal.pause()
 finally:
     os.kill(os.getpid(), signal.SIGTERM)
