@@ -11,8 +11,6 @@ import pytest
 from tests import network
 from tests.network import SUBNET, CannotIsolate, Network, Place, Taken, taken_by
 
-pytestmark = pytest.mark.xdist_group("network")  # two would want the same addresses
-
 LOOK = """
 import socket, sys
 for address in sys.argv[1:]:
