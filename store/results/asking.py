@@ -25,6 +25,9 @@ MOST_ROWS: Final = 1_000_000
 
 PART: Final = 65_536
 
+OUT_OF_MEMORY: Final = ("bad_alloc", "cannot allocate memory for thread-local data")
+"""What C++ and the C library say as they end a process that may have no more memory."""
+
 WAITING: Final = 8
 """Queries that wait at a time: each holds one of the threads that answer all other requests too."""
 
@@ -73,7 +76,7 @@ def why_ended(code: int, said: str, *, is_late: bool) -> str:
     """Say why a process ended before its answer: by a bound of its own, or by what nobody foresaw."""
     if is_late:
         return f"the query took more than {SECONDS:g} s, and was ended; narrow it"
-    if code == NO_MEMORY or "bad_alloc" in said:
+    if code == NO_MEMORY or any(each in said for each in OUT_OF_MEMORY):
         return "the query took more memory than it may have, and was ended; narrow it"
     if code == -signal.SIGKILL:
         return "the query's process was killed from outside, as a system does that runs out of memory; ask again"

@@ -111,6 +111,7 @@ def test_what_a_form_of_file_does_not_have_is_said(results):
     [
         (answering.NO_MEMORY, "", "more memory than it may have"),
         (-signal.SIGABRT, "terminate called after throwing an instance of 'std::bad_alloc'", "more memory"),
+        (127, "cannot allocate memory for thread-local data: ABORT\n", "more memory"),
         (-signal.SIGKILL, "", "killed from outside"),
         (-signal.SIGSEGV, "", "ended with SIGSEGV, which nobody foresaw"),
         (1, "Traceback (most recent call last):\nOSError: no such device", "code 1, .*: OSError: no such device"),
