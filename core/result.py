@@ -115,7 +115,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A target's output on one sample; `text` is None if none could be had."""
+    """A target's output on one sample; `text` is None if none could be had.
+
+    `response` is an answer that was recorded in a row: a model's is that of its call.
+    """
 
     task: str
     sample: int

@@ -1,6 +1,7 @@
 """The second stage: each target's output on each sample of a shard."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -73,7 +74,8 @@ def recorded_outputs(target: RecordedTarget, shard: Shard, rows: Sequence[Row]) 
         text = value if isinstance(value, str | None) else orjson.dumps(value).decode()
         if isinstance(value, dict) and read_message(value) is not None:
             key = CallKey(shard.task, sample, target.name, 0, "target", "", 0)
-            yield to_output(Call(key, "answered", request="", response=text), Reasoning())
+            output = to_output(Call(key, "answered", request="", response=text), Reasoning())
+            yield replace(output, response=text)
             continue
         yield Output(shard.task, sample, target.name, text=text, empty=text is not None and not text.strip())
 

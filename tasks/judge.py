@@ -17,6 +17,7 @@ from tasks.metrics.code import code_scores
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject, subjects
 from tasks.paid import Paid, Published
+from tasks.responses import responses_of
 from tasks.sandbox.shared import sandbox
 from tasks.shard_end import ShardEnd
 
@@ -64,9 +65,9 @@ def _subjects(engine: Engine, part: Shard, metrics: Sequence[M]) -> Iterator[tup
     if not metrics:
         return
     outputs, rows = engine.folder.read_outputs(part) or [], engine.folder.read_samples(part)
-    reference = engine.manifest.spec.reference
+    reference, responses = engine.manifest.spec.reference, responses_of(engine.folder, part)
     for metric in metrics:
-        yield metric, list(subjects(metric, outputs, rows, part.start, reference=reference))
+        yield metric, list(subjects(metric, outputs, rows, part.start, reference=reference, responses=responses))
 
 
 def _counted(scores: Iterable[Score], outcomes: Counter[Outcome]) -> Iterator[Score]:

@@ -10,6 +10,7 @@ from tasks.comparisons.sides import Side
 from tasks.endpoint.breaker import Unwatched
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import subjects
+from tasks.responses import responses_of
 
 MOST_RESCORED: Final = 20_000
 """More samples take longer than one waits for an answer; their metrics are then just other metrics."""
@@ -35,8 +36,9 @@ def rescored(side: Side, task: TaskSpec, metric: ComputedMetric) -> Rescored | N
             for each in side.folder.read_outputs(part) or ()
             if each.target == reference or (each.target == side.target and side.trial in (None, each.trial))
         ]
-        about = subjects(metric, outputs, side.folder.read_samples(part), part.start, reference=reference)
-        for score in computed_scores(metric, list(about), Unwatched()):
+        rows, responses = side.folder.read_samples(part), responses_of(side.folder, part)
+        about = list(subjects(metric, outputs, rows, part.start, reference=reference, responses=responses))
+        for score in computed_scores(metric, about, Unwatched()):
             trials = values[score.name].get(score.sample, ())
             values[score.name][score.sample] = trials if score.value is None else (*trials, score.value)
             if score.detail is not None:

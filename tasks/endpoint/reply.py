@@ -139,7 +139,6 @@ def to_output(call: Call, reasoning: Reasoning) -> Output:
         text=parts.answer,
         reasoning=message.reasoning or parts.thinking,
         tool_calls=orjson.dumps(message.tool_calls).decode() if message.tool_calls else None,
-        response=call.response,
         finish_reason=message.finish,
         truncated=message.end == "length",
         empty=not parts.answer.strip() and not message.tool_calls,

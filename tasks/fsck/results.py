@@ -35,6 +35,7 @@ from tasks.fsck.rederive import (
 )
 from tasks.generate import derived_outputs
 from tasks.metrics.subject import subjects
+from tasks.responses import responses_of, without_copies
 from tasks.summaries.aggregator import Aggregator
 
 Json = dict[str, Any]
@@ -230,15 +231,17 @@ class _Rows:
     def _check_outputs(self, shard: Shard, rows: Sequence[Json], outputs: Sequence[Output]) -> None:
         calls = self._read_calls("generate", shard, target_calls(self._spec, shard))
         expected = derived_outputs(self._spec, shard, rows, calls)
-        check_rows(self._folder.file("outputs", shard.index), outputs, expected, OUTPUT_KEY, exact=self._exact)
+        found = without_copies(outputs, calls)
+        check_rows(self._folder.file("outputs", shard.index), found, expected, OUTPUT_KEY, exact=self._exact)
         self._report.outputs += len(outputs)
 
     def _check_scores(
         self, shard: Shard, rows: Sequence[Json], outputs: Sequence[Output], scores: Sequence[Score]
     ) -> None:
         task = next(task for task in self._spec.tasks if task.name == shard.task)
+        reference, responses = self._spec.reference, responses_of(self._folder, shard)
         about = [
-            (metric, list(subjects(metric, outputs, rows, shard.start, reference=self._spec.reference)))
+            (metric, list(subjects(metric, outputs, rows, shard.start, reference=reference, responses=responses)))
             for metric in task.metrics
         ]
         calls = {call.key: call for call in self._read_calls("judge", shard, judges_calls(about))}

@@ -1,7 +1,8 @@
 """What one score is about: an output, or the two outputs of a sample that are compared."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from core.metric import Judge, MetricSpec, Preference
 from core.result import Outcome, Output, Score
 
 Row = dict[str, Any]
+Responses = Callable[[Output], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Subject:
     row: Row
     outputs: tuple[Output, ...]
     reference: Output | None = None
+    responses: Responses = field(default=attrgetter("response"), compare=False)
+    """Finds the answer behind an output, as it came."""
 
     @property
     def all_outputs(self) -> tuple[Output, ...]:
@@ -45,15 +49,19 @@ class Subject:
         """
         values: dict[str, Any] = {}
         if self.reference:
-            response = _response(self.reference) if with_response else None
+            response = self._response(self.reference) if with_response else None
             values = {"reference_text": self.reference.text, "reference_response": response}
         if len(self.outputs) == 1:
             (output,) = self.outputs
-            response = _response(output) if with_response else None
+            response = self._response(output) if with_response else None
             tool_calls = orjson.loads(output.tool_calls) if output.tool_calls else []
             return values | {"output_text": output.text, "tool_calls": tool_calls, "response": response}
         first, second = reversed(self.outputs) if swapped else self.outputs
         return values | {"output_a": first.text, "output_b": second.text}
+
+    def _response(self, output: Output) -> Any:
+        response = self.responses(output)
+        return orjson.loads(response) if response else None
 
     def score(self, metric: str, name: str, outcome: Outcome, **fields: Any) -> Score:
         """Return a score of this subject."""
@@ -61,7 +69,13 @@ class Subject:
 
 
 def subjects(
-    metric: MetricSpec, outputs: Sequence[Output], rows: Sequence[Row], start: int, *, reference: str | None = None
+    metric: MetricSpec,
+    outputs: Sequence[Output],
+    rows: Sequence[Row],
+    start: int,
+    *,
+    reference: str | None = None,
+    responses: Responses = attrgetter("response"),
 ) -> Iterator[Subject]:
     """Yield what `metric` scores: each output, or for a preference the pair of each sample and trial.
 
@@ -75,7 +89,9 @@ def subjects(
     for about in _pairs(evaluated) if compares else ((output,) for output in evaluated):
         first = about[0]
         held = references.get((first.sample, first.trial)) or references.get((first.sample, 0))
-        yield Subject(first.task, first.sample, first.target, first.trial, rows[first.sample - start], about, held)
+        yield Subject(
+            first.task, first.sample, first.target, first.trial, rows[first.sample - start], about, held, responses
+        )
 
 
 def _pairs(outputs: Sequence[Output]) -> Iterable[tuple[Output, ...]]:
@@ -84,7 +100,3 @@ def _pairs(outputs: Sequence[Output]) -> Iterable[tuple[Output, ...]]:
     for output in outputs:
         pairs.setdefault((output.sample, output.trial), []).append(output)
     return map(tuple, pairs.values())
-
-
-def _response(output: Output) -> Any:
-    return orjson.loads(output.response) if output.response else None

@@ -14,6 +14,7 @@ from store.results.folder import JobFolder
 from store.results.one_sample import SampleRows, read_sample
 from tasks.endpoint.breaker import Fuse
 from tasks.metrics.subject import Subject, subjects
+from tasks.responses import responses_in
 from tasks.samples.columns import telling_columns
 from tasks.samples.conversation import Exchange, read_exchange
 from tasks.templates.pool import Given, render_each
@@ -116,10 +117,12 @@ def _output(
 
 def _graded(spec: EvaluationSpec, task: TaskSpec, rows: SampleRows) -> Iterator[tuple[Subject, MetricDetail]]:
     """Yield what each metric made of each of its subjects."""
+    responses = responses_in(rows.calls)
     for metric in task.metrics:
         reasoning = metric.reasoning if isinstance(metric, Judge) else Reasoning()
         start = rows.outputs[0].sample
-        for subject in subjects(metric, rows.outputs, [rows.item], start, reference=spec.reference):
+        about = subjects(metric, rows.outputs, [rows.item], start, reference=spec.reference, responses=responses)
+        for subject in about:
             scores = (
                 score
                 for score in rows.scores

@@ -25,6 +25,8 @@ from core.text import visible
 from store.results.checks import check_readable
 from store.results.folder import JobFolder
 from store.results.log import LogLine
+from tasks.metrics.subject import Responses
+from tasks.responses import responses_in
 
 CHUNK_BYTES: Final = 1 << 16
 TOP: Final = "artifacts/"
@@ -166,7 +168,8 @@ def _samples(folder: JobFolder, part: Shard) -> Iterator[bytes]:
         return
     outputs = {(output.sample, output.trial): output for output in folder.read_outputs(part) or []}
     trials = range(1 + max((trial for _, trial in outputs), default=0))
-    calls = _by_trial([call for stage in STAGES for call in folder.read_calls(stage, part)])
+    made = [call for stage in STAGES for call in folder.read_calls(stage, part)]
+    calls, responses = _by_trial(made), responses_in(made)
     scored: defaultdict[Trial, list[Score]] = defaultdict(list)
     for score in scores:
         scored[score.sample, score.trial].append(score)
@@ -174,7 +177,7 @@ def _samples(folder: JobFolder, part: Shard) -> Iterator[bytes]:
         yield orjson.dumps(
             {
                 "item": item,
-                "sample": _output(outputs.get((sample, trial))),
+                "sample": _output(outputs.get((sample, trial)), responses),
                 "metrics": _metrics(scored[sample, trial]),
                 "requests": [_exchange(call) for call in calls[sample, trial]],
             }
@@ -188,10 +191,11 @@ def _by_trial(calls: Sequence[Call]) -> defaultdict[Trial, list[Call]]:
     return found
 
 
-def _output(output: Output | None) -> dict[str, Any]:
+def _output(output: Output | None, responses: Responses) -> dict[str, Any]:
     if output is None:
         return {"output_text": None, "response": None}
-    return {"output_text": output.text, "response": orjson.Fragment(output.response) if output.response else None}
+    response = responses(output)
+    return {"output_text": output.text, "response": orjson.Fragment(response) if response else None}
 
 
 def _metrics(scores: Sequence[Score]) -> dict[str, Any]:
