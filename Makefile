@@ -204,6 +204,7 @@ race-test: install
 # Several workers, over a Postgres and an object store of their own: Debian's packages, and for the store an environment.
 # As root on Linux, in network namespaces of their own.
 scale-test: install .venv/objects/installed
+	-command -v ip || apt-get install -y -qq --no-install-recommends iproute2
 	-ls /usr/lib/postgresql/*/bin/pg_ctl || apt-get install -y -qq postgresql
 	$(BIN)/python -m tests.network $(BIN)/python -m tests.postgres $(BIN)/python -m tests.objects \
 		$(BIN)/python -m bench.apart --seed $(SEED) --write RELIABILITY.md

@@ -11,9 +11,10 @@ import random
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,13 +36,20 @@ SAMPLES: Final = 400
 LONGEST_WAIT_S: Final = 4.0
 
 
+class Left(NamedTuple):
+    """How many jobs machines had as they died, and how many of these the other one ended."""
+
+    held: int
+    ended_by_other: int
+
+
 class Deaths:
     """Kills the two machines in turn, and notes which jobs they had."""
 
-    def __init__(self, apart: Apart, database: str) -> None:
-        """Begin with nobody dead."""
+    def __init__(self, apart: Apart, engine: sa.Engine) -> None:
+        """Begin with nobody dead; `engine` is of the job tables."""
         self._machines = (apart.distant, apart.service)
-        self._engine = connect(database)
+        self._engine = engine
         self._left: list[tuple[str, Machine]] = []
         self._count = 0
 
@@ -54,13 +62,12 @@ class Deaths:
         self._left += [(job_id, victim) for job_id, taken in held.items() if _pid(taken.holder) in victim.pids]
         victim.start()
 
-    def jobs_left(self) -> tuple[int, int]:
-        """Return how many jobs a machine had as it died, and how many of these the other one ended."""
+    def jobs_left(self) -> Left:
+        """Return what became of the jobs that a machine had as it died."""
         reported = sa.select(job_progress.c.job_id, job_progress.c.worker)
         with reading(self._engine) as connection:
             last = {row.job_id: _pid(row.worker) for row in connection.execute(reported)}
-        self._engine.dispose()
-        return len(self._left), sum(last[job_id] not in victim.pids for job_id, victim in self._left)
+        return Left(len(self._left), sum(last[job_id] not in victim.pids for job_id, victim in self._left))
 
 
 def main() -> None:
@@ -84,14 +91,13 @@ def main() -> None:
     sys.exit(bool(found.failures))
 
 
-def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -> tuple[Findings, tuple[int, int]]:
-    """Kill the two machines in turn while both are at work, let the jobs come to their end, and read what is there.
-
-    Returns what was found, how many jobs machines had as they died, and how many of these the other one ended.
-    """
+def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -> tuple[Findings, Left]:
+    """Kill the two machines in turn while both are at work, let the jobs come to their end, and read what is there."""
     chance = random.Random(seed)
-    with working_apart(folder, database, endpoint) as apart:
-        deaths = Deaths(apart, database)
+    with ExitStack() as stack:
+        apart = stack.enter_context(working_apart(folder, database, endpoint))
+        stack.callback((engine := connect(database)).dispose)
+        deaths = Deaths(apart, engine)
         url = apart.apis[1].url
         trial = Trial(
             url, apart.results, endpoint, lambda _: deaths.kill(trial.job_ids), samples=SAMPLES, objects=apart.objects
@@ -101,7 +107,7 @@ def torment(folder: Path, database: str, endpoint: str, kills: int, seed: int) -
             trial.strike("worker", "any", chance.uniform(1.0, LONGEST_WAIT_S))
             print(f"{len(trial.found.kills)}: {trial.found.kills[-1].resumed_s}", file=sys.stderr, flush=True)
         found, left = trial.finish(), deaths.jobs_left()
-        if not left[1]:
+        if not left.ended_by_other:
             found.failures.append("no machine ended a job that the other one had as it died")
         found.failures += read(folder, apart, trial.job_ids)
         return found, left
@@ -121,7 +127,7 @@ def read(folder: Path, apart: Apart, job_ids: Sequence[str]) -> Iterator[str]:
         yield f"assay sql finds {rows} scores"
 
 
-def report(found: Findings, left: tuple[int, int], seed: int) -> str:
+def report(found: Findings, left: Left, seed: int) -> str:
     """Return what came of the deaths as Markdown."""
     again = sum(each.calls for each in found.repaid)
     in_flight = sum(len(kill.death.in_flight) for kill in found.kills)
@@ -133,7 +139,11 @@ def report(found: Findings, left: tuple[int, int], seed: int) -> str:
         ("of these paid again, having been in flight or less than a second old at a death", again, f"<= {in_flight}"),
         ("calls in the results", f"{sum(each.calls for each in found.reports):,}", f"{found.asked - again:,}"),
         ("jobs in which `assay fsck` finds a difference", sum(bool(each.difference) for each in found.reports), "0"),
-        ("jobs that a machine had as it died, and of these ended by the other", "{}, {}".format(*left), ""),
+        (
+            "jobs that a machine had as it died, and of these ended by the other",
+            f"{left.held}, {left.ended_by_other}",
+            "",
+        ),
         ("seconds from a death to the next request", f"{max(back):.1f} at most, median {median(back):.1f}", ""),
     ]
     return f"""

@@ -15,6 +15,7 @@ from tasks.endpoint import reply
 from tasks.judging import grade
 from tasks.judging.prose import Unread
 from tasks.metrics.subject import Subject, subjects
+from tasks.responses import responses_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class Past:
     def graded(self) -> Iterator[tuple[MetricSpec, Subject]]:
         """Yield what each metric was about."""
         task = next(task for task in self.spec.tasks if task.name == self.shard.task)
+        outputs, responses, reference = self.outputs or (), responses_in(self.generated), self.spec.reference
         for metric in task.metrics:
-            about = subjects(metric, self.outputs or (), self.rows, self.shard.start, reference=self.spec.reference)
+            about = subjects(metric, outputs, self.rows, self.shard.start, responses=responses, reference=reference)
             yield from ((metric, subject) for subject in about)
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from core.plan import Shard
 from core.result import Call, Output
 from store.results.folder import JobFolder
+from store.results.parquet import missing
 from tasks.metrics.subject import Responses
 
 
@@ -21,8 +22,17 @@ def responses_in(calls: Iterable[Call]) -> Responses:
 
 
 def responses_of(folder: JobFolder, shard: Shard) -> Responses:
-    """Return what finds the answers behind a shard's outputs, and reads the calls once it is asked for one."""
-    read = cache(lambda: responses_in(folder.read_calls("generate", shard)))
+    """Return what finds the answers behind a shard's outputs, and reads the calls once it is asked for one.
+
+    That raises ResultsMissing where the calls are gone.
+    """
+
+    @cache
+    def read() -> Responses:
+        if not folder.has_calls("generate", shard):
+            raise missing(folder.calls_file("generate", shard))
+        return responses_in(folder.read_calls("generate", shard))
+
     return lambda output: output.response or read()(output)
 
 

@@ -11,8 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network, ip_interface, ip_network
 from pathlib import Path
@@ -25,6 +26,14 @@ SUBNET: Final = IPv4Network("198.18.77.0/29")
 """Of the addresses that are kept for measuring networks (RFC 2544); nobody routes them."""
 
 MACHINES: Final = 2
+REACH: Final = """
+import errno, socket, sys
+probe = socket.socket()
+probe.settimeout(30)
+sys.exit(probe.connect_ex((sys.argv[1], 9)) != errno.ECONNREFUSED)
+"""
+"""Ends well if whoever is asked is there, and refuses."""
+
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -50,7 +59,11 @@ class Place:
         """
         if self.holder is None:
             return list(command)
-        on_empty_disk = 'mount -t tmpfs -o mode=700 disk "$0" && [ -z "$(ls -A "$0")" ] && exec "$@"'
+        on_empty_disk = """
+            mount -t tmpfs -o mode=700 disk "$0" && [ -z "$(ls -A "$0")" ] && exec "$@"
+            echo "no empty disk at $0" >&2
+            exit 1
+        """
         network = f"--net=/proc/{self.holder}/ns/net"
         return ["nsenter", network, "unshare", "--mount", "sh", "-c", on_empty_disk, str(disk), *command]
 
@@ -77,7 +90,7 @@ def network() -> Iterator[Network]:
     """Make namespaces and links until the context ends; raises CannotIsolate and Taken."""
     if os.geteuid() != 0:
         raise CannotIsolate("only root may make them")
-    if missing := [tool for tool in ("ip", "nsenter", "unshare") if shutil.which(tool) is None]:
+    if missing := [tool for tool in ("ip", "mount", "nsenter", "unshare") if shutil.which(tool) is None]:
         raise CannotIsolate(f"{' and '.join(missing)} is not installed")
     if by := taken_by(_ip_json("address"), _ip_json("route")):
         raise Taken(f"{by}: another `python -m tests.network` may run, or {SUBNET} is in use here")
@@ -87,7 +100,18 @@ def network() -> Iterator[Network]:
             stack.enter_context(_linked(hub, address, f"assay-machine{number}"))
             for number, address in enumerate(addresses[:MACHINES], 1)
         ]
+        for place in places:
+            _try(place, hub)
         yield Network(hub, tuple(places))
+
+
+def _try(place: Place, hub: str) -> None:
+    """See that a machine has its disk and reaches the hub; raises CannotIsolate, as where containers may not mount."""
+    with tempfile.TemporaryDirectory() as disk:
+        command = place.command(Path(disk), [sys.executable, "-c", REACH, hub])
+        tried = subprocess.run(command, capture_output=True, text=True)
+    if tried.returncode:
+        raise CannotIsolate(tried.stderr.strip() or f"a machine does not reach {hub}")
 
 
 def _without(why: str) -> Network:
@@ -110,7 +134,13 @@ def taken_by(links: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, A
 def _linked(hub: str, address: str, name: str) -> Iterator[Place]:
     """Hold a namespace, with a link on which this machine is the hub, until the context ends."""
     hold = ["unshare", "--net", "sh", "-c", "ip link set lo up && echo held && exec cat"]
-    with subprocess.Popen(hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        hold,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is not for it
+    ) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None
         assert holder.stderr is not None
@@ -126,7 +156,8 @@ def _linked(hub: str, address: str, name: str) -> Iterator[Place]:
                 _ip("link", "set", "eth0", "up", place=place)
                 yield place
             finally:
-                _ip("link", "delete", name)
+                with suppress(CannotIsolate):  # it went with its namespace
+                    _ip("link", "delete", name)
         finally:
             holder.stdin.close()
 

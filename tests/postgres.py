@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from store.db.connect import connect, writing
 from tests import around, network
 
@@ -45,12 +43,12 @@ def database(server: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     owner = connect(server).execution_options(isolation_level="AUTOCOMMIT")
     with owner.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
     try:
         yield f"{server.replace('postgresql', 'postgresql+asyncpg', 1).rpartition('/')[0]}/{name}"
     finally:
         with owner.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
         owner.dispose()
 
 

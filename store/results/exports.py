@@ -73,6 +73,7 @@ def _row_groups(blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
     for block in blocks:
         held.append(block)
         size += block.nbytes
+        del block  # or it would stay while the next one is read
         if size >= LEAST_GROUP_BYTES:
             yield pa.concat_tables(held)
             held, size = [], 0

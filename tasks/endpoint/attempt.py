@@ -68,10 +68,13 @@ async def attempt(connections: Connections, route: Route, asked: Asked) -> Attem
 
 async def _read(connections: Connections, response: aiohttp.ClientResponse, body: bytes) -> Reading:
     """Tell what an answer means, of large ones one at a time, since their values take a multiple of their bytes."""
-    if len(body) <= LARGE_BYTES:
-        return read_reply(response.status, response.headers, body)
-    async with connections.reading:
-        return await asyncio.to_thread(read_reply, response.status, response.headers, body)
+    try:
+        if len(body) <= LARGE_BYTES:
+            return read_reply(response.status, response.headers, body)
+        async with connections.reading:
+            return await asyncio.to_thread(read_reply, response.status, response.headers, body)
+    finally:
+        connections.let_go(response)
 
 
 def _attempted(asked: Asked, response: aiohttp.ClientResponse, reading: Reading) -> Attempt:

@@ -34,6 +34,11 @@ class Budget:
         self._total = 0
         self._freed = asyncio.Event()
 
+    @property
+    def held(self) -> int:
+        """What all answers hold now."""
+        return self._total
+
     def take(self, answer: object, size: int) -> bool:
         """Give an answer room for so much more, if there is any or no answer is left that began earlier."""
         held = self._held.setdefault(answer, 0)
@@ -55,7 +60,7 @@ class Budget:
 
 
 async def read_body(response: aiohttp.ClientResponse, limit: int, budget: Budget) -> bytes:
-    """Read a whole answer. Raises BodyRefused and BodyBroken."""
+    """Read a whole answer, whose room whoever gets it gives back. Raises BodyRefused and BodyBroken."""
     size, pieces = 0, []
     try:
         async for piece in _unpacked(response):
@@ -65,8 +70,9 @@ async def read_body(response: aiohttp.ClientResponse, limit: int, budget: Budget
             while not budget.take(response, len(piece)):
                 await budget.wait()
             pieces.append(piece)
-    finally:
+    except BaseException:
         budget.give_back(response)
+        raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

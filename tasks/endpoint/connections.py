@@ -45,7 +45,7 @@ class Connections:
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
-        self._budget = Budget()
+        self.budget = Budget()
         self.reading = asyncio.Lock()
         """Held while a large answer is read."""
 
@@ -60,11 +60,15 @@ class Connections:
         await self._stack.aclose()
 
     async def exchange(self, route: Route, request: bytes, called: Called) -> tuple[aiohttp.ClientResponse, bytes]:
-        """Send a request and read the whole answer, with the keys masked."""
+        """Send a request and receive the whole answer, with the keys masked; its room is held until it is `let_go`."""
         _called.set(called)
         session = self._sessions.get(route.ca_file) or await self._trusting(route.ca_file)
         async with session.post(route.target, data=request, headers=route.headers, allow_redirects=False) as response:
-            return response, route.mask(await read_body(response, route.max_answer, self._budget))
+            return response, route.mask(await read_body(response, route.max_answer, self.budget))
+
+    def let_go(self, response: aiohttp.ClientResponse) -> None:
+        """Give back the room of an answer that was received, once nobody needs its bytes."""
+        self.budget.give_back(response)
 
     async def _trusting(self, ca_file: Path | None) -> aiohttp.ClientSession:
         async with self._opening:

@@ -34,8 +34,8 @@ from tasks.fsck.rederive import (
     target_calls,
 )
 from tasks.generate import derived_outputs
-from tasks.metrics.subject import subjects
-from tasks.responses import responses_of, without_copies
+from tasks.metrics.subject import Responses, subjects
+from tasks.responses import responses_in, without_copies
 from tasks.summaries.aggregator import Aggregator
 
 Json = dict[str, Any]
@@ -211,11 +211,11 @@ class _Rows:
         if outputs is None:
             self._miss(self._folder.file("outputs", shard.index), needed=scores is not None)
             return False
-        self._check_outputs(shard, rows, outputs)
+        responses = self._check_outputs(shard, rows, outputs)
         if scores is None:
             self._miss(self._folder.file("scores", shard.index))
             return False
-        self._check_scores(shard, rows, outputs, scores)
+        self._check_scores(shard, rows, outputs, responses, scores)
         return True
 
     def _read_samples(self, shard: Shard) -> list[Json]:
@@ -228,20 +228,27 @@ class _Rows:
         self._report.samples += len(rows)
         return rows
 
-    def _check_outputs(self, shard: Shard, rows: Sequence[Json], outputs: Sequence[Output]) -> None:
+    def _check_outputs(self, shard: Shard, rows: Sequence[Json], outputs: Sequence[Output]) -> Responses:
+        """Check the outputs, and return what finds the answers behind them."""
         calls = self._read_calls("generate", shard, target_calls(self._spec, shard))
         expected = derived_outputs(self._spec, shard, rows, calls)
         found = without_copies(outputs, calls)
         check_rows(self._folder.file("outputs", shard.index), found, expected, OUTPUT_KEY, exact=self._exact)
         self._report.outputs += len(outputs)
+        return responses_in(calls)
 
     def _check_scores(
-        self, shard: Shard, rows: Sequence[Json], outputs: Sequence[Output], scores: Sequence[Score]
+        self,
+        shard: Shard,
+        rows: Sequence[Json],
+        outputs: Sequence[Output],
+        responses: Responses,
+        scores: Sequence[Score],
     ) -> None:
         task = next(task for task in self._spec.tasks if task.name == shard.task)
-        reference, responses = self._spec.reference, responses_of(self._folder, shard)
+        reference = self._spec.reference
         about = [
-            (metric, list(subjects(metric, outputs, rows, shard.start, reference=reference, responses=responses)))
+            (metric, list(subjects(metric, outputs, rows, shard.start, responses=responses, reference=reference)))
             for metric in task.metrics
         ]
         calls = {call.key: call for call in self._read_calls("judge", shard, judges_calls(about))}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -24,9 +23,9 @@ class Subject:
     trial: int
     row: Row
     outputs: tuple[Output, ...]
-    reference: Output | None = None
-    responses: Responses = field(default=attrgetter("response"), compare=False)
+    responses: Responses = field(compare=False)
     """Finds the answer behind an output, as it came."""
+    reference: Output | None = None
 
     @property
     def all_outputs(self) -> tuple[Output, ...]:
@@ -74,8 +73,8 @@ def subjects(
     rows: Sequence[Row],
     start: int,
     *,
+    responses: Responses,
     reference: str | None = None,
-    responses: Responses = attrgetter("response"),
 ) -> Iterator[Subject]:
     """Yield what `metric` scores: each output, or for a preference the pair of each sample and trial.
 
@@ -90,7 +89,7 @@ def subjects(
         first = about[0]
         held = references.get((first.sample, first.trial)) or references.get((first.sample, 0))
         yield Subject(
-            first.task, first.sample, first.target, first.trial, rows[first.sample - start], about, held, responses
+            first.task, first.sample, first.target, first.trial, rows[first.sample - start], about, responses, held
         )
 
 

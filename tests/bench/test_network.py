@@ -1,9 +1,9 @@
-"""The machines that the benches run on, where this one lets them be made, and how a command ends that has some."""
+"""The machines that the benches run on, where this one lets them be made."""
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,12 @@ for address in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
-    try:
-        with network.network() as made:
-            yield made
-    except (CannotIsolate, Taken) as error:
-        pytest.skip(str(error))
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(network.network())
+        except (CannotIsolate, Taken) as error:
+            pytest.skip(str(error))
+        yield made
 
 
 def printed(place: Place, disk: Path, command: Sequence[str]) -> list[str]:
@@ -70,32 +71,3 @@ def test_addresses_that_somebody_has_are_refused_by_his_name(
     assert str(SUBNET) == "198.18.77.0/29"
     links = [{"ifname": "eth7", "addr_info": [{"family": "inet", "local": address} for address in addresses]}]
     assert taken_by(links, [{"dst": destination, "dev": "eth7"} for destination in destinations]) == by
-
-
-def test_a_command_that_is_told_to_end_ends_before_what_it_was_given() -> None:
-    wait = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); signal.pause()"
-    wrapped = "import sys; from tests import around; code = around.run(sys.argv[1:], {}); print('ended by', code)"
-    assert told_to_end([sys.executable, "-c", wrapped, sys.executable, "-c", wait]) == "ended by 7\n"
-
-
-def test_a_bench_that_is_told_to_end_twice_leaves_its_contexts_once() -> None:
-    leave = """
-import os, signal
-from tests.around import end_in_order
-end_in_order()
-try:
-    print("up", flush=True)
-    signal.pause()
-finally:
-    os.kill(os.getpid(), signal.SIGTERM)
-    print("left")
-"""
-    assert told_to_end([sys.executable, "-c", leave]) == "left\n"
-
-
-def told_to_end(command: Sequence[str]) -> str:
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        process.send_signal(signal.SIGTERM)
-        return process.stdout.read()

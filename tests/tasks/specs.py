@@ -1,6 +1,7 @@
 """The parts of a specification, small enough that a test says only what it is about."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from core.endpoint import Endpoint, Prompt
@@ -11,6 +12,8 @@ CORRECT = StringCheck(name="correct", left="{{ sample.output_text }}", operator=
 GRADES = Range(minimum=0, maximum=4, threshold=3)
 ONCE: dict[str, Any] = {"max_retries": 0, "parallelism": 1}
 """One call at a time, each made once."""
+ITS_OWN = attrgetter("response")
+"""Finds as the answer behind an output the one that the output has itself."""
 
 
 def model(url: str | None, name: str = "target", **fields: Any) -> ModelTarget:

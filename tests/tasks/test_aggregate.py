@@ -25,6 +25,7 @@ from tasks.metrics.measure import Measure
 from tasks.metrics.subject import subjects
 from tasks.summaries.aggregator import Aggregator
 from tasks.summaries.figures import summarise
+from tests.tasks.specs import ITS_OWN
 
 KEY = ("qa", "target", "graded", "score")
 VALUES = st.floats(-1e6, 1e6)
@@ -141,7 +142,9 @@ def sentences() -> list[Score]:
     rows = [{"c": candidate, "r": reference} for candidate, reference in zip(CANDIDATES, REFERENCES, strict=True)]
     outputs = list(recorded_outputs(RecordedTarget(column="c"), Shard(index=0, task="qa", start=0, stop=4), rows))
     lost = Output("qa", 4, "target", outcome="refused")
-    return list(computed_scores(BLEU, list(subjects(BLEU, [*outputs, lost], [*rows, {}], 0)), Unwatched()))
+    return list(
+        computed_scores(BLEU, list(subjects(BLEU, [*outputs, lost], [*rows, {}], 0, responses=ITS_OWN)), Unwatched())
+    )
 
 
 def test_the_corpus_has_a_value_and_no_statistics(sentences: list[Score]) -> None:

@@ -1,8 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from core.errors import ResultsMissing
 from core.metric import StringCheck
+from core.plan import Shard
 from core.result import Call, CallKey, Output
-from tasks.responses import responses_in, without_copies
+from store.results.folder import JobFolder
+from tasks.responses import responses_in, responses_of, without_copies
 from tests.scripted import text
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import model, rows, spec
@@ -30,6 +36,14 @@ def test_the_answer_behind_an_output_is_that_of_its_trial_unless_it_has_one_of_i
     assert list(map(find, OUTPUTS)) == ["[0]", "[1]"]
     assert find(replace(OUTPUTS[0], response="its own")) == "its own"
     assert find(replace(OUTPUTS[0], target="another")) is None
+
+
+def test_answers_whose_calls_are_gone_are_missed_and_not_taken_for_none(tmp_path: Path) -> None:
+    folder, shard = JobFolder(tmp_path, "eval-1"), Shard(index=0, task="qa", start=0, stop=1)
+    find = responses_of(folder, shard)
+    assert find(replace(OUTPUTS[0], response="its own")) == "its own"
+    with pytest.raises(ResultsMissing, match=r"generate-00000\.parquet is missing"):
+        find(OUTPUTS[0])
 
 
 def test_what_came_in_the_place_of_an_answer_is_none() -> None:

@@ -44,10 +44,7 @@ def judged(results: Path, samples: dict[str, int], *, pad: str = "", trials: int
             call(shard, n, "target", {"choices": [{"message": {"content": said}}], "pad": pad}, trial)
             for n, trial, said in asked
         ]
-        outputs = [
-            Output(shard.task, n, "target", trial, text=said, response=each.response)
-            for (n, trial, said), each in zip(asked, calls, strict=True)
-        ]
+        outputs = [Output(shard.task, n, "target", trial, text=said) for n, trial, said in asked]
         folder.finish_generate(shard, outputs, calls)
         scores = [
             Score(shard.task, n, "target", trial, "judge", "grade", "scored", value=n + trial / 2)

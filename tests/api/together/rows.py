@@ -11,6 +11,7 @@ from core.result import Call, CallKey, CallOutcome, Output, Score
 from tasks.judging.grade import verdicts
 from tasks.metrics.subject import subjects
 from tasks.summaries.aggregator import Aggregator
+from tests.tasks.specs import ITS_OWN
 
 FAILED: CallOutcome = "transient"
 LABELS = Labels(labels=("good", "bad", "ugly"), passing=("good",))
@@ -47,7 +48,7 @@ def call(sample: int, target: str, ordinal: int, reply: Reply) -> Call:
 
 
 def scored(judge: Judge, items: list[dict[str, Any]], outputs: Sequence[Output], calls: Sequence[Call]) -> list[Score]:
-    about = subjects(judge, outputs, items, outputs[0].sample)
+    about = subjects(judge, outputs, items, outputs[0].sample, responses=ITS_OWN)
     return list(verdicts(judge, about, {call.key: call for call in calls}))
 
 

@@ -11,6 +11,7 @@ from tasks.endpoint.attempt import LARGE_BYTES, attempt
 from tasks.endpoint.body import STEP_BYTES, Budget
 from tasks.endpoint.connections import Connections
 from tasks.endpoint.loop import IoLoop, JobLimit, Policy, Reply, Route
+from tests.conftest import until
 from tests.scripted import Answer, ScriptedEndpoint, text
 
 PLAIN = text("ok").body
@@ -117,3 +118,24 @@ def test_other_calls_go_on_while_a_large_answer_is_read(endpoint: ScriptedEndpoi
     large = "a" * LARGE_BYTES
     assert asyncio.run(ask_and_watch(large)) == (text(large).body.decode(), True)
     assert asyncio.run(ask_and_watch("a")) == (text("a").body.decode(), False)
+
+
+def test_a_large_answer_has_its_room_until_it_is_read(endpoint: ScriptedEndpoint) -> None:
+    answer = text("a" * LARGE_BYTES)
+    endpoint.script = lambda _: answer
+
+    async def ask() -> int:
+        route = Route(f"{endpoint.url}/chat/completions", "m", timeout_s=30.0, max_retries=0)
+        async with Connections(Policy(private=True)) as connections:
+            async with connections.reading:  # by another call
+                asked = asyncio.create_task(attempt(connections, route, Asked(b"{}")))
+                await asyncio.to_thread(
+                    until, "all of it is there", lambda: connections.budget.held == len(answer.body)
+                )
+                await asyncio.wait([asked], timeout=0)
+                held = connections.budget.held
+            await asked
+            assert connections.budget.held == 0
+            return held
+
+    assert asyncio.run(ask()) == len(answer.body)

@@ -17,7 +17,7 @@ from tasks.metrics.subject import Subject
 from tasks.sandbox.contract import Limits
 from tasks.sandbox.pool import Pool
 from tests.tasks.conftest import Lab
-from tests.tasks.specs import model, rows, spec
+from tests.tasks.specs import ITS_OWN, model, rows, spec
 
 ITEM: dict[str, Any] = {
     "sample": {"output": "{{ sample.output_text }}", "response": "{{ sample.response | tojson }}"},
@@ -48,7 +48,7 @@ def code(source: str = SAME, **fields: Any) -> Code:
 
 def score(pool: Pool, metric: Code, text: str | None = "4 cats", row: dict[str, Any] = ROW, **output: Any) -> Score:
     made = Output("qa", 3, "target", text=text, response=output.pop("response", RESPONSE), **output)
-    [scored] = code_scores(pool, metric, [Subject("qa", 3, "target", 0, row, (made,))], Unwatched())
+    [scored] = code_scores(pool, metric, [Subject("qa", 3, "target", 0, row, (made,), ITS_OWN)], Unwatched())
     return scored
 
 
@@ -140,7 +140,8 @@ def test_an_evaluator_that_a_limit_stops_every_time_is_run_no_more_for_that_targ
     metric = code(source, item={"said": "{{ sample.output_text }}"})
     said = [("good", "ok"), ("bad", "loop")] * (STOPS_IN_A_ROW + 2)
     about = [
-        Subject("qa", n, target, 0, ROW, (Output("qa", n, target, text=text),)) for n, (target, text) in enumerate(said)
+        Subject("qa", n, target, 0, ROW, (Output("qa", n, target, text=text),), ITS_OWN)
+        for n, (target, text) in enumerate(said)
     ]
     with (
         closing(Pool(Limits(seconds=0.05))) as hurried,

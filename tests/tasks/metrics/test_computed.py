@@ -20,6 +20,7 @@ from core.result import Output, Score
 from tasks.endpoint.breaker import Unwatched
 from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
+from tests.tasks.specs import ITS_OWN
 
 ROW = {"answer": "4 cats", "calls": [{"name": "f", "arguments": {}}], "truth": [{"f": {}}]}
 CALLS = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
@@ -42,7 +43,7 @@ BY_TYPE = pytest.mark.parametrize("metric", METRICS, ids=[metric.type for metric
 
 def score(metric: ComputedMetric, text: str | None = "4 cats", row: dict[str, Any] = ROW, **output: Any) -> list[Score]:
     output.setdefault("tool_calls", json.dumps(CALLS))
-    about = Subject("qa", 3, "target", 0, row, (Output("qa", 3, "target", text=text, **output),))
+    about = Subject("qa", 3, "target", 0, row, (Output("qa", 3, "target", text=text, **output),), ITS_OWN)
     return list(computed_scores(metric, [about], Unwatched()))
 
 

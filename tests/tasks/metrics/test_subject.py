@@ -6,7 +6,7 @@ import pytest
 from core.metric import MetricSpec
 from core.result import Output
 from tasks.metrics.subject import Subject, subjects
-from tests.tasks.specs import CORRECT, preferring
+from tests.tasks.specs import CORRECT, ITS_OWN, preferring
 
 ROWS = [{"n": 5}, {"n": 6}]
 PREFERENCE = preferring("http://127.0.0.1:1/v1")
@@ -21,7 +21,7 @@ OUTPUTS = [output(sample, target) for sample in (5, 6) for target in ("a", "best
 
 
 def about(metric: MetricSpec, outputs: list[Output]) -> list[Subject]:
-    return list(subjects(metric, outputs, ROWS, 5, reference="best"))
+    return list(subjects(metric, outputs, ROWS, 5, responses=ITS_OWN, reference="best"))
 
 
 def test_a_reference_goes_with_each_output_and_is_not_scored_itself() -> None:
@@ -50,7 +50,7 @@ def test_a_pair_is_that_of_the_two_targets_beside_the_reference() -> None:
 
 
 def test_without_a_reference_every_target_is_scored() -> None:
-    found = list(subjects(CORRECT, OUTPUTS, ROWS, 5))
+    found = list(subjects(CORRECT, OUTPUTS, ROWS, 5, responses=ITS_OWN))
     assert [subject.target for subject in found[:3]] == ["a", "best", "b"]
     assert set(found[0].values()) == {"output_text", "tool_calls", "response"}
 

@@ -21,7 +21,7 @@ from tasks.metrics.computed import computed_scores
 from tasks.metrics.subject import Subject
 from tasks.summaries.aggregator import Aggregator, complete_summaries
 from tests.tasks.conftest import Lab
-from tests.tasks.specs import CORRECT, judge, preferring, spec
+from tests.tasks.specs import CORRECT, ITS_OWN, judge, preferring, spec
 
 UNKNOWN = Code(name="free", source="", item={})
 
@@ -115,7 +115,7 @@ def test_the_error_of_a_corpus_is_that_of_leaving_out_each_sentence() -> None:
     texts = [("the cat sat on the mat", "the cat sat on a mat"), ("a b c d e", "a b c d"), ("no", "yes it is so")]
     counts = [sentence_bleu(candidate, [reference])[1] for candidate, reference in texts]
     said = [Output("qa", i, "target", text=c) for i, (c, _) in enumerate(texts)]
-    about = [Subject("qa", i, "target", 0, {"c": c, "r": r}, (said[i],)) for i, (c, r) in enumerate(texts)]
+    about = [Subject("qa", i, "target", 0, {"c": c, "r": r}, (said[i],), ITS_OWN) for i, (c, r) in enumerate(texts)]
     aggregator = Aggregator([task(metric)])
     aggregator.add(computed_scores(metric, about, Unwatched()))
     sentence, corpus = aggregator.summaries()
