@@ -9,7 +9,8 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, Self
+from weakref import WeakSet
 
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
@@ -83,16 +84,45 @@ async def _write_locked(session: Any) -> Any:
         SQLITE_BEGIN_MODE.reset(token)
 
 
-class Yielding(sqlite3.Connection):
-    """A connection that gives the write lock back when it is closed.
+class _Cursor(sqlite3.Cursor):
+    """A cursor that lets go of a statement which failed.
 
-    SQLite puts that off until the last statement of the connection is gone, and that of a cancelled task goes with
+    SQLAlchemy leaves it to the garbage, which resets it in the event loop. That waits for whatever the connection is at
+    by then: if this waits for a lock whose holder the loop should go on with, all stand still.
+    """
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        """Execute a statement; raises what the statement does, closed."""
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.Error:
+            self.close()
+            raise
+
+
+class Yielding(sqlite3.Connection):
+    """A connection that gives back what it holds: a statement that fails at once, the write lock when it is closed.
+
+    SQLite puts the latter off until the last statement of the connection is gone. That of a cancelled task goes with
     the garbage, after any time: until then nobody writes, and nothing shows who is in the way.
     """
 
+    def __init__(self, *args: Any, **parameters: Any) -> None:
+        """Open it, as the class above does."""
+        super().__init__(*args, **parameters)
+        self._cursors = WeakSet[sqlite3.Cursor]()
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        """Return a cursor, which is closed with the connection."""
+        cursor = super().cursor(factory)
+        self._cursors.add(cursor)
+        return cursor
+
     def close(self) -> None:
-        """Roll back, then close."""
+        """End all statements, roll back, then close."""
         with suppress(sqlite3.Error):  # closed already
+            for cursor in list(self._cursors):
+                cursor.close()
             self.rollback()
         super().close()
 

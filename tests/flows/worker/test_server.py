@@ -1,6 +1,7 @@
 """Transactions of Prefect's on a real SQLite file: they take turns, and none is left in the way of the others."""
 
 import asyncio
+import gc
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.settings import Settings
@@ -159,6 +160,48 @@ def test_a_transaction_that_is_cancelled_amid_a_statement_gives_the_lock_back(ru
         assert database.is_free()
 
     run(body)
+
+
+def test_a_statement_that_failed_holds_nobody_up_once_it_is_forgotten(run: Run) -> None:
+    async def body(database: Database) -> None:
+        loop, is_at_it = asyncio.get_running_loop(), asyncio.Event()
+
+        async def write(number: int) -> None:
+            """Write without a transaction, as Prefect's recorder of task runs does."""
+            async with database.session() as session:
+                raw: Any = await (await session.connection()).get_raw_connection()
+                await raw.driver_connection.set_trace_callback(lambda _: loop.call_soon_threadsafe(is_at_it.set))
+                await session.execute(text("INSERT INTO once VALUES (:number)"), {"number": number})
+
+        async with database.transaction() as session:
+            await session.execute(text("CREATE TABLE once (number UNIQUE)"))
+        await write(1)
+        with pytest.raises(IntegrityError) as failed:
+            await write(1)
+        async with database.transaction():
+            is_at_it.clear()
+            waiting = asyncio.create_task(write(2))  # by the same connection
+            await is_at_it.wait()
+            del failed
+            gc.collect()
+        await waiting
+        async with database.session() as session:
+            assert list(await session.scalars(text("SELECT number FROM once"))) == [1, 2]
+
+    run(body)
+
+
+def test_a_connection_that_is_closed_amid_the_rows_of_a_statement_gives_the_lock_back(tmp_path: Path) -> None:
+    path = tmp_path / "prefect.db"
+    writing, other = (sqlite3.connect(path, timeout=0, isolation_level=None, factory=server.Yielding) for _ in range(2))
+    writing.execute("CREATE TABLE written (number)")
+    cursor = writing.cursor().execute("INSERT INTO written VALUES (1), (2) RETURNING number")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("INSERT INTO written VALUES (3)")
+    writing.close()
+    other.execute("INSERT INTO written VALUES (3)")
+    other.close()
+    del cursor
 
 
 async def _answer(scope: dict[str, object]) -> list[dict[str, object]]:
