@@ -23,6 +23,7 @@ What goes wrong with one sample is no exception but an `Outcome` (`core.result`)
         └── RecordDamaged       a job record cannot be read
 """
 
+from traceback import clear_frames
 from typing import ClassVar, Literal
 
 from pydantic import ValidationError
@@ -159,3 +160,16 @@ def first_problem(error: ValidationError) -> str:
     """Return what is wrong first with a value that was validated, and where in it."""
     problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, "))))
+
+
+def forget_values(error: BaseException) -> None:
+    """Have an error hold no row and no answer, however long it is held itself.
+
+    They are in the frames where it was raised, and in what it was raised from, of which an AssayError tells by itself.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        clear_frames(cause.__traceback__)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, AssayError):
+        error.__cause__ = error.__context__ = None

@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Final
 from uuid import uuid4
 
-from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed
+from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed, forget_values
 from core.job import Failure, Job, Stage, utcnow
 from core.plan import Manifest, Shard, Share
 from core.settings import read_settings
@@ -226,6 +226,7 @@ class Engine:
         except Exception as error:
             if self.stop == "superseded":  # the job goes on elsewhere, and this is not its end
                 return
+            forget_values(error)
             message = self.keys.masked(
                 error.message if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
             )

@@ -1,11 +1,12 @@
 import json
 import resource
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.errors import ResultsMissing, SpecInvalid, StorageFailed
+from core.errors import DatasetUnreadable, ResultsMissing, SpecInvalid, StorageFailed
 from tasks.engine.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
@@ -72,6 +73,27 @@ def test_an_error_nobody_foresaw_is_the_service_s_and_is_logged(lab: Lab) -> Non
     assert failed.message.startswith("ZeroDivisionError: ")
     last = json.loads(lab.workspace.folder(job.id).log_path.read_text().splitlines()[-1])
     assert (last["level"], last["message"]) == ("ERROR", failed.message)
+
+
+def test_an_error_that_fails_a_job_holds_none_of_its_rows(lab: Lab) -> None:
+    class Row:
+        pass
+
+    def read() -> None:
+        row = Row()
+        known.append(weakref.ref(row))
+        try:
+            raise ValueError(row)
+        except ValueError as error:
+            raise DatasetUnreadable("row 1 is broken") from error
+
+    known: list[weakref.ref[Row]] = []
+    job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
+    broken = pytest.raises(DatasetUnreadable, match="row 1 is broken")
+    with broken as failed, lab.engaged(job) as engine, engine.failing():
+        read()
+    assert failed.value.__traceback__
+    assert [each() for each in known] == [None]
 
 
 def test_a_job_that_fails_as_nothing_can_be_written_says_so_once_it_can(lab: Lab) -> None:
