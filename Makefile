@@ -131,7 +131,7 @@ docs: install
 bench: .venv/bench
 	$(BIN)/python -m bench --write BENCHMARKS.md
 
-# All cases, about 28 minutes; any part of it can be run by itself.
+# All cases, about 29 minutes; any part of it can be run by itself.
 bench-long: bench-0 bench-50 bench-300 bench-workers bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons
 
 bench-0 bench-50 bench-300: bench-%: install
@@ -140,7 +140,7 @@ bench-0 bench-50 bench-300: bench-%: install
 bench-samples bench-lists bench-inputs bench-sandbox bench-pages bench-comparisons: bench-%: install
 	$(BIN)/python -m bench.printed $* --write BENCHMARKS.md
 
-# What one worker makes, and two; less than 3 minutes.
+# What one worker makes, and two; about 4 minutes.
 bench-workers: install
 	$(BIN)/python -m bench.workers --write BENCHMARKS.md
 

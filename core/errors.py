@@ -167,9 +167,13 @@ def forget_values(error: BaseException) -> None:
 
     They are in the frames where it was raised, and in what it was raised from, of which an AssayError tells by itself.
     """
-    cause: BaseException | None = error
-    while cause is not None:
-        clear_frames(cause.__traceback__)
-        cause = cause.__cause__ or cause.__context__
+    seen: list[BaseException] = []
+    causes: list[BaseException | None] = [error]
+    while causes:
+        cause = causes.pop()
+        if cause is not None and cause not in seen:  # one that is raised again may be a cause of its own
+            seen.append(cause)
+            clear_frames(cause.__traceback__)
+            causes += [cause.__cause__, cause.__context__]
     if isinstance(error, AssayError):
         error.__cause__ = error.__context__ = None

@@ -7,8 +7,8 @@ import asyncio
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, Self
 from weakref import WeakSet
 
@@ -92,9 +92,19 @@ class _Cursor(sqlite3.Cursor):
     """
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
-        """Execute a statement; raises what the statement does, closed."""
-        try:
+        """Execute a statement; raises what that does, and is closed then."""
+        with self._closing_if_it_fails():
             return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> Self:
+        """Execute a statement with one set of parameters after the other, as `execute` does."""
+        with self._closing_if_it_fails():
+            return super().executemany(sql, parameters)
+
+    @contextmanager
+    def _closing_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error:
             self.close()
             raise

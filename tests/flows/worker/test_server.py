@@ -191,6 +191,19 @@ def test_a_statement_that_failed_holds_nobody_up_once_it_is_forgotten(run: Run) 
     run(body)
 
 
+@pytest.mark.parametrize(("method", "parameters"), [("execute", (1,)), ("executemany", [(2,), (1,)])])
+def test_a_cursor_whose_statement_fails_is_closed(method: str, parameters: object) -> None:
+    connection = sqlite3.connect(":memory:", factory=server.Yielding)
+    connection.execute("CREATE TABLE once (number UNIQUE)")
+    connection.execute("INSERT INTO once VALUES (1)")
+    cursor = connection.cursor()
+    with pytest.raises(sqlite3.IntegrityError):
+        getattr(cursor, method)("INSERT INTO once VALUES (?)", parameters)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed cursor"):
+        cursor.execute("SELECT 1")
+    connection.close()
+
+
 def test_a_connection_that_is_closed_amid_the_rows_of_a_statement_gives_the_lock_back(tmp_path: Path) -> None:
     path = tmp_path / "prefect.db"
     writing, other = (sqlite3.connect(path, timeout=0, isolation_level=None, factory=server.Yielding) for _ in range(2))

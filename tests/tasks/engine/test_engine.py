@@ -96,6 +96,16 @@ def test_an_error_that_fails_a_job_holds_none_of_its_rows(lab: Lab) -> None:
     assert [each() for each in known] == [None]
 
 
+def test_an_error_that_is_a_cause_of_its_own_fails_a_job_too(lab: Lab) -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__context__, second.__cause__ = second, first
+    job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
+    failing = pytest.raises(ValueError, match="first")
+    with failing, lab.engaged(job) as engine, engine.failing():
+        raise first
+    assert lab.progress(job).failure
+
+
 def test_a_job_that_fails_as_nothing_can_be_written_says_so_once_it_can(lab: Lab) -> None:
     job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
