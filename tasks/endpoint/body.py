@@ -60,19 +60,15 @@ class Budget:
 
 
 async def read_body(response: aiohttp.ClientResponse, limit: int, budget: Budget) -> bytes:
-    """Read a whole answer, whose room whoever gets it gives back. Raises BodyRefused and BodyBroken."""
+    """Read a whole answer, whose room the caller gives back. Raises BodyRefused and BodyBroken."""
     size, pieces = 0, []
-    try:
-        async for piece in _unpacked(response):
-            size += len(piece)
-            if size > limit:
-                raise BodyRefused(f"The answer has more than {limit:,} bytes, which is what ASSAY_MAX_ANSWER allows")
-            while not budget.take(response, len(piece)):
-                await budget.wait()
-            pieces.append(piece)
-    except BaseException:
-        budget.give_back(response)
-        raise
+    async for piece in _unpacked(response):
+        size += len(piece)
+        if size > limit:
+            raise BodyRefused(f"The answer has more than {limit:,} bytes, which is what ASSAY_MAX_ANSWER allows")
+        while not budget.take(response, len(piece)):
+            await budget.wait()
+        pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

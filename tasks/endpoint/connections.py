@@ -63,8 +63,15 @@ class Connections:
         """Send a request and receive the whole answer, with the keys masked; its room is held until it is `let_go`."""
         _called.set(called)
         session = self._sessions.get(route.ca_file) or await self._trusting(route.ca_file)
-        async with session.post(route.target, data=request, headers=route.headers, allow_redirects=False) as response:
-            return response, route.mask(await read_body(response, route.max_answer, self.budget))
+        asking = session.post(route.target, data=request, headers=route.headers, allow_redirects=False)
+        response = None
+        try:
+            async with asking as response:
+                return response, route.mask(await read_body(response, route.max_answer, self.budget))
+        except BaseException:
+            if response is not None:
+                self.let_go(response)
+            raise
 
     def let_go(self, response: aiohttp.ClientResponse) -> None:
         """Give back the room of an answer that was received, once nobody needs its bytes."""

@@ -139,3 +139,17 @@ def test_a_large_answer_has_its_room_until_it_is_read(endpoint: ScriptedEndpoint
             return held
 
     assert asyncio.run(ask()) == len(answer.body)
+
+
+def test_an_answer_that_is_refused_gives_its_room_back(endpoint: ScriptedEndpoint) -> None:
+    async def ask(body: bytes, packing: str) -> tuple[str | None, int]:
+        endpoint.script = lambda _: Answer(body, headers={"content-encoding": packing})
+        route = Route(f"{endpoint.url}/chat/completions", "m", timeout_s=30.0, max_retries=0, max_answer=2_000)
+        async with Connections(Policy(private=True)) as connections:
+            made = await attempt(connections, route, Asked(b"{}"))
+            return made.reading.error, connections.budget.held
+
+    for body, packing in ((gzip.compress(b" " * 1_000)[:-9], "gzip"), (b" " * 3_000, "identity")):
+        error, held = asyncio.run(ask(body, packing))
+        assert error
+        assert held == 0
