@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
 from prefect import Task, allow_failure, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State, TaskRun
-from prefect.exceptions import Pause
+from prefect.exceptions import Pause, UnfinishedRun
 from prefect.futures import PrefectFuture, wait
 from prefect.runtime import task_run
 from prefect.states import Cancelled, Completed, Failed
@@ -19,7 +20,7 @@ from core.plan import Shard
 from flows.in_hand import InHand
 from tasks.calls import ShardIncomplete
 from tasks.engine.calls import Stopped
-from tasks.engine.engine import Engine
+from tasks.engine.engine import Engine, Visit
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.shard_end import ShardEnd
@@ -68,8 +69,10 @@ def generate_and_judge(engine: Engine, shards: Sequence[Shard]) -> None:
     for future in futures:
         if future.state.is_crashed() or (future.state.is_failed() and not _has_ended(future.state)):
             future.result()
-    if any(future.state.is_pending() for future in futures):  # nor a shard
-        engine.pause()
+        if future.state.is_pending():  # nor a shard; or the cluster did not carry it out, and this raises why
+            with suppress(UnfinishedRun, Pause):
+                future.result(raise_on_failure=False)
+            engine.pause()
     if not (engine.stop or all(_has_ended(future.state) for future in futures)):
         raise ServiceError("a shard ended neither in success nor in an error")
 
@@ -122,11 +125,12 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def carry_out(engine: Engine, shards: Sequence[Shard], stages: Sequence[Stage]) -> State[Any]:
+def carry_out(holder: Engine | Visit, shards: Sequence[Shard], stages: Sequence[Stage]) -> State[Any]:
     """Run shards through stages, side by side; what they have passed is left alone.
 
     The last attempt takes transient errors for what they are.
     """
+    engine = holder.engine() if isinstance(holder, Visit) else holder
     staged = partial(_passed_through, engine, stages, final=int(task_run.run_count) > len(RETRY_DELAYS_S))
     begun = _side_by_side(engine, shards, staged)
     errors = sorted(filter(None, (each.exception() for each in begun)), key=_gravity)

@@ -21,6 +21,9 @@ from store.db.tables import job_leases, jobs
 LEASE_S: Final = 10.0
 """After so long without a renewal a lease is another's to take."""
 
+GIVEN_BACK: Final = 0.0
+"""Until when a lease holds that its holder let go, or that nobody has had."""
+
 WHOLE: Final = ""
 """The block of a lease that is of the whole job."""
 
@@ -72,22 +75,22 @@ class Leases:
         with writing(self._engine) as connection:
             return renew(connection, lease)
 
-    def left_s(self, lease: Lease) -> float:
-        """Return for how long a lease holds without a renewal, below 0 after its end.
+    def left_s(self, lease: Lease) -> float | None:
+        """Return for how long a lease holds without a renewal, below 0 after its end; None if it was given back.
 
         Raises Superseded if it is another's by now.
         """
-        left = sa.select(job_leases.c.until - database_time()).where(*_own(lease))
+        found = sa.select(job_leases.c.until, database_time().label("now")).where(*_own(lease))
         with reading(self._engine) as connection:
-            left_s: float | None = connection.scalar(left)
-            if left_s is None:
+            row = connection.execute(found).one_or_none()
+            if row is None:
                 raise _superseded(connection, lease)
-            return left_s
+        return row.until - row.now if row.until != GIVEN_BACK else None
 
     def give_back(self, lease: Lease) -> None:
         """Let others take a lease at once, if it is still one's own."""
         with writing(self._engine) as connection:
-            connection.execute(sa.update(job_leases).where(*_own(lease)).values(until=0.0))
+            connection.execute(sa.update(job_leases).where(*_own(lease)).values(until=GIVEN_BACK))
 
     def held(self, job_ids: Collection[str], *, block: str = WHOLE) -> dict[str, Taken]:
         """Return by whom those of the jobs are held that are."""
@@ -169,7 +172,7 @@ def _row(connection: sa.Connection, job_id: str, block: str) -> sa.Row[Any]:
     known = sa.select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(read=True, key_share=True)
     if connection.execute(known).one_or_none() is None:
         raise NotFound("Job not found")
-    new = {"job_id": job_id, "block": block, "epoch": 0, "holder": "", "until": 0.0}
+    new = {"job_id": job_id, "block": block, "epoch": 0, "holder": "", "until": GIVEN_BACK}
     connection.execute(insert_into(connection, job_leases).values(new).on_conflict_do_nothing())
     return connection.execute(found).one()
 

@@ -69,6 +69,11 @@ class JobFolder:
         return hash(self.path)
 
     @property
+    def is_copy(self) -> bool:
+        """Whether the folder has only copies of what is kept elsewhere, so that others need not see it."""
+        return self.objects is not DISK
+
+    @property
     def job_path(self) -> Path:
         """Where the job itself is written once it has ended."""
         return self.path / "job.parquet"

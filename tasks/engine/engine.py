@@ -4,11 +4,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache, partial
+from platform import node
 from typing import Final
 from uuid import uuid4
 
-from core.errors import AssayError, ResultsMissing, ServiceError, SpecInvalid, StorageFailed, forget_values
+from core.errors import (
+    AssayError,
+    Misconfigured,
+    ResultsMissing,
+    ServiceError,
+    SpecInvalid,
+    StorageFailed,
+    forget_values,
+)
 from core.job import Failure, Job, Stage, utcnow
 from core.plan import Manifest, Shard, Share
 from core.settings import read_settings
@@ -115,24 +125,25 @@ class Engine:
     def visit(self, lease: Lease | None) -> None:
         """Work beside the engine that holds the job by a lease, in another process, as long as it does.
 
-        That one reports. Raises ResultsMissing if this process sees other results than that engine.
+        That one reports. Raises ResultsMissing if it is gone, or if this process sees other results than that engine.
         """
-        if not self.folder.lock.is_held(self._hold):
-            raise ResultsMissing(f"the engine of job {self.job.id} is gone, or has its results in another ASSAY_HOME")
+        if lease is not None:
+            self._work_under(visited(self.workspace, lease))
+        self._read_plan()
         with ExitStack() as visit:
             visit.enter_context(self.folder.lock.shared())
             visit.enter_context(self.log.opened(self.folder))
-            if lease is not None:
-                self._work_under(visited(self.workspace, lease))
-            self._read_plan()
             self._begin_visit()
+            if not self._is_still_held():
+                raise ResultsMissing(
+                    f"the engine of job {self.job.id} is gone, or has its results in another ASSAY_HOME"
+                )
             left = visit.pop_all()
         threading.Thread(target=self._keep_visiting, args=(left,), name=f"visit-{self.job.id}", daemon=True).start()
 
-    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[str, int, str, str, Lease | None]]:
-        """Have a process that a task runner sends this engine to open one of its own."""
-        report = self.report
-        return visiting, (self.job.id, report.attempt, report.worker, self._hold, self.fence.lease)
+    def __reduce__(self) -> tuple[type["Visit"], tuple[str, int, str, str, Lease | None]]:
+        """Have a process that a task runner sends this engine to get the way to it."""
+        return Visit, (self.job.id, self.report.attempt, self.report.worker, self._hold, self.fence.lease)
 
     @contextmanager
     def _leased(self) -> Iterator[None]:
@@ -193,10 +204,17 @@ class Engine:
         self.report.visits = True
         insist(self.report.send)
 
+    def _is_still_held(self) -> bool:
+        """Whether the visited engine holds the job: as its lock says or, where that cannot be seen, its lease."""
+        if self.folder.lock.is_held(self._hold):
+            return True
+        tenure = self.fence.tenure
+        return self.folder.is_copy and tenure is not None and not tenure.given_back
+
     def _keep_visiting(self, visit: ExitStack) -> None:
         """Heed what is wanted until the engine that holds the job lets go, and then let go, too."""
         with visit:
-            while self.stop != "cancel" and self.folder.lock.is_held(self._hold):
+            while self.stop not in ("cancel", "superseded") and self._is_still_held():
                 time.sleep(REPORT_INTERVAL_S)
                 self.report.step()
             self.calls.halt("cancel")
@@ -269,11 +287,36 @@ class Engine:
         return next(task for task in self.manifest.spec.tasks if task.name == shard.task)
 
 
+@dataclass(frozen=True)
+class Visit:
+    """What an engine is in another process: the way to it, until somebody goes it.
+
+    Not all do: what the scheduler of a cluster passes on it reads, too, and it sees nothing of the job.
+    """
+
+    job_id: str
+    attempt: int
+    worker: str
+    hold: str
+    lease: Lease | None
+
+    def engine(self) -> Engine:
+        """Return this process's engine for the job, opened once for each `hold`."""
+        return _visiting(self)
+
+
 @cache
-def visiting(job_id: str, attempt: int, worker: str, hold: str, lease: Lease | None) -> Engine:
-    """Return this process's engine for a job that an engine in another process holds, opened once for each `hold`."""
-    workspace = Workspace.open(read_settings())
-    job = workspace.jobs.get(job_id)
-    engine = Engine(workspace, job, attempt=attempt, worker=worker, tell=lambda _: None, hold=hold)
-    engine.visit(lease)
+def _visiting(visit: Visit) -> Engine:
+    try:
+        workspace = Workspace.open(read_settings())
+        job = workspace.jobs.get(visit.job_id)
+        engine = Engine(
+            workspace, job, attempt=visit.attempt, worker=visit.worker, tell=lambda _: None, hold=visit.hold
+        )
+        engine.visit(visit.lease)
+    except AssayError as error:
+        raise Misconfigured(
+            f"A process on {node()}, to which shards of job {visit.job_id} were sent, cannot work on it, as if it had "
+            f"other settings than the service: {error.message}"
+        ) from error
     return engine

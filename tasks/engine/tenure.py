@@ -20,9 +20,16 @@ def awake_s() -> float:
 class Tenure:
     """For how long an engine may go on without asking whether the lease is still its own."""
 
-    def __init__(self, lease: Lease, ask: Callable[[Lease], float], asked_at: float, left_s: float = LEASE_S) -> None:
-        """Begin with a lease that held for `left_s` when it was asked for; `ask` says how long it holds from now on."""
+    def __init__(
+        self, lease: Lease, ask: Callable[[Lease], float | None], asked_at: float, left_s: float = LEASE_S
+    ) -> None:
+        """Begin with a lease that held for `left_s` when it was asked for.
+
+        `ask` says how long it holds from now on, or that it was given back.
+        """
         self.lease = lease
+        self.given_back = False
+        """Whether who renewed the lease had let it go when it was last asked for."""
         self._ask = ask
         self.renewed(asked_at, left_s)
 
@@ -42,8 +49,9 @@ class Tenure:
 
     def ask(self) -> None:
         """Ask for the lease; raises Superseded if it is another's by now."""
-        asked_at = awake_s()
-        self.renewed(asked_at, self._ask(self.lease))
+        asked_at, left_s = awake_s(), self._ask(self.lease)
+        self.given_back = left_s is None
+        self.renewed(asked_at, left_s or 0.0)
 
 
 def take(workspace: Workspace, job_id: str, holder: str, block: int | None = None) -> Tenure | Taken | None:

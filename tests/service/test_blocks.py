@@ -18,7 +18,6 @@ from core.settings import Settings
 from store.results.folder import JobFolder
 from store.workspace import Workspace
 from tasks.fsck.results import fsck
-from tests import objects
 from tests.conftest import WAIT_S, Served, serving, until
 from tests.scripted import ScriptedEndpoint, last_content
 from tests.service.bodies import chat_task, job, model
@@ -41,12 +40,17 @@ def slow_endpoint() -> Iterator[ScriptedEndpoint]:
         yield scripted
 
 
+def worker_environment(service: Served) -> dict[str, str]:
+    """Return the variables that the worker of a service has."""
+    worker = until("the worker", lambda: child(service.process.pid, "worker"))
+    variables = Path(f"/proc/{worker}/environ").read_text().split("\0")
+    return dict(variable.split("=", 1) for variable in variables if variable)
+
+
 @contextmanager
 def second_worker(service: Served, **changes: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Start another worker as the service starts its own; it is ended at the end, if it has not been before."""
-    first = until("the worker", lambda: child(service.process.pid, "worker"))
-    variables = Path(f"/proc/{first}/environ").read_text().split("\0")
-    environment = dict(variable.split("=", 1) for variable in variables if variable) | changes
+    environment = worker_environment(service) | changes
     with subprocess.Popen([sys.executable, "-m", "flows"], env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             yield process
@@ -129,21 +133,6 @@ def written_down(folder: JobFolder) -> set[int]:
         sample for shard in manifest.shards if folder.is_finished("generate", shard) for sample in shard.samples
     }
     return journals | finished
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What workers with nothing else in common have: a bucket and the job tables."""
-    if not objects.PYTHON.exists():
-        pytest.skip("there is no object store for tests: make .venv/objects/installed")
-    with objects.server() as variables:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        yield {
-            "ASSAY_STORE": f"{variables[objects.VARIABLE]}/blocks",
-            "ASSAY_DATABASE_URL": f"sqlite:///{tmp_path / 'jobs.db'}",
-            "ASSAY_SECRET_KEY": "the same for all",
-        }
 
 
 def test_a_job_in_two_blocks_over_workers_without_a_common_folder_outlives_one_of_them(

@@ -1,5 +1,6 @@
 """Real engines over a workspace in a temporary folder, with a scripted model and without Prefect."""
 
+import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from core.settings import Settings
 from core.spec import EvaluationSpec
 from store.workspace import Workspace
 from tasks.aggregate import aggregate
-from tasks.engine.engine import Engine
+from tasks.engine.engine import Engine, Visit
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job
@@ -52,6 +53,13 @@ class Lab:
                 generate_shard(engine, shard, final=True)
                 judge_shard(engine, shard, final=True)
             return aggregate(engine)
+
+    def visit(self, engine: Engine) -> Engine:
+        """Visit an engine, as another process does that a task runner sends it to."""
+        visit: Visit = pickle.loads(pickle.dumps(engine))
+        guest = Engine(self.workspace, engine.job, attempt=1, worker="guest", tell=self.said.append, hold=visit.hold)
+        guest.visit(visit.lease)
+        return guest
 
     def progress(self, job: Job) -> Progress:
         return self.workspace.jobs.progress([job.id])[job.id]

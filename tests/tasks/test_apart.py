@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import StorageFailed
+from core.errors import ResultsMissing, StorageFailed
 from store.objects.objects import Objects
+from tasks.engine.calls import Stopped
 from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tests.buckets import bucket
@@ -15,6 +16,7 @@ from tests.conftest import until
 from tests.scripted import text
 from tests.tasks.conftest import Lab
 from tests.tasks.engine.test_fence import expire, lapse, take_over
+from tests.tasks.specs import CORRECT, model, rows, spec
 from tests.tasks.test_fulfil import job_of, pay
 
 
@@ -95,3 +97,44 @@ def test_nothing_is_left_of_a_job_that_was_deleted_while_its_engine_stood_still(
         until("the engine to hear of it", lambda: engine.stop == "cancel")
         engine.log.say("this is late")
     assert list(second.workspace.objects.below(second.workspace.results)) == []
+
+
+def test_an_engine_elsewhere_visits_by_the_lease_of_the_job_until_that_is_given_back(lab: Lab, tmp_path: Path) -> None:
+    first, second = (apart(lab, tmp_path, name) for name in ("first", "second"))
+    job = lab.add(spec(model(lab.model.url), rows(30), CORRECT))
+    with first.engaged(job) as engine:
+        guest = second.visit(engine)
+        generate_shard(guest, engine.manifest.shards[0], final=True)
+        assert engine.folder.finished("generate") == {0}
+    until("the visitor to let go", lambda: not guest.folder.lock.is_joined())
+    with pytest.raises(ResultsMissing, match="another ASSAY_HOME"):
+        second.visit(engine)
+    with first.engaged(job) as again:
+        guest = second.visit(again)
+        generate_shard(guest, again.manifest.shards[1], final=True)
+        assert again.folder.finished("generate") == {0, 1}
+    assert len(lab.model.calls) == 30
+
+
+def test_a_visitor_of_an_engine_whose_job_was_taken_over_makes_no_call(lab: Lab, tmp_path: Path) -> None:
+    first, second = (apart(lab, tmp_path, name) for name in ("first", "second"))
+    job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
+    with first.engaged(job) as engine:
+        guest = second.visit(engine)
+        take_over(lab, job)
+        lapse(guest)
+        with pytest.raises(Stopped):
+            generate_shard(guest, engine.manifest.shards[0], final=True)
+        until("the visitor to let go", lambda: not guest.folder.lock.is_joined())
+    assert lab.model.calls == []
+    assert guest.stop == "superseded"
+
+
+def test_who_sees_another_store_cannot_visit(lab: Lab, tmp_path: Path) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(2), CORRECT))
+    other = apart(lab, tmp_path / "other", "second")
+    with (
+        apart(lab, tmp_path, "first").engaged(job) as engine,
+        pytest.raises(ResultsMissing, match="has no manifest for its shards, where this process looks for results"),
+    ):
+        other.visit(engine)

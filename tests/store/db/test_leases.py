@@ -47,6 +47,7 @@ def test_a_lease_is_one_holders_until_it_is_given_back(leases: Leases, job_id: s
     assert leases.held([job_id])[job_id].holder == "a"
     leases.give_back(lease)
     assert leases.held([job_id]) == {}
+    assert leases.left_s(lease) is None
     assert taken(leases.take(job_id, "b")).epoch == 2
 
 
@@ -63,13 +64,13 @@ def test_a_lease_that_was_not_renewed_is_anothers_and_its_holder_hears_of_it(
             ask(late)
     leases.give_back(late)
     assert leases.held([job_id])[job_id].epoch == successor.epoch == 2
-    assert 0 < leases.left_s(successor) <= leases.renew(successor)
+    assert 0 < (leases.left_s(successor) or 0) <= leases.renew(successor)
 
 
 def test_a_lease_that_has_ended_goes_on_if_nobody_has_taken_it(engine: sa.Engine, leases: Leases, job_id: str) -> None:
     lease = taken(leases.take(job_id, "a"))
     expire(engine, lease)
-    assert leases.left_s(lease) < 0
+    assert (leases.left_s(lease) or 0) < 0
     leases.renew(lease)
     assert leases.is_held(job_id)
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.errors import DatasetUnreadable, ResultsMissing, SpecInvalid, StorageFailed
-from tasks.engine.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tests.conftest import WAIT_S, until
@@ -144,21 +143,15 @@ def test_a_visiting_engine_lets_go_with_the_one_that_holds_the_job_and_another_v
     job = lab.add(spec(model(lab.model.url), rows(30), CORRECT))
     folder = lab.workspace.folder(job.id)
 
-    def visit(engine: Engine) -> Engine:
-        _, (_, attempt, worker, hold, lease) = engine.__reduce__()
-        other = Engine(lab.workspace, job, attempt=attempt, worker=worker, tell=lab.said.append, hold=hold)
-        other.visit(lease)
-        return other
-
     with lab.engaged(job) as engine:
-        first = visit(engine)
+        first = lab.visit(engine)
         generate_shard(first, engine.manifest.shards[0], final=True)
         assert folder.lock.is_joined()
     until("the visitor to let go", lambda: not folder.lock.is_joined())
     with pytest.raises(ResultsMissing, match="another ASSAY_HOME"):
-        visit(engine)
+        lab.visit(engine)
     with lab.engaged(job) as again:
-        second = visit(again)
+        second = lab.visit(again)
         assert second.stop is None
         generate_shard(second, again.manifest.shards[1], final=True)
     assert len(lab.model.calls) == 30

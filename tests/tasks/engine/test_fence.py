@@ -19,11 +19,13 @@ from tests.conftest import WAIT_S, until
 from tests.tasks.conftest import Lab
 from tests.tasks.specs import CORRECT, model, rows, spec
 
+LONG_AGO = 1.0
+
 
 def expire(workspace: Workspace, job: Job) -> None:
     """Have the lease of a job be as one that nobody has renewed for long."""
     with writing(engine := connect(workspace.settings.jobs_url)) as connection:
-        connection.execute(sa.update(job_leases).where(job_leases.c.job_id == job.id).values(until=0.0))
+        connection.execute(sa.update(job_leases).where(job_leases.c.job_id == job.id).values(until=LONG_AGO))
     engine.dispose()
 
 
