@@ -1,16 +1,20 @@
 """What runs the shards of a job: threads of its process, or the processes of a Dask or Ray cluster."""
 
 import os
+import socket
 import threading
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from core.errors import Misconfigured
 from core.settings import Settings, read_settings
 
 OWN_DASK: Final[dict[str, Any]] = {"n_workers": 2, "threads_per_worker": 8, "dashboard_address": None}
 OWN_RAY: Final[dict[str, Any]] = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+
+REACHED_WITHIN_S: Final = 10.0
 
 _connecting = threading.Lock()
 
@@ -19,6 +23,17 @@ class _RunnerOfSettings(ThreadPoolTaskRunner[Any]):
     def duplicate(self) -> TaskRunner[Any]:  # type: ignore[override]  # Prefect enters what this returns, whatever it is
         """Return the task runner of a run."""
         return task_runner(read_settings())
+
+
+class _Unreachable(ThreadPoolTaskRunner[Any]):
+    """In the place of a cluster that is not there: the job fails with why. Without a runner it would be begun again."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self._why = why
+
+    def submit(self, *_: Any, **__: Any) -> NoReturn:
+        raise self._why
 
 
 RUNNER_OF_SETTINGS: TaskRunner[Any] = _RunnerOfSettings()
@@ -58,6 +73,18 @@ def _ray(settings: Settings) -> TaskRunner[Any]:
         if not ray.is_initialized():
             # Without a folder of its own Ray has packages looked for in that of this process first.
             environment = {"working_dir": nothing, "env_vars": {} if address else {"ASSAY_HOME": str(settings.home)}}
-            ray.init(address or "local", namespace="assay", runtime_env=environment, **({} if address else OWN_RAY))
+            try:
+                _reach(address)
+                ray.init(address or "local", namespace="assay", runtime_env=environment, **({} if address else OWN_RAY))
+            except OSError as error:
+                why = f"No Ray cluster takes us in at {address}, which ASSAY_RAY_ADDRESS names: {error}"
+                return _Unreachable(Misconfigured(why))
     runner: TaskRunner[Any] = RayTaskRunner()
     return runner
+
+
+def _reach(address: str | None) -> None:
+    """Raise OSError where nobody listens at an address with a port, which Ray itself would try again for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=REACHED_WITHIN_S).close()

@@ -21,7 +21,7 @@ from core.settings import Settings
 from store.results.folder import JobFolder
 from store.workspace import Workspace
 from tasks.fsck.results import fsck
-from tests.conftest import WAIT_S, Served, namesakes, serving, until
+from tests.conftest import ENDED, WAIT_S, Served, namesakes, serving, until
 from tests.scripted import ScriptedEndpoint, last_content
 from tests.service.bodies import chat_task, job, model
 from tests.service.test_blocks import worker_environment, written_down
@@ -162,6 +162,19 @@ def test_machines_of_a_cluster_have_nothing_in_common_but_the_store_and_one_of_t
     assert recorded
     assert {asked[f"{sample} ANSWER: {sample % 7}"] for sample in recorded} == {1}
     assert endpoint.peak <= AT_A_TIME
+
+
+@pytest.mark.parametrize("runner", CLUSTERS)
+def test_a_cluster_that_is_not_there_fails_a_job_by_its_address(tmp_path: Path, runner: str) -> None:
+    pytest.importorskip(f"prefect_{runner}")
+    address = f"{HERE}:{free_port()}"
+    settings = {"ASSAY_TASK_RUNNER": runner, f"ASSAY_{runner.upper()}_ADDRESS": address}
+    with ScriptedEndpoint() as endpoint, serving(tmp_path / "home", **settings) as service:
+        job_id, jobs = start(service, endpoint), service.client.v2.evaluation.jobs
+        failed = until("its end", lambda: job if (job := jobs.retrieve(job_id)).status in ENDED else None)
+    assert failed.status == "error"
+    assert address.partition(":")[2] in str(failed.status_details)
+    assert endpoint.calls == []
 
 
 def test_a_process_with_other_settings_fails_a_job_that_is_sent_to_it(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tasks.sandbox.child import WORKER_LIMITS
 from tasks.sandbox.pool import EVALUATORS
 from tasks.sandbox.process import Lost, Process
+from tests.conftest import until
 from tests.tasks.sandbox.conftest import NARROW, children, has_ended
 
 ROOT = Path(__file__).parents[3]
@@ -100,7 +101,7 @@ process.ask({request(ENDLESS, seconds=60)!r}, 60)
     assert parent.stdout is not None
     with parent, parent.stdout:
         pid = int(parent.stdout.readline())
-        (worker,) = children(pid)
+        (worker,) = until("its worker", lambda: children(pid))
         watched = [os.pidfd_open(pid), os.pidfd_open(worker)]
         parent.kill()
     assert [has_ended(each) for each in watched] == [True, True]
