@@ -171,7 +171,7 @@ def test_a_cluster_that_is_not_there_fails_a_job_by_its_address(tmp_path: Path, 
     settings = {"ASSAY_TASK_RUNNER": runner, f"ASSAY_{runner.upper()}_ADDRESS": address}
     with ScriptedEndpoint() as endpoint, serving(tmp_path / "home", **settings) as service:
         job_id, jobs = start(service, endpoint), service.client.v2.evaluation.jobs
-        failed = until("its end", lambda: job if (job := jobs.retrieve(job_id)).status in ENDED else None)
+        failed = until("its end", lambda: seen if (seen := jobs.retrieve(job_id)).status in ENDED else None)
     assert failed.status == "error"
     assert address.partition(":")[2] in str(failed.status_details)
     assert endpoint.calls == []
