@@ -76,9 +76,9 @@ def _ray(settings: Settings) -> TaskRunner[Any]:
             try:
                 _reach(address)
                 ray.init(address or "local", namespace="assay", runtime_env=environment, **({} if address else OWN_RAY))
-            except OSError as error:
-                why = f"No Ray cluster takes us in at {address}, which ASSAY_RAY_ADDRESS names: {error}"
-                return _Unreachable(Misconfigured(why))
+            except (OSError, RuntimeError) as error:  # one of another version is the latter
+                where = f"at {address}, which ASSAY_RAY_ADDRESS names" if address else "on this machine"
+                return _Unreachable(Misconfigured(f"No Ray cluster takes us in {where}: {error}"))
     runner: TaskRunner[Any] = RayTaskRunner()
     return runner
 

@@ -314,6 +314,8 @@ def _visiting(visit: Visit) -> Engine:
             workspace, job, attempt=visit.attempt, worker=visit.worker, tell=lambda _: None, hold=visit.hold
         )
         engine.visit(visit.lease)
+    except StorageFailed:  # which may pass
+        raise
     except AssayError as error:
         raise Misconfigured(
             f"A process on {node()}, to which shards of job {visit.job_id} were sent, cannot work on it, as if it had "
