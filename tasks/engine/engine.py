@@ -170,19 +170,18 @@ class Engine:
     @contextmanager
     def _under(self, tenure: Tenure | None) -> Iterator[None]:
         """Work under a lease, if there is one, and give it back in the end."""
-        if tenure is None:
-            yield
-            return
-        self._work_under(tenure)
+        if tenure is not None:
+            self._work_under(tenure)
         try:
             yield
         finally:
             with suppress(StorageFailed):  # it ends by itself
-                self.workspace.leases.give_back(tenure.lease)
+                if tenure is not None:
+                    self.workspace.leases.give_back(tenure.lease)
                 self._leave_nothing_of_what_is_gone()
 
     def _leave_nothing_of_what_is_gone(self) -> None:
-        """Remove what was written of a job, the log's last lines, after others had removed it."""
+        """Remove what was written of a job, the lock and the log's last lines, after others had removed it."""
         jobs = self.workspace.jobs
         if jobs.intent(self.job.id) == "delete" and jobs.unknown([self.job.id]):
             self.folder.remove()

@@ -209,11 +209,16 @@ class Engine:
         except NotFound:
             self.leave_with(Failed())
             return
+        self.held.callback(self._leave_nothing_of_what_is_gone)
         self.phase = "engaged"
         earlier = self.workspace.jobs.progress([self.job_id]).get(self.job_id)
         self.done = earlier.counts["qa"]["judge"].done if earlier else 0
         self.began_at = utcnow()
         self.report()
+
+    def _leave_nothing_of_what_is_gone(self) -> None:
+        if self.workspace.jobs.unknown([self.job_id]):
+            self.workspace.folder(self.job_id).remove()
 
     def _was_left_paused(self) -> bool:
         """Have a paused job go on whose run was resumed in Prefect, and tell whether it was not."""

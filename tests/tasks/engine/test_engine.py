@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.errors import DatasetUnreadable, ResultsMissing, SpecInvalid, StorageFailed
+from tasks.engine.engine import Engine
 from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tests.conftest import WAIT_S, until
@@ -50,6 +51,17 @@ def test_a_second_engine_waits_and_then_goes_on_where_the_first_let_go(lab: Lab)
     assert order == ["first", "second"]
     assert lab.progress(job).attempt == 2
     assert len(lab.model.calls) == 30
+
+
+def test_nothing_is_left_of_a_job_that_was_removed_as_its_engine_began(lab: Lab) -> None:
+    job = lab.add(spec(model(lab.model.url), rows(1), CORRECT))
+    engine = Engine(lab.workspace, job, attempt=1, worker="late", tell=lab.said.append)
+    lab.workspace.jobs.want(job.id, "delete")
+    assert lab.workspace.remove(job.id)
+    with engine.engaged():
+        assert engine.stop == "cancel"
+        engine.log.say("this is late")
+    assert not engine.folder.path.exists()
 
 
 def test_a_model_without_a_url_anywhere_is_the_user_s_to_mend(lab: Lab) -> None:
