@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bench.victims import STARTED_WITHIN_S, children, free_port, is_alive, wait_for
+from bench.processes import children, is_alive
+from bench.victims import STARTED_WITHIN_S, free_port, wait_for
 from store.objects.objects import Objects
 from store.objects.place import place_of
 from tests import network, objects, postgres

@@ -14,6 +14,8 @@ from typing import Final, Literal, TypeVar
 
 import httpx
 
+from bench.processes import children, is_alive
+
 T = TypeVar("T")
 Victim = Literal["worker", "api", "prefect", "service"]
 
@@ -44,19 +46,6 @@ def child(supervisor: int, victim: Victim, number: int = 0) -> int | None:
 
 def _command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text()
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def wait_for(check: Callable[[], T | None], timeout_s: float) -> T:

@@ -18,7 +18,7 @@ from statistics import quantiles
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from bench.processes import family, forget_peak, peak_mb
+from bench.processes import children, family, forget_peak, peak_mb
 
 HEALTH_EVERY_S: Final = 0.02
 PROGRESS_EVERY_S: Final = 0.05
@@ -107,10 +107,9 @@ def _name(pid: int) -> str:
     return words[words.index("-m") + 1] if "-m" in words else Path(words[0]).name
 
 
-def _named(supervisor: int) -> dict[str, str]:
+def _named(supervisor: int) -> dict[int, str]:
     """Return the processes that the supervisor has started, each by its id and as it is called with it."""
-    pids = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    return {pid: f"{_name(int(pid))} (process {pid})" for pid in pids}
+    return {pid: f"{_name(pid)} (process {pid})" for pid in children(supervisor)}
 
 
 class Watching:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.processes import is_alive
 from cli.children import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, Child, Command, KeepsEnding, backoff_s, stop_all
 from tests.conftest import until
 
@@ -18,6 +19,7 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SL
 PARENT = """
 import sys, time
 from pathlib import Path
+from bench.processes import is_alive
 from cli.children import Child, Command
 child = Child(Command("child", [sys.executable, "-c", "import time; time.sleep(60)"], {}, Path(sys.argv[1])))
 print(child.pid, flush=True)
@@ -34,13 +36,6 @@ def running(tmp_path: Path) -> Iterator[Child]:
     child = Child(command(tmp_path, SLEEP))
     yield child
     stop_all([child])
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def end(child: Child, log: Path) -> None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.processes import family
 from core.job import TERMINAL
 from tests.conftest import WAIT_S, Served, until
 from tests.scripted import Answer, Received, ScriptedEndpoint, by_default, failure, last_content, text
@@ -117,16 +118,9 @@ def _forms(marker: str) -> set[bytes]:
     return forms | {form.replace(b"<", rb"\u003c").replace(b"&", rb"\u0026") for form in forms}
 
 
-def processes(parent: int) -> Iterator[int]:
-    """Yield a process and all below it."""
-    yield parent
-    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        yield from processes(int(child))
-
-
 def told(served: Served) -> bytes:
     """Return what the service's processes were told by their command lines and environments, and what they printed."""
-    parts = [Path(f"/proc/{pid}/{what}") for pid in processes(served.process.pid) for what in ("cmdline", "environ")]
+    parts = [Path(f"/proc/{pid}/{what}") for pid in family(served.process.pid) for what in ("cmdline", "environ")]
     return b"\0".join([*(part.read_bytes() for part in parts), "".join(served.printed).encode()])
 
 

@@ -13,23 +13,13 @@ import httpx
 import pytest
 from nemo_microservices import NeMoMicroservices
 
+from bench.processes import children, is_alive
 from bench.victims import kill_child
 from tests.conftest import PACKAGES, WAIT_S, Served, assay, read_only, until
 from tests.scripted import ScriptedEndpoint, text
 from tests.service.bodies import chat_task, job, model
 
 FULL = Path("/dev/full")
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def is_ready(port: int) -> bool:

@@ -3,10 +3,10 @@ import select
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from bench.processes import children
 from tasks.sandbox.contract import Limits
 from tasks.sandbox.pool import Pool
 
@@ -41,12 +41,6 @@ def patient() -> Iterator[Pool]:
     """A pool whose memory is used up before its time, however busy the machine is."""
     with closing(Pool(replace(NARROW, seconds=60.0))) as pool:
         yield pool
-
-
-def children(pid: int) -> list[int]:
-    """The processes that any thread of a process has started."""
-    threads = Path(f"/proc/{pid}/task").glob("*/children")
-    return sorted(int(child) for listed in threads for child in listed.read_text().split())
 
 
 def started_by(do: Callable[[], object]) -> list[int]:

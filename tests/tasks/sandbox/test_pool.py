@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.processes import children
 from core.errors import SpecInvalid, Unsupported
 from tasks.sandbox import pool as pools
 from tasks.sandbox.contract import LARGEST, Cause, Evaluated, Failed
 from tasks.sandbox.pool import Pool
 from tasks.sandbox.process import Program
 from tasks.sandbox.shared import check, sandbox
-from tests.tasks.sandbox.conftest import FAKE, NARROW, children, has_ended, started_by
+from tests.tasks.sandbox.conftest import FAKE, NARROW, has_ended, started_by
 from tests.tasks.sandbox.probes import FORGED, GREEDY, PRYING, REACHING
 
 ITEM = {"a": 1}

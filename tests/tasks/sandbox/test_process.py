@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from bench.processes import children
 from tasks.sandbox.child import WORKER_LIMITS
 from tasks.sandbox.pool import EVALUATORS
 from tasks.sandbox.process import Lost, Process
 from tests.conftest import until
-from tests.tasks.sandbox.conftest import NARROW, children, has_ended
+from tests.tasks.sandbox.conftest import NARROW, has_ended
 
 ROOT = Path(__file__).parents[3]
 ONE = "def run_evaluation(item):\n    return 1\n"
