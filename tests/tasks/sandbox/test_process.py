@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.processes import children
+from bench.processes import children, cpu_s
 from tasks.sandbox.child import WORKER_LIMITS
 from tasks.sandbox.pool import EVALUATORS
 from tasks.sandbox.process import Lost, Process
@@ -95,6 +95,7 @@ from tasks.sandbox.pool import EVALUATORS
 from tasks.sandbox.process import Process
 
 process = Process(EVALUATORS)
+process.ask({request(ONE)!r}, 60)
 print(process.pid, flush=True)
 process.ask({request(ENDLESS, seconds=60)!r}, 60)
 """
@@ -102,7 +103,8 @@ process.ask({request(ENDLESS, seconds=60)!r}, 60)
     assert parent.stdout is not None
     with parent, parent.stdout:
         pid = int(parent.stdout.readline())
-        (worker,) = until("its worker", lambda: children(pid))
+        (worker,) = children(pid)  # until one has answered, there may be another in its place
+        until("its evaluation runs", lambda: cpu_s([worker]) > 0.2)
         watched = [os.pidfd_open(pid), os.pidfd_open(worker)]
         parent.kill()
     assert [has_ended(each) for each in watched] == [True, True]
