@@ -24,6 +24,7 @@ from api.http.state import State
 from bench.lists import fill
 from bench.processes import forget_peak, peak_mb
 from core.settings import Settings
+from flows.serving import KEPT_S
 from store.db.connect import connect
 from store.workspace import Workspace
 
@@ -128,7 +129,9 @@ def _serving(settings: Settings) -> Iterator[tuple[httpx.Client, int]]:
 
 def _serve(settings: Settings, listening: socket.socket) -> None:
     state = State.over(Workspace.open(settings), wake=lambda: None, ready=lambda: True)
-    uvicorn.Server(uvicorn.Config(create_app(state), log_config=None)).run(sockets=[listening])
+    uvicorn.Server(uvicorn.Config(create_app(state), log_config=None, timeout_keep_alive=KEPT_S)).run(
+        sockets=[listening]
+    )
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from api.http.state import State
 from core.job import Face, JobStatus, base58_id, utcnow
 from core.settings import Settings
 from core.spec import EvaluationSpec, RecordedTarget, RowsDataset, TaskSpec
+from flows.serving import KEPT_S
 from store.db.connect import connect, writing
 from store.db.tables import jobs
 from store.workspace import Workspace
@@ -136,7 +137,7 @@ def _row(face: Face, n: int, created_at: datetime, chance: random.Random) -> dic
 def serving(workspace: Workspace) -> Iterator[httpx.Client]:
     """Serve the API in a thread, and yield a client of it."""
     state = State.over(workspace, wake=lambda: None, ready=lambda: True)
-    server = uvicorn.Server(uvicorn.Config(create_app(state), log_config=None))
+    server = uvicorn.Server(uvicorn.Config(create_app(state), log_config=None, timeout_keep_alive=KEPT_S))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -17,6 +17,12 @@ LEAST_BYTES: Final = 1_000
 LOOKS: Final = 3
 """In `STALL_S`."""
 
+KEPT_S: Final = 65
+"""How long a connection is kept for a next request: longer than clients do (httpx 5 s, aiohttp 15, nginx 60).
+
+Where a server and its client give one up at the same time, a request meets a connection that is being closed.
+"""
+
 
 @dataclass
 class Patience:
@@ -93,6 +99,8 @@ class Attentive(H11Protocol):
 
 def serve(app: Any, listeners: Sequence[socket.socket] | None, **config: Any) -> None:
     """Serve an application until told to stop; without listeners where `config`, which is uvicorn's, says."""
-    server = uvicorn.Server(uvicorn.Config(app, http=Attentive, log_level="warning", **config))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=Attentive, log_level="warning", timeout_keep_alive=KEPT_S, **config)
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve(sockets=list(listeners) if listeners else None))

@@ -1,14 +1,13 @@
 import atexit
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ import pytest
 from nemo_microservices import NeMoMicroservices
 from xdist.scheduler import LoadGroupScheduling
 
+from cli.place import NOTE
 from cli.serve import sign_in_file
 from flows.worker.certificate import one_certificate
 from flows.worker.tuning import collect_seldom
@@ -108,11 +108,7 @@ class Served:
     home: Path
     process: "subprocess.Popen[str]"
     client: NeMoMicroservices
-    printed: list[str] = field(default_factory=list)
-
-    @property
-    def is_ready(self) -> bool:
-        return any(line.startswith("Ready") for line in self.printed)
+    printed: list[str]
 
     @property
     def prefect_api(self) -> str:
@@ -189,31 +185,37 @@ def deaf() -> None:
 @contextmanager
 def serving(home: Path, **environment: str) -> Iterator[Served]:
     """Run `assay serve` on a home until the context ends, from a folder and with signals that are no help to it."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    own = {"ASSAY_HOME": str(home), "ASSAY_PORT": str(port), "ASSAY_DATASETS": str(home / "datasets")}
+    own = {"ASSAY_HOME": str(home), "ASSAY_PORT": "0", "ASSAY_DATASETS": str(home / "datasets")}
     settings, folder = os.environ | own | environment, namesakes(home / "namesakes")
-    url = f"http://127.0.0.1:{port}"
-    with (
-        NeMoMicroservices(base_url=url, max_retries=0, _strict_response_validation=True) as client,
-        subprocess.Popen(
-            assay("serve"), cwd=folder, env=settings, stdout=subprocess.PIPE, text=True, preexec_fn=deaf
-        ) as process,
-    ):
+    with subprocess.Popen(
+        assay("serve"), cwd=folder, env=settings, stdout=subprocess.PIPE, text=True, preexec_fn=deaf
+    ) as process:
         assert process.stdout is not None
-        served = Served(url, home, process, client)
-        reader = threading.Thread(target=served.printed.extend, args=(process.stdout,))
+        printed: list[str] = []
+        reader = threading.Thread(target=printed.extend, args=(process.stdout,))
         reader.start()
         try:
             until(
-                "the service to be ready", lambda: process.poll() is not None or served.is_ready, timeout_s=4 * WAIT_S
+                "the service to be ready", lambda: process.poll() is not None or is_ready(printed), timeout_s=4 * WAIT_S
             )
-            assert served.is_ready, served.printed
-            yield served
+            assert is_ready(printed), printed
+            url = noted_url(home)
+            with NeMoMicroservices(base_url=url, max_retries=0, _strict_response_validation=True) as client:
+                yield Served(url, home, process, client, printed)
         finally:
             process.terminate()
             reader.join()
-        assert (process.wait(WAIT_S), served.printed[-1]) == (0, "Stopped\n")
+        assert (process.wait(WAIT_S), printed[-1]) == (0, "Stopped\n")
+
+
+def is_ready(printed: Sequence[str]) -> bool:
+    """Tell whether a service has said that it is."""
+    return any(line.startswith("Ready") for line in printed)
+
+
+def noted_url(home: Path) -> str:
+    """Return where the service of a home listens, once it does."""
+    return (home / NOTE).read_text().strip()
 
 
 @contextmanager

@@ -103,6 +103,20 @@ def by_default(request: Received) -> Answer:
     return text(answer.strip() if mark else "ok", path=request["path"])
 
 
+_had: set[int] = set()
+"""The ports of this process's endpoints: what is known of a model there outlives them."""
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there, for 0 on a port that no endpoint of this process has had."""
+    listener = socket.create_server((host, port), backlog=4096)
+    if port == 0 and listener.getsockname()[1] in _had:
+        with listener:  # while it is held, another is given
+            return _listen(host, port)
+    _had.add(listener.getsockname()[1])
+    return listener
+
+
 class ScriptedEndpoint:
     """The endpoint: `script` decides on each call's answer, `calls` holds what came."""
 
@@ -123,7 +137,7 @@ class ScriptedEndpoint:
         self.in_flight = 0
         self.last_reply = 0.0
         self._tls = tls
-        self._listener = socket.create_server((host, port), backlog=4096)
+        self._listener = _listen(host, port)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http{'s' if tls else ''}://{host}:{self.port}/v1"
 

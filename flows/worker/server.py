@@ -195,7 +195,7 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     app = create_app(final=True)
     collect_seldom()
-    serve(OwnPages(app, door), [listener], timeout_keep_alive=30)
+    serve(OwnPages(app, door), [listener])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import uvicorn
 from api.app import create_app
 from api.http.state import State
 from core.settings import Settings
+from flows.serving import KEPT_S
 from store.db.connect import connect, reading
 from store.db.tables import metadata
 from store.workspace import Workspace
@@ -70,7 +71,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) 
 
 @contextmanager
 def running(state: State, listening: socket.socket) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(create_app(state), log_config=None, ws="none"))
+    server = uvicorn.Server(uvicorn.Config(create_app(state), log_config=None, ws="none", timeout_keep_alive=KEPT_S))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

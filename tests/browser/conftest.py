@@ -113,7 +113,7 @@ class Browser:
         def checked() -> T | None:
             try:
                 return check()
-            except WebDriverException:
+            except (WebDriverException, IndexError):  # of a page that is not all there yet
                 return None
 
         return until(what, checked)

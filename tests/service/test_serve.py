@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,17 +14,17 @@ from nemo_microservices import NeMoMicroservices
 
 from bench.processes import children, is_alive
 from bench.victims import kill_child
-from tests.conftest import PACKAGES, WAIT_S, Served, assay, read_only, until
+from tests.conftest import PACKAGES, WAIT_S, Served, assay, noted_url, read_only, until
 from tests.scripted import ScriptedEndpoint, text
 from tests.service.bodies import chat_task, job, model
 
 FULL = Path("/dev/full")
 
 
-def is_ready(port: int) -> bool:
+def answers(home: Path) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=WAIT_S).is_success
-    except httpx.TransportError:
+        return httpx.get(f"{noted_url(home)}/health", timeout=WAIT_S).is_success
+    except (FileNotFoundError, httpx.TransportError):
         return False
 
 
@@ -105,21 +104,21 @@ def test_jobs_go_on_after_prefects_home_was_read_only_for_a_while_in_which_its_s
 def test_a_second_service_whose_output_takes_nothing_keeps_its_jobs_apart_and_takes_its_processes_with_it(
     served, tmp_path
 ):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    own = {"ASSAY_HOME": str(tmp_path), "ASSAY_PORT": str(port), "ASSAY_WORK_POOL": "second"}
+    own = {"ASSAY_HOME": str(tmp_path), "ASSAY_PORT": "0", "ASSAY_WORK_POOL": "second"}
     own |= {**served.prefect_client, "ASSAY_DATASETS": str(tmp_path / "datasets")}
-    url, output = f"http://127.0.0.1:{port}", FULL if FULL.is_char_device() else Path(os.devnull)
-    with output.open("w") as full, ScriptedEndpoint() as endpoint, NeMoMicroservices(base_url=url) as client:
+    output = FULL if FULL.is_char_device() else Path(os.devnull)
+    with output.open("w") as full, ScriptedEndpoint() as endpoint:
         process = subprocess.Popen(assay("serve"), env=os.environ | own, stdout=full, text=True)
         try:
-            until("the service to be ready", lambda: process.poll() is not None or is_ready(port))
-            second = Served(url, tmp_path, process, client)
-            questions = second.dataset("q.jsonl", '{"question": "q", "answer": "ok"}\n')
-            job_id = second.create(job(model(endpoint.url), qa=chat_task(questions)))
-            assert second.wait(job_id).status == "completed"
-            url = served.dataset("mine.jsonl", '{"question": "q", "answer": "ok"}\n')
-            assert served.wait(served.create(job(model(endpoint.url), qa=chat_task(url)))).status == "completed"
+            until("the service to be ready", lambda: process.poll() is not None or answers(tmp_path))
+            url = noted_url(tmp_path)
+            with NeMoMicroservices(base_url=url) as client:
+                second = Served(url, tmp_path, process, client, [])
+                questions = second.dataset("q.jsonl", '{"question": "q", "answer": "ok"}\n')
+                job_id = second.create(job(model(endpoint.url), qa=chat_task(questions)))
+                assert second.wait(job_id).status == "completed"
+                mine = served.dataset("mine.jsonl", '{"question": "q", "answer": "ok"}\n')
+                assert served.wait(served.create(job(model(endpoint.url), qa=chat_task(mine)))).status == "completed"
             deployments = served.ask_prefect("POST", "/deployments/filter", {}).json()
             pools = {deployment["name"]: deployment["work_pool_name"] for deployment in deployments}
             assert {pools["job-assay"], pools["job-second"]} == {"assay", "second"}

@@ -265,7 +265,7 @@ class TestResults:
             container="support", evaluators=["same"], sample=generate("good", range="1:3"), ground_truth=truth
         )
         maniac.carry_out(run["id"])
-        assert [contents(call)[-1] for call in model.calls] == ["q3", "q4"]
+        assert sorted(contents(call)[-1] for call in model.calls) == ["q3", "q4"]
 
     def test_what_has_no_score_is_an_error_and_in_no_mean(self, maniac, model):
         def script(request):
@@ -302,10 +302,10 @@ class TestResults:
         maniac.log("tools", chat("q0", None, input_tools=tools, output_tool_calls=calls), chat("q1", "a1"))
         run = maniac.run(container="tools", evaluators=["judge"], sample=generate("good"))
         maniac.carry_out(run["id"])
-        asked = [call["body"] for call in model.calls if call["body"]["model"] == "good"]
-        assert [body["tools"] for body in asked] == [tools, None]
+        asked = {contents(call)[-1]: call["body"]["tools"] for call in model.calls if call["body"]["model"] == "good"}
+        assert asked == {"q0": tools, "q1": None}
         shown = [contents(call)[-1] for call in model.calls if call["body"]["model"] == "judge"]
-        assert shown[0].endswith("Response B:\n" + orjson.dumps(calls).decode())
+        assert any(each.endswith("Response B:\n" + orjson.dumps(calls).decode()) for each in shown)
 
     def test_an_ended_run_is_not_changed_by_what_becomes_of_what_it_used(self, maniac):
         maniac.container("gone")

@@ -123,10 +123,12 @@ def test_the_same_request_again_awaits_the_same_job(service, client):
         found.append(service.http.post("/v1/evaluation/live", json=body, headers=headers).status_code)
 
     first = Thread(target=ask, args=("0",))
+    service.woken.clear()
     first.start()
     job_id = ephemeral(service, "live-5")
     second = Thread(target=ask, args=("1",))
     second.start()
+    until("both to wait for a job", lambda: len(service.woken) == 2)
     scores(service, job_id)
     service.state.jobs.settle(job_id, status="completed", finished_at=utcnow())
     first.join()

@@ -14,7 +14,7 @@ from tasks.generate import generate_shard
 from tasks.judge import judge_shard
 from tasks.resolve import resolve_job
 
-ONCE = {"max_retries": 0, "request_timeout_s": 1.5}
+ONCE = {"max_retries": 0}
 """Each call is made once."""
 
 

@@ -18,7 +18,7 @@ from tasks.summaries.aggregator import Aggregator
 from tests.api.together import bodies
 from tests.api.together.carried import carry_out
 from tests.api.together.rows import LABELS, call, judging, output, said, scored
-from tests.scripted import Answer, Received, ScriptedEndpoint, failure, last_content, silence, text
+from tests.scripted import Answer, Received, ScriptedEndpoint, failure, last_content, text
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ JUDGED = {
 FAILING = {
     "html": Answer(b"<html>busy</html>", headers={"content-type": "text/html"}),
     "429": failure(429),
-    "nothing": silence(),
+    "nothing": Answer(cut=0, end="close"),
 }
 """What a judge answers by the output that it is shown."""
 
