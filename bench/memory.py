@@ -175,27 +175,35 @@ def write_rows(file: Path, case: Case) -> None:
 def report(measured: Sequence[Figures], failures: Sequence[str]) -> str:
     """Return what was measured as Markdown."""
     workers = [Goal(f"worker, {each.case.label}", MOST_MB, each.worker_mb, " MB") for each in measured]
-    files = [(each.case, name, *found) for each in measured for name, found in each.files.items()]
-    apis = [Goal("API, any file", MOST_MB, max((peak for _, _, peak, *_ in files), default=None), " MB")]
-    first = [Goal("first byte of any file", FIRST_BYTE_S, max((row[3] for row in files), default=None), " s")]
     jobs = [
         (each.case.label, f"{each.seconds:.0f}", f"{each.before_mb:.0f}", f"{each.worker_mb:.0f}") for each in measured
     ]
-    sent = [(case.label, name, f"{mb:.0f}", f"{peak:.0f}", f"{s:.2f}") for case, name, peak, s, mb in files]
+    goals, sent = _of_files(measured)
     return f"""
 Eight calls at a time. A peak is the most memory that the process has held (VmHWM) since the job, or the file, was
 asked for.
 
-{goals_table([*workers, *apis, *first])}
+{goals_table([*workers, *goals])}
 
 {verdict(failures)}
 
 {table(("job", "s", "worker before, MB", "worker's peak, MB"), jobs)}
 
-{table(("job", "file", "MB", "API's peak, MB", "first byte, s"), sent)}
-
-{machine()}
+{sent}{machine()}
 """
+
+
+def _of_files(measured: Sequence[Figures]) -> tuple[list[Goal], str]:
+    """Return the goals of the jobs' files and a table of these; nothing where there are jobs that were to have none."""
+    if measured and not any(each.case.files for each in measured):
+        return [], ""
+    files = [(each.case, name, *found) for each in measured for name, found in each.files.items()]
+    goals = [
+        Goal("API, any file", MOST_MB, max((row[2] for row in files), default=None), " MB"),
+        Goal("first byte of any file", FIRST_BYTE_S, max((row[3] for row in files), default=None), " s"),
+    ]
+    rows = [(case.label, name, f"{mb:.0f}", f"{peak:.0f}", f"{s:.2f}") for case, name, peak, s, mb in files]
+    return goals, table(("job", "file", "MB", "API's peak, MB", "first byte, s"), rows) + "\n\n"
 
 
 def _need_disk(case: Case) -> None:
