@@ -126,8 +126,10 @@ class Trial:
         self._kill(victim)
         died = time.time()
         time.sleep(ON_ITS_WAY_S)
-        seen = time.time()
-        asked = frozenset(call.sha256 for call in self._asked() if call.time <= seen)
+        self._asked()  # whatever came before this is read before the next
+        calls = self._asked()
+        seen = max((call.time for call in calls), default=died)
+        asked = frozenset(call.sha256 for call in calls)
         kill = Kill(victim, moment, died, Death(seen, asked, recorded_calls(self._folders)))
         self.found.kills.append(kill)
         if awaited:

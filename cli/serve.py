@@ -202,10 +202,11 @@ def worker_names(count: int) -> list[str]:
 
 def serve(settings: Settings, say: Say) -> int:
     """Run the service until SIGTERM or Ctrl-C; return the exit code. Raises as `service` does."""
-    with stop_signals() as stopping:
+    with stop_signals():
         try:
             with service(settings, say) as supervised:
-                while not stopping.wait(TEND_INTERVAL_S):
+                while True:
+                    time.sleep(TEND_INTERVAL_S)
                     supervised.tend()
         except KeyboardInterrupt:
             pass

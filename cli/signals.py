@@ -7,7 +7,6 @@ Python raises no KeyboardInterrupt; a signal may also be blocked.
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event
 from types import FrameType
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
@@ -32,17 +31,17 @@ def heeding(handler: Callable[[int, FrameType | None], object]) -> Iterator[None
 
 
 @contextmanager
-def stop_signals() -> Iterator[Event]:
+def stop_signals() -> Iterator[None]:
     """Have the first signal end what runs, by KeyboardInterrupt, so that starting up ends too; others do nothing."""
-    stopping = Event()
+    told: list[int] = []  # no event: what the signal interrupts may hold its lock
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if not stopping.is_set():
-            stopping.set()
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if not told:
+            told.append(number)
             raise KeyboardInterrupt
 
     with heeding(stop):
-        yield stopping
+        yield
 
 
 def forget_inherited() -> None:

@@ -70,7 +70,8 @@ class Control:
     def stop(self) -> None:
         """End, and wait until the loop has ended."""
         self._stopping = True
-        self.wake()
+        with suppress(RuntimeError):  # the loop has seen it by itself, and is closed
+            self.wake()
         self._thread.join()
 
     def wake(self) -> None:
