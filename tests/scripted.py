@@ -103,6 +103,9 @@ def by_default(request: Received) -> Answer:
     return text(answer.strip() if mark else "ok", path=request["path"])
 
 
+ROUNDS = 5
+"""Of the loop, as an endpoint ends: a connection that is accepted in one is made in a later one."""
+
 _had: set[int] = set()
 """The ports of this process's endpoints: what is known of a model there outlives them."""
 
@@ -163,8 +166,10 @@ class ScriptedEndpoint:
         server = await loop.create_server(lambda: _Connection(self), sock=self._listener, ssl=self._tls)
         await stopping.wait()
         server.close()
-        for connection in list(self.open):
-            connection.transport.abort()
+        for _ in range(ROUNDS):
+            for connection in list(self.open):
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
     async def _until_stopped(self, started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
         stopping = asyncio.Event()

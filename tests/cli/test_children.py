@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from bench.processes import is_alive
 from cli.children import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, Child, Command, KeepsEnding, backoff_s, stop_all
 from tests.conftest import until
+from tests.flows.model import Clock
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -73,7 +73,11 @@ def test_a_child_gets_its_environment_alone_and_writes_to_its_log(tmp_path: Path
     stop_all([child])
 
 
-def test_a_child_that_dies_is_started_again_at_once_and_then_with_a_wait(tmp_path: Path, running: Child) -> None:
+def test_a_child_that_dies_is_started_again_at_once_and_then_with_a_wait(
+    running: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("cli.children.time", clock)
     log = running.command.log
     first = running.pid
     end(running, log)
@@ -81,11 +85,10 @@ def test_a_child_that_dies_is_started_again_at_once_and_then_with_a_wait(tmp_pat
     assert running.tend() == f"child was started again (pid {running.pid})"
     assert running.pid != first
     end(running, log)
-    ended = time.monotonic()
     assert running.tend() == f"child ended with code -9; see {log}"
     assert running.tend() is None
-    until("the end of its wait", running.tend)
-    assert time.monotonic() - ended >= FIRST_BACKOFF_S
+    clock.passed_s += FIRST_BACKOFF_S
+    assert running.tend() == f"child was started again (pid {running.pid})"
     assert is_alive(running.pid)
 
 

@@ -6,8 +6,8 @@ All jobs of this module run at the same time.
 import json
 import socket
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import isnan
@@ -58,9 +58,11 @@ class Bursts:
         return by_default(request)
 
 
-def nobody_listens() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+@contextmanager
+def nobody_listens() -> Iterator[str]:
+    with socket.socket() as held:  # bound, so that nobody else is given the port, and not listening
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
 
 
 @dataclass
@@ -120,12 +122,13 @@ def ended(served) -> Any:
     good = served.dataset("good.jsonl", "".join(rows))
     with ExitStack() as stack:
         endpoints = {name: stack.enter_context(ScriptedEndpoint(script)) for name, script in scripts.items()}
-        at = {name: endpoint.url for name, endpoint in endpoints.items()} | {"unreachable": nobody_listens()}
+        at = {name: endpoint.url for name, endpoint in endpoints.items()}
+        at |= {name: stack.enter_context(nobody_listens()) for name in ("unreachable", "dead judge")}
         specs = jobs_with(at["untouched"], broken_files(served.dataset), good)
         for name in ("wrong key", "html", "some refused", "unreachable"):
             specs[name] = job(model(at[name]), params=FAST, qa=chat_task(good))
         specs["bursts"] = job(model(at["bursts"]), params={"parallelism": 8}, qa=chat_task(good))
-        judges = {"babble": model(at["babble"], "judge"), "dead judge": model(nobody_listens(), "judge")}
+        judges = {"babble": model(at["babble"], "judge"), "dead judge": model(at["dead judge"], "judge")}
         for name, judging in judges.items():
             task = chat_task(good, correct=CORRECT, graded=judge(judging, "{{sample.output_text}}"))
             specs[name] = job(model(at["babble"]), params=FAST, qa=task)
@@ -202,7 +205,8 @@ def test_a_judge_that_says_nothing_parsable_gives_no_value_and_harms_no_other_sc
     assert isnan(grade.value)
     assert (grade.stats.count, grade.stats.nan_count, grade.stats.mean) == (0, ROWS, None)
     raw = httpx.get(
-        f"{ended.served.url}/v2/evaluation/jobs/{ended.ids['babble']}/results/evaluation-results/download"
+        f"{ended.served.url}/v2/evaluation/jobs/{ended.ids['babble']}/results/evaluation-results/download",
+        timeout=WAIT_S,
     ).json()
     assert raw["tasks"]["qa"]["metrics"]["graded"]["scores"]["grade"]["value"] == "NaN"
     correct = ended.scores("babble")["correct"].scores["string-check"]

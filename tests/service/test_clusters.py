@@ -125,7 +125,7 @@ def test_machines_of_a_cluster_have_nothing_in_common_but_the_store_and_one_of_t
     names = {name.removeprefix("ASSAY_").lower(): value for name, value in store.items()}
     homes = [tmp_path / "first", tmp_path / "second"]
     with (
-        ScriptedEndpoint(latency_s=0.2) as endpoint,
+        ScriptedEndpoint(latency_s=5.0) as endpoint,  # until both are there: one alone would take minutes
         CLUSTERS[runner]() as cluster,
         serving(
             tmp_path / "home",
@@ -146,6 +146,7 @@ def test_machines_of_a_cluster_have_nothing_in_common_but_the_store_and_one_of_t
             lambda: all((home / "results" / folder.path.name).exists() for home in homes),
             timeout_s=4 * WAIT_S,
         )
+        endpoint.latency_s = 0.2
         until("a few calls", lambda: len(calls) >= 2 * AT_A_TIME)
         httpx.post(f"{url}/pause", trust_env=False, timeout=WAIT_S).raise_for_status()
         service.reaches(job_id, "paused")

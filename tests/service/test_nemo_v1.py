@@ -109,7 +109,7 @@ def test_a_live_evaluation_is_answered_at_once_and_leaves_nothing(served, endpoi
 
 
 def test_a_running_job_is_paused_resumed_and_read_from_then_deleted_with_its_files(served, endpoint, config):
-    endpoint.latency_s = 0.3
+    endpoint.latency_s = 1.0
     body = {"target": {"type": "model", "model": model(endpoint.url)}, "config": config}
     body["config"]["params"] = {"parallelism": 2}
     second = served.create(body)

@@ -89,7 +89,7 @@ def test_a_job_that_is_worse_than_the_one_before_it_and_one_that_fails_are_told(
     failed = served.wait(job_of(served, prefect.start("evaluation", target="told/nothing", name="bad")))
     until("the second message", lambda: len(told.messages) > 1)
     assert told.messages[1]["text"] == f"bad-{failed.id[-6:]}: {failed.error_details['message']}"
-    (compared,) = prefect.events("assay.job.compared", "worse")
+    (compared,) = until("the event to be kept", lambda: prefect.events("assay.job.compared", "worse"))
     (score,) = compared["payload"]["scores"]
     assert (score["verdict"], score["difference"], score["n"], score["candidate"]) == ("worse", -1.0, 20, 0.0)
     assert -1.0 <= score["ci_low"] < score["ci_high"] < 0

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Served, namesakes, serving, until
+from tests.conftest import WAIT_S, Served, namesakes, serving, until
 from tests.scripted import ScriptedEndpoint
 from tests.service.bodies import chat_task, job, model
 
@@ -39,6 +40,10 @@ def stock(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 yield service
             finally:
                 os.killpg(process.pid, signal.SIGTERM)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(WAIT_S)
+                with suppress(ProcessLookupError):  # how it ends is Prefect's
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tasks.fsck.results import fsck
 from tasks.generate import generate_shard
 from tests.conftest import until
 from tests.tasks.conftest import Lab
-from tests.tasks.engine.test_fence import expire, lapse
+from tests.tasks.engine.test_fence import lapse, take_over
 from tests.tasks.specs import CORRECT, judge, model, rows, spec
 from tests.tasks.test_apart import apart
 from tests.tasks.test_blocks import BLOCKS, carry_out, engine_of
@@ -78,8 +78,7 @@ def test_an_engine_whose_block_was_taken_over_stops_and_publishes_nothing(lab: L
     pay(late, job)
     engine = engine_of(late, job, 0)
     with engine.joined(0):
-        expire(lab.workspace, job)
-        assert isinstance(lab.workspace.leases.take(job.id, "successor", block="0"), Lease)
+        take_over(lab, job, block="0")
         lapse(engine)  # it has just come to itself
         with pytest.raises(Stopped):
             generate_shard(engine, engine.manifest.shards[0], final=True)

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
@@ -6,17 +5,26 @@ from typing import get_args
 import pytest
 
 from core.job import Progress, utcnow
+from flows.control import watch as module
 from flows.control.status import RunState
 from flows.control.watch import QUEUED_S, SET_ASIDE, SILENT_S, UNCONFIRMED_S, UNSTARTED_S, Watch
+from tests.flows.model import Clock
 
 BEAT = utcnow()
 REPORT = Progress("job-1", 1, "worker", BEAT)
 READY = Progress("job-1", 1, "worker", BEAT, results_ready_at=BEAT)
 MARGIN_S = 0.5
+CLOCK = Clock()
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no time pass: what is not over yet is not over a moment later either."""
+    monkeypatch.setattr(module, "time", CLOCK)
 
 
 def watching(run: RunState, *, in_state_s: float = 0.0, silent_s: float = 0.0) -> Watch:
-    now = time.monotonic()
+    now = CLOCK.monotonic()
     return Watch(run, now - in_state_s, attempt=1, heartbeat=BEAT, heartbeat_since=now - silent_s)
 
 

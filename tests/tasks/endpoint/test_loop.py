@@ -77,6 +77,7 @@ def said(reply: Reply) -> Any:
 
 
 def test_an_answer_comes_with_its_usage_and_times(loop: IoLoop, endpoint: ScriptedEndpoint) -> None:
+    endpoint.latency_s = 0.02  # the loop counts milliseconds
     before = time.time()
     reply = ask(loop, endpoint)
     assert (reply.outcome, reply.status, reply.error, reply.attempts) == ("answered", 200, None, 1)
@@ -381,7 +382,8 @@ def test_cancelling_ends_a_call_and_frees_its_place(loop: IoLoop, endpoint: Scri
 def test_a_model_s_bound_holds_over_jobs_and_each_job_s_judge_goes_first(
     loop: IoLoop, endpoint: ScriptedEndpoint
 ) -> None:
-    endpoint.latency_s = 0.01
+    # The first are held until they are all there, however late the third was begun.
+    endpoint.script = lambda _: text("ok", delay_s=1.0 if len(endpoint.calls) <= 3 else 0.01)
     route = route_to(endpoint.url, bounds=Bounds(3))
     roles: tuple[Role, ...] = ("target", "target", "judge") * 6
 

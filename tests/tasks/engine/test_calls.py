@@ -25,9 +25,15 @@ def carrying_on(engine: Engine) -> Callable[[], object]:
 
 
 def test_a_pause_ends_the_shard_with_every_paid_call_in_its_journal(lab: Lab) -> None:
-    lab.model.script = slowly
     job = lab.add(spec(model(lab.model.url), rows(25), CORRECT, parallelism=2))
     with lab.engaged(job) as engine, ThreadPoolExecutor() as threads:
+
+        def held(call: Received) -> Answer:
+            if len(lab.model.calls) > 4:
+                until("the pause to be heard of", lambda: engine.stop)
+            return slowly(call)
+
+        lab.model.script = held
         shard = engine.manifest.shards[0]
         stopping = threads.submit(carrying_on(engine))
         until("a call", lambda: lab.model.calls)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from core.errors import Superseded
 from core.job import Job, Progress, utcnow
 from store.db.connect import connect, writing
-from store.db.leases import Lease
+from store.db.leases import WHOLE, Lease
 from store.db.tables import job_leases
 from store.workspace import Workspace
 from tasks.engine.calls import Stopped
@@ -35,11 +35,13 @@ def lapse(engine: Engine) -> None:
     engine.fence.tenure.renewed(awake_s(), 0.0)
 
 
-def take_over(lab: Lab, job: Job) -> Lease:
-    expire(lab.workspace, job)
-    taken = lab.workspace.leases.take(job.id, "successor")
-    assert isinstance(taken, Lease)
-    return taken
+def take_over(lab: Lab, job: Job, block: str = WHOLE) -> Lease:
+    def taken() -> Lease | None:  # none if its engine has renewed it in between
+        expire(lab.workspace, job)
+        lease = lab.workspace.leases.take(job.id, "successor", block=block)
+        return lease if isinstance(lease, Lease) else None
+
+    return until("the lease to be had", taken)
 
 
 def test_an_engine_whose_job_was_taken_over_stops_and_says_by_whom(lab: Lab) -> None:

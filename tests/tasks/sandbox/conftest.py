@@ -1,7 +1,7 @@
 import os
 import select
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -30,17 +30,24 @@ while prefix := channel.recv(4, socket.MSG_WAITALL):
 """A process that says the same to every request."""
 
 
+PATIENT = replace(NARROW, seconds=60.0)
+"""The seconds are the clock's: so many pass in no evaluation that ends, however busy the machine is."""
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    with closing(Pool(NARROW)) as pool:
+    with closing(Pool(PATIENT)) as pool:
         yield pool
 
 
-@pytest.fixture(scope="module")
-def patient() -> Iterator[Pool]:
-    """A pool whose memory is used up before its time, however busy the machine is."""
-    with closing(Pool(replace(NARROW, seconds=60.0))) as pool:
-        yield pool
+@contextmanager
+def hurried(pool: Pool) -> Iterator[None]:
+    """Have what a pool is asked meanwhile end soon, if it does not by itself."""
+    before, pool.limits = pool.limits, NARROW
+    try:
+        yield
+    finally:
+        pool.limits = before
 
 
 def started_by(do: Callable[[], object]) -> list[int]:

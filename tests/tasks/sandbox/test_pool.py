@@ -3,7 +3,7 @@ import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from textwrap import indent
 
@@ -18,7 +18,7 @@ from tasks.sandbox.contract import LARGEST, Cause, Evaluated, Failed
 from tasks.sandbox.pool import Pool
 from tasks.sandbox.process import Program
 from tasks.sandbox.shared import check, sandbox
-from tests.tasks.sandbox.conftest import FAKE, NARROW, has_ended, started_by
+from tests.tasks.sandbox.conftest import FAKE, NARROW, PATIENT, has_ended, hurried, started_by
 from tests.tasks.sandbox.probes import FORGED, GREEDY, PRYING, REACHING
 
 ITEM = {"a": 1}
@@ -48,11 +48,9 @@ def test_an_evaluator_reaches_nothing_outside(pool: Pool, body: str, exception: 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("body", "cause"), GREEDY.items())
-def test_an_evaluator_that_takes_too_much_is_stopped_and_the_next_is_not(
-    pool: Pool, patient: Pool, body: str, cause: Cause
-) -> None:
-    pool = patient if cause == "memory" else pool
-    failed = run(pool, body)
+def test_an_evaluator_that_takes_too_much_is_stopped_and_the_next_is_not(pool: Pool, body: str, cause: Cause) -> None:
+    with hurried(pool) if cause == "time" else nullcontext():
+        failed = run(pool, body)
     assert isinstance(failed, Failed)
     assert failed.cause == cause
     said = {
@@ -73,12 +71,12 @@ def test_no_exception_in_the_words_of_a_limit_is_taken_for_one(pool: Pool, body:
     assert re.match(rf"line \d+: {re.escape(said)}", failed.error), failed.error
 
 
-def test_a_limit_is_known_where_the_source_runs_too(patient: Pool) -> None:
+def test_a_limit_is_known_where_the_source_runs_too(pool: Pool) -> None:
     for source, cause in (
         ("x = [0] * 10**9\n", "memory"),
         ("raise MemoryError('memory limit exceeded')\n", "exception"),
     ):
-        failed = patient.run(source + evaluator(QUARTER), ITEM)
+        failed = pool.run(source + evaluator(QUARTER), ITEM)
         assert isinstance(failed, Failed)
         assert failed.cause == cause
 
@@ -235,7 +233,7 @@ UNCALLABLE = "run_evaluation is not a plain function of one argument, the item"
     ],
 )
 def test_a_source_that_cannot_be_run_is_refused_by_construct_and_line(pool: Pool, source: str, error: str) -> None:
-    with pytest.raises(SpecInvalid) as refused:
+    with pytest.raises(SpecInvalid) as refused, hurried(pool) if source.startswith("while") else nullcontext():
         pool.check(source)
     assert refused.value.message == f"the source cannot be run: {error}"
     assert refused.value.field == "source"
@@ -277,17 +275,17 @@ def test_a_source_has_a_largest_size(pool: Pool) -> None:
 # Processes.
 
 
-def test_threads_share_a_few_processes(patient: Pool) -> None:
+def test_threads_share_a_few_processes(pool: Pool) -> None:
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda n: patient.run(evaluator("return item"), n), range(200)))
+        answers = list(threads.map(lambda n: pool.run(evaluator("return item"), n), range(200)))
     assert answers == [Evaluated(float(n)) for n in range(200)]
-    with closing(Pool(patient.limits, size=1)) as alone, ThreadPoolExecutor(4) as threads:
+    with closing(Pool(PATIENT, size=1)) as alone, ThreadPoolExecutor(4) as threads:
         started = started_by(lambda: list(threads.map(lambda n: alone.run(evaluator("return item"), n), range(20))))
     assert len(started) == 1
 
 
 def test_a_process_that_died_idle_is_replaced_and_no_evaluation_fails() -> None:
-    with closing(Pool(NARROW, size=1)) as pool:
+    with closing(Pool(PATIENT, size=1)) as pool:
         (pid,) = started_by(lambda: run(pool, QUARTER))
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -296,17 +294,18 @@ def test_a_process_that_died_idle_is_replaced_and_no_evaluation_fails() -> None:
 
 
 def test_a_process_that_hangs_is_killed_and_only_its_evaluation_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "SLACK_S", 0.0)
-    with closing(Pool(NARROW, size=1)) as pool:
+    with closing(Pool(PATIENT, size=1)) as pool:
         (pid,) = started_by(lambda: run(pool, QUARTER))
         os.kill(pid, signal.SIGSTOP)
-        assert run(pool, QUARTER) == Failed("time", "it ran for more than 0.2 s")
+        with hurried(pool), monkeypatch.context() as at_once:
+            at_once.setattr(pools, "SLACK_S", 0.0)
+            assert run(pool, QUARTER) == Failed("time", "it ran for more than 0.2 s")
         assert pid not in children(os.getpid())
         assert run(pool, QUARTER) == Evaluated(0.25)
 
 
 def test_a_closed_pool_leaves_no_process() -> None:
-    with closing(Pool(NARROW)) as pool:
+    with closing(Pool(PATIENT)) as pool:
         (pid,) = started_by(lambda: run(pool, QUARTER))
         (worker,) = children(pid)
         watched = os.pidfd_open(worker)

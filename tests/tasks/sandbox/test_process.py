@@ -17,7 +17,7 @@ from tasks.sandbox.child import WORKER_LIMITS
 from tasks.sandbox.pool import EVALUATORS
 from tasks.sandbox.process import Lost, Process
 from tests.conftest import until
-from tests.tasks.sandbox.conftest import NARROW, has_ended
+from tests.tasks.sandbox.conftest import PATIENT, has_ended
 
 ROOT = Path(__file__).parents[3]
 ONE = "def run_evaluation(item):\n    return 1\n"
@@ -32,12 +32,12 @@ def process() -> Iterator[Process]:
 
 
 def request(source: str, **limits: Any) -> bytes:
-    return json.dumps({**asdict(NARROW), **limits, "source": source, "item": None}).encode()
+    return json.dumps({**asdict(PATIENT), **limits, "source": source, "item": None}).encode()
 
 
 def test_a_process_answers_one_request_after_another(process: Process) -> None:
     assert json.loads(process.ask(request(ONE), 10)) == {"value": 1.0, "printed": ""}
-    assert json.loads(process.ask(request(ENDLESS), 10))["cause"] == "time"
+    assert json.loads(process.ask(request(ENDLESS, seconds=0.2), 10))["cause"] == "time"
     assert json.loads(process.ask(request(ONE), 10)) == {"value": 1.0, "printed": ""}
     assert json.loads(process.ask(b"no request", 10))["cause"] == "request"
     assert process.alive
@@ -84,7 +84,7 @@ def test_no_answer_in_time_is_an_error_and_so_is_the_end_of_the_process(process:
 
 def test_a_request_larger_than_a_pipe_arrives_whole(process: Process) -> None:
     source = "def run_evaluation(item):\n    return len(item)\n"
-    large = json.dumps({**asdict(NARROW), "memory": 64_000_000, "source": source, "item": "x" * 1_500_000}).encode()
+    large = json.dumps({**asdict(PATIENT), "memory": 64_000_000, "source": source, "item": "x" * 1_500_000}).encode()
     assert json.loads(process.ask(large, 10))["value"] == 1_500_000.0
     assert json.loads(process.ask(request(ONE), 10))["value"] == 1.0
 

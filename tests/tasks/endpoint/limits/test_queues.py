@@ -149,8 +149,8 @@ def test_a_pause_holds_every_job_and_sends_away_who_cannot_wait() -> None:
         patient = hall.call("patient", other, model)
         hasty = hall.call("hasty", other, model, turn=Waiting("target", window_s=0.01))
         await settle()
-        model.pause(0.1)
         paused = clock()
+        model.pause(0.5)
         late = hall.call("late", one, model, turn=Waiting("judge", window_s=0.01))
         await hall.end("first")
         assert hall.started == ["first"]
@@ -160,7 +160,7 @@ def test_a_pause_holds_every_job_and_sends_away_who_cannot_wait() -> None:
         await hall.end("patient")
         await asyncio.gather(first, patient)
         assert hall.started == ["first", "patient"]
-        assert 0.09 < clock() - paused < 0.2
+        assert clock() - paused > 0.49
 
     play(scene())
 
@@ -187,9 +187,9 @@ def test_a_closed_lane_sends_away_who_waits_and_who_comes_but_not_who_runs() -> 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     async def scene() -> None:
         hall, job, model, clock = Hall(), JobLimit(1), ModelLimit(), asyncio.get_running_loop().time
+        began = clock()
         model.pause(0.1)
         model.pause(0.01)
-        began = clock()
         task = hall.call("a", job, model)
         await hall.end("a")
         await task
