@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import NamedTuple
 
 import httpx
@@ -69,19 +69,38 @@ def test_processes_give_the_results_of_threads_within_the_bound_of_the_job_also_
 
 
 class Cluster(NamedTuple):
-    """Where a cluster is, the command by which a machine joins it, and the variables that all need who know it."""
+    """Where a cluster is, the command by which a machine joins it, and the variables that all need who know it.
+
+    `joined` is what that command prints once the machine is part of it.
+    """
 
     address: str
     join: Sequence[str]
+    joined: str
     variables: Mapping[str, str] = {}
+
+    @contextmanager
+    def machine(self, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+        """Have a machine join, and wait until it has: two nodes of Ray's that begin together take the same ports."""
+        with (
+            NamedTemporaryFile("r") as printed,
+            started(self.join, environment, Path(printed.name)) as process,
+        ):
+            until("the machine to have joined", lambda: self.joined in Path(printed.name).read_text())
+            yield process
 
 
 @contextmanager
-def started(command: Sequence[str], environment: Mapping[str, str] = {}) -> Iterator["subprocess.Popen[bytes]"]:
+def started(
+    command: Sequence[str], environment: Mapping[str, str] = {}, printed: Path = Path(os.devnull)
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a command, and kill it in the end with all that it has started."""
-    with subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
-    ) as process:
+    with (
+        printed.open("wb") as output,
+        subprocess.Popen(
+            command, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
+        ) as process,
+    ):
         try:
             yield process
         finally:
@@ -98,7 +117,7 @@ def dask(**environment: str) -> Iterator[Cluster]:
             until("the scheduler", file.exists)
             address = json.loads(file.read_text())["address"]
             one = ["--no-nanny", "--no-dashboard", "--nthreads", "4", "--local-directory", folder]
-            yield Cluster(address, [*dask, "worker", address, *one])
+            yield Cluster(address, [*dask, "worker", address, *one], "Registered to:")
 
 
 @contextmanager
@@ -111,7 +130,7 @@ def ray() -> Iterator[Cluster]:
         with started([*start, *head, "--num-cpus=0", "--include-dashboard=false"], token):
             address = f"{HERE}:{port}"
             ports = ["--min-worker-port=0", "--max-worker-port=0"]
-            yield Cluster(address, [*start, f"--address={address}", "--num-cpus=1", *ports], token)
+            yield Cluster(address, [*start, f"--address={address}", "--num-cpus=1", *ports], "--block", token)
 
 
 CLUSTERS: Mapping[str, Callable[[], AbstractContextManager[Cluster]]] = {"dask": dask, "ray": ray}
@@ -135,8 +154,8 @@ def test_machines_of_a_cluster_have_nothing_in_common_but_the_store_and_one_of_t
             **{f"ASSAY_{runner.upper()}_ADDRESS": cluster.address},
         ) as service,
         closing(Workspace.open(Settings.model_validate({"home": tmp_path / "reader", **names}))) as reader,
-        started(cluster.join, worker_environment(service) | {"ASSAY_HOME": str(homes[0])}) as first,
-        started(cluster.join, worker_environment(service) | {"ASSAY_HOME": str(homes[1])}),
+        cluster.machine(worker_environment(service) | {"ASSAY_HOME": str(homes[0])}) as first,
+        cluster.machine(worker_environment(service) | {"ASSAY_HOME": str(homes[1])}),
     ):
         calls = endpoint.calls
         job_id = start(service, endpoint)
@@ -184,7 +203,7 @@ def test_a_process_with_other_settings_fails_a_job_that_is_sent_to_it(tmp_path: 
         ScriptedEndpoint() as endpoint,
         dask() as cluster,
         serving(tmp_path / "home", ASSAY_TASK_RUNNER="dask", ASSAY_DASK_ADDRESS=cluster.address) as service,
-        started(cluster.join, worker_environment(service) | {"ASSAY_HOME": str(tmp_path / "other")}),
+        cluster.machine(worker_environment(service) | {"ASSAY_HOME": str(tmp_path / "other")}),
     ):
         job_id = start(service, endpoint)
         failed = service.reaches(job_id, "error")
@@ -198,7 +217,7 @@ def test_a_job_that_its_cluster_does_not_understand_fails_with_what_the_cluster_
         ScriptedEndpoint() as endpoint,
         dask(PYTHONPATH=str(namesakes(tmp_path / "namesakes")), PYTHONSAFEPATH="1") as cluster,
         serving(tmp_path / "home", ASSAY_TASK_RUNNER="dask", ASSAY_DASK_ADDRESS=cluster.address) as service,
-        started(cluster.join, worker_environment(service)),
+        cluster.machine(worker_environment(service)),
     ):
         failed = service.reaches(start(service, endpoint), "error")
     assert "Error during deserialization of the task graph" in str(failed)

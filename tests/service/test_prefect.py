@@ -232,15 +232,15 @@ def test_firings_of_a_schedule_are_jobs_of_their_own_with_one_history(served, pr
     assert not schedule["active"]
     assert prefect.runs("nightly") == []
     path = f"/deployments/{nightly['id']}/schedules/{schedule['id']}"
-    yearly = {"cron": "0 0 1 1 *", "timezone": "UTC"}  # none is due while they are looked at
-    prefect.call("PATCH", path, active=True, schedule=yearly)
+    daily = {"cron": "0 0 * * *", "timezone": "UTC"}  # none is due while they are looked at
+    prefect.call("PATCH", path, active=True, schedule=daily)
     try:
         until("two firings", lambda: len(prefect.runs("nightly")) >= 2)
         first, second = sorted(prefect.runs("nightly"), key=lambda run: run["expected_start_time"])[:2]
         assert first["state_name"] == "Scheduled"
         jobs = [fire(served, prefect, run["id"]) for run in (first, second)]
     finally:
-        prefect.call("PATCH", path, active=False, schedule=yearly)
+        prefect.call("PATCH", path, active=False, schedule=daily)
     assert [job.status for job in jobs] == ["completed", "completed"]
     assert jobs[0].id != jobs[1].id
     assert jobs[0].name == "nightly"
