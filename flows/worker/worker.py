@@ -48,10 +48,10 @@ BETWEEN_LOOKS_S: Final = 0.2
 QUERY_S: Final = 2.0
 """Between two looks of a worker that nobody wakes, unless Prefect's setting says otherwise."""
 
-GIVE_WAY_S: Final = 0.03
-"""So long a worker lets others go first for each of its runs, of `MOST_WAYS` at most."""
+GIVE_WAY_S: Final = 0.1
+"""So long a worker lets others go first for each of its runs, of `MOST_WAYS` at most: enough to take one up."""
 
-MOST_WAYS: Final = 8
+MOST_WAYS: Final = 4
 
 TIDIED_AFTER_S: Final = 3600.0
 
