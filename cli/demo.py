@@ -31,7 +31,7 @@ GROUP BY topic ORDER BY correct, topic"""
 def demo(settings: Settings, say: Callable[[str], None], *, stay: bool = False) -> int:
     """Run the demo in a folder of its own, to its end or until SIGTERM or Ctrl-C; return the exit code."""
     settings = demo_settings(settings)
-    with stop_signals():
+    with stop_signals() as told:
         try:
             with scripted_model() as model, service(settings, say) as running:
                 say(f"Model      {model} (scripted)")
@@ -41,7 +41,7 @@ def demo(settings: Settings, say: Callable[[str], None], *, stay: bool = False) 
                 if stay:
                     store_pair(running.url, model)
                     show_links(running, settings, job_id, say)
-                while stay:
+                while stay and not told:
                     time.sleep(TEND_INTERVAL_S)
                     running.tend()
         except KeyboardInterrupt:

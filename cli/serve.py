@@ -202,10 +202,10 @@ def worker_names(count: int) -> list[str]:
 
 def serve(settings: Settings, say: Say) -> int:
     """Run the service until SIGTERM or Ctrl-C; return the exit code. Raises as `service` does."""
-    with stop_signals():
+    with stop_signals() as told:
         try:
             with service(settings, say) as supervised:
-                while True:
+                while not told:
                     time.sleep(TEND_INTERVAL_S)
                     supervised.tend()
         except KeyboardInterrupt:

@@ -5,7 +5,7 @@ Python raises no KeyboardInterrupt; a signal may also be blocked.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,8 +31,11 @@ def heeding(handler: Callable[[int, FrameType | None], object]) -> Iterator[None
 
 
 @contextmanager
-def stop_signals() -> Iterator[None]:
-    """Have the first signal end what runs, by KeyboardInterrupt, so that starting up ends too; others do nothing."""
+def stop_signals() -> Iterator[Sequence[int]]:
+    """Have the first signal end what runs, by KeyboardInterrupt, so that starting up ends too; others do nothing.
+
+    Yields where that signal is found once it came: Python drops an exception that is raised in a finalizer.
+    """
     told: list[int] = []  # no event: what the signal interrupts may hold its lock
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -41,7 +44,7 @@ def stop_signals() -> Iterator[None]:
             raise KeyboardInterrupt
 
     with heeding(stop):
-        yield
+        yield told
 
 
 def forget_inherited() -> None:
