@@ -99,7 +99,7 @@ test-wheel: install
 	cd $(WHEEL)/run && $(WHEEL_BIN)/assay demo
 	$(WHEEL_BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		hypothesis nemo-microservices pytest pytest-timeout pytest-xdist rouge-score
-	cp -r tests pyproject.toml $(WHEEL)/run
+	cp -r tests bench pyproject.toml $(WHEEL)/run
 	cd $(WHEEL)/run && $(WHEEL_BIN)/pytest tests/core tests/tasks/metrics tests/tasks/sandbox tests/service/test_cli.py
 
 prefect-ways: install
