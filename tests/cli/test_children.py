@@ -19,7 +19,6 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SL
 PARENT = """
 import sys, time
 from pathlib import Path
-from bench.processes import is_alive
 from cli.children import Child, Command
 child = Child(Command("child", [sys.executable, "-c", "import time; time.sleep(60)"], {}, Path(sys.argv[1])))
 print(child.pid, flush=True)

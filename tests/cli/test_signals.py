@@ -19,6 +19,19 @@ with heeding(told):
 print(*(signal.getsignal(each) == signal.SIG_IGN for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))
 """
 
+DROPPED = """
+import signal
+from cli.signals import stop_signals
+class Ends:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+with stop_signals() as told:
+    Ends()
+    print(told, flush=True)
+    signal.raise_signal(signal.SIGINT)
+print(told)
+"""
+
 CHILD = """
 import signal, sys
 from pathlib import Path
@@ -63,6 +76,12 @@ def test_the_end_of_the_terminal_is_heeded_except_under_nohup(ignored: bool) -> 
         it.send_signal(signal.SIGHUP)
         it.send_signal(signal.SIGINT)
         assert it.stdout.readline() == ("told SIGINT\n" if ignored else "told SIGHUP\n")
+
+
+def test_a_signal_whose_exception_python_drops_is_known_and_those_after_the_first_do_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "[15]\n[15]\n")
+    assert "KeyboardInterrupt" in done.stderr
 
 
 def test_a_child_of_the_service_begins_with_every_signal_as_usual(tmp_path: Path) -> None:
